@@ -1,0 +1,136 @@
+"""What an answer of Intercom's means for a message (rules T1, T2); pure, knows no endpoint beyond its path."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from ._types import JsonObject
+    from .plugins import Note, Request, Response
+
+_REPEATABLE = frozenset({408, 425, 429})
+# A write that the credentials do not allow concerns every message alike, so it holds the client (rule T1).
+_HELD_PATHS = ("/contacts", "/companies", "/events")
+_PLAIN_FACTS = ("code", "message", "field")
+
+
+class Outcome(NamedTuple):
+    """
+    The end of one attempt.
+
+    Attributes:
+        kind: ``delivered``; ``retry`` (later, as it is); ``wait`` (the contact is not there yet, rule M2); ``held`` (the
+            credentials are at fault); ``dead`` (repeating cannot help).
+        reason: A short word to count by; None when delivered.
+        status: Intercom's HTTP status; None without an answer.
+        code: Intercom's error code.
+        message: Intercom's error text.
+        field: The field that Intercom names.
+        request_id: For Intercom's support.
+        notes: What the flow changed or left out.
+        unchanged: Nothing was sent, for nothing would have changed (rule O3).
+    """
+
+    kind: Literal["delivered", "retry", "wait", "held", "dead"]
+    reason: str | None = None
+    status: int | None = None
+    code: str | None = None
+    message: str | None = None
+    field: str | None = None
+    request_id: str | None = None
+    notes: tuple[Note, ...] = ()
+    unchanged: bool = False
+
+    def answer(self) -> JsonObject | None:
+        """Return Intercom's answer as a dead letter keeps it; None when there was none."""
+        if self.status is None:
+            return None
+        return {
+            "status": self.status,
+            "code": self.code,
+            "message": self.message,
+            "field": self.field,
+            "request_id": self.request_id,
+        }
+
+
+DELIVERED = Outcome("delivered")
+
+
+def error_of(response: Response) -> dict[str, str | None]:
+    """Return ``code``, ``message``, ``field`` and ``request_id`` of an error answer; None for what is not there."""
+    facts: dict[str, str | None] = dict.fromkeys((*_PLAIN_FACTS, "request_id"))
+    facts["request_id"] = response.headers.get("x-request-id")
+    body = response.body
+    if not isinstance(body, dict):
+        return facts
+    if isinstance(body.get("request_id"), str):
+        facts["request_id"] = str(body["request_id"])
+    errors = body.get("errors")
+    if isinstance(errors, list) and errors and isinstance(errors[0], dict):
+        for fact in _PLAIN_FACTS:
+            value = errors[0].get(fact)
+            facts[fact] = value if isinstance(value, str) else None
+    return facts
+
+
+def classify(request: Request, response: Response) -> Outcome:
+    """
+    Say what *response* means when no flow routes it on (rule T1).
+
+    Args:
+        request: What it answers; a 403 holds the client only on a write of contacts, companies or events.
+        response: Any status.
+    """
+    status = response.status
+    if 200 <= status < 300:
+        return DELIVERED
+    if status in _REPEATABLE or status >= 500:
+        return _outcome("retry", response)
+    if status == 401 or (status == 403 and _is_core_write(request)):
+        return _outcome("held", response)
+    return _outcome("dead", response)
+
+
+def dead(response: Response, reason: str) -> Outcome:
+    """Return the end of a message that *response* refuses for good, under a reason of our own."""
+    return _outcome("dead", response, reason)
+
+
+def waiting(response: Response) -> Outcome:
+    """Return the outcome of what needs a contact that is not there (rule M2)."""
+    return _outcome("wait", response, "contact_missing")
+
+
+def backoff(failures: int, draw: float, *, base: float, longest: float) -> float:
+    """
+    Return the seconds before the next attempt: exponential with full jitter (rule T2).
+
+    Args:
+        failures: Attempts that failed so far, at least 1.
+        draw: A random number in [0, 1).
+        base: Seconds after the first failure, before jitter.
+        longest: Bound in seconds.
+    """
+    return draw * min(longest, base * 2.0 ** min(failures - 1, 60))
+
+
+def _is_core_write(request: Request) -> bool:
+    if request.method == "GET" or request.path == "/contacts/search":
+        return False
+    return request.path.startswith(_HELD_PATHS)
+
+
+def _outcome(
+    kind: Literal["delivered", "retry", "wait", "held", "dead"], response: Response, reason: str | None = None
+) -> Outcome:
+    facts = error_of(response)
+    return Outcome(
+        kind,
+        reason or f"http_{response.status}",
+        response.status,
+        code=facts["code"],
+        message=facts["message"],
+        field=facts["field"],
+        request_id=facts["request_id"],
+    )
