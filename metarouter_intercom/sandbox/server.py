@@ -1,0 +1,119 @@
+"""The sandbox as a server: a local address that answers as Intercom does."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, final
+
+from metarouter_intercom.errors import ConfigurationError
+
+from ._http import SandboxServer
+from ._wsgi import WsgiApp
+from .faults import NO_FAULTS, Faults
+from .service import Service
+from .workspace import Workspace
+
+_CLOSE_TIMEOUT = 5.0
+
+
+@final
+class Sandbox:
+    """
+    A local Intercom on a port of its own, from ``start`` (or ``with``) until ``close``.
+
+    Args:
+        port: 0 takes any free one.
+        host: A loopback address unless you want others on the network to reach it.
+        workspace: Whose requests to answer; one is made of *choices* when None.
+        faults: What goes wrong; can be exchanged at any time through ``faults``.
+        app: A WSGI application for the paths that are not the API's; the sandbox's pages when None.
+        choices: Of ``WorkspaceSettings``, by name.
+    """
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        host: str = "127.0.0.1",
+        workspace: Workspace | None = None,
+        faults: Faults = NO_FAULTS,
+        app: WsgiApp | None = None,
+        **choices: Any,
+    ) -> None:
+        if workspace is not None and choices:
+            raise ConfigurationError(
+                "sandbox: both a workspace and choices given; give the choices to the workspace"
+            )
+        self.workspace = Workspace(**choices) if workspace is None else workspace
+        self.service = Service(self.workspace, faults)
+        self.host = host
+        self._port = port
+        self._app = app
+        self._server: SandboxServer | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def port(self) -> int:
+        """The port it listens on; the wanted one before ``start``."""
+        return self._port
+
+    @property
+    def url(self) -> str:
+        """The address to give to a client as its base URL."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self._port}"
+
+    @property
+    def token(self) -> str:
+        """The access token that is accepted."""
+        return self.workspace.settings.token
+
+    @property
+    def faults(self) -> Faults:
+        """What goes wrong now; assign to change it."""
+        return self.service.faults
+
+    @faults.setter
+    def faults(self, faults: Faults) -> None:
+        self.service.faults = faults
+
+    def start(self) -> Sandbox:
+        """Begin to listen; starting again after ``close`` takes the same port and the same workspace."""
+        if self._server is not None:
+            return self
+        self._server = SandboxServer(
+            (self.host, self._port), self.service, self._app or _default_app(self.service)
+        )
+        self._port = self._server.server_address[1]
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.02,), name="intercom-sandbox", daemon=True
+        )
+        self._thread.start()
+        return self
+
+    def close(self) -> None:
+        """Stop listening and close every connection: the next attempt to connect is refused."""
+        server, thread = self._server, self._thread
+        self._server = self._thread = None
+        if server is None or thread is None:
+            return
+        server.shutdown()
+        server.server_close()
+        server.close_connections(timeout=_CLOSE_TIMEOUT)
+        thread.join(_CLOSE_TIMEOUT)
+
+    def __enter__(self) -> Sandbox:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _default_app(service: Service) -> WsgiApp | None:
+    """Return the pages, or None where their framework is missing: the API needs none."""
+    from .web import create_app
+
+    try:
+        return create_app(service)
+    except ConfigurationError:
+        return None

@@ -1,0 +1,65 @@
+"""The sandbox as a Flask application: for other WSGI servers, for test clients, and as the home of its pages."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from metarouter_intercom.errors import ConfigurationError
+
+from .service import Service, is_api, is_control
+
+if TYPE_CHECKING:
+    from flask import Flask
+    from flask import Response as FlaskResponse
+
+_METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH"]
+
+
+def create_app(service: Service) -> Flask:
+    """
+    Make the application around *service*.
+
+    It answers the API and the sandbox's own addresses as well, so that it is a whole sandbox under any WSGI server; faults that
+    break connections need the sandbox's own server and are answered 500 here.
+
+    Raises:
+        ConfigurationError: Flask is not installed.
+    """
+    try:
+        import flask
+    except ImportError as error:
+        raise ConfigurationError(
+            'sandbox: Flask is not installed; run pip install "metarouter-intercom[sandbox]"'
+        ) from error
+    app = flask.Flask("metarouter_intercom.sandbox", static_folder=None)
+    app.json.ensure_ascii = True  # type: ignore[attr-defined]  # the default provider has it
+
+    def answer(path: str = "") -> FlaskResponse:
+        return _answer(service, flask.request.full_path.rstrip("?"))
+
+    app.add_url_rule("/", "answer_root", answer, methods=_METHODS)
+    app.add_url_rule("/<path:path>", "answer", answer, methods=_METHODS)
+    return app
+
+
+def _answer(service: Service, path: str) -> FlaskResponse:
+    import flask
+
+    request = flask.request
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    if is_control(path):
+        told = service.control(request.method, path, request.get_data())
+    elif is_api(path, headers):
+        met = service.meet(request.method, path, headers, request.get_data())
+        if met.answer is None:
+            return flask.Response("", 500)
+        told = met.answer
+    else:
+        return flask.Response(
+            "A local Intercom. Send API requests here with its token.\n", 200, mimetype="text/plain"
+        )
+    content = "" if told.body is None else json.dumps(told.body)
+    made = flask.Response(content, told.status, mimetype="application/json")
+    made.headers.update(dict(told.headers))
+    return made
