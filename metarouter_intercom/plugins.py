@@ -149,6 +149,7 @@ class Delivery:
         merged: Its contact's write was folded into another message's.
         unchanged: Nothing had to be sent: Intercom has it already.
         attempts: How often its delivery was attempted, this time included.
+        answer: For ``dead``: Intercom's last answer ``{status, code, message, field, request_id}``, if there was one.
     """
 
     message: Mapping[str, JsonValue]
@@ -158,6 +159,7 @@ class Delivery:
     merged: bool = False
     unchanged: bool = False
     attempts: int = 1
+    answer: JsonObject | None = None
 
 
 Before: TypeAlias = "Callable[[Message], Message | Drop]"

@@ -105,15 +105,15 @@ def _overrides(_settings: object, attribute: attrs.Attribute[Mapping[str, str]],
 
 
 def _switch(default: bool) -> bool:
-    return attrs.field(default=default, validator=_flag)  # type: ignore[no-any-return]  # attrs types fields as Any
+    return attrs.field(default=default, validator=_flag)
 
 
 def _number(default: _T, low: float, high: float = float("inf")) -> _T:
-    return attrs.field(default=default, validator=_between(low, high))  # type: ignore[no-any-return]  # as above
+    return attrs.field(default=default, validator=_between(low, high))
 
 
 def _name_list(*default: str) -> tuple[str, ...]:
-    return attrs.field(default=default, converter=_names)  # type: ignore[no-any-return]  # as above
+    return attrs.field(default=default, converter=_names)
 
 
 @attrs.frozen(kw_only=True, eq=False)

@@ -1,0 +1,82 @@
+"""Whether the credentials open the workspace that is meant: ``GET /me``, read with remedies; no I/O of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ._answers import error_of
+from ._report import Account
+from .errors import ConfigurationError, DeliveryFailed
+from .plugins import Request, Response
+from .settings import Region
+
+if TYPE_CHECKING:
+    from ._types import JsonObject
+    from .settings import Settings
+
+ME = Request("GET", "/me")
+
+
+def read_account(response: Response, settings: Settings) -> Account:
+    """
+    Read the answer of ``GET /me`` and compare it with *settings*.
+
+    Raises:
+        ConfigurationError: The token is refused, or opens a workspace other than ``app_id`` or in another region.
+        DeliveryFailed: Intercom answered something else than an account.
+    """
+    if response.status in (401, 403):
+        raise ConfigurationError(_refused(response, settings))
+    body = response.body
+    app = body.get("app") if isinstance(body, dict) else None
+    if response.status != 200 or not isinstance(body, dict) or not isinstance(app, dict):
+        raise _unreadable(response, settings)
+    account = Account(
+        app_id=str(app.get("id_code")),
+        name=_text(app, "name"),
+        region=(_text(app, "region") or "").lower() or None,
+        admin=_text(body, "name") or _text(body, "email"),
+    )
+    _compare(account, settings)
+    return account
+
+
+def _compare(account: Account, settings: Settings) -> None:
+    if settings.app_id is not None and settings.app_id != account.app_id:
+        raise ConfigurationError(
+            f"app_id: {settings.app_id!r} was given, but the token opens the workspace {account.app_id!r} "
+            f"({account.name}); use that workspace's own token, or correct app_id"
+        )
+    known = {region.value for region in Region}
+    if settings.base_url is None and account.region in known and account.region != settings.region.value:
+        raise ConfigurationError(
+            f"region: the workspace lives in {account.region!r}, not in {settings.region.value!r}; "
+            f"set region={account.region!r} (INTERCOM_REGION)"
+        )
+
+
+def _refused(response: Response, settings: Settings) -> str:
+    facts = error_of(response)
+    told = facts["message"] or f"HTTP {response.status}"
+    if response.status == 403:
+        return f"api_key: Intercom knows the token but does not let it in ({told}); check its scopes and the plan"
+    return (
+        f"api_key: Intercom refused the token ({told}); copy the access token of your app from Intercom's Developer Hub, and "
+        f"check that region={settings.region.value!r} is the workspace's"
+    )
+
+
+def _unreadable(response: Response, settings: Settings) -> DeliveryFailed:
+    facts = error_of(response)
+    return DeliveryFailed(
+        f"GET /me answered HTTP {response.status} and no account; check that {settings.address} is Intercom's API",
+        reason=f"http_{response.status}",
+        status=response.status,
+        code=facts["code"],
+        request_id=facts["request_id"],
+    )
+
+
+def _text(facts: JsonObject, name: str) -> str | None:
+    value = facts.get(name)
+    return value if isinstance(value, str) and value else None

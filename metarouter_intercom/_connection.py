@@ -1,0 +1,219 @@
+"""The parts of one client that belong to one process, tied together: made anew in a forked child."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import threading
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ._delivery import Courier
+from ._directory import Directory
+from ._dispatch import Dispatcher, failure_of
+from ._gate import Gate, Paused
+from ._ratelimit import RateLimit
+from ._report import Counters, Health, RateBudget
+from ._worker import Signal, Workers
+from .errors import DeliveryFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ._answers import Outcome
+    from .operations import Operation
+    from .plugins import After, Buffer, Clock, Delivery, OnError, Translator, Transport
+    from .settings import Settings
+
+# Accepted messages between two wake-ups of a resting worker: long before the default buffer is full.
+_WAKE_EVERY = 256
+# While somebody waits, the buffer is looked at this often: other processes may settle messages of a shared spool.
+_LOOK_EVERY = 0.25
+# Attempts of a synchronous operation when Intercom does not answer.
+_ATTEMPTS = 4
+
+
+class Parts(NamedTuple):
+    """What a connection is made of; outlives a fork."""
+
+    settings: Settings
+    transport: Transport
+    translator: Translator
+    clock: Clock
+    buffer: Buffer
+    after: Sequence[After]
+    on_error: OnError | None
+
+
+class Connection:
+    """Counters, gate, workers and dispatcher of one process."""
+
+    def __init__(self, parts: Parts) -> None:
+        settings = parts.settings
+        self.pid = os.getpid()
+        self.counters = Counters(threading.Lock())
+        self._settings = settings
+        self._buffer = parts.buffer
+        self._clock = parts.clock
+        self._settled = Signal()
+        self._rate = RateLimit(share=settings.rate_limit_share)
+        draw = random.Random().random  # noqa: S311  # jitter, no secret
+        self.gate = Gate(
+            self._rate,
+            lock=threading.Lock(),
+            draw=draw,
+            probe_every=settings.auth_probe,
+            base=settings.backoff_base,
+            longest=settings.backoff_max,
+        )
+        self._workers = Workers(
+            lambda on_claim: self._dispatcher.work(on_claim),
+            count=settings.workers,
+            interval=settings.flush_interval,
+            name=settings.name,
+        )
+        self._courier = Courier(
+            settings,
+            translator=parts.translator,
+            directory=Directory(parts.buffer.shelf(), lock=threading.Lock()),
+            transport=parts.transport,
+            gate=self.gate,
+            clock=parts.clock,
+            pause=self._workers.pause if settings.delivery == "background" else parts.clock.sleep,
+            draw=draw,
+        )
+        self._dispatcher = Dispatcher(
+            buffer=parts.buffer,
+            courier=self._courier,
+            gate=self.gate,
+            counters=self.counters,
+            clock=parts.clock,
+            after=parts.after,
+            on_error=parts.on_error,
+            on_settled=self._settled.notify,
+            connection=settings.name,
+        )
+
+    def finish(self, delivery: Delivery) -> None:
+        """Count and tell the end of a message that never reached a worker."""
+        self._dispatcher.finish(delivery)
+
+    def see_to_delivery(self, message_id: str) -> None:
+        """
+        Do for a message just accepted what ``delivery`` says.
+
+        Raises:
+            DeliveryFailed: With ``inline``, it was not delivered.
+        """
+        if self._settings.delivery == "background":
+            if not self._workers.is_started:
+                self._workers.start()
+            elif self.counters.accepted % _WAKE_EVERY == 0:
+                self._workers.wake()
+        elif self._settings.delivery == "inline":
+            self._deliver_inline(message_id)
+
+    def flush(self, timeout: float | None, *, closing: bool) -> None:
+        """Deliver what is buffered now, for at most *timeout* seconds; None waits as long as it makes sense."""
+        mark = self._buffer.mark()
+        deadline = None if timeout is None else self._clock.now() + timeout
+        self.gate.probe_now()
+        if self._settings.delivery == "background":
+            self._workers.wake()
+        while self._buffer.pending(up_to=mark) and not self._waits_in_vain(closing):
+            seconds = self._work()
+            left = None if deadline is None else deadline - self._clock.now()
+            if left is not None and left <= 0:
+                return
+            if seconds > 0:
+                self.wait_for_settlement(seconds if left is None else min(seconds, left))
+
+    def wait_for_settlement(self, seconds: float) -> None:
+        """Wait until a claim is settled, at most *seconds* and a bounded time."""
+        seconds = min(seconds, _LOOK_EVERY)
+        if self._settings.delivery == "background":
+            self._settled.wait(seconds)
+        else:
+            self._clock.sleep(seconds)
+
+    def run(self, operation: Operation) -> Outcome:
+        """
+        Run one operation in the caller's thread, with a few attempts.
+
+        Raises:
+            DeliveryFailed: Nothing may be sent now.
+        """
+        attempt = 1
+        while True:
+            try:
+                outcome = self._courier.run(operation)
+            except Paused as paused:
+                raise DeliveryFailed(f"nothing is sent now ({paused})", reason="held") from None
+            if outcome.kind != "retry" or attempt == _ATTEMPTS:
+                return outcome
+            self._clock.sleep(min(self._settings.backoff_max, self._settings.backoff_base * 2.0 ** (attempt - 1)))
+            attempt += 1
+
+    def release(self) -> None:
+        """Go on at once: the credentials were found good."""
+        self.gate.release()
+        self._buffer.make_due(now=self._clock.now())
+        self._workers.wake()
+
+    def stop(self) -> None:
+        """End the threads; a request in hand gets a second."""
+        self._workers.stop(1.0)
+
+    def numbers(self) -> dict[str, Any]:
+        """Return the numbers of a report."""
+        numbers: dict[str, Any] = self.counters.numbers()
+        late = self._buffer.late_duplicates()
+        numbers["duplicates"] += late
+        numbers["accepted"] -= late
+        numbers["pending"] = self._buffer.pending()
+        numbers["held"] = numbers["pending"] if self.gate.state == "held" else 0
+        return numbers
+
+    def rate(self) -> RateBudget:
+        """Return Intercom's rate limit as last told."""
+        return RateBudget(*self._rate.budget())
+
+    def health(self) -> Health:
+        """Return whether deliveries work."""
+        gate = self.gate
+        if gate.state == "open":
+            return Health("ok")
+        return Health("failing" if gate.state == "broken" else "held", gate.reason, gate.since)
+
+    def _waits_in_vain(self, closing: bool) -> bool:
+        if self.gate.state == "held":
+            return True
+        return closing and self.gate.state == "broken" and self._settings.spool is not None
+
+    def _work(self) -> float:
+        """Deliver a claim, or leave it to the workers; returns the seconds to wait before looking again."""
+        if self._settings.delivery == "background":
+            # No new thread can be started at interpreter shutdown: then the caller delivers.
+            with contextlib.suppress(RuntimeError):
+                self._workers.start()
+            if self._workers.is_started:
+                return _LOOK_EVERY
+        seconds = self._dispatcher.work()
+        return _LOOK_EVERY if seconds is None else seconds
+
+    def _deliver_inline(self, message_id: str) -> None:
+        awaited = self._dispatcher.awaited
+        awaited[message_id] = None
+        try:
+            while (end := awaited[message_id]) is None:
+                seconds = self._dispatcher.work()
+                if self.gate.state == "held":
+                    raise DeliveryFailed(
+                        f"the credentials are refused ({self.gate.reason}); the message is held", reason="held"
+                    )
+                if seconds and awaited[message_id] is None:
+                    self._clock.sleep(min(seconds, 1.0))
+        finally:
+            del awaited[message_id]
+        if end.outcome == "dead":
+            raise failure_of("the message was not delivered", end.reason, end.answer)

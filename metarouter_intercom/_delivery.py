@@ -1,0 +1,225 @@
+"""Drives plan and flows over a transport for one claim (rules O1, O2, M, T); decides nothing about accepting or threads."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
+
+from . import _codec
+from ._answers import Outcome, backoff
+from ._fates import Fate, Run
+from ._flows import flow_of
+from ._gate import Paused
+from ._plan import Step, plan
+from .errors import ConnectFailed, TransportError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ._directory import Directory
+    from ._gate import Gate
+    from .operations import Operation
+    from .plugins import Claim, Clock, Entry, Request, Response, Settlement, Translator, Transport
+    from .settings import Settings
+
+# Repeats of a request that a 429 refused, before its messages go back to the buffer.
+_RATE_REPEATS = 5
+# One item that brings a 5xx this often while others pass is poison (rule T2).
+_POISON = 10
+
+
+class Delivered(NamedTuple):
+    """What came of a claim: how to settle each entry, and the story of each message for counters and hooks."""
+
+    settlements: list[Settlement]
+    fates: list[Fate]
+    held: Outcome | None
+
+
+class Courier:
+    """
+    Delivers claims; safe to use from several threads at once.
+
+    Args:
+        settings: Of the client.
+        translator: Message -> operations.
+        directory: What is known of the workspace.
+        transport: Request -> response.
+        gate: Says when a request may go out.
+        clock: The time.
+        pause: Lets seconds pass; raises ``Paused`` when the client is closing.
+        draw: A random number in [0, 1) for back-off.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        translator: Translator,
+        directory: Directory,
+        transport: Transport,
+        gate: Gate,
+        clock: Clock,
+        pause: Callable[[float], None],
+        draw: Callable[[], float],
+    ) -> None:
+        self._settings = settings
+        self._translator = translator
+        self._directory = directory
+        self._transport = transport
+        self._gate = gate
+        self._clock = clock
+        self._pause = pause
+        self._draw = draw
+        self._seen_failing: dict[str, int] = {}
+
+    def deliver(self, claim: Claim, *, probe: bool = False, renew: Callable[[], bool] | None = None) -> Delivered:
+        """
+        Deliver the messages of *claim* in order; never raises for Intercom, the network or a customer's data.
+
+        Args:
+            claim: One lane's due messages.
+            probe: Send although the gate is not open.
+            renew: Called before each step; False means that the lease is lost and the rest belongs to somebody else.
+        """
+        fates = [self._translate(entry) for entry in claim.entries]
+        run = Run(fates)
+        numbered = [(number, operation) for number, fate in enumerate(fates) for operation in fate.operations]
+        steps = deque(plan(numbered, merge_across_events=self._settings.merge_across_events))
+        while steps and run.held is None:
+            step = steps[0]
+            if not run.postpones(step):
+                if renew is not None and not renew():
+                    break
+                outcome = self._attempt(step.operation, probe)
+                if outcome is None:
+                    break
+                if probe and not outcome.unchanged and outcome.kind not in ("held", "retry"):
+                    self._gate.release()
+                outcome = self._without_poison(run, step, outcome)
+                if outcome.kind == "dead" and len(step.messages) > 1:
+                    steps.popleft()
+                    steps.extendleft(reversed(_one_by_one(step, fates)))
+                    continue
+                run.record(step, outcome)
+            steps.popleft()
+        run.release(steps)
+        return Delivered([self._settle(fate) for fate in fates], fates, run.held)
+
+    def run(self, operation: Operation) -> Outcome:
+        """
+        Run one operation now, for synchronous calls.
+
+        Raises:
+            Paused: Credentials are held, or Intercom is not answering.
+        """
+        outcome = self._attempt(operation, probe=False)
+        if outcome is None:
+            raise Paused
+        return outcome
+
+    def exchange(self, request: Request, *, probe: bool = False) -> Response:
+        """
+        Send one request when the gate allows it, and again while a rate limit refuses it.
+
+        Raises:
+            Paused: The gate is shut.
+            TransportError: There is no answer.
+        """
+        repeats = 0
+        while True:
+            while (seconds := self._gate.wait_before_send(self._clock.now(), probe=probe)) > 0:
+                self._pause(seconds)
+            try:
+                response = self._transport.send(request)
+            except TransportError as error:
+                self._gate.unanswered(_reason(error), self._clock.now())
+                raise
+            self._gate.answered(response, self._clock.now())
+            if response.status != 429 or repeats >= _RATE_REPEATS:
+                return response
+            repeats += 1
+
+    def _translate(self, entry: Entry) -> Fate:
+        message = _codec.read_stamped(entry.message)
+        return Fate(entry, self._translator(message))
+
+    def _attempt(self, operation: Operation, probe: bool) -> Outcome | None:
+        """Run the flow of *operation*; None when the gate was shut before its end."""
+        flow = flow_of(operation, self._directory, self._settings, now=self._clock.now())
+        try:
+            request = next(flow)
+            while True:
+                try:
+                    response = self.exchange(request, probe=probe)
+                except TransportError as error:
+                    failure = Outcome("retry", _reason(error))
+                    try:
+                        request = flow.throw(error)
+                    except TransportError:
+                        return failure
+                else:
+                    request = flow.send(response)
+        except StopIteration as end:
+            outcome: Outcome = end.value
+            return outcome
+        except Paused:
+            flow.close()
+            return None
+
+    def _without_poison(self, run: Run, step: Step, outcome: Outcome) -> Outcome:
+        """Turn a retry into an end for the item that keeps failing while others pass (rule T2)."""
+        if outcome.kind != "retry" or outcome.status is None or outcome.status < 500:
+            return outcome
+        poisoned = True
+        for fate in run.fates_of(step):
+            fate.failed = self._failed_alone(fate)
+            poisoned = poisoned and fate.entry.failures + fate.failed >= _POISON
+        return outcome._replace(kind="dead", reason="poison") if poisoned else outcome
+
+    def _failed_alone(self, fate: Fate) -> bool:
+        """Tell whether other requests succeeded since this message's last failure, and remember this one."""
+        message_id = str(fate.entry.message["messageId"])
+        successes = self._gate.successes
+        before = self._seen_failing.pop(message_id, 0)
+        if len(self._seen_failing) > 10_000:
+            self._seen_failing.clear()
+        self._seen_failing[message_id] = successes
+        return successes > before
+
+    def _settle(self, fate: Fate) -> Settlement:
+        now = self._clock.now()
+        failures = fate.entry.attempts + 1
+        delay = backoff(
+            failures,
+            self._draw(),
+            base=self._settings.backoff_base,
+            longest=self._settings.backoff_max,
+        )
+        return fate.settlement(
+            now=now,
+            due_at=now + delay,
+            retry_for=self._settings.retried_for,
+            wait_for=self._settings.missing_contact_wait,
+            inline=self._settings.delivery == "inline",
+        )
+
+
+def _reason(error: TransportError) -> str:
+    return "connect_failed" if isinstance(error, ConnectFailed) else "read_failed"
+
+
+def _one_by_one(step: Step, fates: list[Fate]) -> list[Step]:
+    """Return the merged *step* as one step a message, so that one bad value costs no other message its delivery."""
+    wanted = step.operation
+    return [
+        Step(operation, (number,))
+        for number in step.messages
+        for operation in fates[number].operations
+        if type(operation) is type(wanted) and _target(operation) == _target(wanted)
+    ]
+
+
+def _target(operation: Operation) -> tuple[str | None, str | None]:
+    who = getattr(operation, "who", None)
+    return (None if who is None else who.key, getattr(operation, "company_id", None))

@@ -1,0 +1,173 @@
+"""The numbers a client tells, and the counters behind them; knows no message, only how many there were."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from contextlib import AbstractContextManager
+
+    from .plugins import Note
+
+__all__ = ["Account", "Counters", "Health", "RateBudget", "Report", "Stats"]
+
+
+@attrs.frozen(kw_only=True)
+class Report:
+    """
+    What became of the messages of this client since it was made.
+
+    Attributes:
+        accepted: Messages taken from callers; rejected ones and duplicates are not among them.
+        delivered: Messages whose effect is in Intercom, the merged and unchanged ones included.
+        merged: Delivered messages whose write was folded into a later message's.
+        unchanged: Delivered messages for which nothing had to be sent.
+        retried: Attempts that were put off for a later one.
+        held: Messages kept back until a person mends the credentials.
+        pending: Messages not settled yet, held ones included; in a shared spool those of other processes too.
+        duplicates: Messages whose ``messageId`` had been accepted before.
+        skipped: Reason -> messages that have nothing to do in Intercom.
+        dropped: Reason -> messages lost on purpose.
+        rejected: Reason -> messages that were never accepted.
+        dead: Reason -> messages that became dead letters.
+        notes: ``rule: reason`` -> values changed, shortened or left out.
+    """
+
+    accepted: int = 0
+    delivered: int = 0
+    merged: int = 0
+    unchanged: int = 0
+    retried: int = 0
+    held: int = 0
+    pending: int = 0
+    duplicates: int = 0
+    skipped: Mapping[str, int] = attrs.field(factory=dict)
+    dropped: Mapping[str, int] = attrs.field(factory=dict)
+    rejected: Mapping[str, int] = attrs.field(factory=dict)
+    dead: Mapping[str, int] = attrs.field(factory=dict)
+    notes: Mapping[str, int] = attrs.field(factory=dict)
+
+
+class RateBudget(NamedTuple):
+    """
+    Intercom's rate limit as its last answers told it; None where no answer has told it yet.
+
+    Attributes:
+        limit: Requests a window.
+        remaining: Requests left in the window.
+        reset: Unix seconds at which the next window begins.
+    """
+
+    limit: int | None = None
+    remaining: int | None = None
+    reset: float | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Stats(Report):
+    """
+    A report with the state of this moment.
+
+    Attributes:
+        name: The connection's.
+        buffered: Messages in the buffer; the same as ``pending``.
+        oldest_age: Seconds since the oldest buffered message was accepted; None when there is none.
+        rate: Intercom's rate limit.
+    """
+
+    name: str = "default"
+    buffered: int = 0
+    oldest_age: float | None = None
+    rate: RateBudget = RateBudget()
+
+
+class Health(NamedTuple):
+    """
+    Whether deliveries work.
+
+    Attributes:
+        status: ``ok``; ``failing`` (Intercom does not answer, or with 5xx: one probe at a time); ``held`` (the credentials are
+            refused: nothing goes out until they are mended); ``closed``.
+        reason: Why, for all but ``ok``.
+        since: Unix seconds since when; None for ``ok``.
+    """
+
+    status: Literal["ok", "failing", "held", "closed"]
+    reason: str | None = None
+    since: float | None = None
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether deliveries work."""
+        return self.status == "ok"
+
+
+class Account(NamedTuple):
+    """
+    The workspace that a token opens, as ``GET /me`` tells it.
+
+    Attributes:
+        app_id: App or Source ID.
+        name: The workspace's.
+        region: ``us``, ``eu`` or ``au``; None when Intercom does not tell.
+        admin: The name or e-mail address of the token's admin; None when Intercom does not tell.
+    """
+
+    app_id: str
+    name: str | None = None
+    region: str | None = None
+    admin: str | None = None
+
+
+_REASONED = ("skipped", "dropped", "rejected", "dead", "notes")
+_PLAIN = ("accepted", "delivered", "merged", "unchanged", "retried", "duplicates")
+
+
+class Counters:
+    """The numbers of one client; every change is made under *lock*."""
+
+    __slots__ = ("_lock", *_PLAIN, *_REASONED)
+
+    accepted: int
+    delivered: int
+    merged: int
+    unchanged: int
+    retried: int
+    duplicates: int
+    skipped: Counter[str]
+    dropped: Counter[str]
+    rejected: Counter[str]
+    dead: Counter[str]
+    notes: Counter[str]
+
+    def __init__(self, lock: AbstractContextManager[object]) -> None:
+        self._lock = lock
+        for name in _PLAIN:
+            setattr(self, name, 0)
+        for name in _REASONED:
+            setattr(self, name, Counter())
+
+    def add(self, name: str, number: int = 1) -> None:
+        """Raise the plain counter *name*."""
+        with self._lock:
+            setattr(self, name, getattr(self, name) + number)
+
+    def add_reason(self, name: str, reason: str, number: int = 1) -> None:
+        """Raise the counter of *reason* under *name*."""
+        with self._lock:
+            getattr(self, name)[reason] += number
+
+    def add_notes(self, notes: Iterable[Note]) -> None:
+        """Count each of *notes* by rule and reason."""
+        with self._lock:
+            self.notes.update(f"{note.rule}: {note.reason}" for note in notes)
+
+    def numbers(self) -> dict[str, int | dict[str, int]]:
+        """Return all of them at one moment."""
+        with self._lock:
+            plain: dict[str, int | dict[str, int]] = {name: getattr(self, name) for name in _PLAIN}
+            return plain | {name: dict(getattr(self, name)) for name in _REASONED}

@@ -1,0 +1,182 @@
+"""Threads that deliver in the background, and what fork and exit mean for them (rules W1 to W3)."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import threading
+import weakref
+from typing import TYPE_CHECKING, Protocol
+
+from ._gate import Paused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_log = logging.getLogger("metarouter_intercom")
+# After an unforeseen error a worker rests this long, so that a fault of ours cannot spin.
+_REST = 1.0
+
+
+class Workers:
+    """
+    Worker threads around one function; started by the first ``start``.
+
+    One idle worker at a time watches the clock (the others sleep until they are woken), so an idle client costs one look at the
+    buffer each *interval*, however many workers it has.
+
+    Args:
+        work: Delivers one claim; is handed a function to call once it has something to do. Returns 0.0 when it did something, else
+            the seconds until it makes sense to ask again, or None.
+        count: Threads.
+        interval: Longest wait of the watching worker, in seconds.
+        name: Of the connection; part of the threads' names.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[Callable[[], None]], float | None],
+        *,
+        count: int,
+        interval: float,
+        name: str,
+    ) -> None:
+        self._work = work
+        self._count = count
+        self._interval = interval
+        self._name = name
+        self._condition = threading.Condition()
+        self._is_watched = False
+        self._is_stopping = False
+        self._threads: list[threading.Thread] = []
+
+    @property
+    def is_started(self) -> bool:
+        """Whether there are threads."""
+        return bool(self._threads)
+
+    def start(self) -> None:
+        """Start the threads unless they run."""
+        with self._condition:
+            if self._threads or self._is_stopping:
+                return
+            self._threads = [
+                threading.Thread(target=self._run, name=f"metarouter-intercom-{self._name}-{number}", daemon=True)
+                for number in range(1, self._count + 1)
+            ]
+            for thread in self._threads:
+                thread.start()
+
+    def wake(self) -> None:
+        """Let a resting worker look at the buffer now."""
+        with self._condition:
+            self._condition.notify_all()
+
+    def pause(self, seconds: float) -> None:
+        """
+        Let *seconds* pass, unless the workers are told to stop.
+
+        Raises:
+            Paused: They are.
+        """
+        with self._condition:
+            if self._condition.wait_for(lambda: self._is_stopping, seconds):
+                raise Paused("closing")
+
+    def stop(self, timeout: float) -> None:
+        """Let the threads end after the request in hand; wait for them *timeout* seconds at most, all together."""
+        with self._condition:
+            self._is_stopping = True
+            self._condition.notify_all()
+        share = timeout / max(1, len(self._threads))
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(share)
+
+    def _run(self) -> None:
+        while not self._is_stopping:
+            try:
+                seconds = self._work(self._wake_another)
+            except Exception:
+                _log.exception("a worker met an unforeseen error", extra={"connection": self._name})
+                seconds = _REST
+            if seconds != 0.0:
+                self._rest(seconds)
+
+    def _wake_another(self) -> None:
+        with self._condition:
+            self._condition.notify()
+
+    def _rest(self, seconds: float | None) -> None:
+        with self._condition:
+            if self._is_stopping:
+                return
+            if self._is_watched:
+                self._condition.wait()
+                return
+            self._is_watched = True
+            try:
+                self._condition.wait(self._interval if seconds is None else min(seconds, self._interval))
+            finally:
+                self._is_watched = False
+
+
+class Signal:
+    """Tells threads that wait for deliveries that one was settled."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._waiters = 0
+
+    def notify(self) -> None:
+        """Wake whoever waits; costs next to nothing when nobody does."""
+        if self._waiters:
+            with self._condition:
+                self._condition.notify_all()
+
+    def wait(self, seconds: float) -> None:
+        """Wait for the next ``notify``, at most *seconds*."""
+        with self._condition:
+            self._waiters += 1
+            try:
+                self._condition.wait(seconds)
+            finally:
+                self._waiters -= 1
+
+
+class ProcessBound(Protocol):
+    """What has to know of forks and of the interpreter's end."""
+
+    def after_fork(self) -> None:
+        """Begin anew in a forked child."""
+        ...
+
+    def at_exit(self) -> None:
+        """Deliver what can be delivered in a short time."""
+        ...
+
+
+_bound: weakref.WeakSet[ProcessBound] = weakref.WeakSet()
+_is_registered = False
+
+
+def bind_to_process(client: ProcessBound) -> None:
+    """Tell *client* of forks and of the interpreter's end, for as long as somebody else holds it."""
+    global _is_registered
+    _bound.add(client)
+    if not _is_registered:
+        _is_registered = True
+        atexit.register(_at_exit)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=_after_fork)
+
+
+def _after_fork() -> None:
+    for client in list(_bound):
+        client.after_fork()
+
+
+def _at_exit() -> None:
+    for client in list(_bound):
+        client.at_exit()
