@@ -322,7 +322,9 @@ class Client(Calls):
         now = self._clock.now()
         if now - self._full_logged_at >= _FULL_LOG_EVERY:
             self._full_logged_at = now
-            _log.error("the buffer is full: new messages are dropped", extra={"connection": self.settings.name})
+            _log.error(
+                "the buffer is full: new messages are dropped", extra={"connection": self.settings.name}
+            )
         return "full"
 
     def _wait_for_room(self, stamped: Stamped) -> Answer:

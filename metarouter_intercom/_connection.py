@@ -151,7 +151,9 @@ class Connection:
                 raise DeliveryFailed(f"nothing is sent now ({paused})", reason="held") from None
             if outcome.kind != "retry" or attempt == _ATTEMPTS:
                 return outcome
-            self._clock.sleep(min(self._settings.backoff_max, self._settings.backoff_base * 2.0 ** (attempt - 1)))
+            self._clock.sleep(
+                min(self._settings.backoff_max, self._settings.backoff_base * 2.0 ** (attempt - 1))
+            )
             attempt += 1
 
     def release(self) -> None:
@@ -209,7 +211,8 @@ class Connection:
                 seconds = self._dispatcher.work()
                 if self.gate.state == "held":
                     raise DeliveryFailed(
-                        f"the credentials are refused ({self.gate.reason}); the message is held", reason="held"
+                        f"the credentials are refused ({self.gate.reason}); the message is held",
+                        reason="held",
                     )
                 if seconds and awaited[message_id] is None:
                     self._clock.sleep(min(seconds, 1.0))

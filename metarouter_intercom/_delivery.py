@@ -73,7 +73,9 @@ class Courier:
         self._draw = draw
         self._seen_failing: dict[str, int] = {}
 
-    def deliver(self, claim: Claim, *, probe: bool = False, renew: Callable[[], bool] | None = None) -> Delivered:
+    def deliver(
+        self, claim: Claim, *, probe: bool = False, renew: Callable[[], bool] | None = None
+    ) -> Delivered:
         """
         Deliver the messages of *claim* in order; never raises for Intercom, the network or a customer's data.
 

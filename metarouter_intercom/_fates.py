@@ -31,7 +31,17 @@ class Fate:
         merged: One of its writes was folded into a later message's.
     """
 
-    __slots__ = ("_is_changed", "entry", "failed", "merged", "notes", "operations", "outcome", "skipped", "state")
+    __slots__ = (
+        "_is_changed",
+        "entry",
+        "failed",
+        "merged",
+        "notes",
+        "operations",
+        "outcome",
+        "skipped",
+        "state",
+    )
 
     def __init__(self, entry: Entry, translation: Translation) -> None:
         self.entry = entry

@@ -141,9 +141,7 @@ class Gate:
             return
         if self.state == "broken" or self._failures >= _RUN_OF_FAILURES:
             self._openings += 1
-            pause = backoff(
-                self._openings, 0.5 + self._draw() / 2, base=self._base, longest=self._longest
-            )
+            pause = backoff(self._openings, 0.5 + self._draw() / 2, base=self._base, longest=self._longest)
             self._close("broken", reason, now, pause)
 
     def _close(self, state: Literal["broken", "held"], reason: str, now: float, pause: float) -> None:

@@ -62,7 +62,9 @@ class Workers:
             if self._threads or self._is_stopping:
                 return
             self._threads = [
-                threading.Thread(target=self._run, name=f"metarouter-intercom-{self._name}-{number}", daemon=True)
+                threading.Thread(
+                    target=self._run, name=f"metarouter-intercom-{self._name}-{number}", daemon=True
+                )
                 for number in range(1, self._count + 1)
             ]
             for thread in self._threads:

@@ -21,7 +21,9 @@ _NOTHING: Json = {}
 def _text_or_none(_instance: object, attribute: attrs.Attribute[str | None], value: str | None) -> None:
     if value is None or (isinstance(value, str) and value.strip()):
         return
-    raise ValueError(f"{attribute.name}: not a text with something in it; leave it out or send the id as text")
+    raise ValueError(
+        f"{attribute.name}: not a text with something in it; leave it out or send the id as text"
+    )
 
 
 def _text(_instance: object, attribute: attrs.Attribute[str], value: str) -> None:

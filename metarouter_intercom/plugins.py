@@ -293,7 +293,9 @@ class Buffer(Protocol):
         """
         ...
 
-    def accept_many(self, entries: Iterable[tuple[JsonObject, Sequence[str], bool]], *, now: float) -> list[Acceptance]:
+    def accept_many(
+        self, entries: Iterable[tuple[JsonObject, Sequence[str], bool]], *, now: float
+    ) -> list[Acceptance]:
         """Accept several at once, in order, for pipelines: ``(message, keys, upserts)`` each."""
         ...
 
@@ -337,7 +339,9 @@ class Buffer(Protocol):
         """Forget the unleased messages that carry one of *keys* and return them (D1)."""
         ...
 
-    def dead_letters(self, *, reason: str | None = None, after: int = 0, limit: int = 100) -> list[DeadLetter]:
+    def dead_letters(
+        self, *, reason: str | None = None, after: int = 0, limit: int = 100
+    ) -> list[DeadLetter]:
         """Return dead letters with an id above *after*, oldest first."""
         ...
 
@@ -384,5 +388,3 @@ class Shelf(Protocol):
     def update(self, kind: str, key: str, change: Callable[[str | None], str | None]) -> None:
         """Replace the value by ``change(value)`` in one step that no other process can come between; None removes."""
         ...
-
-

@@ -55,7 +55,9 @@ def _secrets(value: object) -> tuple[Secret, ...]:
     if isinstance(value, str | bytes | Secret):
         value = (value,)
     if not isinstance(value, Sequence):
-        raise ConfigurationError("identity_secret: not a text or a list of texts; pass the secret, newest first")
+        raise ConfigurationError(
+            "identity_secret: not a text or a list of texts; pass the secret, newest first"
+        )
     return tuple(item if isinstance(item, Secret) else Secret(item) for item in value)
 
 
@@ -77,7 +79,9 @@ def _names(value: object) -> tuple[str, ...]:
 def _one_of(*choices: str) -> Any:
     def check(_settings: object, attribute: attrs.Attribute[str], value: str) -> None:
         if value not in choices:
-            raise ConfigurationError(f"{attribute.name}: {value!r} is unknown; use one of {', '.join(choices)}")
+            raise ConfigurationError(
+                f"{attribute.name}: {value!r} is unknown; use one of {', '.join(choices)}"
+            )
 
     return check
 
@@ -98,7 +102,9 @@ def _flag(_settings: object, attribute: attrs.Attribute[bool], value: bool) -> N
         raise ConfigurationError(f"{attribute.name}: {value!r} is no boolean; use True or False")
 
 
-def _overrides(_settings: object, attribute: attrs.Attribute[Mapping[str, str]], value: Mapping[str, str]) -> None:
+def _overrides(
+    _settings: object, attribute: attrs.Attribute[Mapping[str, str]], value: Mapping[str, str]
+) -> None:
     known = ("flatten", "stringify", "drop")
     if not isinstance(value, Mapping) or any(choice not in known for choice in value.values()):
         raise ConfigurationError(f"{attribute.name}: map a trait's name to one of {', '.join(known)}")
