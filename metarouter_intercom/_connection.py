@@ -57,7 +57,7 @@ class Connection:
         self._clock = parts.clock
         self._settled = Signal()
         self._rate = RateLimit(share=settings.rate_limit_share)
-        draw = random.Random().random  # noqa: S311  # jitter, no secret
+        draw = random.Random().random  # jitter, no secret
         self.gate = Gate(
             self._rate,
             lock=threading.Lock(),

@@ -82,7 +82,7 @@ class Stats(Report):
     name: str = "default"
     buffered: int = 0
     oldest_age: float | None = None
-    rate: RateBudget = RateBudget()
+    rate: RateBudget = attrs.field(factory=RateBudget)
 
 
 class Health(NamedTuple):

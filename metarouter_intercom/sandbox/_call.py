@@ -14,6 +14,7 @@ from ._settings import WorkspaceSettings
 from ._state import Company, Contact, State
 
 Version = tuple[int, int]
+FIRST_VERSION: Version = (2, 0)
 PREVIEW: Version = (99, 0)
 KNOWN_VERSIONS: Mapping[str, Version] = {
     **{f"1.{minor}": (1, minor) for minor in range(5)},
@@ -81,7 +82,6 @@ class Call:
     settings: WorkspaceSettings
     version: Version
     now: float
-    route: str
     ids: tuple[str, ...]
     query: Mapping[str, str]
     body: JsonObject

@@ -38,11 +38,11 @@ class Refused(Exception):
         self.headers = headers or {}
 
 
-def error_body(code: str, message: str | None, *, request_id: str, field: str | None = None) -> JsonObject:
+def error_body(refusal: Refused, *, request_id: str) -> JsonObject:
     """Build Intercom's error envelope."""
-    error: JsonObject = {"code": code, "message": message}
-    if field is not None:
-        error["field"] = field
+    error: JsonObject = {"code": refusal.code, "message": refusal.message}
+    if refusal.field is not None:
+        error["field"] = refusal.field
     return {"type": "error.list", "request_id": request_id, "errors": [error]}
 
 

@@ -18,7 +18,7 @@ def take_snapshot(state: State, *, without: Collection[str] = ()) -> JsonObject:
     """
     contacts: JsonObject = {}
     for contact in state.contacts.values():
-        if contact.is_live or contact.archived and not contact.deleted:
+        if contact.is_live or (contact.archived and not contact.deleted):
             shown = _show_contact(state, contact, without)
             name = _name(contact)
             nth = 1

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 
 from metarouter_intercom._types import JsonObject, JsonValue
 from metarouter_intercom.errors import ConfigurationError
-from metarouter_intercom.plugins import Request, Response
+from metarouter_intercom.plugins import Response
 
 from ._routes import ROOTS
 from .faults import NO_FAULTS, Fault, FaultCounter, Faults, read_faults
@@ -62,7 +62,7 @@ class Service:
                 answer = self.workspace.handle_bytes(method, path, told, content)
                 return Meeting(None if fault is not None and fault.kind == "lost" else answer, fault, delay)
             if fault.kind == "status":
-                refused = self.workspace.refuse(Request(method, path, None, told), fault.status)
+                refused = self.workspace.refuse(method, path, told, content, fault.status)
                 return Meeting(refused, fault, delay)
         return Meeting(None, fault, delay)
 

@@ -67,8 +67,7 @@ class WorkspaceTransport:
                 self._sleep(delay)
             if fault is not None:
                 if fault.kind == "status":
-                    named = Request(request.method, request.path, request.body, headers)
-                    return self.workspace.refuse(named, fault.status)
+                    return self.workspace.refuse(request.method, request.path, headers, content, fault.status)
                 if fault.kind == "html":
                     return Response(502, _HTML, {"content-type": "text/html"})
                 if fault.kind in ("reset", "hang"):

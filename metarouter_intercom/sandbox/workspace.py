@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, NoReturn
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 import attrs
@@ -14,10 +13,18 @@ import attrs
 from metarouter_intercom._types import JsonObject, JsonValue
 from metarouter_intercom.plugins import Request, Response
 
-from ._call import KNOWN_VERSIONS, Call, Exchange, Version, Violation
+from ._call import KNOWN_VERSIONS, Call, Exchange, Violation
 from ._rate import RateWindows
-from ._refusals import SERVICE_ERRORS, Refused, error_body, malformed, resource_not_found, unavailable
-from ._routes import OLD_ROOTS, ROUTES, match
+from ._reception import (
+    Received,
+    check_accept,
+    find_route,
+    header_faults,
+    read_json,
+    read_version,
+    unauthorized,
+)
+from ._refusals import SERVICE_ERRORS, Refused, error_body, malformed
 from ._settings import WorkspaceSettings
 from ._snapshot import take_snapshot
 from ._state import Company, Contact, Event, State
@@ -25,7 +32,11 @@ from ._views import view_company, view_contact
 
 _MOST_VIOLATIONS = 10_000
 _WRITES = frozenset({"POST", "PUT", "DELETE"})
-_FITTING = ("*/*", "application/*", "application/json")
+
+
+class _Success(NamedTuple):
+    status: int
+    body: JsonValue
 
 
 class Workspace:
@@ -57,7 +68,8 @@ class Workspace:
             window=self.settings.window,
             reset_slack=self.settings.reset_slack,
         )
-        self._apps = {token: f"app {number}" for number, token in enumerate(self._tokens())}
+        tokens = (self.settings.token, *self.settings.other_tokens)
+        self._apps = {token: f"app {number}" for number, token in enumerate(tokens)}
         self._violations: deque[Violation] = deque(maxlen=_MOST_VIOLATIONS)
         self._exchanges: deque[Exchange] = deque(maxlen=self.settings.log_limit)
         self._handled = 0
@@ -70,149 +82,111 @@ class Workspace:
     def handle(self, request: Request) -> Response:
         """Answer *request* and remember the exchange."""
         headers = {name.lower(): value for name, value in request.headers.items()}
-        return self._answer(request.method, request.path, headers, request.body)
+        return self._answer(Received(request.method, request.path, headers, request.body, self.now()))
 
     def handle_bytes(self, method: str, path: str, headers: Mapping[str, str], content: bytes) -> Response:
         """Answer a request whose body is still bytes; the names in *headers* are in small letters."""
-        body: JsonValue = None
-        if content:
-            try:
-                body = json.loads(content, parse_constant=_refuse_constant)
-            except (ValueError, RecursionError):
-                return self._answer(method, path, headers, content.decode("utf-8", "replace"))
-            if not isinstance(body, dict):
-                return self._answer(method, path, headers, content.decode())
-        return self._answer(method, path, headers, body)
+        return self._answer(Received(method, path, headers, read_json(content), self.now()))
 
-    def refuse(self, request: Request, status: int, *, rule: str = "fault") -> Response:
-        """Answer *request* with a state of the service, whatever it asks for: an outage, a revoked token."""
-        code, message = SERVICE_ERRORS.get(status, ("server_error", "Server Error"))
-        now = self.now()
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        limits = self.rate.headers(self._app(headers), now)
+    def refuse(
+        self, method: str, path: str, headers: Mapping[str, str], content: bytes, status: int
+    ) -> Response:
+        """Answer a request with a state of the service, whatever it asks for: an outage, a revoked token."""
+        received = Received(method, path, headers, read_json(content), self.now())
+        code, message = SERVICE_ERRORS.get(status, SERVICE_ERRORS[500])
+        limits = self.rate.headers(self._app(headers) or "", received.at)
         if status == 429:
             limits["x-ratelimit-remaining"] = "0"
-        refusal = Refused(status, code, message, rule=rule, headers=limits)
-        return self._finish(request.method, request.path, headers, request.body, now, refusal, limits)
+        return self._finish(received, Refused(status, code, message, rule="fault"), limits)
 
-    def _answer(self, method: str, path: str, headers: Mapping[str, str], body: JsonValue) -> Response:
-        now = self.now()
-        limits: dict[str, str] = {}
-        outcome: Refused | tuple[int, JsonValue]
-        try:
-            self._authorize(headers, limits, now)
-            outcome = self._dispatch(method, path, headers, body, now)
-        except Refused as refusal:
-            outcome = refusal
-        return self._finish(method, path, headers, body, now, outcome, limits)
-
-    def _authorize(self, headers: Mapping[str, str], limits: dict[str, str], now: float) -> None:
-        """Check the token, then take a request from its budget; *limits* receives the rate headers."""
-        limits.update(self.rate.headers(self._app(headers), now))
-        given = headers.get("authorization")
-        if given is None and not self.settings.require_auth:
-            given = f"Bearer {self.settings.token}"
-        if not given:
-            text = "Authorization header is missing"
-            raise Refused(401, "missing_authorization", text, rule="unauthorized", violation=True)
-        kind, _, token = given.partition(" ")
-        if kind.lower() != "bearer" or token.strip() not in self._apps:
-            raise Refused(401, "unauthorized", "Access Token Invalid", rule="unauthorized")
-        spent, told = self.rate.take(self._apps[token.strip()], now)
-        limits.update(told)
+    def _answer(self, received: Received) -> Response:
+        app = self._app(received.headers)
+        if app is None:
+            limits = self.rate.headers("", received.at)
+            return self._finish(received, unauthorized(received.headers), limits)
+        spent, limits = self.rate.take(app, received.at)
         if spent is not None:
-            raise Refused(429, "rate_limit_exceeded", spent, rule="rate_limit")
+            refusal = Refused(429, "rate_limit_exceeded", spent, rule="rate_limit")
+            return self._finish(received, refusal, limits)
+        try:
+            return self._finish(received, self._dispatch(received), limits)
+        except Refused as refusal:
+            return self._finish(received, refusal, limits)
 
-    def _dispatch(
-        self, method: str, path: str, headers: Mapping[str, str], body: JsonValue, now: float
-    ) -> tuple[int, JsonValue]:
-        _check_accept(headers.get("accept", "*/*"))
-        version = self._version(headers)
-        place, _, query = path.partition("?")
-        found = match(method, place)
-        if found is None:
-            if place.split("/")[1:2] and place.split("/")[1] in OLD_ROOTS:
-                raise unavailable()
-            missing = resource_not_found("unknown_route")
-            missing.violation = True
-            raise missing
-        name, ids = found
-        route = ROUTES[name]
-        if version < route.since:
-            raise unavailable()
+    def _app(self, headers: Mapping[str, str]) -> str | None:
+        """Return the app that the token belongs to; None when there is no good token."""
+        given = headers.get("authorization")
+        if given is None:
+            return None if self.settings.require_auth else self._apps[self.settings.token]
+        kind, _, token = given.partition(" ")
+        return self._apps.get(token.strip()) if kind.lower() == "bearer" else None
+
+    def _dispatch(self, received: Received) -> _Success:
+        """Find the endpoint and let it answer, or raise ``Refused``."""
+        check_accept(received.headers.get("accept", "*/*"))
+        version = read_version(received.headers, self.settings.default_version)
+        place, _, query = received.path.partition("?")
+        route, name, ids = find_route(received.method, place, version)
         if name in self.settings.forbidden:
             text = "The token is not authorized for this resource"
             raise Refused(403, "forbidden", text, rule="forbidden")
+        body = received.body
         if body is not None and not isinstance(body, dict):
-            raise malformed("The request body is not valid JSON", rule="malformed_json")
+            raise malformed("The request body is not a JSON object", rule="malformed_json")
         call = Call(
             state=self.state,
             settings=self.settings,
             version=version,
-            now=now,
-            route=name,
+            now=received.at,
             ids=ids,
             query=dict(parse_qsl(query, keep_blank_values=True)) if query else {},
             body=body or {},
         )
         try:
-            return route.status, route.answer(call)
+            return _Success(route.status, route.answer(call))
         finally:
-            for rule, detail in (*call.found, *_header_faults(headers, body)):
-                self._violations.append(Violation(rule, detail, method, path, body))
+            for rule, detail in (*call.found, *header_faults(received)):
+                self._violations.append(
+                    Violation(rule, detail, received.method, received.path, received.body)
+                )
 
-    def _finish(
-        self,
-        method: str,
-        path: str,
-        headers: Mapping[str, str],
-        body: JsonValue,
-        now: float,
-        outcome: Refused | tuple[int, JsonValue],
-        limits: Mapping[str, str],
-    ) -> Response:
+    def _finish(self, received: Received, outcome: Refused | _Success, limits: Mapping[str, str]) -> Response:
+        """Build the answer with its headers and remember the exchange."""
         self._handled += 1
         request_id = f"00sandbox{self._handled:011d}"
-        version = headers.get("intercom-version", "")
-        told = {
-            **limits,
-            "x-request-id": request_id,
-            "intercom-version": version or self.settings.default_version,
-        }
+        version = received.headers.get("intercom-version", "")
+        told = {**limits, "x-request-id": request_id}
+        told["intercom-version"] = version or self.settings.default_version
         rule: str | None = None
         if isinstance(outcome, Refused):
-            rule, status = outcome.rule, outcome.status
-            answer: JsonValue = error_body(
-                outcome.code, outcome.message, request_id=request_id, field=outcome.field
-            )
+            rule = outcome.rule
+            answer: JsonValue = error_body(outcome, request_id=request_id)
             told.update(outcome.headers)
             if outcome.violation:
-                self._violations.append(Violation(rule, str(outcome.message), method, path, body))
+                detail = str(outcome.message)
+                self._violations.append(
+                    Violation(rule, detail, received.method, received.path, received.body)
+                )
         else:
-            status, answer = outcome
-            if method in _WRITES:
+            answer = outcome.body
+            if received.method in _WRITES:
                 # Intercom routes the next second's reads to where this write is seen already.
-                told["set-cookie"] = f"recent_write={int(now)}; path=/; max-age=1"
+                told["set-cookie"] = f"recent_write={int(received.at)}; path=/; max-age=1"
         self._exchanges.append(
-            Exchange(self._handled, now, method, path, version, body, status, answer, rule, request_id)
+            Exchange(
+                number=self._handled,
+                at=received.at,
+                method=received.method,
+                path=received.path,
+                version=version,
+                body=received.body,
+                status=outcome.status,
+                answer=answer,
+                rule=rule,
+                request_id=request_id,
+            )
         )
-        return Response(status, answer, told)
-
-    # --- headers ---
-
-    def _tokens(self) -> tuple[str, ...]:
-        return (self.settings.token, *self.settings.other_tokens)
-
-    def _app(self, headers: Mapping[str, str]) -> str:
-        token = headers.get("authorization", "").partition(" ")[2].strip()
-        return self._apps.get(token, "app 0")
-
-    def _version(self, headers: Mapping[str, str]) -> Version:
-        named = headers.get("intercom-version") or self.settings.default_version
-        version = KNOWN_VERSIONS.get(named)
-        if version is None or version < (2, 0):
-            raise unavailable()
-        return version
+        return Response(outcome.status, answer, told)
 
     # --- looking inside ---
 
@@ -290,30 +264,7 @@ class Workspace:
             settings=self.settings,
             version=KNOWN_VERSIONS["2.16"],
             now=self.now(),
-            route="",
             ids=(),
             query={},
             body={},
         )
-
-
-def _check_accept(accept: str) -> None:
-    for part in accept.split(","):
-        if part.partition(";")[0].strip().lower() in _FITTING:
-            return
-    text = "The Accept header should send a media type of application/json"
-    raise Refused(406, "media_type_not_acceptable", text, rule="not_acceptable", violation=True)
-
-
-def _header_faults(headers: Mapping[str, str], body: JsonValue) -> list[tuple[str, str]]:
-    faults: list[tuple[str, str]] = []
-    if headers.get("intercom-version") == "":
-        faults.append(("missing_version", "Intercom-Version decides what the answer means"))
-    content_type = headers.get("content-type")
-    if body is not None and content_type is not None and "json" not in content_type.lower():
-        faults.append(("content_type", f"a JSON body was called {content_type or 'nothing'}"))
-    return faults
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,68 @@
+"""``GET /me``: a wrong token, region or workspace is told with its remedy."""
+
+from __future__ import annotations
+
+import pytest
+
+from metarouter_intercom import Account, ConfigurationError, DeliveryFailed, Settings
+from metarouter_intercom._account import read_account
+from metarouter_intercom.plugins import Response
+
+_ME = {
+    "type": "admin",
+    "id": "1",
+    "email": "ada@example.com",
+    "app": {"id_code": "abc123", "name": "Example", "region": "EU"},
+}
+
+
+def _settings(**options):
+    return Settings(**{"api_key": "key", "region": "eu"} | options)
+
+
+def test_a_good_token_tells_the_workspace():
+    """Name, id, region and admin come from the answer."""
+    account = read_account(Response(200, _ME), _settings(app_id="abc123"))
+
+    assert account == Account("abc123", "Example", "eu", "ada@example.com")
+
+
+@pytest.mark.parametrize(
+    ("response", "options", "words"),
+    [
+        (
+            Response(401, {"type": "error.list", "errors": [{"code": "unauthorized", "message": "Access Token Invalid"}]}),
+            {},
+            "Access Token Invalid",
+        ),
+        (Response(403, {"errors": [{"code": "api_plan_restricted", "message": "Active subscription needed."}]}), {}, "plan"),
+        (Response(401), {}, "region"),
+        (Response(200, _ME), {"app_id": "zzz"}, "app_id"),
+        (Response(200, _ME), {"region": "us"}, "region='eu'"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_remedy(response, options, words):
+    """Each fault of the credentials is a ConfigurationError that names the setting."""
+    with pytest.raises(ConfigurationError, match=words):
+        read_account(response, _settings(**options))
+
+
+def test_a_base_url_has_no_region():
+    """A sandbox or proxy may stand in for any region."""
+    account = read_account(Response(200, _ME), _settings(region="us", base_url="http://127.0.0.1:1"))
+
+    assert account.region == "eu"
+
+
+@pytest.mark.parametrize("response", [Response(500), Response(200, "<html>"), Response(200, {"app": 5}), Response(404)])
+def test_an_answer_without_an_account_is_told(response):
+    """Something that is not Intercom's API is named as such."""
+    with pytest.raises(DeliveryFailed, match="GET /me"):
+        read_account(response, _settings())
+
+
+def test_an_unknown_region_word_is_no_fault():
+    """A region that we do not know is told, not judged."""
+    me = _ME | {"app": {"id_code": "abc123", "name": "", "region": "MOON"}}
+
+    assert read_account(Response(200, me), _settings()) == Account("abc123", None, "moon", "ada@example.com")

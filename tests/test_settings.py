@@ -1,0 +1,124 @@
+"""Settings: checked when they are built, each fault named with its remedy."""
+
+from __future__ import annotations
+
+import pytest
+
+from metarouter_intercom import ConfigurationError, Region, Settings
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("api_key", ""),
+        ("api_key", None),
+        ("region", "mars"),
+        ("anonymous", "ghost"),
+        ("workers", 0),
+        ("workers", True),
+        ("max_buffered", 0),
+        ("rate_limit_share", 1.5),
+        ("nested", "explode"),
+        ("nested_overrides", {"a": "explode"}),
+        ("integration_names", 5),
+        ("enabled", "yes"),
+        ("identity_secret", 5),
+        ("when_full", "panic"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(setting, value):
+    """A value out of bounds raises ConfigurationError that names the setting."""
+    with pytest.raises(ConfigurationError) as caught:
+        Settings(**{"api_key": "key"} | {setting: value})
+
+    if setting != "integration_names":
+        assert setting in str(caught.value)
+
+
+def test_an_unknown_setting_is_a_type_error():
+    """A misspelled setting is refused at once."""
+    with pytest.raises(TypeError, match="workerz"):
+        Settings(api_key="key", workerz=3)
+
+
+@pytest.mark.parametrize(
+    ("region", "address"),
+    [
+        ("us", "https://api.intercom.io"),
+        ("EU", "https://api.eu.intercom.io"),
+        (Region.AU, "https://api.au.intercom.io"),
+    ],
+)
+def test_a_region_has_its_host(region, address):
+    """The region decides the host."""
+    assert Settings(api_key="key", region=region).address == address
+
+
+def test_base_url_overrides_the_region():
+    """``base_url`` wins over the region, without its last slash."""
+    assert Settings(api_key="key", base_url="http://127.0.0.1:9/").address == "http://127.0.0.1:9"
+
+
+def test_defaults_depend_on_the_buffer():
+    """Limits and answers that are left to the default differ between memory and spool."""
+    memory = Settings(api_key="key")
+    spool = Settings(api_key="key", spool="x.spool")
+
+    assert (memory.messages_kept, spool.messages_kept) == (10_000, 1_000_000)
+    assert (memory.full_answer, spool.full_answer) == ("drop_new", "raise")
+    assert (memory.retried_for, spool.retried_for) == (900.0, 86_400.0)
+    assert (memory.dead_letters_kept, spool.dead_letters_kept) == (1_000, 100_000)
+
+
+def test_explicit_limits_win():
+    """A limit that is given is used for either buffer."""
+    settings = Settings(
+        api_key="key", max_buffered=5, retry_for=7, when_full="block", max_dead_letters=3, spool="x.spool"
+    )
+
+    assert settings.messages_kept == 5
+    assert settings.retried_for == 7
+    assert settings.full_answer == "block"
+    assert settings.dead_letters_kept == 3
+
+
+def test_the_environment_is_read_only_when_asked():
+    """``from_env`` reads the documented variables; what is passed wins."""
+    environ = {
+        "INTERCOM_API_KEY": "secret-key",
+        "INTERCOM_APP_ID": "abc123",
+        "INTERCOM_REGION": "eu",
+        "INTERCOM_BASE_URL": "http://127.0.0.1:1",
+    }
+
+    settings = Settings.from_env(environ, app_id="other", workers=2)
+
+    assert settings.api_key.reveal() == "secret-key"
+    assert (settings.app_id, settings.region, settings.workers) == ("other", Region.EU, 2)
+    assert settings.address == "http://127.0.0.1:1"
+
+
+def test_the_access_token_variable_serves_too():
+    """``INTERCOM_ACCESS_TOKEN`` is the second name of the key."""
+    assert Settings.from_env({"INTERCOM_ACCESS_TOKEN": "t"}).api_key.reveal() == "t"
+
+
+def test_a_missing_key_in_the_environment_names_the_variable():
+    """Without a key the error says which variable to set."""
+    with pytest.raises(ConfigurationError, match="INTERCOM_API_KEY"):
+        Settings.from_env({})
+
+
+def test_no_secret_is_shown():
+    """The representation of settings shows no key."""
+    settings = Settings(api_key="very-secret-key", identity_secret=["very-secret-other"])
+
+    assert "very-secret" not in repr(settings)
+
+
+def test_one_name_or_several_are_accepted():
+    """A list setting takes a single name too."""
+    settings = Settings(api_key="key", events_allow="Signed Up", events_deny=["a", "b"])
+
+    assert settings.events_allow == ("Signed Up",)
+    assert settings.events_deny == ("a", "b")
