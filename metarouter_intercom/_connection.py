@@ -120,10 +120,10 @@ class Connection:
         self.gate.probe_now()
         if self._settings.delivery == "background":
             self._workers.wake()
-        while self._buffer.pending(up_to=mark) and not self._waits_in_vain(closing):
+        while self._buffer.pending(up_to=mark):
             seconds = self._work()
             left = None if deadline is None else deadline - self._clock.now()
-            if left is not None and left <= 0:
+            if (left is not None and left <= 0) or self._waits_in_vain(closing):
                 return
             if seconds > 0:
                 self.wait_for_settlement(seconds if left is None else min(seconds, left))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,6 +13,7 @@ from ._flows import flow_of
 from ._gate import Paused
 from ._plan import Step, plan
 from .errors import ConnectFailed, TransportError
+from .operations import Translation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from .plugins import Claim, Clock, Entry, Request, Response, Settlement, Translator, Transport
     from .settings import Settings
 
+_log = logging.getLogger("metarouter_intercom")
 # Repeats of a request that a 429 refused, before its messages go back to the buffer.
 _RATE_REPEATS = 5
 # One item that brings a 5xx this often while others pass is poison (rule T2).
@@ -144,7 +147,13 @@ class Courier:
 
     def _translate(self, entry: Entry) -> Fate:
         message = _codec.read_stamped(entry.message)
-        return Fate(entry, self._translator(message))
+        try:
+            return Fate(entry, self._translator(message))
+        except Exception:
+            _log.exception("the translator raised", extra={"connection": self._settings.name})
+            fate = Fate(entry, Translation())
+            fate.end("dead", Outcome("dead", "translator_failed"))
+            return fate
 
     def _attempt(self, operation: Operation, probe: bool) -> Outcome | None:
         """Run the flow of *operation*; None when the gate was shut before its end."""

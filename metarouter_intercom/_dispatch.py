@@ -134,7 +134,7 @@ class Dispatcher:
         except Exception:
             _log.exception("a delivery failed unforeseen", extra={"connection": self._connection})
             self._put_off(claim)
-            raise
+            return
         self._buffer.settle(claim, done.settlements, now=self._clock.now())
         if done.held is not None:
             self._hold(done.held, claim)
