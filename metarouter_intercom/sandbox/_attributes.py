@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
 
 from metarouter_intercom._types import JsonObject, JsonValue
 
@@ -137,16 +136,15 @@ def create_attribute(call: Call) -> JsonValue:
     if data_type is None:
         raise malformed("Data Type isn't an option", rule="unknown_data_type", field="data_type")
     options = _read_options(body) if body["data_type"] == "options" else None
+    description = _read_description(body)
+    # Until 2.10 a new attribute could be written by the Messenger unless it was said otherwise.
+    writable = a_boolean("messenger_writable", body.get("messenger_writable", call.version <= (2, 10)))
     active = sum(not known.archived for known in call.state.attributes.values())
     if active >= call.settings.attribute_limit:
         text = f"You have reached the limit of {call.settings.attribute_limit} custom attributes"
         raise Refused(422, "data_invalid", text, rule="attribute_limit")
-    made = call.state.add_attribute(model, name, data_type, call.second, options=_as_json(options))
-    # Until 2.10 a new attribute could be written by the Messenger unless it was said otherwise.
-    made.messenger_writable = a_boolean(
-        "messenger_writable", body.get("messenger_writable", call.version <= (2, 10))
-    )
-    _describe(made, body)
+    made = call.state.add_attribute(model, name, data_type, call.second)
+    made.options, made.description, made.messenger_writable = options, description, writable
     return view_attribute(made)
 
 
@@ -158,15 +156,16 @@ def update_attribute(call: Call) -> JsonValue:
         raise Refused(404, "field_not_found", text, rule="attribute_not_found")
     refuse_unknown(call.body, _UPDATE_FIELDS)
     options = _read_options(call.body) if "options" in call.body else found.options
+    description = _read_description(call.body)
+    writable = a_boolean("messenger_writable", call.body.get("messenger_writable", found.messenger_writable))
     archived = a_boolean("archived", call.body.get("archived", found.archived))
     if archived and not found.archived and found.name in call.settings.in_use:
         text = "The Data Attribute you are trying to archive has a dependant object"
         raise Refused(422, "data_invalid", text, rule="attribute_in_use")
     found.archived = archived
     found.options = options
-    if "messenger_writable" in call.body:
-        found.messenger_writable = a_boolean("messenger_writable", call.body["messenger_writable"])
-    _describe(found, call.body)
+    found.messenger_writable = writable
+    found.description = found.description if description is None else description
     found.updated_at = call.second
     return view_attribute(found)
 
@@ -197,9 +196,8 @@ def view_attribute(attribute: Attribute) -> JsonObject:
     return shown
 
 
-def _describe(attribute: Attribute, body: Mapping[str, JsonValue]) -> None:
-    if body.get("description") is not None:
-        attribute.description = a_string("description", body["description"])
+def _read_description(body: JsonObject) -> str | None:
+    return None if body.get("description") is None else a_string("description", body["description"])
 
 
 def _read_name(call: Call, body: JsonObject) -> str:
@@ -244,7 +242,3 @@ def _read_options(body: JsonObject) -> list[str]:
         text = "You must have at least two options on a list type data attribute"
         raise malformed(text, rule="bad_options", field="options")
     return options
-
-
-def _as_json(options: list[str] | None) -> JsonValue:
-    return None if options is None else list(options)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import attrs
 
-from metarouter_intercom._types import JsonObject, JsonValue
+from metarouter_intercom._types import JsonObject
 
 
 @attrs.define(eq=False)
@@ -205,7 +205,7 @@ class State:
         contact.companies.pop(company.id, None)
         company.people.pop(contact.id, None)
 
-    def add_attribute(self, model: str, name: str, data_type: str, now: int, **more: JsonValue) -> Attribute:
+    def add_attribute(self, model: str, name: str, data_type: str, now: int) -> Attribute:
         """Make a custom attribute known."""
         made = Attribute(
             id=self.new_number(),
@@ -214,7 +214,6 @@ class State:
             data_type=data_type,
             created_at=now,
             updated_at=now,
-            **more,  # type: ignore[arg-type]  # the caller has checked them against the API's types
         )
         self.attributes[model, name] = made
         return made

@@ -1,0 +1,374 @@
+"""Contacts: creating, uniqueness, roles, fields, custom attributes."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from .asking import BEGINNING, Api, refusal
+
+
+def test_a_created_contact_is_answered_whole(api):
+    """Creating answers 200 with the contact; its id has 24 hexadecimal digits."""
+    answer = api.post("/contacts", {"external_id": "u1", "email": "Ann@example.com", "name": "Ann"})
+
+    assert answer.status == 200
+    assert re.fullmatch(r"[0-9a-f]{24}", answer.body["id"])
+    shown = {name: answer.body[name] for name in ("type", "external_id", "email", "name", "role", "phone")}
+    assert shown == {
+        "type": "contact",
+        "external_id": "u1",
+        "email": "Ann@example.com",
+        "name": "Ann",
+        "role": "user",
+        "phone": None,
+    }
+
+
+def test_the_same_seed_gives_the_same_ids():
+    """Ids come from a seeded counter."""
+    assert Api().contact(external_id="u1") == Api().contact(external_id="u1")
+    assert Api().contact(external_id="u1") != Api(seed=1).contact(external_id="u1")
+
+
+@pytest.mark.parametrize("again", [{"external_id": "u1"}, {"email": "ANN@example.com"}])
+def test_an_existing_user_is_a_conflict_with_its_id(api, again):
+    """A second user with the external id, or with the e-mail alone, meets 409 with the id in the text only."""
+    first = api.contact(external_id="u1", email="ann@example.com")
+
+    answer = api.post("/contacts", again)
+
+    assert refusal(answer) == (
+        409,
+        "conflict",
+        f"A contact matching those details already exists with id={first}",
+    )
+    assert api.rules() == []
+
+
+def test_an_archived_user_is_a_conflict_of_its_own(api):
+    """The text tells an archived contact from a live one."""
+    first = api.contact(external_id="u1")
+    api.post(f"/contacts/{first}/archive")
+
+    answer = api.post("/contacts", {"external_id": "u1"})
+
+    text = f"An archived contact matching those details already exists with id={first}"
+    assert refusal(answer) == (409, "conflict", text)
+
+
+def test_users_with_different_external_ids_may_share_an_email(api):
+    """E-mail is not unique when both users have an external id."""
+    api.contact(external_id="u1", email="ann@example.com")
+
+    assert api.post("/contacts", {"external_id": "u2", "email": "ann@example.com"}).status == 200
+
+
+def test_unique_emails_can_be_demanded():
+    """With the setting, creating a second user with an e-mail is a conflict whatever its external id."""
+    api = Api(unique_emails=True)
+    api.contact(external_id="u1", email="ann@example.com")
+    other = api.contact(external_id="u2")
+
+    assert api.post("/contacts", {"external_id": "u3", "email": "ann@example.com"}).status == 409
+    assert api.put(f"/contacts/{other}", {"email": "ann@example.com"}).status == 200
+
+
+def test_updating_to_a_taken_external_id_is_a_conflict(api):
+    """An external id belongs to one user."""
+    first = api.contact(external_id="u1")
+    second = api.contact(external_id="u2")
+
+    answer = api.put(f"/contacts/{second}", {"external_id": "u1"})
+
+    assert answer.body["errors"][0]["message"].endswith(f"id={first}")
+    assert answer.status == 409
+
+
+def test_an_update_changes_only_what_it_names(api):
+    """PUT merges: fields and attributes that it does not name stay."""
+    contact = api.contact(external_id="u1", name="Ann", custom_attributes={"plan": "free", "age": 4})
+
+    answer = api.put(f"/contacts/{contact}", {"phone": "1", "custom_attributes": {"age": 5}})
+
+    assert (answer.body["name"], answer.body["phone"]) == ("Ann", "1")
+    assert answer.body["custom_attributes"] == {"plan": "free", "age": 5}
+
+
+def test_null_clears(api):
+    """Null clears name, phone and custom attributes; a cleared e-mail reads back as an empty text."""
+    contact = api.contact(
+        external_id="u1", email="a@example.com", name="Ann", phone="1", custom_attributes={"plan": "x"}
+    )
+
+    answer = api.put(
+        f"/contacts/{contact}",
+        {"name": None, "phone": None, "email": "", "custom_attributes": {"plan": None}},
+    )
+
+    shown = answer.body
+    assert (shown["name"], shown["phone"], shown["email"], shown["custom_attributes"]) == (None, None, "", {})
+    assert api.workspace.contact("a@example.com") is None
+
+
+def test_an_unset_subscription_is_false(api):
+    """Null for unsubscribed_from_emails means subscribed."""
+    contact = api.contact(external_id="u1", unsubscribed_from_emails=True)
+
+    answer = api.put(f"/contacts/{contact}", {"unsubscribed_from_emails": None, "custom_attributes": None})
+
+    assert answer.body["unsubscribed_from_emails"] is False
+
+
+# --- roles ------------------------------------------------------------------------------------------------
+
+
+def test_a_lead_gets_an_external_id_of_intercoms_own(api):
+    """The external id of a lead is an assigned uuid; one that is sent is ignored and told as a violation."""
+    answer = api.post("/contacts", {"role": "lead", "external_id": "mine"})
+
+    assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", answer.body["external_id"])
+    assert api.rules() == ["lead_external_id"]
+
+
+def test_leads_may_share_an_email(api):
+    """Leads of one e-mail can be made freely, beside users as well."""
+    api.contact(email="a@example.com")
+
+    assert api.post("/contacts", {"role": "lead", "email": "a@example.com"}).status == 200
+    assert api.post("/contacts", {"role": "lead", "email": "a@example.com"}).status == 200
+    assert api.post("/contacts", {"external_id": "u2", "email": "a@example.com"}).status == 409
+
+
+def test_a_lead_becomes_a_user_with_its_own_external_id(api):
+    """PUT with role user may set the external id."""
+    lead = api.contact(role="lead", email="a@example.com")
+
+    answer = api.put(f"/contacts/{lead}", {"role": "user", "external_id": "u1"})
+
+    assert (answer.body["role"], answer.body["external_id"]) == ("user", "u1")
+    assert api.get("/contacts/find_by_external_id/u1").body["id"] == lead
+
+
+def test_the_external_id_of_a_lead_stays(api):
+    """PUT cannot set it while the contact is a lead."""
+    lead = api.contact(role="lead")
+    assigned = api.get(f"/contacts/{lead}").body["external_id"]
+
+    answer = api.put(f"/contacts/{lead}", {"external_id": "u1"})
+
+    assert answer.body["external_id"] == assigned
+    assert api.rules() == ["lead_external_id"]
+
+
+def test_a_user_cannot_become_a_lead(api):
+    """The way back is refused."""
+    user = api.contact(external_id="u1")
+
+    answer = api.put(f"/contacts/{user}", {"role": "lead"})
+
+    text = "Contact with user role can't be converted to a lead"
+    assert refusal(answer) == (400, "client_error", text)
+
+
+# --- owners -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("version", "owner", "status"),
+    [
+        ("2.16", "991267459", 200),
+        ("2.16", 991267459, 400),
+        ("2.15", 991267459, 200),
+        ("2.15", "991267459", 400),
+    ],
+)
+def test_the_type_of_an_owner_depends_on_the_version(api, version, owner, status):
+    """owner_id is text since 2.16 and a number before, both ways."""
+    answer = api.post("/contacts", {"external_id": "u1", "owner_id": owner}, version=version)
+
+    assert answer.status == status
+    if status == 200:
+        assert answer.body["owner_id"] == owner
+
+
+def test_an_owner_must_be_a_teammate(api):
+    """Somebody else refuses the whole write; null clears."""
+    contact = api.contact(external_id="u1", owner_id="991267460")
+
+    answer = api.put(f"/contacts/{contact}", {"owner_id": "7"})
+
+    text = "The owner specified is not a member of the workspace"
+    assert refusal(answer) == (400, "parameter_invalid", text)
+    assert api.put(f"/contacts/{contact}", {"owner_id": None}).body["owner_id"] is None
+    assert api.rules() == []
+
+
+# --- custom attributes ------------------------------------------------------------------------------------
+
+
+def test_an_unknown_attribute_refuses_the_whole_write(api):
+    """Nothing of the write is kept, and it is no violation: nobody can know every attribute."""
+    contact = api.contact(external_id="u1")
+
+    answer = api.put(f"/contacts/{contact}", {"name": "Ann", "custom_attributes": {"age": 1, "nope": 1}})
+
+    assert refusal(answer) == (400, "parameter_invalid", "Custom attribute 'nope' does not exist")
+    shown = api.get(f"/contacts/{contact}").body
+    assert (shown["name"], shown["custom_attributes"]) == (None, {})
+    assert api.rules() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("plan", "gold"),
+        ("age", 4),
+        ("age", 4.0),
+        ("score", 1.5),
+        ("score", 1),
+        ("beta", False),
+        ("joined_at", -86400),
+        ("joined_at", 1_700_000_000),
+    ],
+)
+def test_values_of_the_right_type_are_taken(api, name, value):
+    """Whole numbers fit decimals; an instant before 1970 is one too."""
+    contact = api.contact(external_id="u1", custom_attributes={name: value})
+
+    assert api.get(f"/contacts/{contact}").body["custom_attributes"] == {name: value}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("plan", 1),
+        ("plan", True),
+        ("age", "4"),
+        ("age", 4.5),
+        ("age", True),
+        ("score", "1"),
+        ("beta", 1),
+        ("joined_at", "2024-01-01"),
+    ],
+)
+def test_values_of_the_wrong_type_are_refused(api, name, value):
+    """The text and the field name the attribute."""
+    answer = api.post("/contacts", {"external_id": "u1", "custom_attributes": {name: value}})
+
+    status, code, message = refusal(answer)
+    assert (status, code) == (400, "parameter_invalid")
+    assert message.startswith(f"Custom attribute '{name}' must be of type ")
+    assert answer.body["errors"][0]["field"] == name
+    assert api.workspace.contacts() == []
+
+
+def test_unknown_attributes_can_be_made_on_the_way():
+    """With auto_attributes an unknown scalar makes the attribute of its type; anything nested does not."""
+    api = Api(auto_attributes=True, attributes={})
+    api.contact(external_id="u1", custom_attributes={"a": "x", "b": True, "c": 1.5, "d_at": 5})
+
+    listed = api.get("/data_attributes?model=contact").body["data"]
+
+    made = {one["name"]: one["data_type"] for one in listed if one["custom"]}
+    assert made == {"a": "string", "b": "boolean", "c": "float", "d_at": "date"}
+    assert api.post("/contacts", {"external_id": "u2", "custom_attributes": {"n": {}}}).status == 400
+
+
+# --- what no well-behaved client sends --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "rule"),
+    [
+        ({}, "missing_field"),
+        ({"name": "Ann"}, "missing_field"),
+        ({"external_id": "u1", "zodiac": "fish"}, "unknown_field"),
+        ({"external_id": "u1", "user_id": "u1"}, "unknown_field"),
+        ({"external_id": "u1", "companies": []}, "unknown_field"),
+        ({"external_id": "u1", "language_override": "de"}, "unknown_field"),
+        ({"external_id": 1}, "wrong_type"),
+        ({"external_id": " "}, "blank"),
+        ({"external_id": None}, "wrong_type"),
+        ({"email": None}, "wrong_type"),
+        ({"email": "nobody"}, "not_an_email"),
+        ({"email": " a@example.com"}, "not_an_email"),
+        ({"role": "admin"}, "unknown_role"),
+        ({"external_id": "u1", "name": 5}, "wrong_type"),
+        ({"external_id": "u1", "avatar": "cat.png"}, "not_a_url"),
+        ({"external_id": "u1", "avatar": {"image_url": "https://example.com/a.png"}}, "wrong_type"),
+        ({"external_id": "u1", "signed_up_at": "2024-01-01"}, "wrong_type"),
+        ({"external_id": "u1", "signed_up_at": True}, "wrong_type"),
+        ({"external_id": "u1", "signed_up_at": 1_700_000_000_000}, "not_seconds"),
+        ({"external_id": "u1", "last_seen_at": -1}, "not_seconds"),
+        ({"external_id": "u1", "last_seen_at": 1.5}, "wrong_type"),
+        ({"external_id": "u1", "unsubscribed_from_emails": "yes"}, "wrong_type"),
+        ({"external_id": "u1", "email_verified": True}, "email_verified_alone"),
+        ({"external_id": "u1", "custom_attributes": []}, "wrong_type"),
+        ({"external_id": "u1", "custom_attributes": {"plan": {"a": 1}}}, "nested_attribute"),
+        ({"external_id": "u1", "custom_attributes": {"plan": ["a"]}}, "nested_attribute"),
+        ({"external_id": "u1", "custom_attributes": {"plan": "x" * 256}}, "too_long"),
+        ({"external_id": "u1", "custom_attributes": {"joined_at": 1_700_000_000_000}}, "not_seconds"),
+    ],
+)
+def test_malformed_contacts_are_violations(api, body, rule):
+    """What the strict reading of the published schema refuses is answered 400 and remembered."""
+    answer = api.post("/contacts", body)
+
+    assert answer.status == 400
+    assert api.rules() == [rule]
+    assert api.workspace.contacts() == []
+
+
+def test_unknown_fields_can_be_ignored():
+    """With the setting they are passed over, but still told."""
+    api = Api(unknown_fields="ignore")
+
+    assert api.post("/contacts", {"external_id": "u1", "zodiac": "fish"}).status == 200
+    assert api.rules() == ["unknown_field"]
+
+
+def test_fields_of_newer_versions(api):
+    """email_verified came with 2.16, language_override is Preview's."""
+    verified = {"email": "a@example.com", "email_verified": True}
+
+    assert api.post("/contacts", verified, version="2.15").status == 400
+    assert api.post("/contacts", verified).status == 200
+    answer = api.post("/contacts", {"external_id": "u2", "language_override": "de"}, version="Preview")
+    assert answer.body["language_override"] == "de"
+
+
+def test_the_path_wants_intercoms_id(api):
+    """PUT by the caller's own id is 404 and a violation; by an id nobody has it is only 404."""
+    api.contact(external_id="u1")
+
+    assert refusal(api.put("/contacts/u1", {"name": "x"})) == (404, "not_found", "User Not Found")
+    assert api.rules() == ["external_id_in_path"]
+    assert api.put("/contacts/5feceb66ffc86f3800000fff", {"name": "x"}).status == 404
+    assert api.rules() == ["external_id_in_path"]
+
+
+# --- reading ----------------------------------------------------------------------------------------------
+
+
+def test_find_by_external_id_is_for_users(api):
+    """It answers users, not leads nor strangers; percent-encoded ids are decoded."""
+    user = api.contact(external_id="a/b c")
+    lead = api.get(f"/contacts/{api.contact(role='lead')}").body
+
+    assert api.get("/contacts/find_by_external_id/a%2Fb%20c").body["id"] == user
+    assert api.get(f"/contacts/find_by_external_id/{lead['external_id']}").status == 404
+    assert api.get("/contacts/find_by_external_id/u9").status == 404
+
+
+def test_instants_are_the_workspaces(api):
+    """created_at and updated_at come from the clock that was handed in."""
+    contact = api.contact(external_id="u1", avatar="https://example.com/a.png")
+    api.now += 60
+    api.put(f"/contacts/{contact}", {"name": "x"})
+
+    shown = api.get(f"/contacts/{contact}").body
+
+    assert (shown["created_at"], shown["updated_at"]) == (int(BEGINNING), int(BEGINNING) + 60)
+    assert shown["avatar"] == {"type": "avatar", "image_url": "https://example.com/a.png"}

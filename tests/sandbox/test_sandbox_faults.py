@@ -1,0 +1,207 @@
+"""Which request meets which fault."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from metarouter_intercom.errors import ConfigurationError, ReadFailed
+from metarouter_intercom.plugins import Request
+from metarouter_intercom.sandbox import Fault, Faults, Workspace, WorkspaceTransport
+from metarouter_intercom.sandbox.faults import FaultCounter, read_faults
+
+EVERY_KIND = {
+    "server_error": Fault("status", 500),
+    "rate_limited": Fault("status", 429),
+    "unavailable": Fault("status", 503),
+    "reset": Fault("reset"),
+    "lost": Fault("lost"),
+    "truncated": Fault("truncated"),
+    "html": Fault("html"),
+    "hang": Fault("hang"),
+}
+
+
+def test_without_rates_nothing_happens():
+    """The default lets every request pass at once."""
+    faults = Faults()
+
+    assert [faults.decide(number, 0.0) for number in range(1, 50)] == [None] * 49
+    assert faults.delay(1) == 0.0
+
+
+@pytest.mark.parametrize(("name", "fault"), EVERY_KIND.items())
+def test_a_rate_of_one_meets_every_request(name, fault):
+    """Each rate has its fault."""
+    assert Faults(**{name: 1.0}).decide(1, 0.0) == fault
+
+
+def test_rates_are_shares():
+    """Of many requests about as many meet a fault as was asked for."""
+    faults = Faults(seed=3, server_error=0.1, lost=0.2)
+
+    met = Counter(faults.decide(number, 0.0) for number in range(1, 5001))
+
+    assert 400 < met[Fault("status", 500)] < 600
+    assert 850 < met[Fault("lost")] < 1150
+    assert met.keys() == {None, Fault("status", 500), Fault("lost")}
+
+
+def test_the_seed_decides():
+    """The same seed repeats a run, another one makes another."""
+    run = [Faults(seed=1, reset=0.5).decide(number, 0.0) for number in range(1, 101)]
+
+    assert [Faults(seed=1, reset=0.5).decide(number, 0.0) for number in range(1, 101)] == run
+    assert [Faults(seed=2, reset=0.5).decide(number, 0.0) for number in range(1, 101)] != run
+
+
+def test_a_script_comes_first():
+    """The first requests meet it in order."""
+    faults = Faults(script=(Fault("html"), None, Fault("status", 401)))
+
+    assert [faults.decide(number, 0.0) for number in range(1, 5)] == [
+        Fault("html"),
+        None,
+        Fault("status", 401),
+        None,
+    ]
+
+
+def test_an_outage_ends():
+    """Every request before that instant, none after it."""
+    faults = Faults(outage=Fault("status", 503), outage_until=100.0)
+
+    assert (faults.decide(1, 99.9), faults.decide(2, 100.0)) == (Fault("status", 503), None)
+
+
+def test_latency_is_spread():
+    """Between its least and its most, the same for the same request."""
+    faults = Faults(latency=0.1, latency_spread=0.2)
+
+    delays = [faults.delay(number) for number in range(100)]
+
+    assert 0.1 <= min(delays) < max(delays) < 0.3
+    assert faults.delay(5) == delays[5]
+    assert Faults(latency=0.1).delay(7) == 0.1
+
+
+def test_only_some_requests_are_concerned():
+    """The others are neither counted nor troubled."""
+    counter = FaultCounter(Faults(script=(Fault("html"),), latency=0.5, only=("POST /events",)))
+
+    assert counter.next("POST", "/contacts", 0.0) == (None, 0.0)
+    assert counter.next("POST", "/events", 0.0) == (Fault("html"), 0.5)
+    assert counter.next("POST", "/events", 0.0) == (None, 0.5)
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.1])
+def test_rates_are_between_nothing_and_all(rate):
+    """Other numbers are refused."""
+    with pytest.raises(ValueError, match="lost"):
+        Faults(lost=rate)
+
+
+# --- read from JSON ---------------------------------------------------------------------------------------
+
+
+def test_faults_are_read_from_json():
+    """By the names of the attributes; an outage may be told by its length."""
+    faults = read_faults(
+        {"lost": 0.5, "script": [None, 500, "reset"], "outage": 401, "outage_for": 3, "only": ["POST /"]},
+        now=100.0,
+    )
+
+    assert faults == Faults(
+        lost=0.5,
+        script=(None, Fault("status", 500), Fault("reset")),
+        outage=Fault("status", 401),
+        outage_until=103.0,
+        only=("POST /",),
+    )
+    assert read_faults({}, now=0.0) == Faults()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"zodiac": 1},
+        {"lost": 2},
+        {"lost": "x"},
+        {"script": 5},
+        {"script": ["explode"]},
+        {"outage": True},
+        {"outage_for": "x"},
+    ],
+)
+def test_bad_json_is_told(given):
+    """With the name of what is wrong."""
+    with pytest.raises(ConfigurationError):
+        read_faults(given, now=0.0)
+
+
+# --- in process -------------------------------------------------------------------------------------------
+
+
+def transport(**choices: object) -> WorkspaceTransport:
+    """Return a transport to a new workspace."""
+    return WorkspaceTransport(Workspace(require_auth=True), **choices)
+
+
+def test_the_transport_sends_the_right_headers():
+    """Nothing is violated, and the token is the workspace's."""
+    sender = transport()
+
+    assert sender.send(Request("POST", "/contacts", {"external_id": "u1"})).status == 200
+    assert sender.send(Request("GET", "/me", headers={"Accept": "text/html"})).status == 406
+    assert [one.rule for one in sender.workspace.violations] == ["not_acceptable"]
+    sender.close()
+
+
+def test_the_transport_can_use_another_token_and_version():
+    """As an app with old settings would."""
+    assert transport(token="wrong").send(Request("GET", "/me")).status == 401
+    assert transport(version="2.3").send(Request("GET", "/me")).headers["intercom-version"] == "2.3"
+
+
+@pytest.mark.parametrize(("value", "error"), [(float("nan"), ValueError), ({1}, TypeError)])
+def test_what_json_cannot_hold_cannot_be_sent(value, error):
+    """In process as over the network."""
+    with pytest.raises(error):
+        transport().send(Request("POST", "/contacts", {"external_id": value}))
+
+
+@pytest.mark.parametrize(
+    ("kind", "applied"), [("reset", False), ("hang", False), ("lost", True), ("truncated", True)]
+)
+def test_faults_take_the_answer(kind, applied):
+    """Before or after the request was applied."""
+    sender = transport(faults=Faults(script=(Fault(kind),)))
+
+    with pytest.raises(ReadFailed, match=kind):
+        sender.send(Request("POST", "/contacts", {"external_id": "u1"}))
+
+    assert len(sender.workspace.contacts()) == applied
+
+
+def test_faults_answer_instead():
+    """A status with Intercom's body, or a proxy's page; nothing is applied."""
+    waited: list[float] = []
+    faults = Faults(
+        script=(Fault("status", 503), Fault("html"), Fault("status", 429), Fault("status", 418)), latency=2.0
+    )
+    sender = transport(faults=faults, sleep=waited.append)
+    request = Request("POST", "/contacts", {"external_id": "u1"})
+
+    answers = [sender.send(request) for _ in range(4)]
+
+    assert [one.status for one in answers] == [503, 502, 429, 418]
+    assert answers[0].body["errors"] == [
+        {"code": "service_unavailable", "message": "Sorry, the API service is temporarily unavailable"}
+    ]
+    assert "<html>" in answers[1].body
+    assert answers[2].headers["x-ratelimit-remaining"] == "0"
+    assert waited == [2.0] * 4
+    assert sender.workspace.contacts() == []
+    assert [one.rule for one in sender.workspace.requests] == ["fault"] * 3
+    assert sender.send(request).status == 200

@@ -1,0 +1,230 @@
+"""What becomes of a contact: archive, delete, block, merge, visitors."""
+
+from __future__ import annotations
+
+import pytest
+
+from .asking import Api, refusal
+
+GONE = (404, "not_found", "User Not Found")
+
+
+def test_an_archived_contact_is_not_there_until_restored(api):
+    """GET, PUT and events meet 404; after unarchive everything works again."""
+    contact = api.contact(external_id="u1")
+
+    assert api.post(f"/contacts/{contact}/archive").body == {
+        "type": "contact",
+        "id": contact,
+        "external_id": "u1",
+        "archived": True,
+    }
+    assert refusal(api.get(f"/contacts/{contact}")) == GONE
+    assert refusal(api.put(f"/contacts/{contact}", {"name": "x"})) == GONE
+    event = {"event_name": "e", "created_at": 1, "user_id": "u1"}
+    assert refusal(api.post("/events", event)) == GONE
+    assert api.get("/contacts/find_by_external_id/u1").status == 404
+    assert api.post(f"/contacts/{contact}/unarchive").body["archived"] is False
+    assert api.put(f"/contacts/{contact}", {"name": "x"}).status == 200
+
+
+def test_a_deleted_user_leaves_a_dead_pair(api):
+    """Creating it again is a conflict with the archived wording; it cannot be restored."""
+    contact = api.contact(external_id="u1", email="a@example.com")
+    company = api.company()
+    api.post(f"/contacts/{contact}/companies", {"id": company})
+
+    assert api.delete(f"/contacts/{contact}").body == {
+        "type": "contact",
+        "id": contact,
+        "external_id": "u1",
+        "deleted": True,
+    }
+    text = f"An archived contact matching those details already exists with id={contact}"
+    assert refusal(api.post("/contacts", {"external_id": "u1"})) == (409, "conflict", text)
+    assert refusal(api.post("/contacts", {"email": "a@example.com"})) == (409, "conflict", text)
+    assert refusal(api.post(f"/contacts/{contact}/unarchive")) == (
+        400,
+        "bad_request",
+        "User has been marked for permanent deletion and is not restorable.",
+    )
+    assert refusal(api.delete(f"/contacts/{contact}")) == GONE
+    assert api.get(f"/companies/{company}").body["user_count"] == 0
+    assert api.rules() == []
+
+
+def test_restoring_a_deleted_user_may_be_a_500():
+    """As it was in 2021, by a setting."""
+    api = Api(restore_deleted_status=500)
+    contact = api.contact(external_id="u1")
+    api.delete(f"/contacts/{contact}")
+
+    assert refusal(api.post(f"/contacts/{contact}/unarchive")) == (500, "server_error", "Server Error")
+
+
+@pytest.mark.parametrize(
+    ("method", "place"),
+    [("POST", "/archive"), ("POST", "/unarchive"), ("POST", "/block"), ("DELETE", ""), ("GET", "")],
+)
+def test_a_stranger_is_404(api, method, place):
+    """An unknown id is not found, whatever is asked of it."""
+    assert refusal(api.ask(method, f"/contacts/nobody{place}")) == GONE
+
+
+def test_a_blocked_contact_is_archived(api):
+    """Blocking answers so, and the contact is gone from reads."""
+    contact = api.contact(external_id="u1")
+
+    assert api.post(f"/contacts/{contact}/block").body["blocked"] is True
+    assert api.get(f"/contacts/{contact}").status == 404
+
+
+# --- merging ----------------------------------------------------------------------------------------------
+
+
+def merged(api: Api) -> tuple[str, str]:
+    """Merge a lead with some history into a user; return both ids."""
+    lead = api.contact(
+        role="lead", email="a@example.com", phone="1", custom_attributes={"plan": "free", "age": 3}
+    )
+    user = api.contact(external_id="u1", email="a@example.com", custom_attributes={"plan": "gold"})
+    api.post(f"/contacts/{lead}/companies", {"id": api.company()})
+    api.post(f"/contacts/{lead}/tags", {"id": api.tag()})
+    api.post(f"/contacts/{lead}/notes", {"body": "hello"})
+    api.post("/events", {"event_name": "e", "created_at": 5, "id": lead})
+    answer = api.post("/contacts/merge", {"from": lead, "into": user})
+    assert answer.status == 200
+    return lead, user
+
+
+def test_a_merged_lead_lives_on_in_the_user(api):
+    """What the user lacked comes from the lead; the user's own values stay."""
+    lead, user = merged(api)
+
+    shown = api.get(f"/contacts/{user}").body
+
+    assert shown["custom_attributes"] == {"plan": "gold", "age": 3}
+    assert shown["phone"] == "1"
+    counts = {name: shown[name]["total_count"] for name in ("companies", "tags", "notes")}
+    assert counts == {"companies": 1, "tags": 1, "notes": 1}
+    assert [event.name for event in api.workspace.events("u1")] == ["e"]
+    [history] = api.get(f"/contacts/{user}/merge_history").body["data"]
+    assert history["source_contact_id"] == lead
+
+
+def test_a_merged_contact_points_to_the_one_that_is_left(api):
+    """Since 2.16 it is 410 with a Link, before it is 404."""
+    lead, user = merged(api)
+
+    answer = api.get(f"/contacts/{lead}")
+
+    text = "This contact has been merged. See the 'Link' header for the canonical contact."
+    assert refusal(answer) == (410, "contact_merged", text)
+    assert answer.headers["link"] == f'</contacts/{user}>; rel="canonical"'
+    assert api.put(f"/contacts/{lead}", {"name": "x"}).status == 410
+    assert api.delete(f"/contacts/{lead}").status == 410
+    assert refusal(api.get(f"/contacts/{lead}", version="2.15")) == GONE
+    assert refusal(api.post(f"/contacts/{lead}/unarchive")) == GONE
+    assert refusal(api.post("/contacts/merge", {"from": lead, "into": user})) == GONE
+    assert api.rules() == []
+
+
+def test_a_merged_contact_is_gone_with_the_one_it_went_into(api):
+    """The Link leads to live contacts only."""
+    lead, user = merged(api)
+    api.post(f"/contacts/{user}/archive")
+
+    assert refusal(api.get(f"/contacts/{lead}")) == GONE
+
+
+def test_only_duplicates_are_merged_since_2_16(api):
+    """Without a shared e-mail or phone the check must be skipped explicitly."""
+    lead = api.contact(role="lead")
+    user = api.contact(external_id="u1")
+    pair = {"from": lead, "into": user}
+
+    answer = api.post("/contacts/merge", pair)
+
+    assert answer.status == 400
+    assert answer.body["errors"][0]["code"] == "invalid_merge"
+    assert api.rules() == []
+    assert api.post("/contacts/merge", {**pair, "skip_duplicate_validation": True}).status == 200
+
+
+def test_a_shared_phone_makes_duplicates(api):
+    """E-mail or phone is enough."""
+    lead = api.contact(role="lead", phone="1", email="l@example.com")
+    user = api.contact(external_id="u1", phone="1")
+
+    answer = api.post("/contacts/merge", {"from": lead, "into": user})
+
+    assert answer.body["email"] == "l@example.com"
+
+
+def test_only_a_lead_goes_into_a_user(api):
+    """Two users cannot be merged."""
+    first, second = api.contact(external_id="u1"), api.contact(external_id="u2")
+
+    answer = api.post("/contacts/merge", {"from": first, "into": second})
+
+    assert answer.body["errors"][0]["code"] == "invalid_merge"
+    assert api.rules() == ["invalid_merge"]
+    assert api.post("/contacts/merge", {"from": first}).status == 400
+
+
+# --- visitors ---------------------------------------------------------------------------------------------
+
+
+def test_a_visitor_becomes_a_user(api):
+    """Converting makes a contact and uses the visitor up."""
+    visitor = api.workspace.add_visitor(user_id="v1", email="v@example.com")
+    assert api.get("/visitors?user_id=v1").body["id"] == visitor
+    assert api.put("/visitors", {"id": visitor, "name": "Vi"}).body["name"] == "Vi"
+
+    order = {
+        "type": "user",
+        "user": {"user_id": "u1", "email": "v@example.com"},
+        "visitor": {"user_id": "v1"},
+    }
+    answer = api.post("/visitors/convert", order)
+
+    assert (answer.body["role"], answer.body["external_id"]) == ("user", "u1")
+    assert refusal(api.get("/visitors?user_id=v1")) == (404, "not_found", "Visitor Not Found")
+    assert refusal(api.post("/visitors/convert", order)) == (404, "not_found", "Visitor Not Found")
+
+
+@pytest.mark.parametrize("name", ["id", "user_id", "email"])
+def test_a_visitor_goes_into_a_known_user(api, name):
+    """The user may be named by any of three ids."""
+    user = api.contact(external_id="u1", email="a@example.com")
+    api.workspace.add_visitor(user_id="v1")
+    named = {"id": user, "user_id": "u1", "email": "a@example.com"}[name]
+
+    answer = api.post(
+        "/visitors/convert", {"type": "user", "user": {name: named}, "visitor": {"user_id": "v1"}}
+    )
+
+    assert answer.body["id"] == user
+
+
+def test_a_visitor_becomes_a_lead(api):
+    """A lead gets Intercom's own external id."""
+    api.workspace.add_visitor(user_id="v1")
+
+    answer = api.post(
+        "/visitors/convert",
+        {"type": "lead", "user": {"email": "x@example.com"}, "visitor": {"user_id": "v1"}},
+    )
+
+    assert answer.body["role"] == "lead"
+
+
+@pytest.mark.parametrize(
+    ("change", "status"), [({"type": "admin"}, 400), ({"user": {"id": "nobody"}}, 404), ({"extra": 1}, 400)]
+)
+def test_bad_conversions_are_refused(api, change, status):
+    """Unknown roles, users and fields are refused."""
+    api.workspace.add_visitor(user_id="v1")
+    order = {"type": "user", "user": {"user_id": "u1"}, "visitor": {"user_id": "v1"}, **change}
+
+    assert api.post("/visitors/convert", order).status == status

@@ -1,0 +1,323 @@
+"""What holds for every request: token, headers, versions, rate windows, the log, the snapshot."""
+
+from __future__ import annotations
+
+import pytest
+
+from metarouter_intercom.plugins import Request
+from metarouter_intercom.sandbox import Workspace
+
+from .asking import BEGINNING, Api, refusal
+
+GOOD = {"authorization": "Bearer sandbox-token", "accept": "application/json", "intercom-version": "2.16"}
+
+
+# --- token and headers ------------------------------------------------------------------------------------
+
+
+def test_in_process_headers_may_be_left_out():
+    """A missing header counts as sent well."""
+    workspace = Workspace(token="mine")
+
+    assert workspace.handle(Request("GET", "/me")).status == 200
+    assert workspace.handle(Request("GET", "/me", headers={"AUTHORIZATION": "bearer mine"})).status == 200
+    assert workspace.violations == []
+
+
+@pytest.mark.parametrize("given", ["Bearer wrong", "Basic sandbox-token", "sandbox-token"])
+def test_a_wrong_token_is_401(api, given):
+    """The documented code and text; rate headers are there too."""
+    answer = api.get("/me", Authorization=given)
+
+    assert refusal(answer) == (401, "unauthorized", "Access Token Invalid")
+    assert answer.headers["x-ratelimit-remaining"] == "1666"
+    assert api.rules() == []
+
+
+def test_a_missing_token_is_401():
+    """When it must be sent, its absence has a code of its own and is a violation."""
+    api = Api(require_auth=True)
+
+    assert refusal(api.get("/me"))[:2] == (401, "missing_authorization")
+    assert api.rules() == ["unauthorized"]
+
+
+@pytest.mark.parametrize(
+    "accept", ["application/json", "*/*", "text/html, application/json;q=0.9", "application/*"]
+)
+def test_a_fitting_accept_passes(api, accept):
+    """JSON must be among what the client takes."""
+    assert api.get("/me", Accept=accept).status == 200
+
+
+@pytest.mark.parametrize("accept", ["", "text/html", "application/xml"])
+def test_an_unfitting_accept_is_406(api, accept):
+    """The documented code and text, and a violation."""
+    text = "The Accept header should send a media type of application/json"
+
+    assert refusal(api.get("/me", Accept=accept)) == (406, "media_type_not_acceptable", text)
+    assert api.rules() == ["not_acceptable"]
+
+
+@pytest.mark.parametrize("version", ["2.0", "2.7", "2.16", "Preview", "Unstable"])
+def test_known_versions_are_echoed(api, version):
+    """The answer names the version that was asked for."""
+    answer = api.get("/me", version=version)
+
+    assert (answer.status, answer.headers["intercom-version"]) == (200, version)
+
+
+@pytest.mark.parametrize("version", ["1.4", "2.17", "3", "latest"])
+def test_other_versions_are_refused(api, version):
+    """Unknown ones and those without contacts."""
+    assert refusal(api.get("/me", version=version))[:2] == (400, "intercom_version_invalid")
+
+
+def test_an_unnamed_version_is_the_workspaces(api):
+    """Served with the default, but told: nobody can know what another workspace's default is."""
+    answer = api.get("/me", version="")
+
+    assert (answer.status, answer.headers["intercom-version"]) == (200, "2.16")
+    assert api.rules() == ["missing_version"]
+
+
+@pytest.mark.parametrize("content_type", ["", "text/plain"])
+def test_a_json_body_should_be_called_so(api, content_type):
+    """Served, but told; without a body there is nothing to call."""
+    api.post("/contacts", {"external_id": "u1"}, Content_Type=content_type)
+    api.get("/me", Content_Type=content_type)
+
+    assert api.rules() == ["content_type"]
+
+
+@pytest.mark.parametrize("path", ["/users", "/leads/1", "/bulk/users"])
+def test_old_resources_are_not_available(api, path):
+    """Every 2.x version refuses the users, leads and bulk of 1.x."""
+    assert refusal(api.post(path))[:2] == (400, "intercom_version_invalid")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/zodiac"), ("PATCH", "/contacts/x"), ("GET", "/"), ("GET", "/a/b/c/d/e")]
+)
+def test_unknown_places_are_404(api, method, path):
+    """An unsupported method too; both are violations."""
+    assert refusal(api.ask(method, path))[:2] == (404, "not_found")
+    assert api.rules() == ["unknown_route"]
+
+
+@pytest.mark.parametrize(
+    ("path", "first"),
+    [
+        ("/contacts/find_by_external_id/x", "2.13"),
+        ("/contacts/x/merge_history", "2.16"),
+        ("/companies/x/notes", "2.15"),
+    ],
+)
+def test_newer_resources_need_newer_versions(api, path, first):
+    """Before, they are not available; since, they are (and nobody is found)."""
+    before = f"2.{int(first[2:]) - 1}"
+
+    assert refusal(api.get(path, version=before))[:2] == (400, "intercom_version_invalid")
+    assert api.get(path, version=first).status == 404
+
+
+def test_a_token_may_lack_a_scope():
+    """The route is then forbidden."""
+    api = Api(forbidden=["POST /data_attributes"])
+
+    assert refusal(api.post("/data_attributes", {"name": "x"}))[:2] == (403, "forbidden")
+    assert api.get("/data_attributes").status == 200
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b'"x"', b"\xff", b'{"a": NaN}', b"[" * 100_000])
+def test_malformed_json_is_400(api, content):
+    """So is JSON that is no object."""
+    answer = api.workspace.handle_bytes("POST", "/contacts", GOOD, content)
+
+    assert refusal(answer)[:2] == (400, "parameter_invalid")
+    assert api.rules() == ["malformed_json"]
+
+
+def test_every_answer_has_its_headers(api):
+    """Errors too; writes bring the cookie that keeps reads behind them."""
+    wrong = api.get("/contacts/x")
+    right = api.post("/contacts", {"external_id": "u1"})
+
+    assert wrong.headers["x-request-id"] == wrong.body["request_id"]
+    assert wrong.headers["x-request-id"] != right.headers["x-request-id"]
+    assert right.headers["set-cookie"] == f"recent_write={int(BEGINNING)}; path=/; max-age=1"
+    assert "set-cookie" not in wrong.headers
+    assert "retry-after" not in wrong.headers
+
+
+# --- rate -------------------------------------------------------------------------------------------------
+
+
+def budget(answer: object) -> tuple[str, str, str]:
+    """Return limit, remaining and reset."""
+    return tuple(answer.headers[f"x-ratelimit-{name}"] for name in ("limit", "remaining", "reset"))
+
+
+def test_a_window_is_counted_down():
+    """The first request sees the whole limit; Reset is two seconds after the end of the window."""
+    api = Api(app_limit=3)
+    reset = str(int(BEGINNING) + 10 + 2)
+
+    seen = [budget(api.get("/me")) for _ in range(3)]
+    refused = api.get("/me")
+
+    assert seen == [("3", "3", reset), ("3", "2", reset), ("3", "1", reset)]
+    assert budget(refused) == ("3", "0", reset)
+    assert refusal(refused) == (
+        429,
+        "rate_limit_exceeded",
+        "The rate limit for the App has been exceeded",
+    )
+    assert api.rules() == []
+
+
+def test_the_next_window_is_whole_again():
+    """Windows begin at multiples of their length."""
+    api = Api(app_limit=1)
+    api.get("/me")
+    api.now += 9.5
+    assert api.get("/me").status == 429
+
+    api.now += 0.5
+
+    assert api.get("/me").status == 200
+
+
+def test_apps_have_budgets_of_their_own_within_the_workspaces():
+    """The budget with less left is told and kept."""
+    api = Api(other_tokens=["other"], app_limit=2, workspace_limit=3)
+    other = {"Authorization": "Bearer other"}
+    api.get("/me")
+    api.get("/me")
+
+    assert api.get("/me").status == 429
+    assert budget(api.get("/me", **other))[:2] == ("3", "1")
+    answer = api.get("/me", **other)
+    assert refusal(answer)[2] == "The rate limit for the Workspace has been exceeded"
+
+
+def test_windows_are_settings():
+    """Two seconds, half a second of slack; old windows are forgotten in time."""
+    api = Api(window=2.0, reset_slack=0.5)
+
+    assert budget(api.get("/me"))[2] == str(int(BEGINNING) + 3)
+    for _ in range(70):
+        api.now += 2
+        api.get("/me")
+    assert len(api.workspace.rate.history) <= 61
+    assert set(api.workspace.rate.history.values()) == {1}
+
+
+# --- looking inside ---------------------------------------------------------------------------------------
+
+
+def test_exchanges_are_remembered(api):
+    """With the rule that refused, never with the token; only the latest."""
+    api.get("/contacts/x", Authorization="Bearer sandbox-token")
+    [exchange] = api.workspace.requests
+
+    assert (exchange.number, exchange.method, exchange.path, exchange.status) == (
+        1,
+        "GET",
+        "/contacts/x",
+        404,
+    )
+    assert (exchange.rule, exchange.version, exchange.at) == ("contact_not_found", "2.16", BEGINNING)
+    assert "sandbox-token" not in repr(exchange)
+    small = Api(log_limit=2)
+    for _ in range(3):
+        small.get("/me")
+    assert [one.number for one in small.workspace.requests] == [2, 3]
+    assert small.workspace.handled == 3
+
+
+def test_violations_carry_their_request(api):
+    """What was broken, by what, and where."""
+    api.post("/contacts?x=1", {"zodiac": 1, "external_id": "u1"})
+
+    [violation] = api.workspace.violations
+
+    assert (violation.rule, violation.detail) == ("unknown_field", "bad 'zodiac' parameter")
+    assert (violation.method, violation.path) == ("POST", "/contacts?x=1")
+    assert violation.body == {"zodiac": 1, "external_id": "u1"}
+
+
+def test_contacts_are_found_by_any_name(api):
+    """Intercom's id, the external id, or the e-mail."""
+    contact = api.contact(external_id="u1", email="a@example.com")
+    company = api.company("acme")
+
+    assert {api.workspace.contact(name).id for name in (contact, "u1", "A@example.com")} == {contact}
+    assert {api.workspace.company(name).id for name in (company, "acme")} == {company}
+    assert api.workspace.contact("u2") is None
+    assert api.workspace.company("other") is None
+    assert [one["external_id"] for one in api.workspace.contacts()] == ["u1"]
+    assert [one["company_id"] for one in api.workspace.companies()] == ["acme"]
+
+
+def fill(api: Api, order: tuple[str, ...]) -> None:
+    """Bring the same people in, in the given order."""
+    for name in order:
+        contact = api.contact(external_id=name, name=name.title(), custom_attributes={"age": 1, "plan": "x"})
+        api.post(f"/contacts/{contact}/companies", {"id": api.company("acme", name="Acme")})
+        api.post(f"/contacts/{contact}/tags", {"id": api.tag()})
+        api.post("/events", {"event_name": "e", "created_at": 5, "user_id": name, "metadata": {"a": 1}})
+
+
+def test_the_same_end_gives_the_same_snapshot():
+    """Generated ids and the order of arrival of different people play no part."""
+    one, other = Api(), Api(seed=7)
+    fill(one, ("ann", "bob"))
+    other.now += 500
+    fill(other, ("bob", "ann"))
+
+    assert one.workspace.snapshot() == other.workspace.snapshot()
+
+
+def test_what_a_snapshot_holds(api):
+    """Contacts by external id or e-mail, companies by company_id, events in order."""
+    fill(api, ("ann",))
+    api.contact(role="lead", email="l@example.com")
+    api.contact(role="lead", custom_attributes={"anonymous_id": "x1"})
+    api.contact(role="lead", email="l@example.com")
+    deleted = api.contact(external_id="gone")
+    archived = api.contact(email="old@example.com", last_seen_at=5)
+    api.delete(f"/contacts/{deleted}")
+    api.post(f"/contacts/{archived}/archive")
+
+    shown = api.workspace.snapshot(without=["last_seen_at"])
+
+    assert list(shown["contacts"]) == [
+        "ann",
+        "lead:l@example.com",
+        "lead:l@example.com #2",
+        "lead:x1",
+        "user:old@example.com",
+    ]
+    assert shown["contacts"]["ann"] == {
+        "role": "user",
+        "email": "",
+        "fields": {"name": "Ann"},
+        "custom_attributes": {"age": 1, "plan": "x"},
+        "companies": ["acme"],
+        "tags": ["vip"],
+        "consents": {},
+        "events": [{"event_name": "e", "created_at": 5, "metadata": {"a": 1}}],
+        "event_count": 1,
+        "archived": False,
+    }
+    assert (
+        shown["contacts"]["user:old@example.com"]["archived"],
+        shown["contacts"]["user:old@example.com"]["fields"],
+    ) == (
+        True,
+        {},
+    )
+    assert shown["companies"] == {
+        "acme": {"fields": {"name": "Acme"}, "custom_attributes": {}, "tags": [], "people": ["ann"]}
+    }
