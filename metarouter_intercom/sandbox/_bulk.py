@@ -13,7 +13,7 @@ from ._checks import an_id, an_object, refuse_unknown, required
 from ._companies import delete_company, update_company, upsert_company
 from ._contacts import create_contact, update_contact
 from ._lifecycle import delete
-from ._refusals import Refused, malformed
+from ._refusals import Refused
 
 _MOST_ITEMS = 100
 _CREATED = (
@@ -170,10 +170,7 @@ def _relate(call: Call, contact_id: str, item: JsonObject) -> None:
             continue
         if company is None:
             body = {name: value for name, value in given.items() if name in ("company_id", "name")}
-            _delegate(call, upsert_company, {}, body)
-            company = call.state.company_by_own_id(own_id)
-        if company is None:
-            raise malformed("company was not made", rule="bad_bulk")
+            company = call.state.companies[str(_delegate(call, upsert_company, {}, body)["id"])]
         call.state.attach(contact, company, call.second)
     _retag(call, contact.tags, item)
 

@@ -22,8 +22,6 @@ KNOWN_VERSIONS: Mapping[str, Version] = {
     "Preview": PREVIEW,
     "Unstable": PREVIEW,
 }
-# Intercom says that the Link of a merged contact leads to the one that is left within three hops.
-_MERGE_HOPS = 3
 
 
 class Violation(NamedTuple):
@@ -114,11 +112,8 @@ class Call:
         """Tell that *contact* is now a part of another one; only since 2.16 Intercom says which."""
         if self.version < (2, 16):
             return user_not_found()
-        canonical = contact
-        for _ in range(_MERGE_HOPS):
-            if canonical.merged_into is None:
-                break
-            canonical = self.state.contacts[canonical.merged_into]
+        # Only leads are merged away, and only into users: one step leads to the end.
+        canonical = self.state.contacts[str(contact.merged_into)]
         if not canonical.is_live:
             return user_not_found()
         return Refused(

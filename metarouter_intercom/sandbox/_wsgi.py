@@ -73,6 +73,7 @@ def _environ(method: str, path: str, headers: Mapping[str, str], content: bytes)
         "SCRIPT_NAME": "",
         "PATH_INFO": unquote_to_bytes(place).decode("latin-1"),
         "QUERY_STRING": query,
+        "REQUEST_URI": path,
         "SERVER_NAME": name or "localhost",
         "SERVER_PORT": port if port.isdigit() else "80",
         "SERVER_PROTOCOL": "HTTP/1.1",

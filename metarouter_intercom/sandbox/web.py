@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
 
 from metarouter_intercom.errors import ConfigurationError
 
@@ -36,11 +38,21 @@ def create_app(service: Service) -> Flask:
     app.json.ensure_ascii = True  # type: ignore[attr-defined]  # the default provider has it
 
     def answer(path: str = "") -> FlaskResponse:
-        return _answer(service, flask.request.full_path.rstrip("?"))
+        return _answer(service, _path(flask.request.environ))
 
     app.add_url_rule("/", "answer_root", answer, methods=_METHODS)
     app.add_url_rule("/<path:path>", "answer", answer, methods=_METHODS)
     return app
+
+
+def _path(environ: Mapping[str, str]) -> str:
+    """Return path and query as they were sent; PATH_INFO has lost what was percent-encoded."""
+    sent = environ.get("REQUEST_URI") or environ.get("RAW_URI")
+    if sent is None:
+        query = environ.get("QUERY_STRING")
+        sent = quote(environ["PATH_INFO"].encode("latin-1")) + (f"?{query}" if query else "")
+    parts = urlsplit(sent)
+    return parts._replace(scheme="", netloc="").geturl()
 
 
 def _answer(service: Service, path: str) -> FlaskResponse:

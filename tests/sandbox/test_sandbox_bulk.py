@@ -63,7 +63,8 @@ def test_contacts_are_updated_by_intercoms_id(api):
     assert run(api, "PUT", "/contacts/bulk", {"contacts": [join]})["state"] == "completed"
     shown = api.get(f"/contacts/{contact}").body
     assert (shown["name"], shown["companies"]["total_count"], shown["tags"]["total_count"]) == ("Ann", 1, 0)
-    assert run(api, "PUT", "/contacts/bulk", {"contacts": [leave]})["state"] == "completed"
+    odd = {"id": contact, "companies": {}, "tags": {"add": "all", "swap": [{"id": tag}]}}
+    assert run(api, "PUT", "/contacts/bulk", {"contacts": [leave, odd]})["state"] == "completed"
     assert api.get(f"/contacts/{contact}").body["companies"]["total_count"] == 0
 
 

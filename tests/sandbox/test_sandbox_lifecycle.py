@@ -177,6 +177,7 @@ def test_only_a_lead_goes_into_a_user(api):
 
 def test_a_visitor_becomes_a_user(api):
     """Converting makes a contact and uses the visitor up."""
+    api.workspace.add_visitor(user_id="v0")
     visitor = api.workspace.add_visitor(user_id="v1", email="v@example.com")
     assert api.get("/visitors?user_id=v1").body["id"] == visitor
     assert api.put("/visitors", {"id": visitor, "name": "Vi"}).body["name"] == "Vi"

@@ -1,0 +1,360 @@
+"""The sandbox over real sockets: HTTP, faults that break connections, its own addresses, mounted applications."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+import urllib3
+
+from metarouter_intercom.errors import ConfigurationError
+from metarouter_intercom.sandbox import Fault, Faults, Sandbox, Workspace
+
+HEADERS = {
+    "Authorization": "Bearer sandbox-token",
+    "Accept": "application/json",
+    "Intercom-Version": "2.16",
+    "Content-Type": "application/json",
+}
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """A running sandbox."""
+    with Sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def pool() -> Iterator[urllib3.PoolManager]:
+    """Connections that are not tried again."""
+    with urllib3.PoolManager(retries=False, timeout=5.0) as manager:
+        yield manager
+
+
+def talk(sandbox: Sandbox, text: bytes) -> bytes:
+    """Send raw bytes, half-close, and return everything that comes back."""
+    with closing(socket.create_connection((sandbox.host, sandbox.port), timeout=5)) as connection:
+        connection.sendall(text)
+        connection.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+def ask(pool: urllib3.PoolManager, sandbox: Sandbox, method: str, path: str, body: object = None):
+    """Send one request as a well-behaved client does."""
+    content = None if body is None else json.dumps(body)
+    return pool.request(method, sandbox.url + path, headers=HEADERS, body=content)
+
+
+# --- HTTP -------------------------------------------------------------------------------------------------
+
+
+def test_a_connection_is_kept(sandbox, pool):
+    """Many requests go over one connection, answered as the workspace does."""
+    made = ask(pool, sandbox, "POST", "/contacts", {"external_id": "ü1"})
+    again = ask(pool, sandbox, "POST", "/contacts", {"external_id": "ü1"})
+    event = ask(pool, sandbox, "POST", "/events", {"user_id": "ü1", "event_name": "e", "created_at": 1})
+
+    assert (made.status, again.status, event.status, event.data) == (200, 409, 202, b"")
+    assert made.json()["external_id"] == "ü1"
+    assert made.headers["X-RateLimit-Limit"] == "1666"
+    assert pool.connection_from_url(sandbox.url).num_connections == 1
+    assert sandbox.workspace.violations == []
+
+
+def test_over_http_every_header_must_be_sent(sandbox, pool):
+    """What in process counts as sent well is missing here."""
+    bare = pool.request("GET", f"{sandbox.url}/me")
+    no_version = pool.request("GET", f"{sandbox.url}/me", headers={**HEADERS, "Intercom-Version": ""})
+    no_accept = talk(sandbox, b"GET /me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer sandbox-token\r\n\r\n")
+
+    assert (bare.status, bare.json()["errors"][0]["code"]) == (401, "missing_authorization")
+    assert no_version.status == 200
+    assert no_accept.startswith(b"HTTP/1.1 406 Not Acceptable\r\n")
+    assert [one.rule for one in sandbox.workspace.violations] == [
+        "unauthorized",
+        "missing_version",
+        "not_acceptable",
+    ]
+
+
+def raw(body: bytes = b"", *more: bytes, line: bytes = b"POST /contacts HTTP/1.1") -> bytes:
+    """Return a request with good credentials and *more* headers."""
+    named = [f"{name}: {value}".encode() for name, value in HEADERS.items()]
+    return b"\r\n".join([line, b"Host: localhost", *named, *more, b"", body])
+
+
+def test_chunked_bodies_are_read(sandbox):
+    """With extensions and trailers."""
+    body = b'7;x=1\r\n{"exter\r\nf\r\nnal_id": "u1"  \r\n2\r\n }\r\n0\r\nTrailer: 1\r\n\r\n'
+
+    assert talk(sandbox, raw(body, b"Transfer-Encoding: chunked")).startswith(b"HTTP/1.1 200 OK")
+    assert sandbox.workspace.contact("u1") is not None
+
+
+def test_a_client_may_wait_before_it_sends_the_body(sandbox):
+    """Expect: 100-continue is answered."""
+    body = b'{"external_id": "u1"}'
+
+    answer = talk(sandbox, raw(body, b"Expect: 100-continue", b"Content-Length: %d" % len(body)))
+
+    assert answer.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK")
+
+
+def test_requests_may_be_pipelined(sandbox):
+    """Answers come in order; a stray empty line between them is allowed."""
+    one = raw(b"", line=b"GET /me HTTP/1.1")
+    two = raw(b"", line=b"GET http://localhost/contacts HTTP/1.1")
+
+    answer = talk(sandbox, one + b"\r\n" + two)
+
+    assert answer.count(b"HTTP/1.1 200 OK") == 2
+    assert [exchange.path for exchange in sandbox.workspace.requests] == ["/me", "/contacts"]
+
+
+@pytest.mark.parametrize(
+    ("line", "header", "kept"),
+    [
+        (b"GET /me HTTP/1.1", b"Connection: close", False),
+        (b"GET /me HTTP/1.0", b"X: y", False),
+        (b"GET /me HTTP/1.0", b"Connection: keep-alive", True),
+    ],
+)
+def test_whether_a_connection_goes_on(sandbox, line, header, kept):
+    """HTTP/1.1 keeps unless told otherwise, 1.0 closes unless told otherwise."""
+    request = raw(b"", header, line=line)
+
+    assert talk(sandbox, request + request).count(b"HTTP/1.1 200") == 1 + kept
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"nonsense\r\n\r\n",
+        b"GET /me SMTP/1\r\n\r\n",
+        b"GET /me HTTP/1.1\r\nno colon\r\n\r\n",
+        b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\n\r\n",
+        b"GET /me HTTP/1.1\r\n"
+        + b"a: b\r\n" * 300
+        + b"".join(b"h%d: x\r\n" % n for n in range(300))
+        + b"\r\n",
+        raw(b"", b"Content-Length: -1"),
+        raw(b"", b"Content-Length: 99999999999"),
+        raw(b"zz\r\n", b"Transfer-Encoding: chunked"),
+        raw(b"-1\r\n", b"Transfer-Encoding: chunked"),
+    ],
+)
+def test_what_is_no_http_is_400(sandbox, text):
+    """And the connection is closed."""
+    answer = talk(sandbox, text)
+
+    assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert b"Connection: close" in answer
+
+
+def test_a_request_that_breaks_off_has_no_effect(sandbox, pool):
+    """Half a body is not applied; the server goes on."""
+    assert talk(sandbox, raw(b'{"external', b"Content-Length: 50")) == b""
+    assert ask(pool, sandbox, "GET", "/me").status == 200
+    assert sandbox.workspace.contacts() == []
+
+
+def test_many_connections_at_once(sandbox):
+    """Each is served by a thread of its own; the workspace stays whole."""
+    body = b'{"user_id": "u1", "event_name": "e", "created_at": %d}'
+
+    def send(number: int) -> None:
+        content = body % number
+        talk(sandbox, raw(content, b"Content-Length: %d" % len(content), line=b"POST /events HTTP/1.1"))
+
+    talk(sandbox, raw(b'{"external_id": "u1"}', b"Content-Length: 21"))
+    threads = [threading.Thread(target=send, args=(number,)) for number in range(1, 41)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(sandbox.workspace.events("u1")) == 40
+
+
+# --- faults -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("kind", "applied"), [("reset", 0), ("lost", 1), ("truncated", 1), ("hang", 0)])
+def test_faults_break_connections(sandbox, pool, kind, applied):
+    """Before or after the request was applied; the next request is fine."""
+    sandbox.faults = Faults(script=(Fault(kind),), hang_seconds=0.05)
+
+    with pytest.raises(urllib3.exceptions.HTTPError):
+        ask(pool, sandbox, "POST", "/contacts", {"external_id": "u1"})
+
+    assert len(sandbox.workspace.contacts()) == applied
+    assert ask(pool, sandbox, "GET", "/me").status == 200
+
+
+def test_faults_answer_instead(sandbox, pool):
+    """A status with Intercom's body and headers, a proxy's page, and latency."""
+    sandbox.faults = Faults(script=(Fault("status", 500), Fault("html"), Fault("status", 299)), latency=0.01)
+
+    answers = [ask(pool, sandbox, "POST", "/contacts", {"external_id": "u1"}) for _ in range(4)]
+
+    assert [answer.status for answer in answers] == [500, 502, 299, 200]
+    assert answers[0].json()["errors"][0]["message"] == "Server Error"
+    assert "X-RateLimit-Reset" in answers[0].headers
+    assert answers[1].headers["Content-Type"] == "text/html"
+
+
+def test_closing_refuses_connections_until_started_again(pool):
+    """Port and workspace stay the same; hanging requests end at once."""
+    asked = threading.Event()
+    failures: list[type] = []
+
+    def now() -> float:
+        asked.set()  # the workspace looks at the clock when a request has arrived
+        return 1_700_000_000.0
+
+    sandbox = Sandbox(
+        workspace=Workspace(now=now), faults=Faults(script=(Fault("hang"),), hang_seconds=60)
+    ).start()
+    sandbox.start()
+
+    def hang() -> None:
+        try:
+            ask(pool, sandbox, "POST", "/contacts", {"external_id": "u1"})
+        except urllib3.exceptions.HTTPError as error:
+            failures.append(type(error))
+
+    thread = threading.Thread(target=hang)
+    thread.start()
+    asked.wait()
+    port = sandbox.port
+    sandbox.close()
+    sandbox.close()
+    thread.join()
+
+    assert failures
+    with pytest.raises(urllib3.exceptions.NewConnectionError):
+        ask(pool, sandbox, "GET", "/me")
+    with sandbox:
+        assert sandbox.port == port
+        assert ask(pool, sandbox, "GET", "/me").status == 200
+
+
+# --- its own addresses and pages --------------------------------------------------------------------------
+
+
+def test_tests_elsewhere_can_look_inside(sandbox, pool):
+    """Snapshot, violations, requests and counts over HTTP."""
+    ask(pool, sandbox, "POST", "/contacts", {"external_id": "u1", "last_seen_at": 5})
+    ask(pool, sandbox, "POST", "/contacts", {"zodiac": "fish"})
+
+    def look(name: str) -> dict[str, object]:
+        return pool.request("GET", f"{sandbox.url}/_sandbox/{name}").json()
+
+    assert look("snapshot") == sandbox.workspace.snapshot()
+    assert look("snapshot?without=last_seen_at")["contacts"]["u1"]["fields"] == {}
+    assert [one["rule"] for one in look("violations")["violations"]] == ["missing_field"]
+    assert [one["status"] for one in look("requests")["requests"]] == [200, 400]
+    stats = look("stats")
+    assert (stats["handled"], stats["repeated_events"], stats["violations"]) == (2, 0, 1)
+    assert sum(window["requests"] for window in stats["windows"]) == 2
+    assert pool.request("GET", f"{sandbox.url}/_sandbox/zodiac").status == 404
+    assert pool.request("PUT", f"{sandbox.url}/_sandbox/faults").status == 404
+
+
+def test_faults_are_set_over_http(sandbox, pool):
+    """Good ones take effect, bad ones are told."""
+    place = f"{sandbox.url}/_sandbox/faults"
+
+    assert pool.request("POST", place, json={"outage": 503, "outage_for": 60}).status == 200
+    assert "outage=Fault(kind='status', status=503)" in pool.request("GET", place).json()["faults"]
+    assert ask(pool, sandbox, "GET", "/me").status == 503
+    for bad in (b"[]", b"{", b'{"zodiac": 1}'):
+        assert pool.request("POST", place, body=bad).status == 400
+    assert pool.request("POST", place).status == 200
+    assert ask(pool, sandbox, "GET", "/me").status == 200
+
+
+def test_other_names_of_this_host_are_refused(sandbox, pool):
+    """A web page whose own name leads here must not read the workspace; nor does a broken one."""
+    for host in ("evil.example.com", "[", ""):
+        answer = pool.request("GET", f"{sandbox.url}/_sandbox/snapshot", headers={"Host": host})
+        assert answer.status == 403
+    assert pool.request("GET", f"{sandbox.url}/_sandbox/stats", headers={"Host": "localhost:1"}).status == 200
+
+
+def test_a_token_means_the_api(sandbox, pool):
+    """Whatever the path; without one an unknown path belongs to the pages."""
+    assert ask(pool, sandbox, "GET", "/zodiac").json()["type"] == "error.list"
+    assert pool.request("GET", f"{sandbox.url}/").data.startswith(b"A local Intercom")
+
+
+def page(environ, start_response):
+    """A WSGI application that shows what it was asked, in pieces."""
+    write = start_response("200 OK", [("Content-Type", "text/plain")])
+    write(b"<")
+    names = ("REQUEST_METHOD", "PATH_INFO", "QUERY_STRING", "HTTP_X_COLOUR", "SERVER_NAME")
+    return (part.encode() for part in ("", " ".join(environ[name] for name in names), ">"))
+
+
+def test_an_application_can_be_mounted(pool):
+    """It gets the paths that are not the API's; an answer of unknown length is streamed."""
+    with Sandbox(app=page) as sandbox:
+        answer = pool.request("GET", f"{sandbox.url}/people/%C3%BC?q=1", headers={"X-Colour": "red"})
+        head = pool.request("HEAD", f"{sandbox.url}/people", headers={"X-Colour": "red"})
+
+    assert answer.data == "<GET /people/\xc3\xbc q=1 red 127.0.0.1>".encode()
+    assert answer.headers["Transfer-Encoding"] == "chunked"
+    assert head.data == b""
+
+
+def test_a_workspace_can_be_brought_along():
+    """Either the workspace or its choices."""
+    workspace = Workspace(token="mine")
+
+    assert Sandbox(workspace=workspace).token == "mine"
+    with pytest.raises(ConfigurationError, match="both"):
+        Sandbox(workspace=workspace, token="other")
+
+
+def test_ipv6_addresses_are_bracketed(pool):
+    """As URLs want it; where the machine has the protocol, it is spoken."""
+    assert Sandbox(host="::1", port=8080).url == "http://[::1]:8080"
+    try:
+        sandbox = Sandbox(host="::1").start()
+    except OSError:
+        pytest.skip("no IPv6 loopback here")
+    with sandbox:
+        assert ask(pool, sandbox, "GET", "/me").status == 200
+
+
+def test_an_application_that_fails_closes_the_connection(pool, capfd):
+    """Its error is told where errors of servers are, and the next request is fine."""
+
+    def broken(environ, start_response):
+        raise ValueError("the page is broken")
+
+    with Sandbox(app=broken) as sandbox:
+        with pytest.raises(urllib3.exceptions.HTTPError):
+            pool.request("GET", f"{sandbox.url}/people")
+        assert ask(pool, sandbox, "GET", "/me").status == 200
+    assert "the page is broken" in capfd.readouterr().err
+
+
+def test_the_module_serves_until_told_to_stop(pool):
+    """It tells its address and token, and ends well on a signal."""
+    command = [sys.executable, "-m", "metarouter_intercom.sandbox", "--token", "mine", "--auto-attributes"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        url, _, token = process.stdout.readline().split()
+        headers = {**HEADERS, "Authorization": f"Bearer {token}"}
+        status = pool.request("GET", f"{url}/me", headers=headers).status
+        process.terminate()
+        process.stdout.read()
+
+    assert (status, token, process.returncode) == (200, "mine", 0)

@@ -1,0 +1,75 @@
+"""The sandbox as a Flask application."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+import urllib3
+import werkzeug.test
+
+from metarouter_intercom.errors import ConfigurationError
+from metarouter_intercom.sandbox import Fault, Faults, Sandbox, Workspace
+from metarouter_intercom.sandbox.service import Service
+from metarouter_intercom.sandbox.web import create_app
+
+HEADERS = {"Authorization": "Bearer sandbox-token", "Accept": "application/json", "Intercom-Version": "2.16"}
+
+
+def test_it_is_a_whole_sandbox():
+    """API, own addresses and a first page under any WSGI server."""
+    service = Service(Workspace())
+    client = create_app(service).test_client()
+
+    made = client.post("/contacts", json={"external_id": "u/1"}, headers=HEADERS)
+    found = client.get("/contacts/find_by_external_id/u%2F1", headers=HEADERS)
+
+    assert (made.status_code, made.headers["X-RateLimit-Limit"]) == (200, "1666")
+    assert found.get_json()["id"] == made.get_json()["id"]
+    assert client.get("/contacts?per_page=5", headers=HEADERS).get_json()["pages"]["per_page"] == 5
+    assert (
+        client.post(
+            "/events", json={"user_id": "u/1", "event_name": "e", "created_at": 1}, headers=HEADERS
+        ).data
+        == b""
+    )
+    assert client.get("/_sandbox/stats").get_json()["handled"] == 4
+    assert b"A local Intercom" in client.get("/").data
+    assert client.get("/zodiac", headers=HEADERS).status_code == 404
+
+
+def test_a_broken_connection_is_a_500_here():
+    """The application cannot break connections."""
+    service = Service(Workspace(), Faults(script=(Fault("reset"), Fault("status", 503))))
+    client = create_app(service).test_client()
+
+    assert client.get("/me", headers=HEADERS).status_code == 500
+    assert client.get("/me", headers=HEADERS).status_code == 503
+
+
+def test_without_flask_only_the_api_is_there(monkeypatch):
+    """Making the application says what to install; the server goes without it."""
+    monkeypatch.setitem(sys.modules, "flask", None)
+
+    with pytest.raises(ConfigurationError, match=r"pip install \"metarouter-intercom\[sandbox\]\""):
+        create_app(Service(Workspace()))
+    with Sandbox() as sandbox:
+        assert urllib3.request("GET", sandbox.url).status == 404
+        assert urllib3.request("GET", f"{sandbox.url}/me", headers=HEADERS).status == 200
+
+
+def test_paths_survive_servers_that_decode_them():
+    """Servers that keep the path as it was sent say so in one of two places; others lose the difference."""
+    app = create_app(Service(Workspace()))
+
+    def ask(**environ: str) -> str:
+        place = "/contacts/find_by_external_id/a%2Fb?x=1"
+        built = werkzeug.test.EnvironBuilder(path=place, headers=HEADERS).get_environ()
+        for name in ("REQUEST_URI", "RAW_URI"):
+            built.pop(name, None)
+        _, status, _ = werkzeug.test.run_wsgi_app(app, {**built, **environ})
+        return status.split()[0]
+
+    app.test_client().post("/contacts", json={"external_id": "a/b"}, headers=HEADERS)
+    sent = "http://localhost/contacts/find_by_external_id/a%2Fb"
+    assert [ask(REQUEST_URI=sent), ask(RAW_URI=sent), ask()] == ["200", "200", "404"]
