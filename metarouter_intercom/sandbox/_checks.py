@@ -64,10 +64,9 @@ def spend(name: str, value: JsonValue) -> int:
     """Accept an amount: the fraction is cut off, what 32 bits cannot hold is refused."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise malformed(f"{name} must be a number", rule="wrong_type", field=name)
-    whole = int(value)
-    if abs(whole) > LARGEST_INT32:
+    if not abs(value) <= LARGEST_INT32:
         raise malformed(f"{name} must be at most {LARGEST_INT32}", rule="too_large", field=name)
-    return whole
+    return int(value)
 
 
 def an_object(name: str, value: JsonValue) -> JsonObject:
@@ -119,6 +118,6 @@ def whole_number(query: Mapping[str, str], name: str, default: int, *, most: int
     text = query.get(name)
     if text is None or text == "":
         return default
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= most:
+    if not text.isascii() or not text.isdigit() or len(text) > 10 or not 1 <= int(text) <= most:
         raise malformed(f"{name} must be between 1 and {most}", rule="bad_page", field=name)
     return int(text)

@@ -7,7 +7,7 @@ from metarouter_intercom._types import JsonObject, JsonValue
 from ._call import Call
 from ._checks import a_boolean, a_string, an_object, refuse_unknown, required
 from ._contacts import remember_version
-from ._refusals import Refused, malformed, resource_not_found, user_not_found
+from ._refusals import Refused, contact_exists, malformed, resource_not_found, user_not_found
 from ._state import Contact
 from ._views import view_contact
 
@@ -181,7 +181,10 @@ def _known(call: Call, named: JsonObject) -> Contact | None:
             raise resource_not_found("contact_not_found")
         return found
     if isinstance(named.get("user_id"), str):
-        return call.state.user_by_external_id(str(named["user_id"]))
+        found = call.state.user_by_external_id(str(named["user_id"]))
+        if found is not None and not found.is_live:
+            raise contact_exists(found.id, archived=True)
+        return found
     return next((one for one in call.state.by_email(str(named.get("email", ""))) if one.is_live), None)
 
 

@@ -23,7 +23,8 @@ def create_app(service: Service) -> Flask:
     Make the application around *service*.
 
     It answers the API and the sandbox's own addresses as well, so that it is a whole sandbox under any WSGI server; faults that
-    break connections need the sandbox's own server and are answered 500 here.
+    break connections need the sandbox's own server and are answered 500 here. Pages are blueprints registered on it; what they
+    read of ``service.workspace`` they read while they hold ``service.lock``.
 
     Raises:
         ConfigurationError: Flask is not installed.
@@ -35,7 +36,6 @@ def create_app(service: Service) -> Flask:
             'sandbox: Flask is not installed; run pip install "metarouter-intercom[sandbox]"'
         ) from error
     app = flask.Flask("metarouter_intercom.sandbox", static_folder=None)
-    app.json.ensure_ascii = True  # type: ignore[attr-defined]  # the default provider has it
 
     def answer(path: str = "") -> FlaskResponse:
         return _answer(service, _path(flask.request.environ))
@@ -51,8 +51,9 @@ def _path(environ: Mapping[str, str]) -> str:
     if sent is None:
         query = environ.get("QUERY_STRING")
         sent = quote(environ["PATH_INFO"].encode("latin-1")) + (f"?{query}" if query else "")
-    parts = urlsplit(sent)
-    return parts._replace(scheme="", netloc="").geturl()
+    if sent.startswith("/"):
+        return sent
+    return urlsplit(sent)._replace(scheme="", netloc="").geturl() or "/"
 
 
 def _answer(service: Service, path: str) -> FlaskResponse:
@@ -67,6 +68,8 @@ def _answer(service: Service, path: str) -> FlaskResponse:
         if met.answer is None:
             return flask.Response("", 500)
         told = met.answer
+    elif path != "/":
+        return flask.Response("Nothing here.\n", 404, mimetype="text/plain")
     else:
         return flask.Response(
             "A local Intercom. Send API requests here with its token.\n", 200, mimetype="text/plain"

@@ -60,7 +60,7 @@ def test_contacts_are_updated_by_intercoms_id(api):
         "companies": [{"company_id": "acme", "remove": True}, {"company_id": "x", "remove": True}],
     }
 
-    assert run(api, "PUT", "/contacts/bulk", {"contacts": [join]})["state"] == "completed"
+    assert run(api, "PUT", "/contacts/bulk", {"contacts": [join, join]})["state"] == "completed"
     shown = api.get(f"/contacts/{contact}").body
     assert (shown["name"], shown["companies"]["total_count"], shown["tags"]["total_count"]) == ("Ann", 1, 0)
     odd = {"id": contact, "companies": {}, "tags": {"add": "all", "swap": [{"id": tag}]}}

@@ -208,6 +208,19 @@ def test_a_visitor_goes_into_a_known_user(api, name):
     assert answer.body["id"] == user
 
 
+def test_a_visitor_does_not_revive_a_deleted_user(api):
+    """The external id stays taken."""
+    user = api.contact(external_id="u1")
+    api.delete(f"/contacts/{user}")
+    api.workspace.add_visitor(user_id="v1")
+
+    answer = api.post(
+        "/visitors/convert", {"type": "user", "user": {"user_id": "u1"}, "visitor": {"user_id": "v1"}}
+    )
+
+    assert answer.status == 409
+
+
 def test_a_visitor_becomes_a_lead(api):
     """A lead gets Intercom's own external id."""
     api.workspace.add_visitor(user_id="v1")

@@ -35,6 +35,7 @@ def test_it_is_a_whole_sandbox():
     )
     assert client.get("/_sandbox/stats").get_json()["handled"] == 4
     assert b"A local Intercom" in client.get("/").data
+    assert client.get("/zodiac").status_code == 404
     assert client.get("/zodiac", headers=HEADERS).status_code == 404
 
 

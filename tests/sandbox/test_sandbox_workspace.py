@@ -129,7 +129,9 @@ def test_a_token_may_lack_a_scope():
     assert api.get("/data_attributes").status == 200
 
 
-@pytest.mark.parametrize("content", [b"{", b"[]", b'"x"', b"\xff", b'{"a": NaN}', b"[" * 100_000])
+@pytest.mark.parametrize(
+    "content", [b"{", b"[]", b'"x"', b"\xff", b'{"a": NaN}', b'{"a": 1e999}', b"[" * 100_000]
+)
 def test_malformed_json_is_400(api, content):
     """So is JSON that is no object."""
     answer = api.workspace.handle_bytes("POST", "/contacts", GOOD, content)
