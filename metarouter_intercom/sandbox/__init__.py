@@ -1,8 +1,21 @@
 """A local Intercom: the workspace as a pure model, an HTTP server around it, faults on demand."""
 
+from ._call import Exchange, Violation
+from ._settings import Admin, SubscriptionType, WorkspaceSettings
 from .faults import Fault, Faults
 from .server import Sandbox
 from .transport import WorkspaceTransport
 from .workspace import Workspace
 
-__all__ = ["Fault", "Faults", "Sandbox", "Workspace", "WorkspaceTransport"]
+__all__ = [
+    "Admin",
+    "Exchange",
+    "Fault",
+    "Faults",
+    "Sandbox",
+    "SubscriptionType",
+    "Violation",
+    "Workspace",
+    "WorkspaceSettings",
+    "WorkspaceTransport",
+]

@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+import urllib3
 
 from metarouter_intercom.plugins import Request, Response
-from metarouter_intercom.sandbox import Workspace
+from metarouter_intercom.sandbox import Sandbox, Workspace
 
 BEGINNING = 1_700_000_000.0
 ATTRIBUTES = {
@@ -86,3 +87,19 @@ def load_schemas(name: str) -> dict[str, object]:
     if not path.exists():
         pytest.skip(f"{name} is not beside the project")
     return json.loads(path.read_text())
+
+
+# --- over HTTP --------------------------------------------------------------------------------------------
+
+HEADERS = {
+    "Authorization": "Bearer sandbox-token",
+    "Accept": "application/json",
+    "Intercom-Version": "2.16",
+    "Content-Type": "application/json",
+}
+
+
+def ask(pool: urllib3.PoolManager, sandbox: Sandbox, method: str, path: str, body: object = None):
+    """Send one request as a well-behaved client does."""
+    content = None if body is None else json.dumps(body)
+    return pool.request(method, sandbox.url + path, headers=HEADERS, body=content)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
+import urllib3
+
+from metarouter_intercom.sandbox import Sandbox
 
 from .asking import Api
 
@@ -11,3 +16,17 @@ from .asking import Api
 def api() -> Api:
     """A strict workspace with a few attributes and a clock that only the test moves."""
     return Api()
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """A running sandbox."""
+    with Sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def pool() -> Iterator[urllib3.PoolManager]:
+    """Connections that are not tried again."""
+    with urllib3.PoolManager(retries=False, timeout=5.0) as manager:
+        yield manager
