@@ -11,6 +11,8 @@ from ._types import JsonValue
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from .plugins import Note
+
     Json = Mapping[str, JsonValue]
 
 __all__ = ["Alias", "Group", "Identify", "Message", "Page", "Screen", "Track"]
@@ -43,6 +45,7 @@ class _Common:
         timestamp: When it happened, Unix seconds; None until it is accepted.
         context: Facts around the message: ``traits``, ``page``, ``device``, ``groupId``...
         integrations: Which destinations it is for, and options for them.
+        notes: What was changed at acceptance, and why.
     """
 
     type: ClassVar[str]
@@ -53,6 +56,7 @@ class _Common:
     timestamp: float | None = None
     context: Json = _NOTHING
     integrations: Json = _NOTHING
+    notes: tuple[Note, ...] = ()
 
 
 @attrs.frozen(kw_only=True)

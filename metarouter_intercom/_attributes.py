@@ -1,0 +1,247 @@
+"""Custom attributes (rules A1 to A5) and the values of event metadata (E6, E7): flat, clean, bounded; pure."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING
+
+from ._instants import seconds_of_date_text
+from ._traits import LONGEST_TEXT, clean_name
+from .plugins import Note
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from ._types import JsonObject, JsonValue
+    from .settings import Nesting, Settings
+
+# Rule A5: what lies deeper is kept as JSON text.
+_DEEPEST = 5
+# json.dumps recurses in C; far below its limit on every supported Python.
+_DEEPEST_TEXT = 100
+
+
+class Flattener:
+    """
+    Writes traits or properties as flat, named values.
+
+    Args:
+        settings: ``nested``, ``nested_overrides`` and ``dates``.
+        of_events: Event metadata (E7): booleans as text, null left out, dates under ``_date``, names alike in any letter case.
+            Else custom attributes (A): booleans and null stay, dates go under ``_at``.
+    """
+
+    __slots__ = ("_date_rule", "_keeps_dates", "_nested", "_of_events", "_overrides", "_text_rule")
+
+    def __init__(self, settings: Settings, *, of_events: bool) -> None:
+        self._nested: Nesting = settings.nested
+        self._overrides: Mapping[str, Nesting] = settings.nested_overrides
+        self._keeps_dates = settings.dates == "keep"
+        self._of_events = of_events
+        self._text_rule = "E7" if of_events else "A3"
+        self._date_rule = "E7" if of_events else "A4"
+
+    def write(
+        self, items: Iterable[tuple[str, JsonValue]], out: JsonObject, notes: list[Note], path: str
+    ) -> None:
+        """
+        Write *items* into *out*, in order; the first one that claims a name keeps it.
+
+        Args:
+            items: ``(key, value)`` as the caller sent them.
+            out: Filled; what is in it already keeps its names.
+            notes: Told what is changed or left out.
+            path: Of the items in the message: ``traits``.
+        """
+        of_events = self._of_events
+        taken = {name.casefold() for name in out} if of_events else out
+        for key, value in items:
+            kind = type(value)
+            name = clean_name(key)
+            if kind is str:
+                if len(value) > LONGEST_TEXT:  # type: ignore[arg-type]  # kind says that it is a text
+                    value = value[:LONGEST_TEXT]  # type: ignore[index]  # as above
+                    notes.append(Note(self._text_rule, f"{path}.{key}", "cut at 255 characters"))
+                elif value[4:5] == "-" and (seconds := seconds_of_date_text(value)) is not None:  # type: ignore[arg-type, index]  # as above
+                    if not self._keeps_dates:
+                        name, value = self._date_name(name), seconds
+            elif kind is bool:
+                if of_events:
+                    value = "true" if value else "false"
+            elif kind is float:
+                if not math.isfinite(value):  # type: ignore[arg-type]  # kind says that it is a number
+                    notes.append(Note("A1", f"{path}.{key}", "not a finite number"))
+                    continue
+            elif value is None:
+                if of_events:
+                    notes.append(Note("E7", f"{path}.{key}", "null"))
+                    continue
+            elif kind is not int:
+                self._write_nested(key, value, out, taken, notes, path)
+                continue
+            self._put(name, value, out, taken, notes, f"{path}.{key}")
+
+    def _put(
+        self,
+        name: str,
+        value: JsonValue,
+        out: JsonObject,
+        taken: set[str] | JsonObject,
+        notes: list[Note],
+        path: str,
+    ) -> None:
+        wanted = name.casefold() if self._of_events else name
+        if not name.strip():
+            notes.append(Note("A2", path, "nothing usable is left of the name"))
+        elif wanted in taken:
+            notes.append(Note("A2", path, "another value has this name"))
+        else:
+            out[name] = value
+            if isinstance(taken, set):
+                taken.add(wanted)
+
+    def _date_name(self, name: str) -> str:
+        if self._of_events:
+            return name if name.endswith(("_date", "_at")) else f"{name}_date"
+        if name.endswith(("_at", "At")):
+            return name
+        return f"{name[:-3]}_at" if name.endswith(" at") else f"{name}_at"
+
+    def _write_nested(
+        self,
+        key: str,
+        value: JsonValue,
+        out: JsonObject,
+        taken: set[str] | JsonObject,
+        notes: list[Note],
+        path: str,
+    ) -> None:
+        choice = self._overrides.get(key, self._nested)
+        where = f"{path}.{key}"
+        if not value:
+            notes.append(Note("A5", where, "empty object or list"))
+        elif isinstance(value, list) and not any(isinstance(item, dict | list) for item in value):
+            self._put_text(key, _joined(value), out, taken, notes, where)
+        elif choice == "drop":
+            notes.append(Note("A5", where, "nested value"))
+        elif choice == "stringify":
+            self._put_json(key, value, out, taken, notes, where)
+        else:
+            self._flatten(key, value, 1, out, taken, notes, where)
+
+    def _flatten(
+        self,
+        name: str,
+        value: JsonValue,
+        level: int,
+        out: JsonObject,
+        taken: set[str] | JsonObject,
+        notes: list[Note],
+        path: str,
+    ) -> None:
+        """Write the members of *value* under names that begin with *name*; *level* counts from 1."""
+        if isinstance(value, dict):
+            members = [(f"{name}_{key}", f"{path}.{key}", member) for key, member in value.items()]
+        elif isinstance(value, list):
+            members = [(f"{name}_{at}", f"{path}.{at}", member) for at, member in enumerate(value)]
+        else:
+            members = []
+        for inner_name, inner_path, member in members:
+            if not isinstance(member, dict | list):
+                self._put_scalar(inner_name, member, out, taken, notes, inner_path)
+            elif not member:
+                notes.append(Note("A5", inner_path, "empty object or list"))
+            elif isinstance(member, list) and not any(isinstance(item, dict | list) for item in member):
+                self._put_text(inner_name, _joined(member), out, taken, notes, inner_path)
+            elif level >= _DEEPEST:
+                self._put_json(inner_name, member, out, taken, notes, inner_path)
+            else:
+                self._flatten(inner_name, member, level + 1, out, taken, notes, inner_path)
+
+    def _put_scalar(
+        self,
+        name: str,
+        value: JsonValue,
+        out: JsonObject,
+        taken: set[str] | JsonObject,
+        notes: list[Note],
+        path: str,
+    ) -> None:
+        name = clean_name(name)
+        if isinstance(value, str):
+            seconds = None if self._keeps_dates else seconds_of_date_text(value)
+            if seconds is None:
+                self._put_text(name, value, out, taken, notes, path)
+            else:
+                self._put(self._date_name(name), seconds, out, taken, notes, path)
+        elif isinstance(value, float) and not math.isfinite(value):
+            notes.append(Note("A1", path, "not a finite number"))
+        elif value is None and self._of_events:
+            notes.append(Note("E7", path, "null"))
+        elif isinstance(value, bool) and self._of_events:
+            self._put(name, "true" if value else "false", out, taken, notes, path)
+        else:
+            self._put(name, value, out, taken, notes, path)
+
+    def _put_text(
+        self,
+        name: str,
+        text: str,
+        out: JsonObject,
+        taken: set[str] | JsonObject,
+        notes: list[Note],
+        path: str,
+    ) -> None:
+        if len(text) > LONGEST_TEXT:
+            notes.append(Note(self._text_rule, path, "cut at 255 characters"))
+        self._put(clean_name(name), text[:LONGEST_TEXT], out, taken, notes, path)
+
+    def _put_json(
+        self,
+        name: str,
+        value: JsonValue,
+        out: JsonObject,
+        taken: set[str] | JsonObject,
+        notes: list[Note],
+        path: str,
+    ) -> None:
+        text = _json_text(value)
+        if text is None or len(text) > LONGEST_TEXT:
+            notes.append(Note("A5", path, "as JSON longer than 255 characters"))
+        else:
+            self._put(clean_name(name), text, out, taken, notes, path)
+
+
+def _joined(items: list[JsonValue]) -> str:
+    return ", ".join(_word(item) for item in items if item is not None)
+
+
+def _word(item: JsonValue) -> str:
+    if isinstance(item, bool):
+        return "true" if item else "false"
+    return str(item)
+
+
+def _json_text(value: JsonValue) -> str | None:
+    """Return compact JSON, or None when it is surely too long or no JSON at all."""
+    if _is_deep(value):
+        return None
+    try:
+        return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        return None
+
+
+def _is_deep(value: JsonValue) -> bool:
+    level: list[JsonValue] = [value]
+    for _ in range(_DEEPEST_TEXT):
+        level = [
+            member
+            for item in level
+            if isinstance(item, dict | list)
+            for member in (item.values() if isinstance(item, dict) else item)
+        ]
+        if not level:
+            return False
+    return True

@@ -1,0 +1,348 @@
+"""Identify messages: who it is, standard fields, attributes, companies (rules I); pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from ._instants import unix_seconds
+from ._traits import (
+    PROOFS,
+    Chain,
+    address,
+    id_text,
+    is_absent,
+    look_up,
+    object_at,
+    plain_name,
+    text_field,
+    whole_number,
+)
+from .operations import AttachCompany, UpsertContact, Who
+from .plugins import Note
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ._attributes import Flattener
+    from ._companies import Companies
+    from ._selection import Options
+    from ._types import ContactId, ExternalId, JsonObject, JsonValue
+    from .messages import Identify
+    from .operations import Operation
+    from .settings import Settings
+
+    Json = Mapping[str, JsonValue]
+
+_SIGNED_UP = ("createdat", "created", "signedupat")
+_LAST_SEEN = ("lastrequestat", "lastseenat")
+_AVATARS = ("avatar", "photourl", "avatarurl")
+# Plain name -> Segment's spelling, which wins over others (R3).
+_KNOWN = {
+    plain_name(name): name
+    for name in [
+        "email",
+        "name",
+        "phone",
+        "phones",
+        "avatar",
+        "photoUrl",
+        "avatarUrl",
+        "createdAt",
+        "created",
+        "signedUpAt",
+        "lastRequestAt",
+        "lastSeenAt",
+        "unsubscribedFromEmails",
+        "ownerId",
+        "role",
+        "company",
+        "companies",
+        "id",
+        "userId",
+    ]
+}
+_CONTEXT_FACTS = (
+    ("device_type", "device", "type"),
+    ("device_manufacturer", "device", "manufacturer"),
+    ("device_model", "device", "model"),
+    ("os_name", "os", "name"),
+    ("os_version", "os", "version"),
+    ("app_name", "app", "name"),
+    ("app_version", "app", "version"),
+)
+
+
+class _Draft(NamedTuple):
+    """What is being made of one message."""
+
+    chain: Chain
+    fields: JsonObject
+    notes: list[Note]
+    path: str
+
+    def note(self, rule: str, key: str, reason: str) -> None:
+        self.notes.append(Note(rule, f"{self.path}.{key}", reason))
+
+
+class Contacts:
+    """Turns identify messages into operations; built once for each settings."""
+
+    def __init__(self, settings: Settings, flattener: Flattener, companies: Companies) -> None:
+        self._settings = settings
+        self._flattener = flattener
+        self._companies = companies
+        self._makes_leads = settings.anonymous == "lead"
+
+    def translate(self, message: Identify, options: Options, notes: list[Note]) -> list[Operation] | None:
+        """Return the operations of *message*; None when it is about nobody (R8)."""
+        traits, path = message.traits, "traits"
+        if not traits:
+            traits, path = object_at(message.context, "traits"), "context.traits"
+        draft = _Draft(Chain(traits, _KNOWN, notes=notes, path=path), {}, notes, path)
+        email = self._email(draft, message)
+        who = self._who(message, options, email)
+        if who is None:
+            return None
+        if email is not None:
+            draft.fields["email"] = email
+        role = self._role(draft, message, options, who)
+        self._names(draft, traits)
+        self._instants(draft, message)
+        self._consent(draft, options)
+        self._owner(draft, options)
+        companies, done = self._companies.of_identify(_companies_of(draft), who, notes)
+        attributes = self._attributes(draft, message, who)
+        operations: list[Operation] = [
+            UpsertContact(who=who, role=role, fields=draft.fields, attributes=attributes),
+            *companies,
+        ]
+        bare = message.group_id or id_text(message.context.get("groupId"))
+        if bare is not None and bare not in done:
+            operations.append(AttachCompany(who=who, company_id=bare, only_known=True))
+        return operations
+
+    def _email(self, draft: _Draft, message: Identify) -> str | None:
+        found: str | None = None
+        taken = draft.chain.pop("email")
+        if taken is not None:
+            found = address(taken[1])
+            if found is None:
+                draft.note("I2", taken[0], "null or blank" if is_absent(taken[1]) else "no e-mail address")
+        if found is None and draft.path == "traits":
+            given = look_up(object_at(message.context, "traits"), "email")
+            found = address(given)
+            if found is None and given is not None:
+                draft.notes.append(Note("I2", "context.traits.email", "no e-mail address"))
+        return found or (address(message.user_id) if message.user_id is not None else None)
+
+    def _who(self, message: Identify, options: Options, email: str | None) -> Who | None:
+        contact_id = id_text(options.get("contact_id"))
+        if contact_id is not None or message.user_id is not None:
+            return Who(contact_id=_contact(contact_id), external_id=_external(message.user_id))
+        if email is not None:
+            return Who(email=email)
+        if message.anonymous_id is not None and self._makes_leads:
+            return Who(anonymous_id=message.anonymous_id)
+        return None
+
+    def _role(
+        self, draft: _Draft, message: Identify, options: Options, who: Who
+    ) -> Literal["user", "lead"] | None:
+        wanted = options.get("role")
+        path = "integrations.Intercom.role"
+        if wanted is not None and wanted not in ("user", "lead"):
+            draft.notes.append(Note("I9", path, "neither user nor lead"))
+            wanted = None
+        taken = draft.chain.pop("role")
+        if taken is not None and taken[1] not in ("user", "lead"):
+            draft.chain.put_back(*taken)
+        elif taken is not None and self._settings.require_identity:
+            draft.note("V3", taken[0], "role from an untrusted sender")
+        elif taken is not None and wanted is None:
+            wanted, path = taken[1], f"{draft.path}.{taken[0]}"
+        if message.user_id is not None:
+            if wanted == "lead":
+                draft.notes.append(Note("I9", path, "a message with a userId is about a user"))
+            return "user"
+        if who.anonymous_id is not None:
+            if wanted == "user":
+                draft.notes.append(Note("I9", path, "a user needs a userId or an e-mail address"))
+            return "lead"
+        if wanted == "lead":
+            return "lead"
+        return None if who.email is None and "email" not in draft.fields and wanted is None else "user"
+
+    def _names(self, draft: _Draft, traits: Json) -> None:
+        chain = draft.chain
+        taken = chain.pop("name")
+        name = None if taken is None else text_field(taken[1])
+        if name is None:
+            parts = (text_field(look_up(traits, "firstName")), text_field(look_up(traits, "lastName")))
+            name = " ".join(part for part in parts if part) or None
+        self._write_clearable(draft, "name", name, taken, "I3")
+        taken = chain.pop("phone")
+        phone = None if taken is None else text_field(taken[1])
+        if phone is None and (taken is None or taken[1] is not None):
+            phone = self._first_phone(draft)
+        self._write_clearable(draft, "phone", phone, taken, "I4")
+        self._avatar(draft)
+
+    def _write_clearable(
+        self, draft: _Draft, field: str, value: str | None, taken: tuple[str, JsonValue] | None, rule: str
+    ) -> None:
+        """Write a field that null clears; what was sent and is no text is told."""
+        if value is not None:
+            draft.fields[field] = value
+        elif taken is not None and taken[1] is None:
+            draft.fields[field] = None
+        if taken is not None and taken[1] is not None and text_field(taken[1]) is None:
+            draft.note(rule, taken[0], "blank" if is_absent(taken[1]) else "not a text")
+
+    def _first_phone(self, draft: _Draft) -> str | None:
+        taken = draft.chain.pop("phones")
+        if taken is None:
+            return None
+        key, value = taken
+        phones = value if isinstance(value, list) else [value]
+        for at, phone in enumerate(phones):
+            found = text_field(phone)
+            if found is not None:
+                draft.notes.extend(
+                    Note("I4", f"{draft.path}.{key}.{other}", "only the first phone is used")
+                    for other in range(len(phones))
+                    if other != at
+                )
+                return found
+        draft.chain.put_back(key, value)
+        return None
+
+    def _avatar(self, draft: _Draft) -> None:
+        for plain in _AVATARS:
+            taken = None if draft.fields.get("avatar") else draft.chain.pop(plain)
+            if taken is None:
+                continue
+            key, value = taken
+            if value is None:
+                draft.fields.setdefault("avatar", None)
+            elif isinstance(value, str) and value.strip().lower().startswith(("http://", "https://")):
+                draft.fields["avatar"] = value.strip()
+            else:
+                draft.note("I4", key, "blank" if is_absent(value) else "no http(s) address")
+
+    def _instants(self, draft: _Draft, message: Identify) -> None:
+        for plain in _SIGNED_UP:
+            taken = None if "signed_up_at" in draft.fields else draft.chain.pop(plain)
+            if taken is not None:
+                self._write_instant(draft, "signed_up_at", taken, "I5")
+        if not self._settings.update_last_seen or message.context.get("active") is False:
+            for plain in _LAST_SEEN:
+                if (taken := draft.chain.pop(plain)) is not None:
+                    draft.note("I6", taken[0], "last_seen_at is not updated")
+            return
+        for plain in _LAST_SEEN:
+            taken = None if "last_seen_at" in draft.fields else draft.chain.pop(plain)
+            if taken is not None:
+                self._write_instant(draft, "last_seen_at", taken, "I6")
+        if "last_seen_at" not in draft.fields and message.timestamp is not None:
+            draft.fields["last_seen_at"] = unix_seconds(message.timestamp)
+
+    def _write_instant(self, draft: _Draft, field: str, taken: tuple[str, JsonValue], rule: str) -> None:
+        seconds = unix_seconds(taken[1])
+        if seconds is not None:
+            draft.fields[field] = seconds
+        else:
+            draft.note(rule, taken[0], "null or blank" if is_absent(taken[1]) else "not an instant")
+
+    def _consent(self, draft: _Draft, options: Options) -> None:
+        value = options.get("unsubscribedFromEmails", "unsubscribed")
+        if value is not None and not isinstance(value, bool):
+            draft.notes.append(Note("I7", "integrations.Intercom.unsubscribedFromEmails", "not a boolean"))
+        taken = draft.chain.pop("unsubscribedfromemails")
+        if not isinstance(value, bool) and taken is not None:
+            value = taken[1]
+            if not isinstance(value, bool):
+                draft.note("I7", taken[0], "not a boolean")
+        if isinstance(value, bool):
+            draft.fields["unsubscribed_from_emails"] = value
+
+    def _owner(self, draft: _Draft, options: Options) -> None:
+        given = options.get("owner_id")
+        owner = whole_number(given)
+        if given is not None and owner is None:
+            draft.notes.append(Note("I8", "integrations.Intercom.owner_id", "not a whole number"))
+        taken = draft.chain.pop("ownerid")
+        if taken is not None and self._settings.require_identity:
+            draft.note("V3", taken[0], "owner from an untrusted sender")
+        elif taken is not None and owner is None:
+            owner = whole_number(taken[1])
+            if owner is None:
+                draft.note("I8", taken[0], "not a whole number")
+        if owner is not None:
+            draft.fields["owner_id"] = owner
+        language = options.get("language_override")
+        if language is not None:
+            text = text_field(language)
+            if text is not None and self._settings.api_version.lower() in ("preview", "unstable"):
+                draft.fields["language_override"] = text
+            else:
+                draft.notes.append(
+                    Note("R7", "integrations.Intercom.language_override", "only with API version Preview")
+                )
+
+    def _attributes(self, draft: _Draft, message: Identify, who: Who) -> JsonObject:
+        attributes: JsonObject = {}
+        if who.anonymous_id is not None:
+            attributes["anonymous_id"] = who.anonymous_id
+        for plain in ("id", "userid"):
+            taken = draft.chain.pop(plain)
+            if taken is not None and id_text(taken[1]) not in (
+                message.user_id,
+                who.contact_id,
+                who.anonymous_id,
+            ):
+                draft.chain.put_back(*taken)
+        phones = draft.chain.pop("phones")
+        if phones is not None:
+            draft.chain.put_back(*phones)
+        for key, _ in draft.chain.left():
+            draft.note("I10", key, "another trait came first")
+        rest = draft.chain.rest
+        if any(plain_name(key) in PROOFS for key, _ in rest):
+            for key, _ in rest:
+                if plain_name(key) in PROOFS:
+                    draft.note("R7", key, "a proof of identity")
+            rest = [item for item in rest if plain_name(item[0]) not in PROOFS]
+        self._flattener.write(rest, attributes, draft.notes, draft.path)
+        if self._settings.collect_context:
+            self._flattener.write(_context_facts(message, attributes), attributes, draft.notes, "context")
+        return attributes
+
+
+def _companies_of(draft: _Draft) -> Iterator[tuple[str, JsonValue]]:
+    """Yield each company with its path, ``company`` before ``companies``."""
+    for plain in ("company", "companies"):
+        taken = draft.chain.pop(plain)
+        if taken is None:
+            continue
+        path = f"{draft.path}.{taken[0]}"
+        if isinstance(taken[1], list):
+            yield from ((f"{path}.{at}", value) for at, value in enumerate(taken[1]))
+        else:
+            yield path, taken[1]
+
+
+def _context_facts(message: Identify, attributes: JsonObject) -> list[tuple[str, JsonValue]]:
+    facts: list[tuple[str, JsonValue]] = []
+    for name, group, key in _CONTEXT_FACTS:
+        value = object_at(message.context, group).get(key)
+        if not is_absent(value) and name not in attributes:
+            facts.append((name, value))
+    return facts
+
+
+def _contact(value: str | None) -> ContactId | None:
+    return value  # type: ignore[return-value]  # a NewType is its base at run time
+
+
+def _external(value: str | None) -> ExternalId | None:
+    return value  # type: ignore[return-value]  # as above

@@ -1,0 +1,116 @@
+"""Is a message for Intercom, and with which options? (rules R6, R7, V3); pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ._traits import look_up, plain_name
+from .plugins import Note
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ._types import JsonValue
+    from .messages import Message
+
+    Json = Mapping[str, JsonValue]
+
+_ALL = "all"
+_DISTRUSTED = ("contact_id", "role", "owner_id")
+
+
+def is_selected(message: Message, names: frozenset[str]) -> bool:
+    """
+    Tell whether *message* is meant for Intercom (R6).
+
+    Args:
+        message: Any message.
+        names: Names of this destination in small letters.
+    """
+    choices = _choices(message)
+    if not choices:
+        return True
+    own: JsonValue = _MISSING
+    rest: JsonValue = True
+    for name, choice in choices.items():
+        small = name.lower()
+        if small in names and own is not True and not isinstance(own, dict):
+            own = choice
+        elif small == _ALL:
+            rest = choice
+    if own is True or isinstance(own, dict):
+        return True
+    if own is False or own is None:
+        return False
+    return rest is not False
+
+
+_MISSING = "missing"
+
+
+def _choices(message: Message) -> Json:
+    if message.integrations:
+        return message.integrations
+    for name in ("integrations", "providers"):
+        value = message.context.get(name)
+        if isinstance(value, dict) and value:
+            return value
+    return {}
+
+
+class Options:
+    """
+    The options for Intercom that a message carries (R7), looked up in their order of precedence.
+
+    Args:
+        message: Any message.
+        names: Names of this destination in small letters.
+        is_trusted: False leaves out what a stranger must not decide, with a note (V3).
+        notes: Where that is told.
+    """
+
+    __slots__ = ("_objects",)
+
+    def __init__(
+        self, message: Message, names: frozenset[str], *, is_trusted: bool, notes: list[Note]
+    ) -> None:
+        self._objects = _option_objects(message, names)
+        if self._objects and not is_trusted:
+            self._distrust(notes)
+
+    def get(self, *names: str) -> JsonValue:
+        """Return the first option that is there under one of *names*; None when there is none."""
+        for options in self._objects:
+            value = look_up(options, *names)
+            if value is not None:
+                return value
+        return None
+
+    def _distrust(self, notes: list[Note]) -> None:
+        plain = {plain_name(name): name for name in _DISTRUSTED}
+        kept: list[Json] = []
+        for options in self._objects:
+            kept.append({key: value for key, value in options.items() if plain_name(key) not in plain})
+            notes.extend(
+                Note("V3", f"integrations.Intercom.{key}", "option of an untrusted sender")
+                for key in options
+                if plain_name(key) in plain
+            )
+        self._objects = kept
+
+
+def _option_objects(message: Message, names: frozenset[str]) -> Sequence[Json]:
+    objects: list[Json] = []
+    context = message.context
+    for place in (message.integrations, context, context.get("integrations")):
+        if not place or not isinstance(place, dict):
+            continue
+        objects.extend(
+            value for name, value in place.items() if isinstance(value, dict) and name.lower() in names
+        )
+    return objects
+
+
+def option_objects(message: Message, names: frozenset[str]) -> Sequence[Json]:
+    """Return the option objects of *message*, first the ones that win (R7)."""
+    return _option_objects(message, names)

@@ -1,0 +1,118 @@
+"""From a message to operations (rules R6 to R8, I, C, E, L, A): pure, deterministic, never raising on a customer's data."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from ._attributes import Flattener
+from ._companies import Companies
+from ._contacts import Contacts
+from ._events import Events, email_of_event
+from ._selection import Options, is_selected
+from ._traits import address, id_text, look_up, object_at
+from .messages import Alias, Group, Identify
+from .operations import MergeContact, Translation, Who
+from .plugins import Note
+
+if TYPE_CHECKING:
+    from ._types import ContactId, ExternalId
+    from .messages import Message, Page, Track
+    from .operations import Operation
+    from .settings import Settings
+
+_NOT_SELECTED = Translation(skipped="not_selected")
+
+
+class Translator:
+    """Translates messages under one settings; keeps nothing of them, so it is safe in any thread."""
+
+    def __init__(self, settings: Settings) -> None:
+        attributes = Flattener(settings, of_events=False)
+        self._companies = Companies(settings, attributes)
+        self._contacts = Contacts(settings, attributes, self._companies)
+        self._events = Events(settings, Flattener(settings, of_events=True))
+        self._names = frozenset(name.lower() for name in settings.integration_names)
+        self._is_trusted = not settings.require_identity
+        self._makes_leads = settings.anonymous == "lead"
+
+    def __call__(self, message: Message) -> Translation:
+        """
+        Say what *message* means for Intercom.
+
+        Returns:
+            Operations in the order in which they make sense, with notes for whatever was changed or left out; or the reason why
+            the message has nothing to do in Intercom.
+        """
+        if not is_selected(message, self._names):
+            return _NOT_SELECTED
+        notes: list[Note] = list(message.notes)
+        options = Options(message, self._names, is_trusted=self._is_trusted, notes=notes)
+        if isinstance(message, Identify):
+            return _translation(self._contacts.translate(message, options, notes), notes, "no_identity")
+        if isinstance(message, Group):
+            return self._group(message, options, notes)
+        if isinstance(message, Alias):
+            return self._alias(message, options, notes)
+        return self._event(message, options, notes)
+
+    def _group(self, message: Group, options: Options, notes: list[Note]) -> Translation:
+        given = look_up(object_at(message.context, "traits"), "email")
+        who = self._who(message, options, None if message.user_id else address(given))
+        operations = self._companies.of_group(message.group_id, message.traits, who, notes)
+        return _translation(operations, notes, "no_identity" if message.group_id else "no_company")
+
+    def _event(self, message: Track | Page, options: Options, notes: list[Note]) -> Translation:
+        name, reason = self._events.name_of(message)
+        if name is None:
+            return Translation((), tuple(notes), reason)
+        email = address(message.user_id) if message.user_id else email_of_event(message)
+        who = self._who(message, options, email)
+        if who is None:
+            return Translation((), tuple(notes), "no_identity")
+        return Translation((self._events.translate(message, name, who, notes),), tuple(notes))
+
+    def _alias(self, message: Alias, options: Options, notes: list[Note]) -> Translation:
+        contact_id = id_text(options.get("contact_id"))
+        lead: Who | None = None
+        if contact_id is not None:
+            lead = Who(contact_id=_contact(contact_id))
+        elif message.previous_id is not None and self._makes_leads:
+            lead = Who(anonymous_id=message.previous_id)
+        if lead is None or message.user_id is None:
+            return Translation((), tuple(notes), "nothing_to_merge")
+        user = Who(external_id=_external(message.user_id))
+        return Translation((MergeContact(lead=lead, user=user),), tuple(notes))
+
+    def _who(self, message: Group | Track | Page, options: Options, email: str | None) -> Who | None:
+        """Return whom *message* is about (R8); None when that is nobody we may name."""
+        contact_id = id_text(options.get("contact_id"))
+        if contact_id is not None or message.user_id is not None or email is not None:
+            return Who(contact_id=_contact(contact_id), external_id=_external(message.user_id), email=email)
+        if message.anonymous_id is not None and self._makes_leads:
+            return Who(anonymous_id=message.anonymous_id)
+        return None
+
+
+@lru_cache(maxsize=16)
+def _translator(settings: Settings) -> Translator:
+    return Translator(settings)
+
+
+def translate(message: Message, settings: Settings) -> Translation:
+    """Say what *message* means for Intercom under *settings*; see ``Translator``."""
+    return _translator(settings)(message)
+
+
+def _translation(operations: list[Operation] | None, notes: list[Note], reason: str) -> Translation:
+    if operations is None:
+        return Translation((), tuple(notes), reason)
+    return Translation(tuple(operations), tuple(notes))
+
+
+def _contact(value: str | None) -> ContactId | None:
+    return value  # type: ignore[return-value]  # a NewType is its base at run time
+
+
+def _external(value: str | None) -> ExternalId | None:
+    return value  # type: ignore[return-value]  # as above

@@ -1,0 +1,206 @@
+"""What becomes of a claim's messages while its steps run (rules O1, O2, M2, T2)."""
+
+from __future__ import annotations
+
+import pytest
+
+from metarouter_intercom._answers import DELIVERED, Outcome
+from metarouter_intercom._fates import Fate, Run
+from metarouter_intercom._plan import Step
+from metarouter_intercom.operations import AttachCompany, SubmitEvent, Translation, UpsertContact, Who
+from metarouter_intercom.plugins import Entry, Note
+
+_WHO = Who(external_id="u1")
+_UPSERT = UpsertContact(who=_WHO, role="user", fields={}, attributes={})
+_EVENT = SubmitEvent(who=_WHO, event_name="Seen", created_at=1, metadata={})
+_ATTACH = AttachCompany(who=_WHO, company_id="c1")
+_RETRY = Outcome("retry", "http_500", 500)
+_WAIT = Outcome("wait", "contact_missing", 404)
+_DEAD = Outcome("dead", "http_400", 400, "parameter_invalid", "no", None, "r1")
+
+
+def _entry(seq=1, **facts):
+    known = {
+        "message": {"messageId": f"m{seq}"},
+        "accepted_at": 0.0,
+        "attempts": 0,
+        "failures": 0,
+        "waiting_since": None,
+    }
+    return Entry(seq=seq, **known | facts)
+
+
+def _fates(number):
+    return [Fate(_entry(seq), Translation((_EVENT,))) for seq in range(1, number + 1)]
+
+
+def _settle(fate, **options):
+    known = {"now": 10.0, "due_at": 11.0, "retry_for": 900.0, "wait_for": 900.0, "inline": False}
+    return fate.settlement(**known | options)
+
+
+def test_a_message_with_nothing_against_it_is_done():
+    """A delivered message is forgotten, and its delivery told."""
+    fate = Fate(_entry(), Translation((_EVENT,), (Note("A3", "traits.x", "cut"),)))
+    run = Run([fate])
+    run.record(Step(_EVENT, (0,)), DELIVERED)
+
+    assert _settle(fate).kind == "done"
+    delivery = fate.delivery(None)
+    assert (delivery.outcome, delivery.unchanged, delivery.merged) == ("delivered", False, False)
+    assert delivery.notes == (Note("A3", "traits.x", "cut"),)
+
+
+def test_a_skipped_message_is_done_and_told_as_skipped():
+    """A message that has nothing to do in Intercom ends with its reason."""
+    fate = Fate(_entry(), Translation((), (), "not_selected"))
+
+    assert _settle(fate).kind == "done"
+    assert (fate.delivery(None).outcome, fate.delivery(None).reason) == ("skipped", "not_selected")
+
+
+def test_all_but_the_last_message_of_a_merged_step_are_merged():
+    """O2: the last message of a merged write carries it."""
+    fates = _fates(2)
+    Run(fates).record(Step(_UPSERT, (0, 1)), DELIVERED)
+
+    assert [fate.delivery(None).merged for fate in fates] == [True, False]
+
+
+def test_nothing_sent_is_unchanged():
+    """O3: a message whose every step needed no request is unchanged, and not merged."""
+    fates = _fates(2)
+    Run(fates).record(Step(_UPSERT, (0, 1)), DELIVERED._replace(unchanged=True))
+
+    assert [(fate.delivery(None).unchanged, fate.merged) for fate in fates] == [(True, False), (True, False)]
+
+
+def test_a_retry_holds_back_later_messages_only():
+    """O1: what was accepted before the failed message goes on, what came after waits untouched."""
+    fates = _fates(3)
+    run = Run(fates)
+    run.record(Step(_EVENT, (1,)), _RETRY)
+
+    assert run.postpones(Step(_EVENT, (0,))) is False
+    assert run.postpones(Step(_EVENT, (2,))) is True
+    assert [fate.state for fate in fates] == ["open", "again", "release"]
+
+
+def test_a_merged_step_is_postponed_as_a_whole():
+    """O1: a merged write that serves a later message waits, and then so does everything after its first message."""
+    fates = _fates(4)
+    run = Run(fates)
+    run.record(Step(_EVENT, (2,)), _RETRY)
+
+    assert run.postpones(Step(_UPSERT, (1, 3))) is True
+    assert run.postpones(Step(_EVENT, (1,))) is True
+    assert run.postpones(Step(_EVENT, (0,))) is False
+
+
+def test_what_waits_for_a_contact_lets_upserts_pass():
+    """M2: later events and attaches wait along, an upsert may bring the contact."""
+    fates = _fates(3)
+    run = Run(fates)
+    run.record(Step(_EVENT, (0,)), _WAIT)
+
+    assert run.postpones(Step(_ATTACH, (1,))) is True
+    assert run.postpones(Step(_UPSERT, (2,))) is False
+    assert [fate.state for fate in fates] == ["wait", "wait", "open"]
+
+
+def test_steps_of_dead_messages_are_left_out():
+    """A message that was given up does nothing more."""
+    fates = _fates(1)
+    run = Run(fates)
+    run.record(Step(_UPSERT, (0,)), _DEAD)
+
+    assert run.postpones(Step(_ATTACH, (0,))) is True
+
+
+def test_a_dead_message_is_buried_with_its_answer():
+    """X1: the dead letter carries Intercom's answer."""
+    fate = _fates(1)[0]
+    fate.end("dead", _DEAD)
+
+    settlement = _settle(fate)
+    assert (settlement.kind, settlement.reason) == ("bury", "http_400")
+    assert settlement.answer["code"] == "parameter_invalid"
+    assert fate.delivery(settlement.reason).answer["request_id"] == "r1"
+
+
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        (["again", "wait"], "again"),
+        (["wait", "again"], "again"),
+        (["dead", "again"], "dead"),
+        (["release", "wait"], "wait"),
+        (["wait", "release"], "wait"),
+    ],
+)
+def test_the_graver_state_wins(states, expected):
+    """A message of several steps ends as its worst one did."""
+    fate = _fates(1)[0]
+    for state in states:
+        fate.end(state)
+
+    assert fate.state == expected
+
+
+def test_retries_end():
+    """T2: after ``retry_for`` a failing message becomes a dead letter."""
+    fate = _fates(1)[0]
+    fate.end("again", _RETRY)
+
+    assert _settle(fate, now=900.0).reason == "retry_expired"
+
+
+def test_a_retry_is_put_off():
+    """T2: before that it is due again after the back-off."""
+    fate = _fates(1)[0]
+    fate.failed = True
+    fate.end("again", _RETRY)
+
+    settlement = _settle(fate)
+    assert (settlement.kind, settlement.due_at, settlement.failed) == ("again", 11.0, True)
+    assert fate.delivery(None) is None
+
+
+@pytest.mark.parametrize(
+    ("facts", "options", "kind"),
+    [
+        ({}, {}, "wait"),
+        ({"waiting_since": 0.0}, {"now": 899.0}, "wait"),
+        ({"waiting_since": 0.0}, {"now": 900.0}, "bury"),
+        ({}, {"inline": True}, "bury"),
+        ({}, {"wait_for": 0.0}, "bury"),
+    ],
+)
+def test_waiting_for_a_contact_ends(facts, options, kind):
+    """M2: a missing contact is waited for, for a bounded time; an inline caller is told at once."""
+    fate = Fate(_entry(**facts), Translation((_EVENT,)))
+    fate.end("wait", _WAIT)
+
+    settlement = _settle(fate, **options)
+
+    assert settlement.kind == kind
+    assert settlement.reason == "contact_missing"
+
+
+def test_held_messages_are_given_back():
+    """T1: refused credentials cost no message an attempt."""
+    fates = _fates(2)
+    run = Run(fates)
+    run.record(Step(_UPSERT, (0,)), Outcome("held", "http_401", 401))
+    run.release([Step(_EVENT, (1,))])
+
+    assert run.held is not None
+    assert [_settle(fate).kind for fate in fates] == ["release", "release"]
+    assert fates[0].delivery(None) is None
+
+
+def test_the_fates_of_a_step_are_found():
+    """A step names its messages by number."""
+    fates = _fates(3)
+
+    assert Run(fates).fates_of(Step(_EVENT, (0, 2))) == [fates[0], fates[2]]
