@@ -63,8 +63,9 @@ class Flattener:
                 if len(value) > LONGEST_TEXT:  # type: ignore[arg-type]  # kind says that it is a text
                     value = value[:LONGEST_TEXT]  # type: ignore[index]  # as above
                     notes.append(Note(self._text_rule, f"{path}.{key}", "cut at 255 characters"))
-                elif value[4:5] == "-" and (seconds := seconds_of_date_text(value)) is not None:  # type: ignore[arg-type, index]  # as above
-                    if not self._keeps_dates:
+                elif value[4:5] == "-" and not self._keeps_dates:  # type: ignore[index]  # as above
+                    seconds = seconds_of_date_text(value)  # type: ignore[arg-type]  # as above
+                    if seconds is not None:
                         name, value = self._date_name(name), seconds
             elif kind is bool:
                 if of_events:

@@ -7,8 +7,8 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from cattrs import ClassValidationError, Converter
+from cattrs.errors import AttributeValidationNote
 from cattrs.gen import make_dict_structure_fn, override
-from cattrs.v import AttributeValidationNote
 
 from ._instants import unix_time
 from .errors import Problem, RejectedMessage

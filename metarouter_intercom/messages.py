@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import attrs
 
-from ._types import JsonValue
+from .plugins import Note
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from .plugins import Note
+    from ._types import JsonValue
 
     Json = Mapping[str, JsonValue]
+else:
+    # Readers of the wire form resolve these annotations at run time, where a recursive alias has no end.
+    Json = Mapping[str, Any]
 
 __all__ = ["Alias", "Group", "Identify", "Message", "Page", "Screen", "Track"]
 
