@@ -1,0 +1,408 @@
+"""The buffer in memory (rules Q3 to Q5, O1, M2): messages packed as bytes, lanes by contact key."""
+
+from __future__ import annotations
+
+import heapq
+import marshal
+import threading
+from collections import deque
+from itertools import takewhile
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from ..plugins import Claim, DeadLetter, Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from .._types import JsonObject
+    from ..plugins import Acceptance, Settlement, Shelf
+
+# The version of marshal without references between equal objects: a cycle cannot come in, and the bytes stand alone.
+_FORMAT = 2
+_seq = attrgetter("seq")
+
+
+class _Held:
+    """One buffered message; its body is packed, so that it costs little and shares nothing with the caller."""
+
+    __slots__ = (
+        "accepted_at",
+        "attempts",
+        "body",
+        "failures",
+        "is_waiting",
+        "keys",
+        "message_id",
+        "seq",
+        "upserts",
+        "waiting_since",
+    )
+
+    def __init__(
+        self, seq: int, body: bytes, message_id: str, keys: tuple[str, ...], upserts: bool, accepted_at: float
+    ) -> None:
+        self.seq = seq
+        self.body = body
+        self.message_id = message_id
+        self.keys = keys
+        self.upserts = upserts
+        self.accepted_at = accepted_at
+        self.attempts = 0
+        self.failures = 0
+        self.is_waiting = False
+        self.waiting_since: float | None = None
+
+    def message(self) -> JsonObject:
+        message: JsonObject = marshal.loads(self.body)
+        return message
+
+    def entry(self) -> Entry:
+        return Entry(
+            self.seq, self.message(), self.accepted_at, self.attempts, self.failures, self.waiting_since
+        )
+
+
+class _Lane:
+    """
+    Messages that share a contact key, in the order of acceptance.
+
+    Attributes:
+        held: Those that are not leased.
+        keys: By which it is found.
+        leased: How many of its claims are out.
+        size: Its messages, leased ones included.
+        due_at: When the first one may be claimed.
+        joined: The lane that this one was folded into, or None.
+    """
+
+    __slots__ = ("due_at", "held", "joined", "keys", "leased", "size")
+
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+        self.held: list[_Held] = []
+        self.leased = 0
+        self.size = 0
+        self.due_at = 0.0
+        self.joined: _Lane | None = None
+
+
+class MemoryBuffer:
+    """
+    Implements ``plugins.Buffer`` in memory; everything is lost with the process.
+
+    Args:
+        limit: Messages, leased ones included.
+        dead_letters: How many are kept; the oldest leave first.
+    """
+
+    def __init__(self, *, limit: int, dead_letters: int) -> None:
+        self._limit = limit
+        self._dead_limit = dead_letters
+        self._begin()
+
+    def _begin(self) -> None:
+        self._lock = threading.Lock()
+        self._seq = 0
+        self._size = 0
+        self._ids: set[str] = set()
+        self._lanes: dict[str, _Lane] = {}
+        self._due: list[tuple[float, int, _Lane]] = []
+        self._tickets = 0
+        self._claims: dict[int, tuple[_Lane, dict[int, _Held]]] = {}
+        self._dead: deque[DeadLetter] = deque(maxlen=self._dead_limit)
+        self._dead_id = 0
+        self._live: dict[int, _Held] = {}
+
+    # --- accepting ------------------------------------------------------------------------------------
+
+    def accept(self, message: JsonObject, *, keys: Sequence[str], upserts: bool, now: float) -> Acceptance:
+        """Copy *message* in; see ``plugins.Buffer``."""
+        message_id: str = message["messageId"]  # type: ignore[assignment]  # stamped messages have a text there
+        body = marshal.dumps(message, _FORMAT)
+        with self._lock:
+            if message_id in self._ids:
+                return "duplicate"
+            if self._size >= self._limit:
+                return "full"
+            self._seq = seq = self._seq + 1
+            held = _Held(seq, body, message_id, tuple(keys), upserts, now)
+            self._ids.add(message_id)
+            self._live[seq] = held
+            self._size += 1
+            lane = self._lane_of(held.keys)
+            lane.held.append(held)
+            lane.size += 1
+            if len(lane.held) == 1 or (upserts and lane.due_at > now and self._only_waits(lane)):
+                lane.due_at = now
+                self._offer(lane)
+        return "accepted"
+
+    def accept_many(
+        self, entries: Iterable[tuple[JsonObject, Sequence[str], bool]], *, now: float
+    ) -> list[Acceptance]:
+        """Accept several at once, in order."""
+        return [
+            self.accept(message, keys=keys, upserts=upserts, now=now) for message, keys, upserts in entries
+        ]
+
+    def _lane_of(self, keys: tuple[str, ...]) -> _Lane:
+        """Return the lane of *keys*, joined from all the lanes that hold one of them."""
+        lanes = self._lanes
+        found: _Lane | None = None
+        for key in keys:
+            lane = lanes.get(key)
+            if lane is None:
+                continue
+            if found is None:
+                found = lane
+            elif lane is not found:
+                found = self._join(found, lane)
+        if found is None:
+            found = _Lane()
+        for key in keys:
+            if lanes.get(key) is not found:
+                lanes[key] = found
+                found.keys.append(key)
+        return found
+
+    def _join(self, one: _Lane, other: _Lane) -> _Lane:
+        """Fold the smaller lane into the larger one."""
+        small, large = (one, other) if len(one.held) < len(other.held) else (other, one)
+        had_both = bool(small.held and large.held)
+        due_at = max(small.due_at, large.due_at) if had_both else (small if small.held else large).due_at
+        large.held = list(heapq.merge(large.held, small.held, key=_seq))
+        large.leased += small.leased
+        large.size += small.size
+        large.due_at = due_at
+        small.joined = large
+        small.held = []
+        for key in small.keys:
+            self._lanes[key] = large
+        large.keys += small.keys
+        self._offer(large)
+        return large
+
+    def _only_waits(self, lane: _Lane) -> bool:
+        return all(other.is_waiting or other.attempts == 0 for other in lane.held)
+
+    def _offer(self, lane: _Lane) -> None:
+        if lane.held and not lane.leased:
+            self._tickets += 1
+            heapq.heappush(self._due, (lane.due_at, self._tickets, lane))
+
+    # --- delivering -----------------------------------------------------------------------------------
+
+    def claim(self, *, now: float, limit: int) -> Claim | None:
+        """Lease the due messages of one lane; see ``plugins.Buffer``."""
+        with self._lock:
+            while self._due and self._due[0][0] <= now:
+                due_at, _, lane = heapq.heappop(self._due)
+                if not self._is_current(due_at, lane):
+                    continue
+                taken = self._take(lane, limit)
+                lane.leased += 1
+                self._tickets += 1
+                number = self._tickets
+                self._claims[number] = (lane, {held.seq: held for held in taken})
+                return Claim(number, tuple(held.entry() for held in taken))
+        return None
+
+    def _take(self, lane: _Lane, limit: int) -> list[_Held]:
+        """Take the first *limit* messages; the upserts behind a longer row of waiting ones come along (rule M2)."""
+        taken = lane.held[:limit]
+        if len(lane.held) > limit and all(held.is_waiting for held in taken):
+            taken += [held for held in lane.held[limit:] if held.upserts][:limit]
+        chosen = {held.seq for held in taken}
+        lane.held = [held for held in lane.held if held.seq not in chosen]
+        return taken
+
+    def _is_current(self, due_at: float, lane: _Lane) -> bool:
+        return lane.joined is None and not lane.leased and bool(lane.held) and lane.due_at == due_at
+
+    def settle(self, claim: Claim, settlements: Sequence[Settlement], *, now: float) -> None:
+        """End the lease; see ``plugins.Buffer``."""
+        with self._lock:
+            lease = self._claims.pop(claim.lane, None)
+            if lease is None:
+                return
+            lane, leased = _root(lease[0]), lease[1]
+            back: list[_Held] = []
+            due_at = now
+            for settlement in settlements:
+                held = leased.pop(settlement.seq)
+                if settlement.kind in ("done", "bury"):
+                    self._forget(held, lane)
+                    if settlement.kind == "bury":
+                        self._bury(held, settlement, now)
+                    continue
+                self._put_back(held, settlement, now)
+                if settlement.kind != "release":
+                    due_at = max(due_at, settlement.due_at)
+                back.append(held)
+            back.extend(leased.values())
+            is_blocked = any(settlement.kind == "again" for settlement in settlements)
+            self._return(lane, back, due_at, now, is_blocked=is_blocked)
+
+    def _put_back(self, held: _Held, settlement: Settlement, now: float) -> None:
+        if settlement.kind == "release":
+            return
+        held.attempts += 1
+        held.failures += settlement.failed
+        held.is_waiting = settlement.kind == "wait"
+        if held.is_waiting and held.waiting_since is None:
+            held.waiting_since = now
+
+    def _return(self, lane: _Lane, back: list[_Held], due_at: float, now: float, *, is_blocked: bool) -> None:
+        """Put what is left of a claim before what came meanwhile; an upsert passes what only waits for its contact."""
+        lane.leased -= 1
+        if back:
+            lane.held = list(heapq.merge(back, lane.held, key=_seq))
+        brings_contact = any(held.upserts and not held.is_waiting for held in lane.held)
+        lane.due_at = now if brings_contact and not is_blocked else due_at
+        self._offer(lane)
+
+    def _forget(self, held: _Held, lane: _Lane) -> None:
+        self._ids.discard(held.message_id)
+        del self._live[held.seq]
+        self._size -= 1
+        lane.size -= 1
+        if lane.size == 0:
+            for key in lane.keys:
+                del self._lanes[key]
+            lane.keys.clear()
+
+    def renew(self, claim: Claim, *, now: float) -> bool:
+        """Leases in memory do not end."""
+        return claim.lane in self._claims
+
+    def next_due_at(self, *, now: float) -> float | None:
+        """Return when something can be claimed next."""
+        with self._lock:
+            while self._due and not self._is_current(self._due[0][0], self._due[0][2]):
+                heapq.heappop(self._due)
+            return self._due[0][0] if self._due else None
+
+    def mark(self) -> int:
+        """Return the seq of the newest message."""
+        return self._seq
+
+    def pending(self, *, up_to: int | None = None) -> int:
+        """Count what is not settled."""
+        if up_to is None or up_to >= self._seq:
+            return self._size
+        with self._lock:
+            return sum(1 for _ in takewhile(up_to.__ge__, self._live))
+
+    def oldest_accepted_at(self) -> float | None:
+        """Return when the oldest unsettled message was accepted."""
+        with self._lock:
+            first = next(iter(self._live.values()), None)
+            return None if first is None else first.accepted_at
+
+    def late_duplicates(self) -> int:
+        """Duplicates are found at once."""
+        return 0
+
+    def make_due(self, *, now: float) -> None:
+        """Make every lane due at once."""
+        with self._lock:
+            for lane in {id(lane): lane for lane in self._lanes.values()}.values():
+                if lane.held and lane.due_at > now:
+                    lane.due_at = now
+                    self._offer(lane)
+
+    def drop(self, keys: Sequence[str]) -> list[JsonObject]:
+        """Forget the unleased messages that carry one of *keys*."""
+        wanted = frozenset(keys)
+        dropped: list[_Held] = []
+        with self._lock:
+            for lane in {
+                id(lane): lane for key in keys if (lane := self._lanes.get(key)) is not None
+            }.values():
+                going = [held for held in lane.held if wanted.intersection(held.keys)]
+                lane.held = [held for held in lane.held if not wanted.intersection(held.keys)]
+                for held in going:
+                    self._forget(held, lane)
+                dropped += going
+                self._offer(lane)
+        return [held.message() for held in sorted(dropped, key=lambda held: held.seq)]
+
+    # --- dead letters ---------------------------------------------------------------------------------
+
+    def _bury(self, held: _Held, settlement: Settlement, now: float) -> None:
+        self._dead_id += 1
+        self._dead.append(
+            DeadLetter(
+                id=self._dead_id,
+                message=held.message(),
+                reason=settlement.reason or "unknown",
+                answer=settlement.answer,
+                attempts=held.attempts + 1,
+                accepted_at=held.accepted_at,
+                died_at=now,
+            )
+        )
+
+    def bury(self, message: JsonObject, *, reason: str, now: float) -> None:
+        """Keep a message that was never buffered as a dead letter."""
+        with self._lock:
+            self._dead_id += 1
+            self._dead.append(
+                DeadLetter(
+                    id=self._dead_id,
+                    message=message,
+                    reason=reason,
+                    answer=None,
+                    attempts=0,
+                    accepted_at=now,
+                    died_at=now,
+                )
+            )
+
+    def dead_letters(
+        self, *, reason: str | None = None, after: int = 0, limit: int = 100
+    ) -> list[DeadLetter]:
+        """Return dead letters, oldest first."""
+        with self._lock:
+            found = [letter for letter in self._dead if letter.id > after and reason in (None, letter.reason)]
+        return found[:limit]
+
+    def count_dead(self) -> dict[str, int]:
+        """Return reason -> number."""
+        counts: dict[str, int] = {}
+        with self._lock:
+            for letter in self._dead:
+                counts[letter.reason] = counts.get(letter.reason, 0) + 1
+        return counts
+
+    def take_dead(self, *, ids: Sequence[int] | None = None, reason: str | None = None) -> list[DeadLetter]:
+        """Remove dead letters and return them."""
+        with self._lock:
+            taken = [
+                letter
+                for letter in self._dead
+                if (ids is None or letter.id in ids) and reason in (None, letter.reason)
+            ][:1000]
+            gone = {letter.id for letter in taken}
+            self._dead = deque(
+                (letter for letter in self._dead if letter.id not in gone), maxlen=self._dead_limit
+            )
+        return taken
+
+    def shelf(self) -> Shelf | None:
+        """Memory keeps nothing beyond the process."""
+        return None
+
+    def after_fork(self) -> None:
+        """Begin empty: what the parent holds, the parent delivers (rule W3)."""
+        self._begin()
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def _root(lane: _Lane) -> _Lane:
+    while lane.joined is not None:
+        lane = lane.joined
+    return lane
