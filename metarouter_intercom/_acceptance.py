@@ -1,18 +1,31 @@
-"""From a call to a stamped message (rules Q1, Q2, P1); knows no buffer and does no I/O."""
+"""From a call to a stamped message (rules Q1, Q2, C1, P1); knows no buffer and does no I/O."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import _codec
+from ._companies import company_id
+from ._copies import Copier, flat_size, is_clean, json_size
+from ._keys import contact_keys
+from ._proofs import check_proofs, without_proofs
+from .errors import Problem, RejectedMessage
+from .messages import Group
 from .plugins import Drop
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ._types import JsonObject
+    from .messages import Message
     from .plugins import Before
     from .settings import Settings
+
+# What a quick call may carry besides its ids, its instant and its event: one object each.
+_QUICK = ("properties", "traits", "context")
+_SLOW = ("timestamp", "anonymousId", "integrations", "messageId", "groupId", "previousId", "category", "name")
+# Type, ids, instant and punctuation of a message.
+_FRAME = 400
 
 
 class Stamped(NamedTuple):
@@ -58,8 +71,11 @@ class Acceptance:
     def __init__(self, settings: Settings, before: Sequence[Before]) -> None:
         self._settings = settings
         self._before = tuple(before)
+        self._names = frozenset(name.lower() for name in settings.integration_names)
+        self._limit = settings.max_message_bytes
+        self._proves = bool(settings.identity_secret) or settings.require_identity
 
-    def stamp(self, call: Mapping[str, object], now: float) -> Stamped:
+    def stamp(self, call: Mapping[str, Any], now: float) -> Stamped:
         """
         Read *call*, in Segment's wire form, and return it as it is buffered.
 
@@ -68,7 +84,8 @@ class Acceptance:
             Dropped: A before-hook does not want it.
             HookRaised: A before-hook failed.
         """
-        stamped = self._stamped(_codec.accept(call, self._settings, now))
+        message = None if self._proves else self._quick(call, now)
+        stamped = self._stamped(self._careful(call, now) if message is None else message)
         return self._hooked(stamped) if self._before else stamped
 
     def restamp(self, message: JsonObject) -> Stamped:
@@ -76,16 +93,105 @@ class Acceptance:
         return self._stamped(message)
 
     def _stamped(self, message: JsonObject) -> Stamped:
-        return Stamped(message, _codec.contact_keys(message, self._settings), message["type"] == "identify")
+        return Stamped(message, contact_keys(message, self._names), message["type"] == "identify")
+
+    def _quick(self, call: Mapping[str, Any], now: float) -> JsonObject | None:
+        """
+        Return the stamped form of the usual call: a text id, flat facts, nothing else; None for any other.
+
+        It is what ``_careful`` returns for the same call, at a fifth of the cost.
+        """
+        kind = call.get("type")
+        user_id = call.get("userId")
+        if type(user_id) is not str or not user_id.isascii() or not user_id.strip():
+            return None
+        for name in _SLOW:
+            if call.get(name) is not None:
+                return None
+        message: JsonObject = {
+            "type": kind,
+            "messageId": _codec.make_message_id(now),
+            "timestamp": now,
+            "userId": user_id,
+        }
+        size = len(user_id) * 6 + _FRAME
+        if kind == "track":
+            event = call.get("event")
+            if type(event) is not str or not event.strip() or not is_clean(event):
+                return None
+            message["event"] = event
+            size += len(event) * 6
+        elif kind != "identify":
+            return None
+        for name in _QUICK[kind == "identify" :]:
+            facts = call.get(name)
+            if facts is None:
+                continue
+            bound = flat_size(facts) if type(facts) is dict else -1
+            if bound < 0:
+                return None
+            if facts:
+                message[name] = facts.copy()
+                size += bound
+        return message if size <= self._limit else None
+
+    def _careful(self, call: Mapping[str, Any], now: float) -> JsonObject:
+        message = _codec.read_message(call, now=now)
+        self._check_company(message)
+        if self._proves:
+            check_proofs(message, self._settings, self._names, now)
+        return self._copied(message)
+
+    def _check_company(self, message: Message) -> None:
+        if not isinstance(message, Group):
+            return
+        if company_id(message.group_id, message.traits, self._settings.company_id_from_name) is None:
+            fault = "missing, and no traits.name stands in" if message.group_id is None else "unusable"
+            raise RejectedMessage([Problem("groupId", fault, "send the company's id")])
+
+    def _copied(self, message: Message) -> JsonObject:
+        """Return the wire form of *message* as a copy, without proofs of identity."""
+        wire = _codec.write_message(message)
+        copier = Copier()
+        for name in ("context", "integrations", "traits", "properties"):
+            if name in wire:
+                wire[name] = copier.copy_object(wire[name], name)  # type: ignore[arg-type]  # objects, as read
+        for name in (
+            "userId",
+            "anonymousId",
+            "groupId",
+            "previousId",
+            "messageId",
+            "event",
+            "name",
+            "category",
+        ):
+            if isinstance(wire.get(name), str):
+                wire[name] = copier.text(str(wire[name]), name)
+        if copier.problems:
+            raise RejectedMessage(copier.problems)
+        for name in ("context", "integrations"):
+            facts = wire.get(name)
+            if isinstance(facts, dict):
+                wire[name] = without_proofs(facts, self._names)
+        if copier.notes:
+            wire["notes"] = [*wire.get("notes", []), *(list(note) for note in copier.notes)]  # type: ignore[misc, list-item]  # written by us
+        size = json_size(wire)
+        if size > self._limit:
+            fault = f"{size} bytes as JSON, more than the {self._limit} of max_message_bytes"
+            raise RejectedMessage([Problem("message", fault, "send less")], reason="too_large")
+        return wire
 
     def _hooked(self, stamped: Stamped) -> Stamped:
         message = _codec.read_stamped(stamped.message)
-        for hook in self._before:
-            try:
+        try:
+            for hook in self._before:
                 answer = hook(message)
-            except Exception as error:
-                raise HookRaised(stamped) from error
-            if isinstance(answer, Drop):
-                raise Dropped(stamped, answer.reason)
-            message = answer
-        return self._stamped(_codec.write_message(message))
+                if isinstance(answer, Drop):
+                    raise Dropped(stamped, answer.reason)
+                message = answer
+            return self._stamped(self._copied(message))
+        except Dropped:
+            raise
+        except Exception as error:
+            raise HookRaised(stamped) from error

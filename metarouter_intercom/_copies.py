@@ -1,0 +1,185 @@
+"""The safe copy of a caller's data at acceptance (rules Q1, Q2): JSON values that share nothing with it; pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import date, datetime, time, timezone
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from .errors import Problem
+from .plugins import Note
+
+if TYPE_CHECKING:
+    from ._types import JsonObject, JsonValue
+
+# Deeper than any real message; json.dumps and our own recursion stay far from their limits on every supported Python.
+_DEEPEST = 100
+# Beyond it Python itself refuses to write an integer as text, and no JSON reader keeps it.
+_LARGEST_INT = 2**64
+_FLAT = frozenset({str, int, float, bool, type(None)})
+# JSON writes a character as at most six (\u0001), a number as at most 25.
+_WIDEST_CHARACTER = 6
+_WIDEST_SCALAR = 32
+
+
+def is_clean(text: str) -> bool:
+    """Tell whether *text* can be written as UTF-8: it holds no lone surrogate."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def flat_size(facts: Mapping[Any, Any]) -> int:
+    """
+    Return an upper bound of the bytes of *facts* as JSON when they are flat, clean and plain; else -1.
+
+    A plain dict whose keys are texts and whose values are texts, numbers, booleans or None can be copied by ``dict()``.
+    """
+    size = 2
+    for key, value in facts.items():
+        kind = type(value)
+        if kind is str:
+            if not value.isascii():
+                return -1
+            size += len(value) * _WIDEST_CHARACTER
+        elif kind is int:
+            if not -_LARGEST_INT < value < _LARGEST_INT:
+                return -1
+        elif kind not in _FLAT:
+            return -1
+        if type(key) is not str or not key.isascii():
+            return -1
+        size += len(key) * _WIDEST_CHARACTER + _WIDEST_SCALAR
+    return size
+
+
+class Copier:
+    """
+    Copies values of one message.
+
+    Attributes:
+        problems: What cannot be copied; the message must be rejected when there is any.
+        notes: What was changed.
+    """
+
+    __slots__ = ("_open", "notes", "problems")
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+        self.notes: list[Note] = []
+        self._open: set[int] = set()
+
+    def copy_object(self, facts: Mapping[Any, Any], path: str) -> JsonObject:
+        """Return *facts* as JSON values; instants become ISO text, ``Decimal`` a number."""
+        copied = self._copy(facts, path, 0)
+        return copied if isinstance(copied, dict) else {}
+
+    def _copy(self, value: Any, path: str, depth: int) -> JsonValue:
+        kind = type(value)
+        if kind is str:
+            return self.text(value, path)
+        if kind is bool or value is None or kind is float:
+            return value  # type: ignore[no-any-return]  # kind says that it is JSON
+        if kind is int:
+            return self._integer(value, path)
+        if isinstance(value, Mapping):
+            return self._nested(value, path, depth, self._object)
+        if isinstance(value, list | tuple | set | frozenset):
+            return self._nested(value, path, depth, self._list)
+        return self._other(value, path, depth)
+
+    def text(self, text: str, path: str) -> str:
+        """Return *text* without what cannot be written as UTF-8."""
+        if is_clean(text):
+            return text
+        self.notes.append(Note("Q2", path, "characters that are no text were replaced"))
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+    def _integer(self, number: int, path: str) -> int | None:
+        if -_LARGEST_INT < number < _LARGEST_INT:
+            return number
+        self._refuse(path, "an integer of more than 64 bits", "send it as text")
+        return None
+
+    def _nested(self, value: Any, path: str, depth: int, copy: Any) -> JsonValue:
+        if id(value) in self._open:
+            self._refuse(path, "contains itself", "send a tree")
+            return None
+        if depth >= _DEEPEST:
+            self._refuse(path[:200], f"nested deeper than {_DEEPEST} levels", "flatten it")
+            return None
+        self._open.add(id(value))
+        copied: JsonValue = copy(value, path, depth + 1)
+        self._open.discard(id(value))
+        return copied
+
+    def _object(self, facts: Mapping[Any, Any], path: str, depth: int) -> JsonObject:
+        copied: JsonObject = {}
+        for key, value in facts.items():
+            name = self._key(key, path)
+            if name is not None:
+                copied[name] = self._copy(value, f"{path}.{name}", depth)
+        return copied
+
+    def _list(self, items: Any, path: str, depth: int) -> JsonValue:
+        ordered = sorted(items, key=repr) if isinstance(items, set | frozenset) else items
+        return [self._copy(item, f"{path}.{at}", depth) for at, item in enumerate(ordered)]
+
+    def _key(self, key: Any, path: str) -> str | None:
+        if isinstance(key, str):
+            return self.text(str.__str__(key), path)
+        if isinstance(key, int | float) and not isinstance(key, bool):
+            return str(key)
+        self._refuse(path, f"a key that is a {type(key).__name__}, not a text", "name every value by a text")
+        return None
+
+    def _other(self, value: Any, path: str, depth: int) -> JsonValue:
+        """Copy what is no plain JSON value but has one natural form of it."""
+        if isinstance(value, Enum):
+            return self._copy(value.value, path, depth)
+        if isinstance(value, datetime):
+            return (value if value.tzinfo is not None else value.replace(tzinfo=timezone.utc)).isoformat()
+        if isinstance(value, date | time):
+            return value.isoformat()
+        if isinstance(value, str):
+            return self.text(str.__str__(value), path)
+        if isinstance(value, int):
+            return self._integer(int(value), path)
+        if isinstance(value, float):
+            return float(value)
+        return self._special(value, path)
+
+    def _special(self, value: Any, path: str) -> JsonValue:
+        from decimal import Decimal
+        from uuid import UUID
+
+        if isinstance(value, UUID):
+            return str(value)
+        if isinstance(value, Decimal):
+            if not value.is_finite():
+                return float("nan")
+            if value == value.to_integral_value() and abs(value) < _LARGEST_INT:
+                return int(value)
+            return float(value)
+        self._refuse(
+            path,
+            f"a {type(value).__name__}, which is no JSON value",
+            "send text, numbers, booleans, lists or objects",
+        )
+        return None
+
+    def _refuse(self, path: str, fault: str, remedy: str) -> None:
+        # Enough to mend the sender by; ten thousand of them help nobody.
+        if len(self.problems) < 100:
+            self.problems.append(Problem(path, fault, remedy))
+
+
+def json_size(message: JsonObject) -> int:
+    """Return the bytes of *message* as compact JSON in UTF-8."""
+    return len(json.dumps(message, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace"))

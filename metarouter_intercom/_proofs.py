@@ -1,0 +1,93 @@
+"""Messages from senders that have to prove who they are (rules V1 to V3); pure but for the instant handed in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ._events import email_of_event
+from ._selection import option_objects
+from ._traits import PROOFS, address, look_up, object_at, plain_name
+from .errors import Problem, RejectedMessage
+from .messages import Alias, Group, Identify
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .messages import Message
+    from .settings import Settings
+
+_REASON = "identity_mismatch"
+
+
+def check_proofs(message: Message, settings: Settings, names: frozenset[str], now: float) -> None:
+    """
+    Check the proofs of identity that *message* carries or lacks.
+
+    Args:
+        message: As it was sent.
+        settings: ``identity_secret`` and ``require_identity``.
+        names: Names of this destination in small letters.
+        now: Unix seconds, for the expiry of a token.
+
+    Raises:
+        RejectedMessage: A proof is wrong, or missing where it is required; reason ``identity_mismatch``.
+    """
+    proofs = _proofs(message, names)
+    email = None if message.user_id is not None else _email(message)
+    if not proofs:
+        if settings.require_identity and (message.user_id is not None or email is not None):
+            raise _mismatch("missing", "send integrations.Intercom.user_hash or intercom_user_jwt")
+        return
+    for kind, proof in proofs:
+        if not _is_valid(kind, proof, message.user_id, email, settings, now):
+            raise _mismatch(f"the {kind} does not prove this identity", "make it with the workspace's secret")
+
+
+def without_proofs(facts: Mapping[str, Any], names: frozenset[str], *, depth: int = 2) -> dict[str, Any]:
+    """Return *facts* (integrations, context) with every proof in an object for Intercom left out (R7)."""
+    kept: dict[str, Any] = {}
+    for key, value in facts.items():
+        if isinstance(value, dict) and depth:
+            if key.lower() in names:
+                value = {name: option for name, option in value.items() if plain_name(name) not in PROOFS}
+            elif key == "integrations":
+                value = without_proofs(value, names, depth=depth - 1)
+        kept[key] = value
+    return kept
+
+
+def _proofs(message: Message, names: frozenset[str]) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for kind, spelling in (("user_hash", ("user_hash",)), ("JWT", ("intercom_user_jwt",))):
+        for options in option_objects(message, names):
+            value = look_up(options, *spelling)
+            if value is not None:
+                found.append((kind, value))
+                break
+    return found
+
+
+def _is_valid(
+    kind: str, proof: Any, user_id: str | None, email: str | None, settings: Settings, now: float
+) -> bool:
+    from .identity import verify_user_hash, verify_user_jwt
+
+    if user_id is None and email is None:
+        return False
+    if kind == "user_hash":
+        return verify_user_hash(settings.identity_secret, proof, user_id=user_id, email=email)
+    return user_id is not None and verify_user_jwt(settings.identity_secret, proof, user_id=user_id, now=now)
+
+
+def _email(message: Message) -> str | None:
+    if isinstance(message, Alias):
+        return None
+    if isinstance(message, Identify | Group):
+        context_traits = object_at(message.context, "traits")
+        own = address(look_up(message.traits, "email")) if isinstance(message, Identify) else None
+        return own or address(look_up(context_traits, "email"))
+    return email_of_event(message)
+
+
+def _mismatch(fault: str, remedy: str) -> RejectedMessage:
+    return RejectedMessage([Problem("integrations.Intercom", fault, remedy)], reason=_REASON)
