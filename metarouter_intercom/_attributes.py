@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 from ._instants import seconds_of_date_text
-from ._traits import LONGEST_TEXT, clean_name
+from ._traits import CLEAN, FOLDED, LONGEST_TEXT
 from .plugins import Note
 
 if TYPE_CHECKING:
@@ -55,10 +55,10 @@ class Flattener:
             path: Of the items in the message: ``traits``.
         """
         of_events = self._of_events
-        taken = {name.casefold() for name in out} if of_events else out
+        taken = {FOLDED[name] for name in out} if of_events else out
         for key, value in items:
             kind = type(value)
-            name = clean_name(key)
+            name = CLEAN[key]
             if kind is str:
                 if len(value) > LONGEST_TEXT:  # type: ignore[arg-type]  # kind says that it is a text
                     value = value[:LONGEST_TEXT]  # type: ignore[index]  # as above
@@ -81,7 +81,13 @@ class Flattener:
             elif kind is not int:
                 self._write_nested(key, value, out, taken, notes, path)
                 continue
-            self._put(name, value, out, taken, notes, f"{path}.{key}")
+            wanted = FOLDED[name] if of_events else name
+            if wanted in taken or not name:
+                self._put(name, value, out, taken, notes, f"{path}.{key}")
+                continue
+            out[name] = value
+            if of_events:
+                taken.add(wanted)  # type: ignore[union-attr]  # a set for events
 
     def _put(
         self,
@@ -92,8 +98,8 @@ class Flattener:
         notes: list[Note],
         path: str,
     ) -> None:
-        wanted = name.casefold() if self._of_events else name
-        if not name.strip():
+        wanted = FOLDED[name] if self._of_events else name
+        if not name:
             notes.append(Note("A2", path, "nothing usable is left of the name"))
         elif wanted in taken:
             notes.append(Note("A2", path, "another value has this name"))
@@ -169,7 +175,7 @@ class Flattener:
         notes: list[Note],
         path: str,
     ) -> None:
-        name = clean_name(name)
+        name = CLEAN[name]
         if isinstance(value, str):
             seconds = None if self._keeps_dates else seconds_of_date_text(value)
             if seconds is None:
@@ -196,7 +202,7 @@ class Flattener:
     ) -> None:
         if len(text) > LONGEST_TEXT:
             notes.append(Note(self._text_rule, path, "cut at 255 characters"))
-        self._put(clean_name(name), text[:LONGEST_TEXT], out, taken, notes, path)
+        self._put(CLEAN[name], text[:LONGEST_TEXT], out, taken, notes, path)
 
     def _put_json(
         self,
@@ -211,7 +217,7 @@ class Flattener:
         if text is None or len(text) > LONGEST_TEXT:
             notes.append(Note("A5", path, "as JSON longer than 255 characters"))
         else:
-            self._put(clean_name(name), text, out, taken, notes, path)
+            self._put(CLEAN[name], text, out, taken, notes, path)
 
 
 def _joined(items: list[JsonValue]) -> str:

@@ -183,7 +183,7 @@ def read_stamped(wire: Mapping[str, Any]) -> Message:
 def _kind(wire: Mapping[str, Any]) -> type[Message]:
     from collections.abc import Mapping as AnyMapping
 
-    if not isinstance(wire, AnyMapping):
+    if type(wire) is not dict and not isinstance(wire, AnyMapping):
         raise RejectedMessage(
             [Problem("message", f"{_kind_of(wire)}, not an object", "send one Segment message")]
         )

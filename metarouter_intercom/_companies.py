@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ._instants import unix_seconds
-from ._traits import PROOFS, Chain, id_text, is_absent, look_up, number, plain_name, text_field, whole_number
+from ._traits import PLAIN, PROOFS, Known, id_text, is_absent, look_up, number, text_field, whole_number
 from .operations import AttachCompany, DetachCompany, TagCompany, UpsertCompany
 from .plugins import Note
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from ._attributes import Flattener
     from ._types import JsonObject, JsonValue
@@ -21,15 +21,24 @@ if TYPE_CHECKING:
 
 _LARGEST_SPEND = 2**31 - 1
 _ID_NAMES = ("id", "company_id", "companyId", "groupId")
-_PLAIN_IDS = frozenset(plain_name(name) for name in _ID_NAMES)
+_PLAIN_IDS = frozenset(PLAIN[name] for name in _ID_NAMES)
 _TEXTS = ("name", "plan", "industry", "website")
 _SIZES = ("size", "employees", "employeecount")
 _CREATED = ("createdat", "created")
-_KNOWN = {name: name for name in (*_TEXTS, "size", "employees", "created", "tags", "remove")} | {
-    "employeecount": "employeeCount",
-    "monthlyspend": "monthlySpend",
-    "createdat": "createdAt",
-}
+_KNOWN = Known(
+    (
+        *_ID_NAMES,
+        *_TEXTS,
+        "size",
+        "employees",
+        "employeeCount",
+        "monthlySpend",
+        "createdAt",
+        "created",
+        "tags",
+        "remove",
+    )
+)
 
 
 def name_hash(name: str) -> str:
@@ -74,12 +83,13 @@ class Companies:
         self, group_id: str | None, traits: Json, who: Who | None, notes: list[Note]
     ) -> list[Operation] | None:
         """Return the operations of a group message; None when it has no usable id, or nobody to detach."""
-        found = company_id(group_id, traits, self._how)
+        found = group_id if group_id is not None else company_id(None, traits, self._how)
         if found is None:
             return None
-        if look_up(traits, "remove") is True:
+        draft = _Draft(*_KNOWN.sort(traits, notes, "traits"), notes, "traits")
+        if _removes(draft):
             return None if who is None else [DetachCompany(who=who, company_id=found)]
-        operations = self._upsert(found, traits, notes, "traits")
+        operations = self._upsert(found, draft)
         if who is None:
             notes.append(Note("C4", "userId", "Intercom shows a company only once it has a contact"))
         else:
@@ -87,7 +97,7 @@ class Companies:
         return operations
 
     def of_identify(
-        self, values: Iterator[tuple[str, JsonValue]], who: Who, notes: list[Note]
+        self, values: Iterable[tuple[str, JsonValue]], who: Who, notes: list[Note]
     ) -> tuple[list[Operation], set[str]]:
         """
         Return the operations of an identify's companies and their ids.
@@ -106,113 +116,110 @@ class Companies:
             if traits is None:
                 notes.append(Note("I12", path, "neither an object nor a name"))
                 continue
-            found = company_id(_own_id(traits), traits, self._how)
+            draft = _Draft(*_KNOWN.sort(traits, notes, path), notes, path)
+            found = company_id(_own_id(draft.found), traits, self._how)
             if found is None:
                 notes.append(Note("C1", path, "a company without an id"))
             elif found in done:
                 notes.append(Note("I12", path, "this company came before"))
             else:
                 done.add(found)
-                operations += self._attach_or_detach(found, traits, who, notes, path)
+                if _removes(draft):
+                    operations.append(DetachCompany(who=who, company_id=found))
+                else:
+                    operations += self._upsert(found, draft)
+                    operations.append(AttachCompany(who=who, company_id=found))
         return operations, done
 
-    def _attach_or_detach(
-        self, found: str, traits: Json, who: Who, notes: list[Note], path: str
-    ) -> list[Operation]:
-        if look_up(traits, "remove") is True:
-            return [DetachCompany(who=who, company_id=found)]
-        operations = self._upsert(found, traits, notes, path)
-        operations.append(AttachCompany(who=who, company_id=found))
-        return operations
-
-    def _upsert(self, found: str, traits: Json, notes: list[Note], path: str) -> list[Operation]:
+    def _upsert(self, own_id: str, draft: _Draft) -> list[Operation]:
         fields: JsonObject = {}
         attributes: JsonObject = {}
-        tags: list[Operation] = []
-        if traits:
-            chain = Chain(traits, _KNOWN, notes=notes, path=path)
-            _write_fields(chain, fields, notes, path)
-            self._note_remove(chain, notes, path)
-            tags = self._tags(found, chain, notes, path)
-            notes.extend(Note("I10", f"{path}.{key}", "another trait came first") for key, _ in chain.left())
-            rest = [item for item in chain.rest if not _is_left_out(item, found, notes, path)]
+        found, rest, notes, path = draft
+        for plain in _PLAIN_IDS:
+            if plain in found and id_text(found[plain][1]) != own_id:
+                rest.append(found[plain])
+            found.pop(plain, None)
+        tags = self._tags(own_id, draft) if "tags" in found else ()
+        if found:
+            _write_fields(draft, fields)
+            notes.extend(
+                Note("I10", f"{path}.{key}", "another trait came first") for key, _ in found.values()
+            )
+        if rest:
+            rest = [item for item in rest if not _is_proof(item[0], notes, path)]
             self._flattener.write(rest, attributes, notes, path)
-        return [UpsertCompany(company_id=found, fields=fields, attributes=attributes), *tags]
+        return [UpsertCompany(company_id=own_id, fields=fields, attributes=attributes), *tags]
 
-    def _note_remove(self, chain: Chain, notes: list[Note], path: str) -> None:
-        taken = chain.pop("remove")
-        if taken is not None:
-            notes.append(Note("I12", f"{path}.{taken[0]}", "not the boolean true"))
-
-    def _tags(self, found: str, chain: Chain, notes: list[Note], path: str) -> list[Operation]:
-        taken = chain.pop("tags")
-        if taken is None:
-            return []
-        key, value = taken
+    def _tags(self, own_id: str, draft: _Draft) -> list[Operation]:
+        key, value = draft.found.pop("tags")
         if not isinstance(value, list):
-            chain.put_back(key, value)
+            draft.rest.append((key, value))
             return []
         tags: list[Operation] = []
         for at, tag in enumerate(value):
             name = tag.strip() if isinstance(tag, str) else ""
             if name:
-                tags.append(TagCompany(company_id=found, name=name))
+                tags.append(TagCompany(company_id=own_id, name=name))
             else:
-                notes.append(Note("C3", f"{path}.{key}.{at}", "not a text"))
+                draft.notes.append(Note("C3", f"{draft.path}.{key}.{at}", "not a text"))
         return tags
 
 
-def _own_id(traits: Json) -> JsonValue:
-    for name in _ID_NAMES:
-        found = id_text(look_up(traits, name))
-        if found is not None:
-            return found
+class _Draft(NamedTuple):
+    """The traits of one company, sorted: those that feed fields by plain name, the rest, and where notes go."""
+
+    found: dict[str, tuple[str, JsonValue]]
+    rest: list[tuple[str, JsonValue]]
+    notes: list[Note]
+    path: str
+
+
+def _removes(draft: _Draft) -> bool:
+    """Tell whether the contact shall be detached: only the boolean true does that (I12, C5)."""
+    taken = draft.found.pop("remove", None)
+    if taken is None:
+        return False
+    if taken[1] is not True:
+        draft.notes.append(Note("I12", f"{draft.path}.{taken[0]}", "not the boolean true"))
+    return taken[1] is True
+
+
+def _own_id(found: Mapping[str, tuple[str, JsonValue]]) -> str | None:
+    for plain in _PLAIN_IDS:
+        if plain in found and (own := id_text(found[plain][1])) is not None:
+            return own
     return None
 
 
-def _is_left_out(item: tuple[str, JsonValue], own_id: str, notes: list[Note], path: str) -> bool:
-    key, value = item
-    plain = plain_name(key)
-    if plain in _PLAIN_IDS and id_text(value) == own_id:
-        return True
-    if plain in PROOFS:
-        notes.append(Note("R7", f"{path}.{key}", "a proof of identity"))
-        return True
-    return False
+def _is_proof(key: str, notes: list[Note], path: str) -> bool:
+    if PLAIN[key] not in PROOFS:
+        return False
+    notes.append(Note("R7", f"{path}.{key}", "a proof of identity"))
+    return True
 
 
-def _write_fields(chain: Chain, fields: JsonObject, notes: list[Note], path: str) -> None:
+def _write_fields(draft: _Draft, fields: JsonObject) -> None:
+    """Write the standard fields (C2); what is left in the draft afterwards stood behind another trait."""
+    found = draft.found
     for plain in _TEXTS:
-        taken = chain.pop(plain)
-        if taken is not None:
-            _write(fields, plain, text_field(taken[1]), taken, "not a text", notes, path)
+        if plain in found:
+            _write(draft, fields, plain, text_field(found[plain][1]), plain, "not a text")
     for plain in _SIZES:
-        taken = None if "size" in fields else chain.pop(plain)
-        if taken is not None:
-            _write(fields, "size", whole_number(taken[1]), taken, "not a whole number", notes, path)
-    taken = chain.pop("monthlyspend")
-    if taken is not None:
-        spend = number(taken[1])
-        in_bounds = spend is not None and abs(spend) <= _LARGEST_SPEND
-        amount = int(spend) if spend is not None and in_bounds else None
-        _write(fields, "monthly_spend", amount, taken, "not a number Intercom can hold", notes, path)
+        if plain in found and "size" not in fields:
+            _write(draft, fields, "size", whole_number(found[plain][1]), plain, "not a whole number")
+    if "monthlyspend" in found:
+        spend = number(found["monthlyspend"][1])
+        amount = None if spend is None or abs(spend) > _LARGEST_SPEND else int(spend)
+        _write(draft, fields, "monthly_spend", amount, "monthlyspend", "not a number Intercom can hold")
     for plain in _CREATED:
-        taken = None if "remote_created_at" in fields else chain.pop(plain)
-        if taken is not None:
-            _write(fields, "remote_created_at", unix_seconds(taken[1]), taken, "not an instant", notes, path)
+        if plain in found and "remote_created_at" not in fields:
+            _write(draft, fields, "remote_created_at", unix_seconds(found[plain][1]), plain, "not an instant")
 
 
-def _write(
-    fields: JsonObject,
-    field: str,
-    value: JsonValue,
-    taken: tuple[str, JsonValue],
-    fault: str,
-    notes: list[Note],
-    path: str,
-) -> None:
+def _write(draft: _Draft, fields: JsonObject, field: str, value: JsonValue, plain: str, fault: str) -> None:
+    key, given = draft.found.pop(plain)
     if value is not None:
         fields[field] = value
     else:
-        reason = "null or blank" if is_absent(taken[1]) else fault
-        notes.append(Note("C2", f"{path}.{taken[0]}", reason))
+        reason = "null or blank" if is_absent(given) else fault
+        draft.notes.append(Note("C2", f"{draft.path}.{key}", reason))

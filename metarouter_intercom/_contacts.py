@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ._instants import unix_seconds
 from ._traits import (
+    PLAIN,
     PROOFS,
-    Chain,
+    Known,
     address,
     id_text,
     is_absent,
     look_up,
     object_at,
-    plain_name,
     text_field,
     whole_number,
 )
@@ -36,10 +36,8 @@ if TYPE_CHECKING:
 _SIGNED_UP = ("createdat", "created", "signedupat")
 _LAST_SEEN = ("lastrequestat", "lastseenat")
 _AVATARS = ("avatar", "photourl", "avatarurl")
-# Plain name -> Segment's spelling, which wins over others (R3).
-_KNOWN = {
-    plain_name(name): name
-    for name in [
+_KNOWN = Known(
+    [
         "email",
         "name",
         "phone",
@@ -60,7 +58,7 @@ _KNOWN = {
         "id",
         "userId",
     ]
-}
+)
 _CONTEXT_FACTS = (
     ("device_type", "device", "type"),
     ("device_manufacturer", "device", "manufacturer"),
@@ -75,7 +73,8 @@ _CONTEXT_FACTS = (
 class _Draft(NamedTuple):
     """What is being made of one message."""
 
-    chain: Chain
+    found: dict[str, tuple[str, JsonValue]]
+    rest: list[tuple[str, JsonValue]]
     fields: JsonObject
     notes: list[Note]
     path: str
@@ -98,7 +97,7 @@ class Contacts:
         traits, path = message.traits, "traits"
         if not traits:
             traits, path = object_at(message.context, "traits"), "context.traits"
-        draft = _Draft(Chain(traits, _KNOWN, notes=notes, path=path), {}, notes, path)
+        draft = _Draft(*_KNOWN.sort(traits, notes, path), {}, notes, path)
         email = self._email(draft, message)
         who = self._who(message, options, email)
         if who is None:
@@ -123,7 +122,7 @@ class Contacts:
 
     def _email(self, draft: _Draft, message: Identify) -> str | None:
         found: str | None = None
-        taken = draft.chain.pop("email")
+        taken = draft.found.pop("email", None)
         if taken is not None:
             found = address(taken[1])
             if found is None:
@@ -153,9 +152,9 @@ class Contacts:
         if wanted is not None and wanted not in ("user", "lead"):
             draft.notes.append(Note("I9", path, "neither user nor lead"))
             wanted = None
-        taken = draft.chain.pop("role")
+        taken = draft.found.pop("role", None)
         if taken is not None and taken[1] not in ("user", "lead"):
-            draft.chain.put_back(*taken)
+            draft.rest.append(taken)
         elif taken is not None and self._settings.require_identity:
             draft.note("V3", taken[0], "role from an untrusted sender")
         elif taken is not None and wanted is None:
@@ -173,14 +172,14 @@ class Contacts:
         return None if who.email is None and "email" not in draft.fields and wanted is None else "user"
 
     def _names(self, draft: _Draft, traits: Json) -> None:
-        chain = draft.chain
-        taken = chain.pop("name")
+        found = draft.found
+        taken = found.pop("name", None)
         name = None if taken is None else text_field(taken[1])
         if name is None:
             parts = (text_field(look_up(traits, "firstName")), text_field(look_up(traits, "lastName")))
             name = " ".join(part for part in parts if part) or None
         self._write_clearable(draft, "name", name, taken, "I3")
-        taken = chain.pop("phone")
+        taken = found.pop("phone", None)
         phone = None if taken is None else text_field(taken[1])
         if phone is None and (taken is None or taken[1] is not None):
             phone = self._first_phone(draft)
@@ -199,7 +198,7 @@ class Contacts:
             draft.note(rule, taken[0], "blank" if is_absent(taken[1]) else "not a text")
 
     def _first_phone(self, draft: _Draft) -> str | None:
-        taken = draft.chain.pop("phones")
+        taken = draft.found.pop("phones", None)
         if taken is None:
             return None
         key, value = taken
@@ -213,12 +212,12 @@ class Contacts:
                     if other != at
                 )
                 return found
-        draft.chain.put_back(key, value)
+        draft.rest.append(taken)
         return None
 
     def _avatar(self, draft: _Draft) -> None:
         for plain in _AVATARS:
-            taken = None if draft.fields.get("avatar") else draft.chain.pop(plain)
+            taken = None if draft.fields.get("avatar") else draft.found.pop(plain, None)
             if taken is None:
                 continue
             key, value = taken
@@ -231,16 +230,16 @@ class Contacts:
 
     def _instants(self, draft: _Draft, message: Identify) -> None:
         for plain in _SIGNED_UP:
-            taken = None if "signed_up_at" in draft.fields else draft.chain.pop(plain)
+            taken = None if "signed_up_at" in draft.fields else draft.found.pop(plain, None)
             if taken is not None:
                 self._write_instant(draft, "signed_up_at", taken, "I5")
         if not self._settings.update_last_seen or message.context.get("active") is False:
             for plain in _LAST_SEEN:
-                if (taken := draft.chain.pop(plain)) is not None:
+                if (taken := draft.found.pop(plain, None)) is not None:
                     draft.note("I6", taken[0], "last_seen_at is not updated")
             return
         for plain in _LAST_SEEN:
-            taken = None if "last_seen_at" in draft.fields else draft.chain.pop(plain)
+            taken = None if "last_seen_at" in draft.fields else draft.found.pop(plain, None)
             if taken is not None:
                 self._write_instant(draft, "last_seen_at", taken, "I6")
         if "last_seen_at" not in draft.fields and message.timestamp is not None:
@@ -257,7 +256,7 @@ class Contacts:
         value = options.get("unsubscribedFromEmails", "unsubscribed")
         if value is not None and not isinstance(value, bool):
             draft.notes.append(Note("I7", "integrations.Intercom.unsubscribedFromEmails", "not a boolean"))
-        taken = draft.chain.pop("unsubscribedfromemails")
+        taken = draft.found.pop("unsubscribedfromemails", None)
         if not isinstance(value, bool) and taken is not None:
             value = taken[1]
             if not isinstance(value, bool):
@@ -270,7 +269,7 @@ class Contacts:
         owner = whole_number(given)
         if given is not None and owner is None:
             draft.notes.append(Note("I8", "integrations.Intercom.owner_id", "not a whole number"))
-        taken = draft.chain.pop("ownerid")
+        taken = draft.found.pop("ownerid", None)
         if taken is not None and self._settings.require_identity:
             draft.note("V3", taken[0], "owner from an untrusted sender")
         elif taken is not None and owner is None:
@@ -294,24 +293,24 @@ class Contacts:
         if who.anonymous_id is not None:
             attributes["anonymous_id"] = who.anonymous_id
         for plain in ("id", "userid"):
-            taken = draft.chain.pop(plain)
+            taken = draft.found.pop(plain, None)
             if taken is not None and id_text(taken[1]) not in (
                 message.user_id,
                 who.contact_id,
                 who.anonymous_id,
             ):
-                draft.chain.put_back(*taken)
-        phones = draft.chain.pop("phones")
+                draft.rest.append(taken)
+        phones = draft.found.pop("phones", None)
         if phones is not None:
-            draft.chain.put_back(*phones)
-        for key, _ in draft.chain.left():
+            draft.rest.append(phones)
+        for key, _ in draft.found.values():
             draft.note("I10", key, "another trait came first")
-        rest = draft.chain.rest
-        if any(plain_name(key) in PROOFS for key, _ in rest):
+        rest = draft.rest
+        if any(PLAIN[key] in PROOFS for key, _ in rest):
             for key, _ in rest:
-                if plain_name(key) in PROOFS:
+                if PLAIN[key] in PROOFS:
                     draft.note("R7", key, "a proof of identity")
-            rest = [item for item in rest if plain_name(item[0]) not in PROOFS]
+            rest = [item for item in rest if PLAIN[item[0]] not in PROOFS]
         self._flattener.write(rest, attributes, draft.notes, draft.path)
         if self._settings.collect_context:
             self._flattener.write(_context_facts(message, attributes), attributes, draft.notes, "context")
@@ -321,7 +320,7 @@ class Contacts:
 def _companies_of(draft: _Draft) -> Iterator[tuple[str, JsonValue]]:
     """Yield each company with its path, ``company`` before ``companies``."""
     for plain in ("company", "companies"):
-        taken = draft.chain.pop(plain)
+        taken = draft.found.pop(plain, None)
         if taken is None:
             continue
         path = f"{draft.path}.{taken[0]}"

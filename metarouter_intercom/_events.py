@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from ._money import currency_code, minor_units
-from ._traits import PROOFS, address, clean_name, is_absent, look_up, object_at, plain_name
+from ._traits import CLEAN, PLAIN, PROOFS, Known, address, is_absent, look_up, object_at
 from .messages import Page, Screen, Track
 from .operations import SubmitEvent
 from .plugins import Note
@@ -25,9 +25,8 @@ if TYPE_CHECKING:
     EventMessage = Track | Page
 
 _ORDER_COMPLETED = frozenset({"ordercompleted", "completedorder"})
-_MONEY = frozenset({"revenue", "total", "currency", "price"})
 _PAGE_FACTS = ("url", "path", "title", "referrer")
-_SPECIAL = _MONEY | PROOFS | {"email"}
+_SPECIAL = Known(("revenue", "total", "currency", "price", "email", "user_hash", "intercom_user_jwt"))
 _GAPS = re.compile(r"\s+")
 
 
@@ -89,7 +88,7 @@ class Events:
 
     def _write_metadata(self, properties: Json, name: str, out: JsonObject, notes: list[Note]) -> None:
         items = list(properties.items())
-        if any(plain_name(key) in _SPECIAL for key in properties):
+        if any(_SPECIAL[key] for key in properties):
             items = self._without_special(items, name, out, notes)
         if self._first:
             items.sort(key=lambda item: self._rank(item[0]))
@@ -112,7 +111,7 @@ class Events:
                 notes.append(Note("E8", f"properties.{key}", "beyond the limit of metadata keys"))
 
     def _put_rich(self, key: str, value: Json, out: JsonObject, notes: list[Note]) -> None:
-        name = clean_name(key)
+        name = CLEAN[key]
         if any(name.casefold() == other.casefold() for other in out):
             notes.append(Note("A2", f"properties.{key}", "another value has this name"))
         else:
@@ -128,7 +127,7 @@ class Events:
         source = self._write_price(items, name, out, notes)
         kept: list[tuple[str, JsonValue]] = []
         for key, value in items:
-            plain = plain_name(key)
+            plain = PLAIN[key]
             if plain == "email" and address(value) is not None:
                 continue
             if plain in PROOFS:
@@ -143,12 +142,12 @@ class Events:
         self, items: list[tuple[str, JsonValue]], name: str, out: JsonObject, notes: list[Note]
     ) -> str | None:
         """Write the price, if there is one, and return the property that it came from."""
-        by_plain = {plain_name(key): (key, value) for key, value in reversed(items)}
+        by_plain = {PLAIN[key]: (key, value) for key, value in reversed(items)}
         currency = self._default_currency
         given = by_plain.get("currency")
         code = None if given is None else currency_code(given[1])
         for plain in ("revenue", "total"):
-            if plain not in by_plain or (plain == "total" and plain_name(name) not in _ORDER_COMPLETED):
+            if plain not in by_plain or (plain == "total" and PLAIN[name] not in _ORDER_COMPLETED):
                 continue
             key, value = by_plain[plain]
             if is_absent(value):

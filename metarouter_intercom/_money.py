@@ -41,6 +41,8 @@ _AMOUNT = re.compile(r"(?P<sign>[+-]?)(?P<number>\d[\d.,' \u00a0\u202f]*|[.,]\d+
 _AROUND = re.compile(r"(?:[A-Za-z]{1,3}\b|[^\w\d.,+\-\s]|\s)+")
 # More than any price, and well within what JSON numbers carry exactly.
 _LARGEST = 2**53
+# So near a whole number an amount has no further digits but those of binary fractions: 19.99 * 100 is 1998.9999999999998.
+_EXACT = 1e-6
 
 
 def currency_code(value: JsonValue) -> str | None:
@@ -66,6 +68,11 @@ def minor_units(value: JsonValue, currency: str) -> int | None:
     elif isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
     else:
+        digits = _DIGITS.get(currency, 2)
+        scaled = value * 10**digits
+        nearest = round(scaled) if abs(scaled) < _LARGEST else 0
+        if abs(scaled - nearest) < _EXACT:
+            return nearest
         text = repr(value)
     return None if text is None else _scaled(text, _DIGITS.get(currency, 2))
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._events import email_of_event
 from ._selection import option_objects
-from ._traits import PROOFS, address, look_up, object_at, plain_name
+from ._traits import PLAIN, PROOFS, address, look_up, object_at
 from .errors import Problem, RejectedMessage
 from .messages import Alias, Group, Identify
 
@@ -49,7 +49,7 @@ def without_proofs(facts: Mapping[str, Any], names: frozenset[str], *, depth: in
     for key, value in facts.items():
         if isinstance(value, dict) and depth:
             if key.lower() in names:
-                value = {name: option for name, option in value.items() if plain_name(name) not in PROOFS}
+                value = {name: option for name, option in value.items() if PLAIN[name] not in PROOFS}
             elif key == "integrations":
                 value = without_proofs(value, names, depth=depth - 1)
         kept[key] = value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ._traits import look_up, plain_name
+from ._traits import PLAIN, look_up
 from .plugins import Note
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def is_selected(message: Message, names: frozenset[str]) -> bool:
         message: Any message.
         names: Names of this destination in small letters.
     """
-    choices = _choices(message)
+    choices = message.integrations or _choices(message.context)
     if not choices:
         return True
     own: JsonValue = _MISSING
@@ -48,11 +48,9 @@ def is_selected(message: Message, names: frozenset[str]) -> bool:
 _MISSING = "missing"
 
 
-def _choices(message: Message) -> Json:
-    if message.integrations:
-        return message.integrations
+def _choices(context: Json) -> Json:
     for name in ("integrations", "providers"):
-        value = message.context.get(name)
+        value = context.get(name)
         if isinstance(value, dict) and value:
             return value
     return {}
@@ -87,14 +85,14 @@ class Options:
         return None
 
     def _distrust(self, notes: list[Note]) -> None:
-        plain = {plain_name(name): name for name in _DISTRUSTED}
+        plain = {PLAIN[name]: name for name in _DISTRUSTED}
         kept: list[Json] = []
         for options in self._objects:
-            kept.append({key: value for key, value in options.items() if plain_name(key) not in plain})
+            kept.append({key: value for key, value in options.items() if PLAIN[key] not in plain})
             notes.extend(
                 Note("V3", f"integrations.Intercom.{key}", "option of an untrusted sender")
                 for key in options
-                if plain_name(key) in plain
+                if PLAIN[key] in plain
             )
         self._objects = kept
 

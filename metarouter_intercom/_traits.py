@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from .plugins import Note
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
     from ._types import JsonValue
 
@@ -26,34 +26,48 @@ LONGEST_TEXT = 255
 # Proofs of identity guard the Messenger; they go nowhere else (rule R7).
 PROOFS = frozenset({"userhash", "intercomuserjwt"})
 
-_plain: dict[str, str] = {}
-_clean: dict[str, str] = {}
+
+class Names(dict[str, str]):
+    """What was worked out for each name; looking a known one up costs no call."""
+
+    __slots__ = ("_make",)
+
+    def __init__(self, make: Callable[[str], str]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, name: str) -> str:
+        found = self._make(name)
+        if len(self) < _KEPT_NAMES:
+            self[name] = found
+        return found
 
 
-def plain_name(name: str) -> str:
-    """Return *name* without case and separators: ``createdAt``, ``created_at``, ``Created At`` are one (R3)."""
-    found = _plain.get(name)
-    if found is None:
-        found = _SEPARATORS.sub("", name).lower()
-        if len(_plain) < _KEPT_NAMES:
-            _plain[name] = found
-    return found
+def _plain(name: str) -> str:
+    return _SEPARATORS.sub("", name).lower()
 
 
-def clean_name(name: str) -> str:
-    """Return *name* with every character that Intercom refuses in an attribute's name replaced by ``_`` (A2)."""
-    found = _clean.get(name)
-    if found is None:
-        found = name if _PLAIN_NAME.fullmatch(name) else "".join(map(_clean_character, name))
-        if len(_clean) < _KEPT_NAMES:
-            _clean[name] = found
-    return found
+def _cleaned(name: str) -> str:
+    if _PLAIN_NAME.fullmatch(name):
+        return name
+    cleaned = "".join(map(_clean_character, name))
+    return cleaned if cleaned.strip() else ""
 
 
 def _clean_character(character: str) -> str:
     if character.isalnum() or character in "_- ":
         return character
     return character if character != "$" and unicodedata.category(character) == "Sc" else "_"
+
+
+PLAIN = Names(_plain)
+"""Name -> name without case and separators: ``createdAt``, ``created_at``, ``Created At`` are one (R3)."""
+
+CLEAN = Names(_cleaned)
+"""Name -> name with every character that Intercom refuses replaced by ``_`` (A2); empty when nothing usable is left."""
+
+FOLDED = Names(str.casefold)
+"""Name -> name without case, as Intercom compares the keys of metadata."""
 
 
 def look_up(facts: Mapping[str, JsonValue], *names: str) -> JsonValue:
@@ -69,10 +83,10 @@ def look_up(facts: Mapping[str, JsonValue], *names: str) -> JsonValue:
     by_plain: dict[str, JsonValue] = {}
     for key, value in facts.items():
         if not is_absent(value):
-            by_plain.setdefault(plain_name(key), value)
+            by_plain.setdefault(PLAIN[key], value)
     for name in names:
-        if (plain := plain_name(name)) in by_plain:
-            return by_plain[plain]
+        if PLAIN[name] in by_plain:
+            return by_plain[PLAIN[name]]
     return None
 
 
@@ -151,62 +165,57 @@ def text_field(value: JsonValue) -> str | None:
     return None
 
 
-class Chain:
+class Known(dict[str, "str | None"]):
     """
-    The traits of one object that may feed one field, found by plain name in one pass.
+    The traits of one kind of object that feed fields: name -> plain name, or None for any other trait.
 
-    Attributes:
-        rest: What feeds no field, in the caller's order: ``(key, value)``.
+    Args:
+        spellings: In Segment's exact spelling, which wins over others (R3).
     """
 
-    __slots__ = ("_found", "rest")
+    __slots__ = ("exact",)
 
-    def __init__(
-        self,
-        facts: Mapping[str, JsonValue],
-        known: Mapping[str, str],
-        *,
-        notes: list[Note],
-        path: str,
-    ) -> None:
+    def __init__(self, spellings: Iterable[str]) -> None:
+        super().__init__()
+        self.exact = {PLAIN[name]: name for name in spellings}
+
+    def __missing__(self, name: str) -> str | None:
+        plain = PLAIN[name]
+        found = plain if plain in self.exact else None
+        if len(self) < _KEPT_NAMES:
+            self[name] = found
+        return found
+
+    def sort(
+        self, facts: Mapping[str, JsonValue], notes: list[Note], path: str
+    ) -> tuple[dict[str, tuple[str, JsonValue]], list[tuple[str, JsonValue]]]:
         """
-        Sort *facts* into fields and rest.
+        Sort *facts* into those that feed fields and the rest, in one pass.
 
         Args:
             facts: The traits.
-            known: Plain name -> the exact Segment spelling.
             notes: Where a second spelling is told.
             path: Of *facts* in the message.
+
+        Returns:
+            Plain name -> ``(key, value)``, and the rest in the caller's order.
         """
         found: dict[str, tuple[str, JsonValue]] = {}
-        self.rest: list[tuple[str, JsonValue]] = []
-        for key, value in facts.items():
-            plain = plain_name(key)
-            exact = known.get(plain)
-            if exact is None:
-                self.rest.append((key, value))
-                continue
-            older = found.get(plain)
-            if older is None:
-                found[plain] = (key, value)
-            elif key == exact or (is_absent(older[1]) and older[0] != exact):
-                notes.append(Note("I10", f"{path}.{older[0]}", "second spelling of a trait"))
-                found[plain] = (key, value)
+        rest: list[tuple[str, JsonValue]] = []
+        for item in facts.items():
+            plain = self[item[0]]
+            if plain is None:
+                rest.append(item)
+            elif plain not in found:
+                found[plain] = item
             else:
-                notes.append(Note("I10", f"{path}.{key}", "second spelling of a trait"))
-        self._found = found
+                found[plain], loser = self._best(found[plain], item, self.exact[plain])
+                notes.append(Note("I10", f"{path}.{loser[0]}", "second spelling of a trait"))
+        return found, rest
 
-    def __contains__(self, plain: str) -> bool:
-        return plain in self._found
-
-    def pop(self, plain: str) -> tuple[str, JsonValue] | None:
-        """Take the trait with this plain name out; None when it is not there."""
-        return self._found.pop(plain, None)
-
-    def put_back(self, key: str, value: JsonValue) -> None:
-        """Let a trait that feeds no field after all become an attribute."""
-        self.rest.append((key, value))
-
-    def left(self) -> Sequence[tuple[str, JsonValue]]:
-        """Return what was known by name and not taken."""
-        return tuple(self._found.values())
+    def _best(
+        self, older: tuple[str, JsonValue], newer: tuple[str, JsonValue], exact: str
+    ) -> tuple[tuple[str, JsonValue], tuple[str, JsonValue]]:
+        if newer[0] == exact or (is_absent(older[1]) and older[0] != exact):
+            return newer, older
+        return older, newer
