@@ -1,0 +1,192 @@
+"""Companies, their tags, and contacts' belonging to them (rules M2, M3, I12, C); pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ._answers import DELIVERED, Outcome, classify, error_of
+from ._codec import company_body
+from ._flow import canonical_id, id_of, in_path, is_success, object_of, text_of, waits
+from ._flow_contacts import upsert_contact
+from ._flow_finding import find_company, find_contact
+from ._flow_mending import write
+from ._types import CompanyId
+from .errors import TransportError
+from .operations import UpsertContact
+from .plugins import Note, Request
+
+if TYPE_CHECKING:
+    from ._flow import Flow, Steps, World
+    from ._types import ContactId, JsonObject, JsonValue
+    from .operations import AttachCompany, DetachCompany, TagCompany, UpsertCompany, Who
+    from .plugins import Response
+
+_UNCHANGED = DELIVERED._replace(unchanged=True)
+
+
+def upsert_company(operation: UpsertCompany, world: World) -> Flow:
+    """See that the company is there with these facts; nothing is sent when nothing changes (O3)."""
+    directory, settings = world.directory, world.settings
+    own_id = operation.company_id
+    body = company_body(operation)
+    wanted = {
+        name: value
+        for name, value in _facts(body).items()
+        if not (name.startswith("a:") and directory.is_refused("company", name[2:], world.now))
+    }
+    if directory.knows("company", own_id, wanted, now=world.now, within=settings.unchanged_for):
+        return _UNCHANGED
+    notes: list[Note] = []
+    token = directory.begin_write("company", own_id, world.now)
+
+    def send(body: JsonObject) -> Request:
+        return Request("POST", "/companies", body)
+
+    try:
+        written = yield from write(send, body, "company", world, notes)
+    except (TransportError, GeneratorExit):
+        directory.fail_write(token)
+        raise
+    if written.outcome is None and is_success(written.response):
+        directory.finish_write(token, _facts(written.body), world.now)
+        found = id_of(object_of(written.response))
+        if found is not None:
+            directory.remember_company(own_id, CompanyId(found))
+        return DELIVERED._replace(notes=tuple(notes))
+    directory.fail_write(token)
+    outcome = written.outcome or classify(written.request, written.response)
+    return outcome._replace(notes=tuple(notes))
+
+
+def _facts(body: JsonObject) -> dict[str, JsonValue]:
+    attributes = body.get("custom_attributes")
+    facts = {name: value for name, value in body.items() if name != "custom_attributes"}
+    if isinstance(attributes, dict):
+        facts.update({f"a:{name}": value for name, value in attributes.items()})
+    return facts
+
+
+def tag_company(operation: TagCompany, world: World) -> Flow:
+    """See that the company carries the tag (C3)."""
+    directory = world.directory
+    fact: dict[str, JsonValue] = {f"t:{operation.name.lower()}": True}
+    own_id = operation.company_id
+    if directory.knows("company", own_id, fact, now=world.now, within=world.settings.unchanged_for):
+        return _UNCHANGED
+    body: JsonObject = {"name": operation.name, "companies": [{"company_id": own_id}]}
+    request = Request("POST", "/tags", body)
+    response = yield request
+    if is_success(response):
+        directory.add_facts("company", own_id, fact, world.now)
+        return DELIVERED
+    return classify(request, response)
+
+
+def attach_company(operation: AttachCompany, world: World) -> Flow:
+    """See that the contact belongs to the company (C4, I12); waits for a contact that is not there (M2)."""
+    for _ in range(3):
+        contact_id = yield from _contact(operation.who, world)
+        if not isinstance(contact_id, str):
+            return contact_id
+        company_id = yield from find_company(operation.company_id, world)
+        if isinstance(company_id, Outcome):
+            return company_id
+        if company_id is None:
+            return _company_missing(operation)
+        if _is_linked(contact_id, company_id, True, world):
+            return _UNCHANGED
+        request = Request("POST", f"/contacts/{in_path(contact_id)}/companies", {"id": company_id})
+        response = yield request
+        if is_success(response):
+            _remember_link(contact_id, company_id, True, world)
+            return DELIVERED
+        if not _learn_what_is_gone(response, operation.who, contact_id, operation.company_id, world):
+            return classify(request, response)
+    return waits()
+
+
+def detach_company(operation: DetachCompany, world: World) -> Flow:
+    """See that the contact does not belong to the company; what is not there is a success with a note (I12)."""
+    for _ in range(3):
+        contact_id = yield from find_contact(operation.who, world)
+        if isinstance(contact_id, Outcome):
+            return contact_id
+        company_id: CompanyId | Outcome | None = None
+        if contact_id is not None:
+            company_id = yield from find_company(operation.company_id, world)
+        if isinstance(company_id, Outcome):
+            return company_id
+        if contact_id is None or company_id is None:
+            break
+        if _is_linked(contact_id, company_id, False, world):
+            return _UNCHANGED
+        request = Request("DELETE", f"/contacts/{in_path(contact_id)}/companies/{in_path(company_id)}")
+        response = yield request
+        if is_success(response):
+            _remember_link(contact_id, company_id, False, world)
+            return DELIVERED
+        if not _learn_what_is_gone(response, operation.who, contact_id, operation.company_id, world):
+            return classify(request, response)
+    note = Note("I12", "company", "already detached, or unknown")
+    return _UNCHANGED._replace(notes=(note,))
+
+
+def _contact(who: Who, world: World) -> Steps[ContactId | Outcome]:
+    """Return the contact's id; waits for one that is not there, or makes it where the settings say so (M2)."""
+    found = yield from find_contact(who, world)
+    if found is not None:
+        return found
+    if not world.settings.create_missing_contacts:
+        return waits()
+    outcome = yield from make_bare_contact(who, world)
+    if outcome.kind != "delivered":
+        return outcome
+    made = yield from find_contact(who, world)
+    return waits() if made is None else made
+
+
+def make_bare_contact(who: Who, world: World) -> Flow:
+    """Make a contact of which nothing but its id is known (``create_missing_contacts``)."""
+    fields: JsonObject = {"email": who.email} if who.email is not None else {}
+    attributes: JsonObject = {}
+    is_lead = who.external_id is None and who.email is None
+    if is_lead:
+        attributes["anonymous_id"] = who.anonymous_id
+    bare = UpsertContact(who=who, role="lead" if is_lead else "user", fields=fields, attributes=attributes)
+    return (yield from upsert_contact(bare, world))
+
+
+def _company_missing(operation: AttachCompany) -> Outcome:
+    if operation.only_known:
+        return _UNCHANGED._replace(notes=(Note("I12", "groupId", "unknown company"),))
+    # It was written just before: another process may have deleted it, or the look-up lags.
+    return Outcome("retry", "company_missing", 404)
+
+
+def _is_linked(contact_id: str, company_id: str, expected: bool, world: World) -> bool:
+    fact: dict[str, JsonValue] = {f"c:{company_id}": expected}
+    within = world.settings.unchanged_for
+    return world.directory.knows("contact", contact_id, fact, now=world.now, within=within)
+
+
+def _remember_link(contact_id: str, company_id: str, is_linked: bool, world: World) -> None:
+    world.directory.add_facts("contact", contact_id, {f"c:{company_id}": is_linked}, world.now)
+
+
+def _learn_what_is_gone(
+    response: Response, who: Who, contact_id: ContactId, own_company_id: str, world: World
+) -> bool:
+    """Forget the id that an answer proves wrong; False when it proves none wrong."""
+    if response.status == 410:
+        following = canonical_id(response)
+        world.directory.forget_contact(who.key, contact_id)
+        if following is not None and who.contact_id is None:
+            world.directory.remember_contact(who.key, following)
+        return who.contact_id is None
+    if response.status != 404:
+        return False
+    if error_of(response)["code"] == "company_not_found" or "company" in text_of(response).lower():
+        world.directory.forget_company(own_company_id)
+        return True
+    world.directory.forget_contact(who.key, contact_id)
+    return who.contact_id is None

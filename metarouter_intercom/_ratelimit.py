@@ -1,0 +1,163 @@
+"""Rule T4: when the next request may go, from the headers of the answers; pure but for its own state, no number built in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Before the first answer nothing is known, so a few requests at a time feel the way.
+_FIRST_STEPS = 4
+# The longest wait that a header can ask for; a wrong one must not stop a client for a day.
+_LONGEST = 120.0
+# After a reset the clients of a workspace spread over this part of a second.
+_SPREAD = 0.05
+# A look again, when the last requests of a window are still on their way.
+_SOON = 0.02
+# Back-off for a 429 without headers, in seconds: doubled from the first to the last.
+_FIRST_WAIT, _LAST_WAIT = 1.0, 60.0
+
+
+class RateLimit:
+    """
+    The budget of one workspace as one client sees it; not thread-safe, its owner locks.
+
+    Other clients draw on the same budget unseen. What they take shows in the headers: ``remaining`` falls by more than our own
+    answers. So the nearer its end, the fewer requests this client has on their way at once, and it stops before the others' last
+    ones can meet an empty budget.
+
+    Args:
+        share: The part of the limit that this client may use, above 0, at most 1.
+    """
+
+    def __init__(self, *, share: float) -> None:
+        self._share = share
+        self._limit: int | None = None
+        self._remaining = 0
+        self._reset: float | None = None
+        self._skew = 0.0
+        self._in_flight = 0
+        self._blocked_until = 0.0
+        self._refusals = 0
+        self._others = 0.0
+        self._answers = 0
+        self._taken_at_first: int | None = None
+
+    def before(self, now: float, draw: float) -> float:
+        """
+        Say how long to wait before a request; 0 reserves it.
+
+        Args:
+            now: Unix seconds of this machine.
+            draw: A random number in [0, 1).
+
+        Returns:
+            Seconds after which to ask again; 0.0 when the request may go.
+        """
+        if now < self._blocked_until:
+            return self._blocked_until - now + draw * _SPREAD
+        if self._limit is None:
+            return self._take() if self._in_flight < _FIRST_STEPS else _SOON
+        if self._reset is not None and now >= self._reset:
+            self._begin_window()
+        room = self._remaining - self._reserve()
+        if room <= 0:
+            if self._reset is None:
+                return _SOON
+            return max(_SOON, self._reset - now) + draw * _SPREAD
+        # Each client that draws on the budget may take its part of what is left.
+        part = room / (1.0 + self._others)
+        return self._take() if self._in_flight < max(1.0, part) else _SOON * (0.5 + draw)
+
+    def after(self, headers: Mapping[str, str], status: int, now: float) -> None:
+        """
+        Learn from an answer.
+
+        Args:
+            headers: Names in small letters.
+            status: The answer's; 0 when there was none.
+            now: Unix seconds of this machine.
+        """
+        self._in_flight = max(0, self._in_flight - 1)
+        limit = _whole(headers.get("x-ratelimit-limit"))
+        remaining = _whole(headers.get("x-ratelimit-remaining"))
+        reset = _whole(headers.get("x-ratelimit-reset"))
+        if limit is not None and remaining is not None:
+            self._observe(limit, remaining, reset, headers.get("date"), now)
+        if status == 429:
+            self._refused(reset, now)
+        elif status:
+            self._refusals = 0
+
+    def budget(self) -> tuple[int | None, int | None, float | None]:
+        """Return limit, remaining and reset (Unix seconds) as last told; None where nothing was told."""
+        if self._limit is None:
+            return None, None, None
+        return self._limit, max(0, self._remaining), self._reset
+
+    def _take(self) -> float:
+        self._in_flight += 1
+        self._remaining -= 1
+        return 0.0
+
+    def _reserve(self) -> float:
+        """Return what is left to others: by setting, and for what they may have on their way."""
+        limit = self._limit or 0
+        return limit * (1.0 - self._share) + self._others
+
+    def _begin_window(self) -> None:
+        """Expect a fresh window until an answer tells its numbers: a few requests find out."""
+        self._remaining = min(self._limit or 1, max(1, _FIRST_STEPS)) + int(self._reserve() + 0.999)
+        self._reset = None
+        self._answers = 0
+        self._taken_at_first = None
+
+    def _observe(self, limit: int, remaining: int, reset: int | None, date: str | None, now: float) -> None:
+        local = None if reset is None else reset + self._clock_skew(date, now)
+        if self._limit is None or self._reset is None or local is None or local > self._reset + 0.5:
+            self._answers = 0
+            self._taken_at_first = None
+            self._remaining = remaining - self._in_flight
+        elif local < self._reset - 0.5:
+            return  # an answer of an older window, overtaken on its way
+        self._limit = limit
+        self._reset = local
+        self._remaining = min(self._remaining, remaining - self._in_flight)
+        self._estimate_others(limit - remaining)
+
+    def _estimate_others(self, taken: int) -> None:
+        """Guess how many others draw on the budget: how much faster it falls than our own answers come."""
+        self._answers += 1
+        if self._taken_at_first is None:
+            self._taken_at_first = taken
+            return
+        if self._answers >= 8:
+            ours = self._answers - 1
+            theirs = max(0, taken - self._taken_at_first - ours)
+            self._others = 0.5 * self._others + 0.5 * min(64.0, theirs / ours)
+
+    def _clock_skew(self, date: str | None, now: float) -> float:
+        """Return what to add to the server's time to get ours; small differences are the way of the answer."""
+        if date is not None:
+            from email.utils import parsedate_to_datetime
+
+            try:
+                skew = now - parsedate_to_datetime(date).timestamp()
+            except (ValueError, TypeError, IndexError, OverflowError):
+                return self._skew
+            # The header has whole seconds, so only more than that is a clock that is off.
+            self._skew = skew if abs(skew) > 2.0 else 0.0
+        return self._skew
+
+    def _refused(self, reset: int | None, now: float) -> None:
+        self._refusals += 1
+        self._remaining = 0
+        until = 0.0 if reset is None else min(reset + self._skew, now + _LONGEST)
+        step = min(_LAST_WAIT, _FIRST_WAIT * 2.0 ** (self._refusals - 1))
+        # A reset that has passed already cannot be what the refusal means.
+        self._blocked_until = max(self._blocked_until, until if until > now else now + step)
+
+
+def _whole(text: str | None) -> int | None:
+    return int(text) if text is not None and text.strip().isdigit() else None
