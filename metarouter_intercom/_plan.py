@@ -17,7 +17,7 @@ from .operations import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from ._types import JsonValue
     from .operations import Operation
@@ -138,7 +138,9 @@ def _may_pass(earlier: Operation, later: Operation) -> bool:
         return _are_strangers(earlier.who, later.who) and _emails(earlier).isdisjoint(_emails(later))
     if isinstance(later, UpsertCompany) and isinstance(earlier, UpsertCompany):
         return earlier.company_id != later.company_id
-    if isinstance(later, AttachCompany | DetachCompany) and isinstance(earlier, AttachCompany | DetachCompany):
+    if isinstance(later, AttachCompany | DetachCompany) and isinstance(
+        earlier, AttachCompany | DetachCompany
+    ):
         return earlier.company_id != later.company_id or _are_strangers(earlier.who, later.who)
     return True
 

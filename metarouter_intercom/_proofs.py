@@ -74,6 +74,8 @@ def _is_valid(
 
     if user_id is None and email is None:
         return False
+    if not settings.identity_secret:
+        return False
     if kind == "user_hash":
         return verify_user_hash(settings.identity_secret, proof, user_id=user_id, email=email)
     return user_id is not None and verify_user_jwt(settings.identity_secret, proof, user_id=user_id, now=now)

@@ -31,11 +31,23 @@ def test_a_good_token_tells_the_workspace():
     ("response", "options", "words"),
     [
         (
-            Response(401, {"type": "error.list", "errors": [{"code": "unauthorized", "message": "Access Token Invalid"}]}),
+            Response(
+                401,
+                {
+                    "type": "error.list",
+                    "errors": [{"code": "unauthorized", "message": "Access Token Invalid"}],
+                },
+            ),
             {},
             "Access Token Invalid",
         ),
-        (Response(403, {"errors": [{"code": "api_plan_restricted", "message": "Active subscription needed."}]}), {}, "plan"),
+        (
+            Response(
+                403, {"errors": [{"code": "api_plan_restricted", "message": "Active subscription needed."}]}
+            ),
+            {},
+            "plan",
+        ),
         (Response(401), {}, "region"),
         (Response(200, _ME), {"app_id": "zzz"}, "app_id"),
         (Response(200, _ME), {"region": "us"}, "region='eu'"),
@@ -54,7 +66,9 @@ def test_a_base_url_has_no_region():
     assert account.region == "eu"
 
 
-@pytest.mark.parametrize("response", [Response(500), Response(200, "<html>"), Response(200, {"app": 5}), Response(404)])
+@pytest.mark.parametrize(
+    "response", [Response(500), Response(200, "<html>"), Response(200, {"app": 5}), Response(404)]
+)
 def test_an_answer_without_an_account_is_told(response):
     """Something that is not Intercom's API is named as such."""
     with pytest.raises(DeliveryFailed, match="GET /me"):

@@ -71,7 +71,7 @@ def test_an_unforeseen_error_does_not_end_a_worker(caplog):
         if len(calls) == 1:
             raise RuntimeError("unforeseen")
         done.set()
-        return None
+        return
 
     workers = _workers(work, count=1)
     workers.start()
@@ -93,7 +93,7 @@ def test_a_pause_ends_when_the_workers_stop():
             workers.pause(3600)
         except Paused:
             ended.set()
-        return None
+        return
 
     workers = _workers(work, count=1)
     workers.start()
