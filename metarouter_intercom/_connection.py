@@ -120,7 +120,7 @@ class Connection:
         self.gate.probe_now()
         if self._settings.delivery == "background":
             self._workers.wake()
-        while self._buffer.pending(up_to=mark):
+        while self._buffer.has_pending(mark):
             seconds = self._work()
             left = None if deadline is None else deadline - self._clock.now()
             if (left is not None and left <= 0) or self._waits_in_vain(closing):
@@ -168,12 +168,15 @@ class Connection:
 
     def numbers(self) -> dict[str, Any]:
         """Return the numbers of a report."""
+        # Counting what is pending may find late duplicates, so it comes first.
+        pending = self._buffer.pending()
         numbers: dict[str, Any] = self.counters.numbers()
         late = self._buffer.late_duplicates()
         numbers["duplicates"] += late
         numbers["accepted"] -= late
-        numbers["pending"] = self._buffer.pending()
-        numbers["held"] = numbers["pending"] if self.gate.state == "held" else 0
+        numbers["pending"] = pending
+        numbers["held"] = pending if self.gate.state == "held" else 0
+        numbers["evicted"] = self._buffer.evicted()
         return numbers
 
     def rate(self) -> RateBudget:

@@ -30,6 +30,7 @@ class Report:
         held: Messages kept back until a person mends the credentials.
         pending: Messages not settled yet, held ones included; in a shared spool those of other processes too.
         duplicates: Messages whose ``messageId`` had been accepted before.
+        evicted: Dead letters that left because there were more than ``max_dead_letters``.
         skipped: Reason -> messages that have nothing to do in Intercom.
         dropped: Reason -> messages lost on purpose.
         rejected: Reason -> messages that were never accepted.
@@ -45,6 +46,7 @@ class Report:
     held: int = 0
     pending: int = 0
     duplicates: int = 0
+    evicted: int = 0
     skipped: Mapping[str, int] = attrs.field(factory=dict)
     dropped: Mapping[str, int] = attrs.field(factory=dict)
     rejected: Mapping[str, int] = attrs.field(factory=dict)

@@ -7,7 +7,7 @@ All times are float seconds: instants since the Unix epoch, durations as they ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import attrs
@@ -293,12 +293,6 @@ class Buffer(Protocol):
         """
         ...
 
-    def accept_many(
-        self, entries: Iterable[tuple[JsonObject, Sequence[str], bool]], *, now: float
-    ) -> list[Acceptance]:
-        """Accept several at once, in order, for pipelines: ``(message, keys, upserts)`` each."""
-        ...
-
     def claim(self, *, now: float, limit: int) -> Claim | None:
         """Lease the due messages, at most *limit*, of the lane that is due longest; None when nothing is due."""
         ...
@@ -319,8 +313,12 @@ class Buffer(Protocol):
         """Return the seq of the newest message accepted so far; 0 when there was none."""
         ...
 
-    def pending(self, *, up_to: int | None = None) -> int:
-        """Count the messages not settled yet, leased ones included; those with ``seq <= up_to`` when given."""
+    def pending(self) -> int:
+        """Count the messages not settled yet, leased ones included."""
+        ...
+
+    def has_pending(self, up_to: int) -> bool:
+        """Tell whether a message with ``seq <= up_to`` is not settled yet."""
         ...
 
     def oldest_accepted_at(self) -> float | None:
@@ -355,6 +353,10 @@ class Buffer(Protocol):
 
     def take_dead(self, *, ids: Sequence[int] | None = None, reason: str | None = None) -> list[DeadLetter]:
         """Remove dead letters (all, by ids, by reason) and return them; at most 1,000 a call."""
+        ...
+
+    def evicted(self) -> int:
+        """Count the dead letters that left because there were too many, since this buffer was opened."""
         ...
 
     def shelf(self) -> Shelf | None:

@@ -6,14 +6,13 @@ import heapq
 import marshal
 import threading
 from collections import deque
-from itertools import takewhile
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from ..plugins import Claim, DeadLetter, Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from .._types import JsonObject
     from ..plugins import Acceptance, Settlement, Shelf
@@ -57,10 +56,12 @@ class _Held:
         message: JsonObject = marshal.loads(self.body)
         return message
 
-    def entry(self) -> Entry:
-        return Entry(
-            self.seq, self.message(), self.accepted_at, self.attempts, self.failures, self.waiting_since
-        )
+    def entry(self, lane_waits_since: float | None) -> Entry:
+        since = self.waiting_since
+        if since is None and lane_waits_since is not None:
+            # It waits behind others for the same contact: its time runs since they began to wait, or it came.
+            since = max(lane_waits_since, self.accepted_at)
+        return Entry(self.seq, self.message(), self.accepted_at, self.attempts, self.failures, since)
 
 
 class _Lane:
@@ -73,10 +74,11 @@ class _Lane:
         leased: How many of its claims are out.
         size: Its messages, leased ones included.
         due_at: When the first one may be claimed.
+        waits_since: Since when it waits for its contact without a break, or None.
         joined: The lane that this one was folded into, or None.
     """
 
-    __slots__ = ("due_at", "held", "joined", "keys", "leased", "size")
+    __slots__ = ("due_at", "held", "joined", "keys", "leased", "size", "waits_since")
 
     def __init__(self) -> None:
         self.keys: list[str] = []
@@ -84,6 +86,7 @@ class _Lane:
         self.leased = 0
         self.size = 0
         self.due_at = 0.0
+        self.waits_since: float | None = None
         self.joined: _Lane | None = None
 
 
@@ -112,6 +115,7 @@ class MemoryBuffer:
         self._claims: dict[int, tuple[_Lane, dict[int, _Held]]] = {}
         self._dead: deque[DeadLetter] = deque(maxlen=self._dead_limit)
         self._dead_id = 0
+        self._dead_taken = 0
         self._live: dict[int, _Held] = {}
 
     # --- accepting ------------------------------------------------------------------------------------
@@ -137,14 +141,6 @@ class MemoryBuffer:
                 lane.due_at = now
                 self._offer(lane)
         return "accepted"
-
-    def accept_many(
-        self, entries: Iterable[tuple[JsonObject, Sequence[str], bool]], *, now: float
-    ) -> list[Acceptance]:
-        """Accept several at once, in order."""
-        return [
-            self.accept(message, keys=keys, upserts=upserts, now=now) for message, keys, upserts in entries
-        ]
 
     def _lane_of(self, keys: tuple[str, ...]) -> _Lane:
         """Return the lane of *keys*, joined from all the lanes that hold one of them."""
@@ -175,6 +171,8 @@ class MemoryBuffer:
         large.leased += small.leased
         large.size += small.size
         large.due_at = due_at
+        if large.waits_since is None:
+            large.waits_since = small.waits_since
         small.joined = large
         small.held = []
         for key in small.keys:
@@ -205,7 +203,7 @@ class MemoryBuffer:
                 self._tickets += 1
                 number = self._tickets
                 self._claims[number] = (lane, {held.seq: held for held in taken})
-                return Claim(number, tuple(held.entry() for held in taken))
+                return Claim(number, tuple(held.entry(lane.waits_since) for held in taken))
         return None
 
     def _take(self, lane: _Lane, limit: int) -> list[_Held]:
@@ -241,7 +239,12 @@ class MemoryBuffer:
                     due_at = max(due_at, settlement.due_at)
                 back.append(held)
             back.extend(leased.values())
-            is_blocked = any(settlement.kind == "again" for settlement in settlements)
+            kinds = {settlement.kind for settlement in settlements}
+            is_blocked = "again" in kinds
+            if "wait" not in kinds:
+                lane.waits_since = None
+            elif lane.waits_since is None:
+                lane.waits_since = now
             self._return(lane, back, due_at, now, is_blocked=is_blocked)
 
     def _put_back(self, held: _Held, settlement: Settlement, now: float) -> None:
@@ -287,12 +290,15 @@ class MemoryBuffer:
         """Return the seq of the newest message."""
         return self._seq
 
-    def pending(self, *, up_to: int | None = None) -> int:
+    def pending(self) -> int:
         """Count what is not settled."""
-        if up_to is None or up_to >= self._seq:
-            return self._size
+        return self._size
+
+    def has_pending(self, up_to: int) -> bool:
+        """Tell whether a message with ``seq <= up_to`` is not settled."""
         with self._lock:
-            return sum(1 for _ in takewhile(up_to.__ge__, self._live))
+            first = next(iter(self._live), None)
+            return first is not None and first <= up_to
 
     def oldest_accepted_at(self) -> float | None:
         """Return when the oldest unsettled message was accepted."""
@@ -385,10 +391,15 @@ class MemoryBuffer:
                 if (ids is None or letter.id in ids) and reason in (None, letter.reason)
             ][:1000]
             gone = {letter.id for letter in taken}
+            self._dead_taken += len(taken)
             self._dead = deque(
                 (letter for letter in self._dead if letter.id not in gone), maxlen=self._dead_limit
             )
         return taken
+
+    def evicted(self) -> int:
+        """Count the dead letters that had to leave."""
+        return self._dead_id - self._dead_taken - len(self._dead)
 
     def shelf(self) -> Shelf | None:
         """Memory keeps nothing beyond the process."""

@@ -1,0 +1,162 @@
+"""The spool's tables and how an older file is brought up to date; knows SQL, nothing of messages."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from typing import TYPE_CHECKING
+
+from ..errors import SpoolFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# How long a statement waits for another process's transaction.
+PATIENCE = 10.0
+
+# One script a version, applied in turn; the file's user_version counts them. A released script is never changed.
+STEPS = (
+    """
+    CREATE TABLE numbers (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        seq INTEGER NOT NULL,
+        lane INTEGER NOT NULL,
+        claim INTEGER NOT NULL,
+        pending INTEGER NOT NULL,
+        dead INTEGER NOT NULL
+    );
+    INSERT INTO numbers VALUES (1, 0, 0, 0, 0, 0);
+    CREATE TABLE journals (
+        name TEXT PRIMARY KEY,
+        position INTEGER NOT NULL,
+        lines INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE messages (
+        seq INTEGER PRIMARY KEY,
+        lane INTEGER NOT NULL,
+        message_id TEXT NOT NULL UNIQUE,
+        keys TEXT NOT NULL,
+        upserts INTEGER NOT NULL,
+        body TEXT NOT NULL,
+        accepted_at REAL NOT NULL,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        failures INTEGER NOT NULL DEFAULT 0,
+        waiting INTEGER NOT NULL DEFAULT 0,
+        waiting_since REAL
+    );
+    CREATE INDEX messages_lane ON messages (lane, seq);
+    CREATE INDEX messages_upserts ON messages (lane, seq) WHERE upserts = 1 AND waiting = 0;
+    CREATE TABLE lanes (
+        lane INTEGER PRIMARY KEY,
+        size INTEGER NOT NULL,
+        leased INTEGER NOT NULL,
+        blocked INTEGER NOT NULL,
+        due_at REAL NOT NULL,
+        waiting_since REAL
+    );
+    CREATE INDEX lanes_due ON lanes (due_at) WHERE leased = 0;
+    CREATE TABLE lane_keys (
+        key TEXT PRIMARY KEY,
+        lane INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX lane_keys_lane ON lane_keys (lane);
+    CREATE TABLE claims (
+        claim INTEGER PRIMARY KEY,
+        lane INTEGER NOT NULL,
+        owner TEXT NOT NULL,
+        until REAL NOT NULL,
+        seqs TEXT NOT NULL
+    );
+    CREATE TABLE delivered (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        message_id TEXT NOT NULL UNIQUE
+    );
+    CREATE TABLE dead (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        reason TEXT NOT NULL,
+        body TEXT NOT NULL,
+        answer TEXT,
+        attempts INTEGER NOT NULL,
+        accepted_at REAL NOT NULL,
+        died_at REAL NOT NULL
+    );
+    CREATE INDEX dead_reason ON dead (reason, id);
+    CREATE TABLE shelf (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        kind TEXT NOT NULL,
+        key TEXT NOT NULL,
+        value TEXT NOT NULL,
+        UNIQUE (kind, key)
+    );
+    """,
+)
+
+
+def connect(path: str, *, sync: str, steps: Sequence[str] = STEPS) -> sqlite3.Connection:
+    """
+    Open the file, make it when it is not there, readable by its owner only, and bring its tables up to date.
+
+    Args:
+        path: Of the file; its folder must be there.
+        sync: ``normal`` or ``full``, as SQLite calls it.
+        steps: The script of each version.
+
+    Raises:
+        SpoolFailed: The file cannot be opened, is no database, is locked, or was made by a newer version.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise SpoolFailed(
+            f"spool: cannot open {path} ({error.strerror}); choose a file in a folder that this process may write to"
+        ) from error
+    connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {'FULL' if sync == 'full' else 'NORMAL'}")
+        _migrate(connection, path, steps)
+    except sqlite3.Error as error:
+        connection.close()
+        raise failed(path, error) from error
+    except SpoolFailed:
+        connection.close()
+        raise
+    return connection
+
+
+def failed(path: str, error: sqlite3.Error) -> SpoolFailed:
+    """Return the error that tells what is wrong with the file, and the remedy."""
+    text = str(error)
+    if "locked" in text or "busy" in text:
+        remedy = "another process keeps it locked; end that process"
+    elif "full" in text:
+        remedy = "free space on its disk"
+    elif "readonly" in text or "read-only" in text:
+        remedy = "grant this process the right to write to the file and its folder"
+    else:
+        remedy = "move the file away (it keeps what can still be read) and start again"
+    return SpoolFailed(f"spool: {path}: {text}; {remedy}")
+
+
+def _migrate(connection: sqlite3.Connection, path: str, steps: Sequence[str]) -> None:
+    if _version(connection) == len(steps):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        version = _version(connection)
+        if version > len(steps):
+            raise SpoolFailed(f"spool: {path} was made by a newer version; upgrade metarouter-intercom")
+        for number in range(version, len(steps)):
+            for statement in steps[number].split(";"):
+                if statement.strip():
+                    connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {number + 1}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return version

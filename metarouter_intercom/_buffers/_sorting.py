@@ -1,0 +1,201 @@
+"""From the journals into the tables: each line once, in the order of acceptance, into its contact's lane (rules Q5, O1)."""
+
+from __future__ import annotations
+
+import json
+from heapq import merge
+from typing import TYPE_CHECKING
+
+from . import _intake
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterable, Iterator
+
+    from ._intake import Line
+
+_KNOWN = "SELECT EXISTS (SELECT 1 FROM messages WHERE message_id = ?), EXISTS (SELECT 1 FROM delivered WHERE message_id = ?)"
+
+
+class Sorter:
+    """
+    Sorts journals into lanes; every method but the constructor runs inside a transaction.
+
+    Attributes:
+        positions: Journal -> bytes sorted in, as of the last look.
+        lines: Journal -> lines sorted in.
+        duplicates: Lines left out because their message id had been accepted before.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, folder: str) -> None:
+        self._run = connection.execute
+        self._folder = folder
+        self.positions: dict[str, int] = {}
+        self.lines: dict[str, int] = {}
+        self.duplicates = 0
+        self._gone: set[str] = set()
+
+    def forget(self, *names: str) -> None:
+        """Drop the rows of journals that were removed, with the next transaction."""
+        self._gone.update(names)
+        for name in names:
+            self.positions.pop(name, None)
+            self.lines.pop(name, None)
+
+    def sort(self, limit: int) -> bool:
+        """Sort in at most *limit* lines; True when there may be more."""
+        for name in self._gone:
+            self._run("DELETE FROM journals WHERE name = ?", (name,))
+        read_until = {
+            name: (position, lines) for name, position, lines in self._run("SELECT * FROM journals")
+        }
+        first = _intake.journals(self._folder)
+        # A line seen in the first look may answer to one that another process wrote just before it, behind that look's back: the
+        # second look has it. What is newer than all of the first look has to wait for the next time.
+        sizes = _intake.journals(self._folder) if len(first) > 1 else first
+        unread = {name for name, size in first.items() if size > read_until.get(name, (0, 0))[0]}
+        batch = _Batch(self._run)
+        for name, line in self._in_order(sizes, read_until):
+            self.duplicates += not batch.add(line)
+            read_until[name] = (line.end, read_until.get(name, (0, 0))[1] + 1)
+            if line.end >= first.get(name, 0):
+                unread.discard(name)
+            if batch.size >= limit or not unread:
+                break
+        batch.finish()
+        for name in sizes:
+            position, lines = read_until.get(name, (0, 0))
+            if position != self.positions.get(name, 0):
+                self._run("INSERT OR REPLACE INTO journals VALUES (?, ?, ?)", (name, position, lines))
+            self.positions[name] = position
+            self.lines[name] = lines
+        self._gone.clear()
+        return batch.size >= limit
+
+    def _in_order(
+        self, sizes: dict[str, int], read_until: dict[str, tuple[int, int]]
+    ) -> Iterable[tuple[str, Line]]:
+        streams = [
+            _dated(name, _intake.read(self._folder, name, read_until.get(name, (0, 0))[0], size))
+            for name, size in sizes.items()
+            if size > read_until.get(name, (0, 0))[0]
+        ]
+        return ((name, line) for _, name, line in merge(*streams, key=lambda found: found[0]))
+
+
+def _dated(name: str, lines: Iterator[Line]) -> Iterator[tuple[float, str, Line]]:
+    """Yield each line with an instant that never goes back within one journal, whatever the clock did."""
+    latest = 0.0
+    for line in lines:
+        latest = max(latest, line.accepted_at)
+        yield latest, name, line
+
+
+class _Batch:
+    """The lines of one transaction: lanes are looked up once and numbers written once."""
+
+    def __init__(self, run: Callable[..., sqlite3.Cursor]) -> None:
+        self._run = run
+        self._lanes: dict[str, int] = {}
+        self._grown: dict[int, int] = {}
+        self._upserted: dict[int, float] = {}
+        self._seq, self._lane = run("SELECT seq, lane FROM numbers").fetchone()
+        self._added = 0
+        self.size = 0
+
+    def add(self, line: Line) -> bool:
+        """Put a line into its lane; False for a message id that is buffered or was delivered."""
+        self.size += 1
+        if any(self._run(_KNOWN, (line.message_id, line.message_id)).fetchone()):
+            return False
+        lane = self._lane_of(line)
+        self._seq += 1
+        self._run(
+            "INSERT INTO messages (seq, lane, message_id, keys, upserts, body, accepted_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                self._seq,
+                lane,
+                line.message_id,
+                json.dumps(line.keys),
+                line.upserts,
+                line.body,
+                line.accepted_at,
+            ),
+        )
+        self._added += 1
+        self._grown[lane] = self._grown.get(lane, 0) + 1
+        if line.upserts:
+            self._upserted[lane] = line.accepted_at
+        return True
+
+    def finish(self) -> None:
+        """Write the numbers; a lane whose contact may come now is due."""
+        for lane, number in self._grown.items():
+            self._run("UPDATE lanes SET size = size + ? WHERE lane = ?", (number, lane))
+        for lane, at in self._upserted.items():
+            self._run("UPDATE lanes SET due_at = MIN(due_at, ?) WHERE lane = ? AND blocked = 0", (at, lane))
+        self._run(
+            "UPDATE numbers SET seq = ?, lane = ?, pending = pending + ?",
+            (self._seq, self._lane, self._added),
+        )
+
+    def _lane_of(self, line: Line) -> int:
+        keys = line.keys
+        found = {lane for key in keys if (lane := self._known(key)) is not None}
+        if not found:
+            self._lane += 1
+            lane = self._lane
+            self._run("INSERT INTO lanes VALUES (?, 0, 0, 0, ?, NULL)", (lane, line.accepted_at))
+        else:
+            lane = next(iter(found)) if len(found) == 1 else self._join(found)
+        for key in keys:
+            if self._lanes.get(key) != lane:
+                self._run("INSERT OR REPLACE INTO lane_keys VALUES (?, ?)", (key, lane))
+                self._lanes[key] = lane
+        return lane
+
+    def _known(self, key: str) -> int | None:
+        lane = self._lanes.get(key)
+        if lane is None:
+            row = self._run("SELECT lane FROM lane_keys WHERE key = ?", (key,)).fetchone()
+            if row is None:
+                return None
+            lane = int(row[0])
+            self._lanes[key] = lane
+        return lane
+
+    def _join(self, lanes: set[int]) -> int:
+        """Fold the smaller lanes into the largest one, leases included."""
+        sizes = {lane: self._size(lane) for lane in sorted(lanes)}
+        large = max(sizes, key=sizes.__getitem__)
+        for small in sizes:
+            if small != large:
+                self._fold(small, large)
+        return large
+
+    def _size(self, lane: int) -> int:
+        row = self._run("SELECT size FROM lanes WHERE lane = ?", (lane,)).fetchone()
+        return int(row[0]) + self._grown.get(lane, 0)
+
+    def _fold(self, small: int, large: int) -> None:
+        run = self._run
+        size, leased, blocked, due_at, waits_since = run(
+            "SELECT size, leased, blocked, due_at, waiting_since FROM lanes WHERE lane = ?", (small,)
+        ).fetchone()
+        run(
+            "UPDATE lanes SET size = size + ?, leased = leased + ?, blocked = MAX(blocked, ?),"
+            " due_at = MAX(due_at, ?), waiting_since = COALESCE(MIN(waiting_since, ?), waiting_since, ?)"
+            " WHERE lane = ?",
+            (size, leased, blocked, due_at, waits_since, waits_since, large),
+        )
+        run("UPDATE messages SET lane = ? WHERE lane = ?", (large, small))
+        run("UPDATE lane_keys SET lane = ? WHERE lane = ?", (large, small))
+        run("UPDATE claims SET lane = ? WHERE lane = ?", (large, small))
+        run("DELETE FROM lanes WHERE lane = ?", (small,))
+        self._grown[large] = self._grown.get(large, 0) + self._grown.pop(small, 0)
+        if small in self._upserted:
+            self._upserted[large] = max(self._upserted.pop(small), self._upserted.get(large, 0.0))
+        for key, lane in self._lanes.items():
+            if lane == small:
+                self._lanes[key] = large

@@ -1,0 +1,81 @@
+"""The spool's key-value store, where the directory keeps what it knows of the workspace (rule O4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+# Values of each kind; those not written for longest leave first.
+_CAPACITY = 200_000
+# Between two looks at the bound, in values put.
+_PRUNE_EVERY = 1_000
+
+
+class SpoolShelf:
+    """
+    Implements ``plugins.Shelf``.
+
+    Args:
+        connection: The spool's.
+        transaction: Opens a transaction of the spool's.
+        told: Turns SQLite's errors into ours.
+        lock: Guards the connection.
+        capacity: Values of each kind.
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        transaction: Callable[[], AbstractContextManager[None]],
+        told: Callable[[], AbstractContextManager[None]],
+        lock: AbstractContextManager[object],
+        capacity: int = _CAPACITY,
+    ) -> None:
+        self._run = connection.execute
+        self._transaction = transaction
+        self._told = told
+        self._lock = lock
+        self._capacity = capacity
+        self._puts = 0
+
+    def get(self, kind: str, key: str) -> str | None:
+        """Return the value, or None."""
+        with self._lock, self._told():
+            return self._read(kind, key)
+
+    def put(self, kind: str, key: str, value: str) -> None:
+        """Store the value."""
+        with self._lock, self._transaction():
+            self._write(kind, key, value)
+
+    def forget(self, kind: str, key: str) -> None:
+        """Remove the value."""
+        with self._lock, self._transaction():
+            self._run("DELETE FROM shelf WHERE kind = ? AND key = ?", (kind, key))
+
+    def update(self, kind: str, key: str, change: Callable[[str | None], str | None]) -> None:
+        """Replace the value by ``change(value)`` in one step; None removes it."""
+        with self._lock, self._transaction():
+            value = change(self._read(kind, key))
+            if value is None:
+                self._run("DELETE FROM shelf WHERE kind = ? AND key = ?", (kind, key))
+            else:
+                self._write(kind, key, value)
+
+    def _read(self, kind: str, key: str) -> str | None:
+        row = self._run("SELECT value FROM shelf WHERE kind = ? AND key = ?", (kind, key)).fetchone()
+        return None if row is None else str(row[0])
+
+    def _write(self, kind: str, key: str, value: str) -> None:
+        self._run("INSERT OR REPLACE INTO shelf (kind, key, value) VALUES (?, ?, ?)", (kind, key, value))
+        self._puts += 1
+        if self._puts % _PRUNE_EVERY == 0:
+            self._run(
+                "DELETE FROM shelf WHERE kind = ? AND number <= (SELECT number FROM shelf WHERE kind = ?"
+                " ORDER BY number DESC LIMIT 1 OFFSET ?)",
+                (kind, kind, self._capacity),
+            )

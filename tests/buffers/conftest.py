@@ -1,0 +1,30 @@
+"""The two buffers under one roof: what a test of this folder asks for holds for both."""
+
+import pytest
+
+from metarouter_intercom._buffers._memory import MemoryBuffer
+from metarouter_intercom._buffers._sqlite import SpoolBuffer
+
+
+@pytest.fixture(params=["memory", "spool"])
+def make_buffer(request, tmp_path):
+    """Return a function that makes the buffer under test; all are closed afterwards."""
+    made = []
+
+    def make(limit=1000, dead_letters=100):
+        if request.param == "memory":
+            buffer = MemoryBuffer(limit=limit, dead_letters=dead_letters)
+        else:
+            buffer = SpoolBuffer(tmp_path / f"spool-{len(made)}.db", limit=limit, dead_letters=dead_letters)
+        made.append(buffer)
+        return buffer
+
+    yield make
+    for buffer in made:
+        buffer.close()
+
+
+@pytest.fixture
+def buffer(make_buffer):
+    """An empty buffer."""
+    return make_buffer()

@@ -1,0 +1,33 @@
+"""Small helpers that fill and empty a buffer."""
+
+from metarouter_intercom.plugins import Settlement
+
+
+def put(buffer, name, keys=("user:a",), upserts=False, now=1.0, **facts):
+    """Accept a message with the message id *name*."""
+    message = {"type": "track", "messageId": name, "timestamp": now, **facts}
+    return buffer.accept(message, keys=list(keys), upserts=upserts, now=now)
+
+
+def names(claim):
+    """Return the message ids of a claim; an empty list for none."""
+    return [] if claim is None else [entry.message["messageId"] for entry in claim.entries]
+
+
+def take(buffer, now=2.0, limit=100):
+    """Claim and return the claim."""
+    return buffer.claim(now=now, limit=limit)
+
+
+def settle(buffer, claim, kind="done", now=2.0, **facts):
+    """Settle every message of *claim* alike."""
+    buffer.settle(claim, [Settlement(entry.seq, kind, **facts) for entry in claim.entries], now=now)
+
+
+def drain(buffer, now=2.0, limit=100):
+    """Claim and finish everything that is due; return the message ids in the order of delivery."""
+    found = []
+    while (claim := buffer.claim(now=now, limit=limit)) is not None:
+        found += names(claim)
+        settle(buffer, claim, now=now)
+    return found
