@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import requests
 
     from ._acceptance import Stamped
-    from ._types import JsonObject
+    from ._types import JsonObject, JsonValue
     from .plugins import Acceptance as Answer
     from .plugins import After, Before, Buffer, Clock, OnDrop, OnError, Translator, Transport
 
@@ -85,7 +85,7 @@ class Client(Calls):
             transport=HttpTransport(self.settings, session=session) if transport is None else transport,
             translator=DefaultTranslator(self.settings) if translator is None else translator,
             clock=SystemClock() if clock is None else clock,
-            buffer=_buffer(self.settings) if buffer is None else buffer,
+            buffer=_buffer(self.settings, self._tell_error) if buffer is None else buffer,
             after=tuple(after),
             on_error=on_error,
         )
@@ -99,6 +99,8 @@ class Client(Calls):
         self.dead_letters = DeadLetters(self._buffer, self._resend)
         """The messages that were given up: list, retry, discard, export."""
         bind_to_process(self)
+        if self.settings.spool is not None and self._buffer.pending():
+            self._connection.resume()
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **options: Any) -> Client:
@@ -237,6 +239,9 @@ class Client(Calls):
         if is_used and not self._is_closed and os.getpid() == self._connection.pid:
             self.close(self.settings.exit_timeout)
 
+    def _tell_error(self, error: Exception, messages: Sequence[Mapping[str, JsonValue]]) -> None:
+        self._connection.tell_error(error, messages)
+
     def _check_process(self) -> None:
         # The hook of os.register_at_fork does not run under uWSGI, so every call looks (rule W3).
         if os.getpid() != self._connection.pid:
@@ -350,19 +355,21 @@ def _settings(settings: Settings | None, options: dict[str, Any]) -> Settings:
     return settings
 
 
-def _buffer(settings: Settings) -> Buffer:
+def _buffer(settings: Settings, on_error: OnError) -> Buffer:
     if settings.spool is None:
         from ._buffers._memory import MemoryBuffer
 
         return MemoryBuffer(limit=settings.messages_kept, dead_letters=settings.dead_letters_kept)
+    from ._buffers._fallback import FallbackBuffer
     from ._buffers._sqlite import SpoolBuffer
 
-    return SpoolBuffer(
+    spool = SpoolBuffer(
         settings.spool,
         limit=settings.messages_kept,
         dead_letters=settings.dead_letters_kept,
         sync=settings.spool_sync,
     )
+    return FallbackBuffer(spool, on_error=on_error)
 
 
 def _who(user_id: str | None, email: str | None) -> Who:

@@ -18,9 +18,10 @@ from ._worker import Signal, Workers
 from .errors import DeliveryFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ._answers import Outcome
+    from ._types import JsonValue
     from .operations import Operation
     from .plugins import After, Buffer, Clock, Delivery, OnError, Translator, Transport
     from .settings import Settings
@@ -98,6 +99,10 @@ class Connection:
         """Count and tell the end of a message that never reached a worker."""
         self._dispatcher.finish(delivery)
 
+    def tell_error(self, error: Exception, messages: Sequence[Mapping[str, JsonValue]]) -> None:
+        """Tell the ``on_error`` hook."""
+        self._dispatcher.tell_error(error, messages)
+
     def see_to_delivery(self, message_id: str) -> None:
         """
         Do for a message just accepted what ``delivery`` says.
@@ -112,6 +117,11 @@ class Connection:
                 self._workers.wake()
         elif self._settings.delivery == "inline":
             self._deliver_inline(message_id)
+
+    def resume(self) -> None:
+        """Deliver what an earlier process left, without waiting for a first call."""
+        if self._settings.delivery == "background" and self._settings.enabled:
+            self._workers.start()
 
     def flush(self, timeout: float | None, *, closing: bool) -> None:
         """Deliver what is buffered now, for at most *timeout* seconds; None waits as long as it makes sense."""
@@ -171,12 +181,13 @@ class Connection:
         # Counting what is pending may find late duplicates, so it comes first.
         pending = self._buffer.pending()
         numbers: dict[str, Any] = self.counters.numbers()
-        late = self._buffer.late_duplicates()
-        numbers["duplicates"] += late
-        numbers["accepted"] -= late
+        tallies = self._buffer.tallies()
+        numbers["duplicates"] += tallies.late_duplicates
+        numbers["accepted"] -= tallies.late_duplicates
+        numbers["evicted"] = tallies.evicted
+        numbers["unspooled"] = tallies.unspooled
         numbers["pending"] = pending
         numbers["held"] = pending if self.gate.state == "held" else 0
-        numbers["evicted"] = self._buffer.evicted()
         return numbers
 
     def rate(self) -> RateBudget:

@@ -31,6 +31,7 @@ class Report:
         pending: Messages not settled yet, held ones included; in a shared spool those of other processes too.
         duplicates: Messages whose ``messageId`` had been accepted before.
         evicted: Dead letters that left because there were more than ``max_dead_letters``.
+        unspooled: Messages kept in memory because the spool's file could not take them.
         skipped: Reason -> messages that have nothing to do in Intercom.
         dropped: Reason -> messages lost on purpose.
         rejected: Reason -> messages that were never accepted.
@@ -47,6 +48,7 @@ class Report:
     pending: int = 0
     duplicates: int = 0
     evicted: int = 0
+    unspooled: int = 0
     skipped: Mapping[str, int] = attrs.field(factory=dict)
     dropped: Mapping[str, int] = attrs.field(factory=dict)
     rejected: Mapping[str, int] = attrs.field(factory=dict)

@@ -36,6 +36,7 @@ __all__ = [
     "Response",
     "Settlement",
     "Shelf",
+    "Tallies",
     "Translator",
     "Transport",
 ]
@@ -260,6 +261,21 @@ class DeadLetter:
     died_at: float
 
 
+class Tallies(NamedTuple):
+    """
+    What a buffer counts by itself.
+
+    Attributes:
+        late_duplicates: Duplicates found after ``accept`` had answered ``accepted`` (Q5).
+        evicted: Dead letters that left because there were too many (X1).
+        unspooled: Messages kept in memory because the spool's file could not take them (Q3).
+    """
+
+    late_duplicates: int = 0
+    evicted: int = 0
+    unspooled: int = 0
+
+
 Acceptance: TypeAlias = Literal["accepted", "duplicate", "full"]
 
 
@@ -286,7 +302,7 @@ class Buffer(Protocol):
 
         Returns:
             ``duplicate`` for a ``messageId`` seen before (Q5), ``full`` at the limit (Q4); neither changes the buffer. A buffer
-            that finds out only later counts it in ``late_duplicates``.
+            that finds out only later counts it in its ``tallies``.
 
         Raises:
             SpoolFailed: The file cannot take it.
@@ -325,8 +341,8 @@ class Buffer(Protocol):
         """Return when the oldest unsettled message was accepted; None when there is none."""
         ...
 
-    def late_duplicates(self) -> int:
-        """Count the duplicates found after ``accept`` had answered ``accepted``, since this buffer was opened."""
+    def tallies(self) -> Tallies:
+        """Return what this buffer counted by itself since it was opened."""
         ...
 
     def make_due(self, *, now: float) -> None:
@@ -353,10 +369,6 @@ class Buffer(Protocol):
 
     def take_dead(self, *, ids: Sequence[int] | None = None, reason: str | None = None) -> list[DeadLetter]:
         """Remove dead letters (all, by ids, by reason) and return them; at most 1,000 a call."""
-        ...
-
-    def evicted(self) -> int:
-        """Count the dead letters that left because there were too many, since this buffer was opened."""
         ...
 
     def shelf(self) -> Shelf | None:

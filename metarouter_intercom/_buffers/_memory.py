@@ -9,7 +9,7 @@ from collections import deque
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from ..plugins import Claim, DeadLetter, Entry
+from ..plugins import Claim, DeadLetter, Entry, Tallies
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -306,9 +306,9 @@ class MemoryBuffer:
             first = next(iter(self._live.values()), None)
             return None if first is None else first.accepted_at
 
-    def late_duplicates(self) -> int:
-        """Duplicates are found at once."""
-        return 0
+    def tallies(self) -> Tallies:
+        """Return how many dead letters had to leave; duplicates are found at once."""
+        return Tallies(evicted=self._dead_id - self._dead_taken - len(self._dead))
 
     def make_due(self, *, now: float) -> None:
         """Make every lane due at once."""
@@ -396,10 +396,6 @@ class MemoryBuffer:
                 (letter for letter in self._dead if letter.id not in gone), maxlen=self._dead_limit
             )
         return taken
-
-    def evicted(self) -> int:
-        """Count the dead letters that had to leave."""
-        return self._dead_id - self._dead_taken - len(self._dead)
 
     def shelf(self) -> Shelf | None:
         """Memory keeps nothing beyond the process."""

@@ -11,7 +11,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SpoolFailed
-from ..plugins import Claim, Entry
+from ..plugins import Claim, Entry, Tallies
 from . import _intake
 from ._graves import Graves
 from ._intake import Intake
@@ -351,9 +351,9 @@ class SpoolBuffer:
             found: float | None = self._ask(query)[0]
             return found
 
-    def late_duplicates(self) -> int:
-        """Count the duplicates found while sorting in."""
-        return self._sorter.duplicates
+    def tallies(self) -> Tallies:
+        """Return the duplicates found while sorting in, and how many dead letters had to leave."""
+        return Tallies(late_duplicates=self._sorter.duplicates, evicted=self._graves.evicted)
 
     def make_due(self, *, now: float) -> None:
         """Make every lane due at once."""
@@ -412,10 +412,6 @@ class SpoolBuffer:
         """Remove dead letters and return them."""
         with self._lock, self._transaction():
             return self._graves.take(ids, reason)
-
-    def evicted(self) -> int:
-        """Count the dead letters that had to leave, since this buffer was opened."""
-        return self._graves.evicted
 
     # --- the rest -------------------------------------------------------------------------------------
 
