@@ -14,7 +14,7 @@ from ._dispatch import Dispatcher, failure_of
 from ._gate import Gate, Paused
 from ._ratelimit import RateLimit
 from ._report import Counters, Health, RateBudget
-from ._worker import Signal, Workers
+from ._worker import Signal, Turns, Workers
 from .errors import DeliveryFailed
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ class Connection:
             clock=parts.clock,
             pause=self._workers.pause if settings.delivery == "background" else parts.clock.sleep,
             draw=draw,
+            turn=Turns().of,
         )
         self._dispatcher = Dispatcher(
             buffer=parts.buffer,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from . import _codec
 from ._answers import Outcome, backoff
 from ._fates import Fate, Run
+from ._flow import World
 from ._flows import flow_of
 from ._gate import Paused
 from ._plan import Step, plan
@@ -16,7 +17,8 @@ from .errors import ConnectFailed, TransportError
 from .operations import Translation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+    from contextlib import AbstractContextManager
 
     from ._directory import Directory
     from ._gate import Gate
@@ -52,6 +54,7 @@ class Courier:
         clock: The time.
         pause: Lets seconds pass; raises ``Paused`` when the client is closing.
         draw: A random number in [0, 1) for back-off.
+        turn: Returns what to hold while writing what several contacts share.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class Courier:
         clock: Clock,
         pause: Callable[[float], None],
         draw: Callable[[], float],
+        turn: Callable[[str], AbstractContextManager[object]],
     ) -> None:
         self._settings = settings
         self._translator = translator
@@ -74,6 +78,7 @@ class Courier:
         self._clock = clock
         self._pause = pause
         self._draw = draw
+        self._turn = turn
         self._seen_failing: dict[str, int] = {}
 
     def deliver(
@@ -96,7 +101,7 @@ class Courier:
             if not run.postpones(step):
                 if renew is not None and not renew():
                     break
-                outcome = self._attempt(step.operation, probe)
+                outcome = self._attempt(step.operation, probe, _parts(step, fates))
                 if outcome is None:
                     break
                 if probe and not outcome.unchanged and outcome.kind not in ("held", "retry"):
@@ -155,9 +160,13 @@ class Courier:
             fate.end("dead", Outcome("dead", "translator_failed"))
             return fate
 
-    def _attempt(self, operation: Operation, probe: bool) -> Outcome | None:
+    def _attempt(
+        self, operation: Operation, probe: bool, parts: Iterable[tuple[int, Operation]] = ()
+    ) -> Outcome | None:
         """Run the flow of *operation*; None when the gate was shut before its end."""
-        flow = flow_of(operation, self._directory, self._settings, now=self._clock.now())
+        flow = flow_of(
+            operation, World(self._directory, self._settings, self._clock.now(), tuple(parts), self._turn)
+        )
         try:
             request = next(flow)
             while True:
@@ -228,6 +237,16 @@ def _one_by_one(step: Step, fates: list[Fate]) -> list[Step]:
         for number in step.messages
         for operation in fates[number].operations
         if type(operation) is type(wanted) and _target(operation) == _target(wanted)
+    ]
+
+
+def _parts(step: Step, fates: list[Fate]) -> list[tuple[int, Operation]]:
+    """Return the operations of the messages that *step* serves, with their seqs; none where the buffer has no one order."""
+    return [
+        (fates[number].entry.seq, operation)
+        for number in step.messages
+        for operation in fates[number].operations
+        if fates[number].entry.seq > 0
     ]
 
 

@@ -186,6 +186,25 @@ class Directory:
         )
         return None if text is None else _read(text)
 
+    # --- who wrote last, where many contacts' messages write to one company ------------------------------
+
+    def superseded(self, own_id: str, order: Mapping[str, int]) -> frozenset[str]:
+        """Return the names in *order* (name -> seq of its message) that a later accepted message has written already."""
+        text = self._get("company_order", own_id)
+        known: dict[str, int] = {} if text is None else json.loads(text)
+        return frozenset(name for name, seq in order.items() if known.get(name, seq) > seq)
+
+    def note_order(self, own_id: str, order: Mapping[str, int]) -> None:
+        """Remember which message (its seq) wrote each name of a company last."""
+
+        def change(old: str | None) -> str:
+            known: dict[str, int] = {} if old is None else json.loads(old)
+            return json.dumps(known | {name: max(seq, known.get(name, seq)) for name, seq in order.items()})
+
+        self._change("company_order", own_id, change)
+        if self._shelf is not None:
+            self._drop_from_memory("company_order", own_id)
+
     # --- attributes and event names (rules M3, M4, A6) ---------------------------------------------------
 
     def attributes(self, model: str) -> frozenset[str] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 from urllib.parse import quote
 
@@ -13,8 +14,12 @@ from ._types import ContactId
 from .plugins import Request, Response
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
+
     from ._directory import Directory
     from ._types import JsonObject, JsonValue
+    from .operations import Operation
     from .settings import Settings
 
 _T = TypeVar("_T")
@@ -29,11 +34,22 @@ _CANONICAL = re.compile(r"</contacts/([^>/]+)>\s*;\s*rel=\"?canonical\"?")
 
 
 class World(NamedTuple):
-    """What a flow sees besides its operation."""
+    """
+    What a flow sees besides its operation.
+
+    Attributes:
+        directory: What is known of the workspace; the flow adds what it learns.
+        settings: Of the client.
+        now: Unix seconds.
+        parts: The operations behind a merged one, each with the seq of its message; empty when there is no such order.
+        turn: Returns what to hold while writing what several contacts share, so that two of them do not write it at once.
+    """
 
     directory: Directory
     settings: Settings
     now: float
+    parts: Sequence[tuple[int, Operation]] = ()
+    turn: Callable[[str], AbstractContextManager[object]] = nullcontext
 
     @property
     def version(self) -> tuple[int, ...]:

@@ -12,23 +12,40 @@ from ._flow_finding import find_company, find_contact
 from ._flow_mending import write
 from ._types import CompanyId
 from .errors import TransportError
-from .operations import UpsertContact
+from .operations import UpsertCompany, UpsertContact
 from .plugins import Note, Request
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ._flow import Flow, Steps, World
     from ._types import ContactId, JsonObject, JsonValue
-    from .operations import AttachCompany, DetachCompany, TagCompany, UpsertCompany, Who
+    from .operations import AttachCompany, DetachCompany, TagCompany, Who
     from .plugins import Response
 
 _UNCHANGED = DELIVERED._replace(unchanged=True)
 
 
 def upsert_company(operation: UpsertCompany, world: World) -> Flow:
-    """See that the company is there with these facts; nothing is sent when nothing changes (O3)."""
+    """
+    See that the company is there with these facts; nothing is sent when nothing changes (O3).
+
+    Messages of many contacts write to one company. Their lanes are delivered side by side, so what a later accepted message has
+    written is not overwritten by an earlier one.
+    """
+    with world.turn(f"company:{operation.company_id}"):
+        return (yield from _upsert_company(operation, world))
+
+
+def _upsert_company(operation: UpsertCompany, world: World) -> Flow:
     directory, settings = world.directory, world.settings
     own_id = operation.company_id
     body = company_body(operation)
+    order = _order(world, own_id)
+    _leave_out(body, directory.superseded(own_id, order))
+    if order and len(body) == 1:
+        # Everything it says was said again since, and the company is there.
+        return _UNCHANGED
     wanted = {
         name: value
         for name, value in _facts(body).items()
@@ -49,6 +66,7 @@ def upsert_company(operation: UpsertCompany, world: World) -> Flow:
         raise
     if written.outcome is None and is_success(written.response):
         directory.finish_write(token, _facts(written.body), world.now)
+        directory.note_order(own_id, order)
         found = id_of(object_of(written.response))
         if found is not None:
             directory.remember_company(own_id, CompanyId(found))
@@ -56,6 +74,27 @@ def upsert_company(operation: UpsertCompany, world: World) -> Flow:
     directory.fail_write(token)
     outcome = written.outcome or classify(written.request, written.response)
     return outcome._replace(notes=tuple(notes))
+
+
+def _order(world: World, own_id: str) -> dict[str, int]:
+    """Return fact -> seq of the message that wants it; empty when there is no order."""
+    order: dict[str, int] = {}
+    for seq, part in world.parts:
+        if isinstance(part, UpsertCompany) and part.company_id == own_id:
+            order.update(dict.fromkeys(_facts(company_body(part)), seq))
+    order.pop("company_id", None)
+    return order
+
+
+def _leave_out(body: JsonObject, names: Iterable[str]) -> None:
+    attributes = body.get("custom_attributes")
+    for name in names:
+        if not name.startswith("a:"):
+            body.pop(name, None)
+        elif isinstance(attributes, dict):
+            attributes.pop(name[2:], None)
+    if not attributes:
+        body.pop("custom_attributes", None)
 
 
 def _facts(body: JsonObject) -> dict[str, JsonValue]:

@@ -19,10 +19,8 @@ from .operations import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ._directory import Directory
     from ._flow import Flow, World
     from .operations import Operation
-    from .settings import Settings
 
 _FLOWS: dict[type[Operation], Callable[[Any, World], Flow]] = {
     UpsertContact: _flow_contacts.upsert_contact,
@@ -36,16 +34,6 @@ _FLOWS: dict[type[Operation], Callable[[Any, World], Flow]] = {
 }
 
 
-def flow_of(operation: Operation, directory: Directory, settings: Settings, *, now: float) -> Flow:
-    """
-    Return the flow of *operation*.
-
-    Args:
-        operation: What shall be true in Intercom.
-        directory: What is known of the workspace; the flow adds what it learns.
-        settings: Of the client.
-        now: Unix seconds.
-    """
-    from ._flow import World
-
-    return _FLOWS[type(operation)](operation, World(directory, settings, now))
+def flow_of(operation: Operation, world: World) -> Flow:
+    """Return the flow that makes *operation* true in *world*."""
+    return _FLOWS[type(operation)](operation, world)

@@ -147,6 +147,17 @@ class Signal:
                 self._waiters -= 1
 
 
+class Turns:
+    """Locks by name, a bounded number of them: two names may share one, which costs a wait and nothing else."""
+
+    def __init__(self, number: int = 64) -> None:
+        self._locks = [threading.Lock() for _ in range(number)]
+
+    def of(self, name: str) -> threading.Lock:
+        """Return the lock of *name*."""
+        return self._locks[hash(name) % len(self._locks)]
+
+
 class ProcessBound(Protocol):
     """What has to know of forks and of the interpreter's end."""
 

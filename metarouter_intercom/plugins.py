@@ -192,7 +192,7 @@ class Entry(NamedTuple):
     One buffered message, leased.
 
     Attributes:
-        seq: The buffer's own number, rising in the order of acceptance.
+        seq: The buffer's own number, above 0 and rising in the order of acceptance; below 0 where that order is not known.
         message: Stamped wire form; ``messageId`` (str) and ``timestamp`` (float, Unix seconds) are always there.
         accepted_at: When.
         attempts: Attempts already made.

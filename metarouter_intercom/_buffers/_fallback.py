@@ -87,12 +87,13 @@ class FallbackBuffer:
         if claim is not None:
             return claim
         claim = self._memory.claim(now=now, limit=limit)
-        return None if claim is None else claim._replace(lane=-claim.lane)
+        return None if claim is None else _negative(claim)
 
     def settle(self, claim: Claim, settlements: Sequence[Settlement], *, now: float) -> None:
         """End the lease; what the file cannot note now it is told before the next claim."""
         if claim.lane < 0:
-            self._memory.settle(_positive(claim), settlements, now=now)
+            back = [one._replace(seq=-one.seq) for one in settlements]
+            self._memory.settle(_negative(claim), back, now=now)
             return
         try:
             self._spool.settle(claim, settlements, now=now)
@@ -109,7 +110,7 @@ class FallbackBuffer:
     def renew(self, claim: Claim, *, now: float) -> bool:
         """Lengthen the lease; True while the file cannot say otherwise."""
         if claim.lane < 0:
-            return self._memory.renew(_positive(claim), now=now)
+            return self._memory.renew(_negative(claim), now=now)
         try:
             return self._spool.renew(claim, now=now)
         except SpoolFailed as error:
@@ -261,5 +262,7 @@ class _ForgetfulShelf:
         _log.warning("the directory goes on without the spool", extra={"fault": str(error)})
 
 
-def _positive(claim: Claim) -> Claim:
-    return claim._replace(lane=-claim.lane)
+def _negative(claim: Claim) -> Claim:
+    """Turn a claim of memory's into one that cannot be taken for the file's, and back: its numbers have another order."""
+    entries = tuple(entry._replace(seq=-entry.seq) for entry in claim.entries)
+    return Claim(-claim.lane, entries)
