@@ -82,7 +82,8 @@ class Fate:
         reason = None if outcome is None else outcome.reason
         if state == "again" and now - entry.accepted_at >= retry_for:
             state, reason = "dead", "retry_expired"
-        if state == "wait" and (inline or now - (entry.waiting_since or now) >= wait_for):
+        since = now if entry.waiting_since is None else entry.waiting_since
+        if state == "wait" and (inline or now - since >= wait_for):
             state, reason = "dead", "contact_missing"
         self.state = state
         if state == "open":
@@ -176,7 +177,17 @@ class Run:
             self.held = outcome
 
     def release(self, steps: Iterable[Step]) -> None:
-        """Give back every message that *steps* would have served."""
+        """
+        Give back every message that *steps* would have served, and all that follow one that goes back.
+
+        An upsert that was merged from several messages may have taken effect while an event of the first of them failed. That message
+        writes its own, older values when it is retried, so the later ones must come after it once more.
+        """
         for step in steps:
             for fate in self.fates_of(step):
                 fate.end("release")
+        goes_back = False
+        for fate in self._fates:
+            if goes_back:
+                fate.end("release")
+            goes_back = goes_back or fate.state in ("again", "release")

@@ -52,6 +52,7 @@ def _upsert_company(operation: UpsertCompany, world: World) -> Flow:
         if not (name.startswith("a:") and directory.is_refused("company", name[2:], world.now))
     }
     if directory.knows("company", own_id, wanted, now=world.now, within=settings.unchanged_for):
+        directory.note_order(own_id, order)
         return _UNCHANGED
     notes: list[Note] = []
     token = directory.begin_write("company", own_id, world.now)

@@ -10,6 +10,9 @@ from datetime import date, datetime, timezone
 _MILLISECONDS_FROM = 10**11
 # datetime's own range, in Unix seconds; beyond it a number is no instant.
 _EARLIEST, _LATEST = -62_135_596_800, 253_402_300_799
+# Nobody was seen and nothing happened before 1970, and eleven digits are milliseconds gone wrong: Intercom's contacts and
+# events hold neither.
+_LAST_RECORDABLE = 9_999_999_999
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 _ISO = re.compile(
@@ -22,6 +25,9 @@ _DATE_START = re.compile(r"\d{4}-\d{2}-\d{2}(?![\d-])")
 _JAVASCRIPT = re.compile(
     r"(?:[A-Z][a-z]{2} )?(?P<month>[A-Z][a-z]{2}) (?P<day>\d{1,2}) (?P<year>\d{4})"
     r"(?: (?P<time>\d{2}:\d{2}:\d{2})(?: (?:GMT|UTC)(?P<zone>[+-]\d{4})?)?)?(?: \([^)]*\))?"
+)
+_RFC_2822 = re.compile(
+    r"(?:[A-Za-z]{3},?\s+)?\d{1,2}\s+[A-Za-z]{3}\s+\d{4}\s+\d{2}:\d{2}(?::\d{2})?(?:\s.*)?", re.ASCII
 )
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -44,7 +50,23 @@ def unix_time(value: object) -> float | None:
         return _of_datetime(value)
     if isinstance(value, date):
         return _of_datetime(datetime(value.year, value.month, value.day))
+    from decimal import Decimal
+
+    if isinstance(value, Decimal) and value.is_finite():
+        return _of_number(float(value))
     return None
+
+
+def recordable_time(value: object) -> float | None:
+    """Return the Unix time of *value* where Intercom records what happened: None too before 1970 and beyond the year 2286."""
+    seconds = unix_time(value)
+    return seconds if seconds is not None and 0 <= seconds < _LAST_RECORDABLE + 1 else None
+
+
+def recordable_seconds(value: object) -> int | None:
+    """Return the whole Unix second of *value*, rounded down, where Intercom records what happened; see ``recordable_time``."""
+    seconds = recordable_time(value)
+    return None if seconds is None else math.floor(seconds)
 
 
 def unix_seconds(value: object) -> int | None:
@@ -64,7 +86,7 @@ def seconds_of_date_text(text: str) -> int | None:
 
 
 def _of_number(number: float) -> float | None:
-    if not math.isfinite(number):
+    if not _EARLIEST * 1000 <= number <= _LATEST * 1000:
         return None
     seconds = number / 1000 if abs(number) >= _MILLISECONDS_FROM else number
     return seconds if _EARLIEST <= seconds <= _LATEST else None
@@ -103,15 +125,17 @@ def _of_iso(text: str) -> float | None:
         return None
     part = found.groupdict()
     fraction = (part["fraction"] or "0")[:6].ljust(6, "0")
-    hour, is_midnight = (0, True) if part["hour"] == "24" else (int(part["hour"] or 0), False)
+    hour, minute, second = (int(part[name] or 0) for name in ("hour", "minute", "second"))
+    # ISO 8601 has 24:00 for the midnight at a day's end, and 60 for a leap second, which Unix time does not count.
+    is_midnight = hour == 24 and minute == second == int(fraction) == 0
     try:
         instant = datetime(
             int(part["year"]),
             int(part["month"] or 1),
             int(part["day"] or 1),
-            hour,
-            int(part["minute"] or 0),
-            min(int(part["second"] or 0), 59),
+            0 if is_midnight else hour,
+            minute,
+            59 if second == 60 else second,
             int(fraction),
         )
         return _of_datetime(instant) + 86_400 * is_midnight - _offset(part["zone"])
@@ -127,17 +151,14 @@ def _of_javascript(text: str) -> float | None:
     month = _MONTHS.index(found["month"]) + 1
     try:
         instant = datetime(int(found["year"]), month, int(found["day"]), hour, minute, second)
+        return _of_datetime(instant) - _offset(found["zone"])
     except ValueError:
         return None
-    return _of_datetime(instant) - _offset(found["zone"])
 
 
 def _of_rfc_2822(text: str) -> float | None:
     # email.utils accepts nearly anything with a number in it, so only what looks like a date gets there.
-    if (
-        re.fullmatch(r"(?:[A-Za-z]{3},? )?\d{1,2} [A-Za-z]{3} \d{4} \d{2}:\d{2}(?::\d{2})?(?: .*)?", text)
-        is None
-    ):
+    if _RFC_2822.fullmatch(text) is None:
         return None
     from email.utils import parsedate_to_datetime
 
@@ -151,7 +172,10 @@ def _offset(zone: str | None) -> int:
     if zone is None or zone in "Zz":
         return 0
     digits = zone[1:].replace(":", "").ljust(4, "0")
-    seconds = int(digits[:2]) * 3600 + int(digits[2:]) * 60
+    hours, minutes = int(digits[:2]), int(digits[2:])
+    if hours > 23 or minutes > 59:
+        raise ValueError("no offset of a time zone")
+    seconds = hours * 3600 + minutes * 60
     return -seconds if zone[0] == "-" else seconds
 
 

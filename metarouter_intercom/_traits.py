@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 _ADDRESS = re.compile(r"[^@\s<>()\[\],;:\"]+@[^@\s<>()\[\],;:\"]+\.[^@\s<>()\[\],;:\".]+")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_\- ]+")
 _SEPARATORS = re.compile(r"[\s_\-.]+")
-_DIGITS = re.compile(r"[+-]?\d{1,18}")
+_DIGITS = re.compile(r"([+-]?\d{1,18})(?:\.0*)?")
+# No count of anything; beyond 64 bits no reader of JSON keeps it.
+_LARGEST_WHOLE = 2**63
 # Names are few and repeat in every message, so what was worked out once is kept, up to this many.
 _KEPT_NAMES = 20_000
 
@@ -48,9 +50,7 @@ def _plain(name: str) -> str:
 
 
 def _cleaned(name: str) -> str:
-    if _PLAIN_NAME.fullmatch(name):
-        return name
-    cleaned = "".join(map(_clean_character, name))
+    cleaned = name if _PLAIN_NAME.fullmatch(name) else "".join(map(_clean_character, name))
     return cleaned if cleaned.strip() else ""
 
 
@@ -125,17 +125,15 @@ def address(value: JsonValue) -> str | None:
 
 def whole_number(value: JsonValue) -> int | None:
     """Return *value* where a whole number is wanted (R9): ``50``, ``50.0``, ``"50"``; None for anything else."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return value
-    if isinstance(value, float):
-        return int(value) if value.is_integer() else None
     if isinstance(value, str):
         text = value.strip()
-        if text.isascii() and _DIGITS.fullmatch(text):
-            return int(text)
-    return None
+        digits = _DIGITS.fullmatch(text) if text.isascii() else None
+        return None if digits is None else int(digits[1])
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if not -_LARGEST_WHOLE < value < _LARGEST_WHOLE:
+        return None
+    return int(value) if value == int(value) else None
 
 
 def number(value: JsonValue) -> float | int | None:
@@ -161,7 +159,8 @@ def text_field(value: JsonValue) -> str | None:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, float) and math.isfinite(value):
-        return repr(value)
+        # A telephone number that went through a spreadsheet.
+        return str(int(value)) if value.is_integer() and abs(value) < _LARGEST_WHOLE else repr(value)
     return None
 
 
@@ -216,6 +215,5 @@ class Known(dict[str, "str | None"]):
     def _best(
         self, older: tuple[str, JsonValue], newer: tuple[str, JsonValue], exact: str
     ) -> tuple[tuple[str, JsonValue], tuple[str, JsonValue]]:
-        if newer[0] == exact or (is_absent(older[1]) and older[0] != exact):
-            return newer, older
-        return older, newer
+        gain = is_absent(older[1]) - is_absent(newer[1])
+        return (newer, older) if gain > 0 or (gain == 0 and newer[0] == exact) else (older, newer)

@@ -199,6 +199,29 @@ def test_held_messages_are_given_back():
     assert fates[0].delivery(None) is None
 
 
+def test_what_follows_a_message_that_goes_back_comes_after_it_again():
+    """O1: a merged upsert carried the newest values; retried, the older message writes its own, so the newer one must follow."""
+    fates = _fates(4)
+    run = Run(fates)
+    run.record(Step(_UPSERT, (1, 3)), DELIVERED)
+    run.record(Step(_EVENT, (0,)), DELIVERED)
+    run.record(Step(_EVENT, (1,)), _RETRY)
+    run.release([Step(_EVENT, (2,))])
+
+    assert [_settle(fate).kind for fate in fates] == ["done", "again", "release", "release"]
+
+
+def test_what_follows_a_dead_message_is_done():
+    """A dead message does not come back, so nothing has to follow it."""
+    fates = _fates(2)
+    run = Run(fates)
+    run.record(Step(_UPSERT, (0, 1)), DELIVERED)
+    run.record(Step(_EVENT, (0,)), _DEAD)
+    run.release([])
+
+    assert [_settle(fate).kind for fate in fates] == ["bury", "done"]
+
+
 def test_the_fates_of_a_step_are_found():
     """A step names its messages by number."""
     fates = _fates(3)
