@@ -1,0 +1,64 @@
+"""The commands of ``metarouter-intercom``; the only package that knows click."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from ._account import check, connect
+from ._dead_letters import dead_letters
+from ._demo import demo
+from ._errors import ExitCode, Failed, failure
+from ._sandbox import sandbox
+from ._send import send
+from ._stats import stats
+from ._translate import translate
+
+_EPILOG = """\b
+Exit codes:
+  0    everything was done
+  1    done, but messages were rejected, are dead letters or are still pending
+  2    the command was not understood
+  3    a setting is wrong: key, region, App/Source ID
+  4    Intercom cannot be reached, or does not answer as expected
+  5    a file cannot be read or written
+  130  interrupted; `send` goes on where it was when it is run again
+"""
+
+
+@click.group(
+    epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(package_name="metarouter-intercom")
+def commands() -> None:
+    """
+    Send Segment-spec messages to Intercom, and look at what becomes of them.
+
+    Start without an account: `metarouter-intercom demo`. With one: `metarouter-intercom connect`, then `metarouter-intercom send FILE`.
+    """
+
+
+for _command in (connect, check, demo, sandbox, translate, send, dead_letters, stats):
+    commands.add_command(_command)
+
+
+def run() -> None:
+    """Run the command line: every foreseen error is one line that says what to do."""
+    try:
+        code = commands.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.stderr.write("interrupted\n")
+        code = ExitCode.INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except click.exceptions.Exit as end:
+        code = end.exit_code
+    except Exception as error:
+        failed = error if isinstance(error, Failed) else failure(error)
+        if failed is None:
+            raise
+        sys.stderr.write(f"metarouter-intercom: {failed}\n")
+        code = failed.code
+    sys.exit(code if isinstance(code, int) else ExitCode.DONE)

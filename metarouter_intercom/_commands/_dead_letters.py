@@ -1,0 +1,171 @@
+"""``dead-letters``: list, show, retry, discard and export what a spool's deliveries gave up."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import closing
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+
+from .._buffers._sqlite import SpoolBuffer
+from .._client import Client
+from .._dead_letters import DeadLetters, line_of
+from ..plugins import DeadLetter
+from ._errors import ExitCode, Failed
+from ._options import connection_options, json_option, settings_of
+from ._words import is_complete, report_lines, report_object
+
+_spool_option = click.option(
+    "--spool", required=True, type=click.Path(dir_okay=False), help="The spool file that the client uses."
+)
+_reason_option = click.option("--reason", help="Only those with this reason.")
+_ids_argument = click.argument("ids", type=int, nargs=-1)
+_all_option = click.option("--all", "every", is_flag=True, help="All of them.")
+
+
+@click.group("dead-letters")
+def dead_letters() -> None:
+    """Look into the messages that were given up, and try them again."""
+
+
+def open_spool(path: str) -> SpoolBuffer:
+    """
+    Open the spool at *path*, which has to be there.
+
+    Raises:
+        Failed: There is no such file.
+        SpoolFailed: It cannot be read.
+    """
+    if not Path(path).exists():
+        raise Failed(
+            f"{path}: no such file; give the path that the client's spool setting names", ExitCode.FILE
+        )
+    return SpoolBuffer(path, limit=sys.maxsize, dead_letters=sys.maxsize)
+
+
+def _letters(buffer: SpoolBuffer) -> DeadLetters:
+    return DeadLetters(buffer, lambda _: None)
+
+
+@dead_letters.command("list")
+@_spool_option
+@_reason_option
+@click.option(
+    "--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many, oldest first."
+)
+@json_option
+def list_letters(spool: str, reason: str | None, limit: int, as_json: bool) -> None:
+    """List dead letters with their reasons."""
+    with closing(open_spool(spool)) as buffer:
+        letters = _letters(buffer)
+        found, counts = letters.list(reason, limit=limit), letters.count()
+    if as_json:
+        click.echo(json.dumps({"counts": counts, "dead_letters": [line_of(letter) for letter in found]}))
+        return
+    for letter in found:
+        click.echo(_row(letter))
+    total = counts.get(reason, 0) if reason else sum(counts.values())
+    click.echo(
+        f"{len(found):,} of {total:,} dead letters"
+        + "".join(f"\n  {n:,} x {why}" for why, n in sorted(counts.items()))
+    )
+
+
+def _row(letter: DeadLetter) -> str:
+    message = letter.message
+    about = message.get("userId") or message.get("anonymousId") or message.get("groupId") or "-"
+    died = datetime.fromtimestamp(letter.died_at, timezone.utc).strftime("%Y-%m-%d %H:%M:%SZ")
+    return f"{letter.id:>6}  {died}  {letter.reason:<20}  {message.get('type')!s:<8}  {about}"
+
+
+@dead_letters.command()
+@_spool_option
+@click.argument("id", type=int)
+def show(spool: str, id: int) -> None:
+    """Show one dead letter with its message and Intercom's last answer."""
+    with closing(open_spool(spool)) as buffer:
+        for letter in _letters(buffer):
+            if letter.id == id:
+                click.echo(json.dumps(line_of(letter), indent=2))
+                return
+    raise Failed(f"{id}: no such dead letter; see dead-letters list", ExitCode.USAGE)
+
+
+@dead_letters.command()
+@_spool_option
+@_ids_argument
+@_all_option
+@_reason_option
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for their delivery.",
+)
+@connection_options
+@json_option
+def retry(
+    spool: str,
+    ids: tuple[int, ...],
+    every: bool,
+    reason: str | None,
+    timeout: float,
+    as_json: bool,
+    **connection: Any,
+) -> int:
+    """Accept dead letters once more and deliver them: those with IDS, with a --reason, or --all."""
+    _choice(ids, every, reason)
+    with closing(open_spool(spool)):
+        pass
+    client = Client(settings_of(**connection, spool=spool))
+    number = client.dead_letters.retry(list(ids) or None, reason=reason)
+    report = client.close(timeout)
+    if as_json:
+        click.echo(json.dumps({"retried": number, **report_object(report)}))
+    else:
+        click.echo("\n".join([f"{number:,} dead letters were accepted again", *report_lines(report)]))
+    return ExitCode.DONE if is_complete(report) else ExitCode.INCOMPLETE
+
+
+@dead_letters.command()
+@_spool_option
+@_ids_argument
+@_all_option
+@_reason_option
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def discard(spool: str, ids: tuple[int, ...], every: bool, reason: str | None, yes: bool) -> None:
+    """Forget dead letters for good: those with IDS, with a --reason, or --all."""
+    _choice(ids, every, reason)
+    if not yes:
+        click.confirm("They cannot be brought back. Discard them?", abort=True)
+    with closing(open_spool(spool)) as buffer:
+        number = _letters(buffer).discard(list(ids) or None, reason=reason)
+    click.echo(f"{number:,} dead letters were discarded")
+
+
+@dead_letters.command()
+@_spool_option
+@_reason_option
+@click.option(
+    "-o",
+    "--output",
+    type=click.File("w"),
+    default="-",
+    help="Where to write; standard output when it is not given.",
+)
+def export(spool: str, reason: str | None, output: TextIO) -> None:
+    """Write dead letters as JSON lines; they stay where they are."""
+    with closing(open_spool(spool)) as buffer:
+        number = _letters(buffer).export(output, reason=reason)
+    click.echo(f"{number:,} dead letters were exported", err=True)
+
+
+def _choice(ids: tuple[int, ...], every: bool, reason: str | None) -> None:
+    if sum((bool(ids), every, reason is not None)) != 1:
+        raise click.UsageError("say which: ids, --reason or --all")

@@ -1,0 +1,77 @@
+"""What a message would ask of Intercom, without asking: the flows are fed with the answers of an empty workspace; pure."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote
+
+from ._answers import Outcome
+from ._directory import Directory
+from ._flow import World
+from ._flows import flow_of
+from ._translator import translate
+from .plugins import Response
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ._types import JsonValue
+    from .messages import Message
+    from .operations import Operation
+    from .plugins import Note, Request
+    from .settings import Settings
+
+CONTACT = "<contact id>"
+
+
+class Preview(NamedTuple):
+    """
+    What one message would do.
+
+    Attributes:
+        operations: Of the translation.
+        notes: What would be changed or left out.
+        skipped: Why the message has nothing to do in Intercom; None when it has.
+        requests: What would be sent for it to a workspace that does not know the person yet.
+    """
+
+    operations: Sequence[Operation]
+    notes: Sequence[Note]
+    skipped: str | None
+    requests: Sequence[Request]
+
+
+def preview(message: Message, settings: Settings) -> Preview:
+    """Translate *message* and list its requests."""
+    translation = translate(message, settings)
+    world = World(Directory(None, lock=nullcontext()), settings, 0.0)
+    requests: list[Request] = []
+    notes = list(translation.notes)
+    for operation in translation.operations:
+        flow = flow_of(operation, world)
+        try:
+            request = next(flow)
+            while True:
+                requests.append(request)
+                request = flow.send(_answer(request))
+        except StopIteration as end:
+            outcome: Outcome = end.value
+            notes += outcome.notes
+    return Preview(translation.operations, tuple(notes), translation.skipped, tuple(requests))
+
+
+def _answer(request: Request) -> Response:
+    """Return what Intercom would answer where everything named is there and every attribute is known."""
+    body: JsonValue = {}
+    if request.path.startswith("/contacts/search"):
+        body = {"type": "list", "data": [], "total_count": 0, "pages": {}}
+    elif request.path.startswith("/companies"):
+        sent = request.body if isinstance(request.body, dict) else {}
+        own_id = sent.get("company_id") or unquote(request.path.partition("company_id=")[2])
+        body = {"type": "company", "id": f"<id of {own_id}>", "company_id": own_id}
+    elif request.path.startswith("/contacts"):
+        body = {"type": "contact", "id": CONTACT}
+    elif request.path.startswith("/data_attributes"):
+        body = {"type": "list", "data": []}
+    return Response(200, body)
