@@ -179,8 +179,8 @@ def _removes(draft: _Draft) -> bool:
     taken = draft.found.pop("remove", None)
     if taken is None:
         return False
-    if taken[1] is not True:
-        draft.notes.append(Note("I12", f"{draft.path}.{taken[0]}", "not the boolean true"))
+    if not isinstance(taken[1], bool):
+        draft.notes.append(Note("I12", f"{draft.path}.{taken[0]}", "not a boolean"))
     return taken[1] is True
 
 

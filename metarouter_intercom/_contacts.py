@@ -294,11 +294,12 @@ class Contacts:
             attributes["anonymous_id"] = who.anonymous_id
         for plain in ("id", "userid"):
             taken = draft.found.pop(plain, None)
-            if taken is not None and id_text(taken[1]) not in (
-                message.user_id,
-                who.contact_id,
-                who.anonymous_id,
-            ):
+            if taken is None:
+                continue
+            own = id_text(taken[1])
+            if is_absent(taken[1]):
+                draft.note("I4", taken[0], "null or blank")
+            elif own is None or own not in (message.user_id, who.contact_id, who.anonymous_id):
                 draft.rest.append(taken)
         phones = draft.found.pop("phones", None)
         if phones is not None:

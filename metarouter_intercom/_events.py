@@ -124,7 +124,7 @@ class Events:
         self, items: list[tuple[str, JsonValue]], name: str, out: JsonObject, notes: list[Note]
     ) -> list[tuple[str, JsonValue]]:
         """Return *items* without money, which is written as ``price``, e-mail address and proofs (E2, E4)."""
-        source = self._write_price(items, name, out, notes)
+        has_price = self._write_price(items, name, out, notes)
         kept: list[tuple[str, JsonValue]] = []
         for key, value in items:
             plain = PLAIN[key]
@@ -132,16 +132,16 @@ class Events:
                 continue
             if plain in PROOFS:
                 notes.append(Note("R7", f"properties.{key}", "a proof of identity"))
-            elif source is None:
+            elif not has_price:
                 kept.append((key, value))
-            elif key != source and plain not in ("currency", "revenue"):
+            elif plain not in ("currency", "revenue"):
                 kept.append(("item_price" if plain == "price" else key, value))
         return kept
 
     def _write_price(
         self, items: list[tuple[str, JsonValue]], name: str, out: JsonObject, notes: list[Note]
-    ) -> str | None:
-        """Write the price, if there is one, and return the property that it came from."""
+    ) -> bool:
+        """Write the price, if there is one, and tell whether there was."""
         by_plain = {PLAIN[key]: (key, value) for key, value in reversed(items)}
         currency = self._default_currency
         given = by_plain.get("currency")
@@ -159,8 +159,8 @@ class Events:
             out["price"] = {"amount": amount, "currency": code or currency}
             if given is not None and code is None:
                 notes.append(Note("E4", f"properties.{given[0]}", "not a currency of three letters"))
-            return key
-        return None
+            return True
+        return False
 
 
 def _is_rich(value: Mapping[str, JsonValue]) -> bool:

@@ -38,7 +38,7 @@ _DIGITS["CLF"] = _DIGITS["UYW"] = 4
 
 _CURRENCY = re.compile(r"[A-Za-z]{3}")
 _AMOUNT = re.compile(r"(?P<sign>[+-]?)(?P<number>\d[\d.,' \u00a0\u202f]*|[.,]\d+)")
-_AROUND = re.compile(r"(?:[A-Za-z]{1,3}\b|[^\w\d.,+\-\s]|\s)+")
+_AROUND = re.compile(r"(?:[A-Za-z]{1,3}\b|[^\w\d.,+\-\s()]|\s)+")
 # More than any price, and well within what JSON numbers carry exactly.
 _LARGEST = 2**53
 # So near a whole number an amount has no further digits but those of binary fractions: 19.99 * 100 is 1998.9999999999998.
@@ -109,7 +109,7 @@ def _trimmed(text: str) -> str:
     start = _AROUND.match(text)
     if start is not None:
         text = text[start.end() :]
-    end = re.search(r"(?:\s|[^\w\d.,+\-\s]|[A-Za-z]{1,3})+$", text)
+    end = re.search(r"(?:\s|[^\w\d.,+\-\s()]|[A-Za-z]{1,3})+$", text)
     return text if end is None else text[: end.start()]
 
 
