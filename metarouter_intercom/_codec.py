@@ -10,7 +10,7 @@ from cattrs import ClassValidationError, Converter
 from cattrs.errors import AttributeValidationNote
 from cattrs.gen import make_dict_structure_fn, override
 
-from ._instants import unix_time
+from ._instants import recordable_time, unix_time
 from .errors import Problem, RejectedMessage
 from .messages import Alias, Group, Identify, Page, Screen, Track
 from .plugins import Note
@@ -226,20 +226,21 @@ def _instant(wire: Mapping[str, Any], now: float) -> tuple[float, tuple[Note, ..
         return now, ()
     notes: list[Note] = []
     if given is not None:
-        found = unix_time(given)
+        found = recordable_time(given)
         if found is not None:
             return found, ()
         notes.append(Note("R5", "timestamp", "not an instant"))
     original = wire.get("originalTimestamp")
     if original is None:
         return now, tuple(notes)
-    found = unix_time(original)
+    found = recordable_time(original)
     if found is None:
         return now, (*notes, Note("R5", "originalTimestamp", "not an instant"))
     sent, received = unix_time(wire.get("sentAt")), unix_time(wire.get("receivedAt"))
     if given is None and sent is not None and received is not None:
         # Segment's specification of timestamps: the sender's clock is off by what lies between sending and receiving.
-        return received - (sent - found), tuple(notes)
+        corrected = recordable_time(received - (sent - found))
+        return found if corrected is None else corrected, tuple(notes)
     return found, tuple(notes)
 
 

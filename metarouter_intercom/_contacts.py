@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from ._instants import unix_seconds
+from ._instants import recordable_seconds, unix_seconds
 from ._traits import (
     PLAIN,
     PROOFS,
@@ -232,7 +233,7 @@ class Contacts:
         for plain in _SIGNED_UP:
             taken = None if "signed_up_at" in draft.fields else draft.found.pop(plain, None)
             if taken is not None:
-                self._write_instant(draft, "signed_up_at", taken, "I5")
+                self._write_instant(draft, "signed_up_at", taken, unix_seconds(taken[1]), "I5")
         if not self._settings.update_last_seen or message.context.get("active") is False:
             for plain in _LAST_SEEN:
                 if (taken := draft.found.pop(plain, None)) is not None:
@@ -241,12 +242,14 @@ class Contacts:
         for plain in _LAST_SEEN:
             taken = None if "last_seen_at" in draft.fields else draft.found.pop(plain, None)
             if taken is not None:
-                self._write_instant(draft, "last_seen_at", taken, "I6")
+                seconds = recordable_seconds(taken[1])
+                self._write_instant(draft, "last_seen_at", taken, seconds, "I6")
         if "last_seen_at" not in draft.fields and message.timestamp is not None:
-            draft.fields["last_seen_at"] = unix_seconds(message.timestamp)
+            draft.fields["last_seen_at"] = math.floor(message.timestamp)
 
-    def _write_instant(self, draft: _Draft, field: str, taken: tuple[str, JsonValue], rule: str) -> None:
-        seconds = unix_seconds(taken[1])
+    def _write_instant(
+        self, draft: _Draft, field: str, taken: tuple[str, JsonValue], seconds: int | None, rule: str
+    ) -> None:
         if seconds is not None:
             draft.fields[field] = seconds
         else:
