@@ -148,13 +148,23 @@ class Flattener:
         path: str,
     ) -> None:
         """Write the members of *value* under names that begin with *name*; *level* counts from 1."""
+        members: Iterable[tuple[object, JsonValue]] = ()
         if isinstance(value, dict):
-            members = [(f"{name}_{key}", f"{path}.{key}", member) for key, member in value.items()]
+            members = value.items()
         elif isinstance(value, list):
-            members = [(f"{name}_{at}", f"{path}.{at}", member) for at, member in enumerate(value)]
-        else:
-            members = []
-        for inner_name, inner_path, member in members:
+            members = enumerate(value)
+        for key, member in members:
+            inner_name = f"{name}_{key}"
+            kind = type(member)
+            if kind is int or (kind is str and len(member) <= LONGEST_TEXT and member[4:5] != "-"):  # type: ignore[arg-type, index]  # kind says that it is a text
+                clean = CLEAN[inner_name]
+                wanted = FOLDED[clean] if self._of_events else clean
+                if clean and wanted not in taken:
+                    out[clean] = member
+                    if taken is not out:
+                        taken.add(wanted)  # type: ignore[union-attr]  # a set for events
+                    continue
+            inner_path = f"{path}.{key}"
             if not isinstance(member, dict | list):
                 self._put_scalar(inner_name, member, out, taken, notes, inner_path)
             elif not member:

@@ -37,6 +37,8 @@ _KNOWN = Known(
         "created",
         "tags",
         "remove",
+        "user_hash",
+        "intercom_user_jwt",
     )
 )
 
@@ -117,7 +119,7 @@ class Companies:
                 notes.append(Note("I12", path, "neither an object nor a name"))
                 continue
             draft = _Draft(*_KNOWN.sort(traits, notes, path), notes, path)
-            found = company_id(_own_id(draft.found), traits, self._how)
+            found = _own_id(draft.found) or company_id(None, traits, self._how)
             if found is None:
                 notes.append(Note("C1", path, "a company without an id"))
             elif found in done:
@@ -136,17 +138,19 @@ class Companies:
         attributes: JsonObject = {}
         found, rest, notes, path = draft
         for plain in _PLAIN_IDS:
-            if plain in found and id_text(found[plain][1]) != own_id:
-                rest.append(found[plain])
-            found.pop(plain, None)
+            if plain in found:
+                taken = found.pop(plain)
+                if taken[1] != own_id and id_text(taken[1]) != own_id:
+                    rest.append(taken)
         tags = self._tags(own_id, draft) if "tags" in found else ()
         if found:
             _write_fields(draft, fields)
-            notes.extend(
-                Note("I10", f"{path}.{key}", "another trait came first") for key, _ in found.values()
-            )
+            for plain, (key, _) in found.items():
+                if plain in PROOFS:
+                    notes.append(Note("R7", f"{path}.{key}", "a proof of identity"))
+                else:
+                    notes.append(Note("I10", f"{path}.{key}", "another trait came first"))
         if rest:
-            rest = [item for item in rest if not _is_proof(item[0], notes, path)]
             self._flattener.write(rest, attributes, notes, path)
         return [UpsertCompany(company_id=own_id, fields=fields, attributes=attributes), *tags]
 
@@ -176,9 +180,9 @@ class _Draft(NamedTuple):
 
 def _removes(draft: _Draft) -> bool:
     """Tell whether the contact shall be detached: only the boolean true does that (I12, C5)."""
-    taken = draft.found.pop("remove", None)
-    if taken is None:
+    if "remove" not in draft.found:
         return False
+    taken = draft.found.pop("remove")
     if not isinstance(taken[1], bool):
         draft.notes.append(Note("I12", f"{draft.path}.{taken[0]}", "not a boolean"))
     return taken[1] is True
@@ -191,35 +195,39 @@ def _own_id(found: Mapping[str, tuple[str, JsonValue]]) -> str | None:
     return None
 
 
-def _is_proof(key: str, notes: list[Note], path: str) -> bool:
-    if PLAIN[key] not in PROOFS:
-        return False
-    notes.append(Note("R7", f"{path}.{key}", "a proof of identity"))
-    return True
-
-
 def _write_fields(draft: _Draft, fields: JsonObject) -> None:
     """Write the standard fields (C2); what is left in the draft afterwards stood behind another trait."""
     found = draft.found
     for plain in _TEXTS:
         if plain in found:
-            _write(draft, fields, plain, text_field(found[plain][1]), plain, "not a text")
+            taken = found.pop(plain)
+            given = taken[1]
+            fields[plain] = text = given.strip() if type(given) is str else text_field(given)
+            if not text:
+                _tell(draft, fields, plain, taken, "not a text")
     for plain in _SIZES:
         if plain in found and "size" not in fields:
-            _write(draft, fields, "size", whole_number(found[plain][1]), plain, "not a whole number")
+            taken = found.pop(plain)
+            fields["size"] = whole_number(taken[1])
+            if fields["size"] is None:
+                _tell(draft, fields, "size", taken, "not a whole number")
     if "monthlyspend" in found:
-        spend = number(found["monthlyspend"][1])
-        amount = None if spend is None or abs(spend) > _LARGEST_SPEND else int(spend)
-        _write(draft, fields, "monthly_spend", amount, "monthlyspend", "not a number Intercom can hold")
+        taken = found.pop("monthlyspend")
+        spend = number(taken[1])
+        if spend is None or abs(spend) > _LARGEST_SPEND:
+            _tell(draft, fields, "monthly_spend", taken, "not a number Intercom can hold")
+        else:
+            fields["monthly_spend"] = int(spend)
     for plain in _CREATED:
         if plain in found and "remote_created_at" not in fields:
-            _write(draft, fields, "remote_created_at", unix_seconds(found[plain][1]), plain, "not an instant")
+            taken = found.pop(plain)
+            fields["remote_created_at"] = seconds = unix_seconds(taken[1])
+            if seconds is None:
+                _tell(draft, fields, "remote_created_at", taken, "not an instant")
 
 
-def _write(draft: _Draft, fields: JsonObject, field: str, value: JsonValue, plain: str, fault: str) -> None:
-    key, given = draft.found.pop(plain)
-    if value is not None:
-        fields[field] = value
-    else:
-        reason = "null or blank" if is_absent(given) else fault
-        draft.notes.append(Note("C2", f"{draft.path}.{key}", reason))
+def _tell(draft: _Draft, fields: JsonObject, field: str, taken: tuple[str, JsonValue], fault: str) -> None:
+    """Leave *field* out and say why."""
+    fields.pop(field, None)
+    reason = "null or blank" if is_absent(taken[1]) else fault
+    draft.notes.append(Note("C2", f"{draft.path}.{taken[0]}", reason))

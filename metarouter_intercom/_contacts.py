@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ._instants import recordable_seconds, unix_seconds
 from ._traits import (
-    PLAIN,
     PROOFS,
     Known,
     address,
@@ -58,8 +57,11 @@ _KNOWN = Known(
         "companies",
         "id",
         "userId",
+        "user_hash",
+        "intercom_user_jwt",
     ]
 )
+_OWN_IDS = ("id", "userid")
 _CONTEXT_FACTS = (
     ("device_type", "device", "type"),
     ("device_manufacturer", "device", "manufacturer"),
@@ -108,8 +110,12 @@ class Contacts:
         role = self._role(draft, message, options, who)
         self._names(draft, traits)
         self._instants(draft, message)
-        self._consent(draft, options)
-        self._owner(draft, options)
+        if not options.is_empty or "unsubscribedfromemails" in draft.found:
+            self._consent(draft, options)
+        if not options.is_empty or "ownerid" in draft.found:
+            self._owner(draft, options)
+        if not options.is_empty:
+            self._language(draft, options)
         companies, done = self._companies.of_identify(_companies_of(draft), who, notes)
         attributes = self._attributes(draft, message, who)
         operations: list[Operation] = [
@@ -176,16 +182,25 @@ class Contacts:
         found = draft.found
         taken = found.pop("name", None)
         name = None if taken is None else text_field(taken[1])
+        is_own = name is not None
         if name is None:
             parts = (text_field(look_up(traits, "firstName")), text_field(look_up(traits, "lastName")))
             name = " ".join(part for part in parts if part) or None
-        self._write_clearable(draft, "name", name, taken, "I3")
-        taken = found.pop("phone", None)
+        if is_own:
+            draft.fields["name"] = name
+        else:
+            self._write_clearable(draft, "name", name, taken, "I3")
+        if "phone" in found or "phones" in found:
+            self._phone(draft)
+        if not found.keys().isdisjoint(_AVATARS):
+            self._avatar(draft)
+
+    def _phone(self, draft: _Draft) -> None:
+        taken = draft.found.pop("phone", None)
         phone = None if taken is None else text_field(taken[1])
         if phone is None and (taken is None or taken[1] is not None):
             phone = self._first_phone(draft)
         self._write_clearable(draft, "phone", phone, taken, "I4")
-        self._avatar(draft)
 
     def _write_clearable(
         self, draft: _Draft, field: str, value: str | None, taken: tuple[str, JsonValue] | None, rule: str
@@ -231,17 +246,17 @@ class Contacts:
 
     def _instants(self, draft: _Draft, message: Identify) -> None:
         for plain in _SIGNED_UP:
-            taken = None if "signed_up_at" in draft.fields else draft.found.pop(plain, None)
-            if taken is not None:
+            if plain in draft.found and "signed_up_at" not in draft.fields:
+                taken = draft.found.pop(plain)
                 self._write_instant(draft, "signed_up_at", taken, unix_seconds(taken[1]), "I5")
         if not self._settings.update_last_seen or message.context.get("active") is False:
             for plain in _LAST_SEEN:
-                if (taken := draft.found.pop(plain, None)) is not None:
-                    draft.note("I6", taken[0], "last_seen_at is not updated")
+                if plain in draft.found:
+                    draft.note("I6", draft.found.pop(plain)[0], "last_seen_at is not updated")
             return
         for plain in _LAST_SEEN:
-            taken = None if "last_seen_at" in draft.fields else draft.found.pop(plain, None)
-            if taken is not None:
+            if plain in draft.found and "last_seen_at" not in draft.fields:
+                taken = draft.found.pop(plain)
                 seconds = recordable_seconds(taken[1])
                 self._write_instant(draft, "last_seen_at", taken, seconds, "I6")
         if "last_seen_at" not in draft.fields and message.timestamp is not None:
@@ -281,6 +296,8 @@ class Contacts:
                 draft.note("I8", taken[0], "not a whole number")
         if owner is not None:
             draft.fields["owner_id"] = owner
+
+    def _language(self, draft: _Draft, options: Options) -> None:
         language = options.get("language_override")
         if language is not None:
             text = text_field(language)
@@ -295,10 +312,10 @@ class Contacts:
         attributes: JsonObject = {}
         if who.anonymous_id is not None:
             attributes["anonymous_id"] = who.anonymous_id
-        for plain in ("id", "userid"):
-            taken = draft.found.pop(plain, None)
-            if taken is None:
+        for plain in _OWN_IDS:
+            if plain not in draft.found:
                 continue
+            taken = draft.found.pop(plain)
             own = id_text(taken[1])
             if is_absent(taken[1]):
                 draft.note("I4", taken[0], "null or blank")
@@ -307,15 +324,13 @@ class Contacts:
         phones = draft.found.pop("phones", None)
         if phones is not None:
             draft.rest.append(phones)
-        for key, _ in draft.found.values():
-            draft.note("I10", key, "another trait came first")
-        rest = draft.rest
-        if any(PLAIN[key] in PROOFS for key, _ in rest):
-            for key, _ in rest:
-                if PLAIN[key] in PROOFS:
-                    draft.note("R7", key, "a proof of identity")
-            rest = [item for item in rest if PLAIN[item[0]] not in PROOFS]
-        self._flattener.write(rest, attributes, draft.notes, draft.path)
+        for plain, (key, _) in draft.found.items():
+            if plain in PROOFS:
+                draft.note("R7", key, "a proof of identity")
+            else:
+                draft.note("I10", key, "another trait came first")
+        if draft.rest:
+            self._flattener.write(draft.rest, attributes, draft.notes, draft.path)
         if self._settings.collect_context:
             self._flattener.write(_context_facts(message, attributes), attributes, draft.notes, "context")
         return attributes

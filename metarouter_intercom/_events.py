@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import re
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ._money import currency_code, minor_units
-from ._traits import CLEAN, PLAIN, PROOFS, Known, address, is_absent, look_up, object_at
+from ._traits import CLEAN, FOLDED, LONGEST_TEXT, PLAIN, PROOFS, Known, address, is_absent, look_up, object_at
 from .messages import Page, Screen, Track
 from .operations import SubmitEvent
 from .plugins import Note
@@ -24,9 +24,22 @@ if TYPE_CHECKING:
     Json = Mapping[str, JsonValue]
     EventMessage = Track | Page
 
+
+class _Plan(NamedTuple):
+    """What the names of some properties mean: where the money stands, and name -> key of the metadata."""
+
+    revenue: str | None
+    currency: str | None
+    names: tuple[tuple[str, str], ...]
+
+
 _ORDER_COMPLETED = frozenset({"ordercompleted", "completedorder"})
 _PAGE_FACTS = ("url", "path", "title", "referrer")
 _SPECIAL = Known(("revenue", "total", "currency", "price", "email", "user_hash", "intercom_user_jwt"))
+_SPECIAL_PLAIN = frozenset(_SPECIAL.exact)
+# Sets of names are few and repeat; beyond so many they are worked out each time.
+_KEPT_PLANS = 5_000
+_UNPLANNED = _Plan("", "", ())
 _GAPS = re.compile(r"\s+")
 
 
@@ -50,6 +63,7 @@ class Events:
         self._limit = settings.metadata_limit
         self._templates = {"page": settings.page_events, "screen": settings.screen_events}
         self._flattener = flattener
+        self._plans: dict[tuple[str, ...], _Plan | None] = {}
 
     def name_of(self, message: EventMessage) -> tuple[str | None, str | None]:
         """Return the event's name, or None and the reason why the message is skipped (E1, E9)."""
@@ -71,8 +85,9 @@ class Events:
         properties = message.properties
         if not isinstance(message, Track):
             properties = _with_page_facts(message)
-        metadata: JsonObject = {}
-        if properties:
+        metadata = self._usual(properties) if properties else {}
+        if metadata is None:
+            metadata = {}
             self._write_metadata(properties, name, metadata, notes)
         return SubmitEvent(
             who=who,
@@ -85,6 +100,61 @@ class Events:
         if self._allow and not any(fnmatchcase(name, pattern) for pattern in self._allow):
             return True
         return bool(self._deny) and any(fnmatchcase(name, pattern) for pattern in self._deny)
+
+    def _usual(self, properties: Json) -> JsonObject | None:
+        """
+        Return the metadata of properties that need no note: few, flat, short, no dates; None for any others.
+
+        It is what ``_write_metadata`` writes for the same, at half of the cost. Applications send the same properties again and
+        again, so what their names mean is worked out once.
+        """
+        shape = tuple(properties)
+        plan = self._plans.get(shape, _UNPLANNED)
+        if plan is _UNPLANNED:
+            plan = self._planned(shape)
+            if len(self._plans) < _KEPT_PLANS:
+                self._plans[shape] = plan
+        if plan is None:
+            return None
+        out: JsonObject = {}
+        if plan.revenue is not None:
+            value = properties[plan.revenue]
+            given = None if plan.currency is None else properties[plan.currency]
+            code = self._default_currency if given is None else currency_code(given)
+            amount = None if code is None or is_absent(value) else minor_units(value, code)
+            if amount is None:
+                return None
+            out["price"] = {"amount": amount, "currency": code}
+        for key, name in plan.names:
+            value = properties[key]
+            kind = type(value)
+            if kind is str:
+                if len(value) > LONGEST_TEXT or value[4:5] == "-":  # type: ignore[arg-type, index]  # kind says that it is a text
+                    return None
+            elif kind is bool:
+                value = "true" if value else "false"
+            elif kind is float:
+                if not math.isfinite(value):  # type: ignore[arg-type]  # as above
+                    return None
+            elif kind is not int:
+                return None
+            out[name] = value
+        return out
+
+    def _planned(self, shape: tuple[str, ...]) -> _Plan | None:
+        """Work out what the names in *shape* mean; None where that depends on more than the names."""
+        by_plain = {PLAIN[key]: key for key in shape}
+        special = {plain for plain in by_plain if plain in _SPECIAL_PLAIN}
+        if self._first or len(by_plain) < len(shape) or special - {"revenue", "currency"}:
+            return None
+        revenue = by_plain.get("revenue")
+        currency = None if revenue is None else by_plain.get("currency")
+        names = tuple((key, CLEAN[key]) for key in shape if key not in (revenue, currency))
+        folded = {FOLDED[name] for _, name in names} | ({"price"} if revenue is not None else set())
+        count = len(names) + (revenue is not None)
+        if not all(name for _, name in names) or len(folded) < count or count > self._limit:
+            return None
+        return _Plan(revenue, currency, names)
 
     def _write_metadata(self, properties: Json, name: str, out: JsonObject, notes: list[Note]) -> None:
         items = list(properties.items())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from datetime import date, datetime, timezone
 
 # At or above this a number counts milliseconds: as seconds it would lie beyond the year 5138.
@@ -13,6 +14,9 @@ _EARLIEST, _LATEST = -62_135_596_800, 253_402_300_799
 # Nobody was seen and nothing happened before 1970, and eleven digits are milliseconds gone wrong: Intercom's contacts and
 # events hold neither.
 _LAST_RECORDABLE = 9_999_999_999
+
+# From 3.11 on ``datetime.fromisoformat`` knows Z.
+_READS_Z = sys.version_info >= (3, 11)
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 _ISO = re.compile(
@@ -41,7 +45,8 @@ def unix_time(value: object) -> float | None:
             month, a day, with or without time, fraction and offset), RFC 2822, JavaScript's ``Date.toString()``, or digits.
     """
     if isinstance(value, str):
-        return _of_text(value.strip())
+        usual = _of_usual(value) if len(value) > 18 else None
+        return _of_text(value.strip()) if usual is None else usual
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
@@ -97,17 +102,13 @@ def _of_usual(text: str) -> float | None:
     if text[4] != "-" or text[7] != "-" or text[10] not in "T " or not text.isascii():
         return None
     try:
-        instant = datetime.fromisoformat(f"{text[:-1]}+00:00" if text[-1] in "Zz" else text)
+        instant = datetime.fromisoformat(text if _READS_Z or text[-1] != "Z" else f"{text[:-1]}+00:00")
         return (instant if instant.tzinfo is not None else instant.replace(tzinfo=timezone.utc)).timestamp()
     except (ValueError, OverflowError):
         return None
 
 
 def _of_text(text: str) -> float | None:
-    if len(text) > 18:
-        usual = _of_usual(text)
-        if usual is not None:
-            return usual
     if _NUMBER.fullmatch(text) and text.isascii():
         if len(text) == 4 and text.isdigit():
             return _of_iso(text)

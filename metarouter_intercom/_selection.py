@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     Json = Mapping[str, JsonValue]
 
 _ALL = "all"
+_CHOICES = ("integrations", "providers")
+# Sets of keys are few and repeat in every message; beyond so many they are looked through each time.
+_KEPT_SHAPES = 5_000
 _DISTRUSTED = ("contact_id", "role", "owner_id")
 
 
@@ -46,14 +49,16 @@ def is_selected(message: Message, names: frozenset[str]) -> bool:
 
 
 _MISSING = "missing"
+_NONE: Json = {}
 
 
 def _choices(context: Json) -> Json:
-    for name in ("integrations", "providers"):
-        value = context.get(name)
-        if isinstance(value, dict) and value:
-            return value
-    return {}
+    for name in _CHOICES:
+        if name in context:
+            value = context[name]
+            if isinstance(value, dict) and value:
+                return value
+    return _NONE
 
 
 class Options:
@@ -69,6 +74,18 @@ class Options:
 
     __slots__ = ("_objects",)
 
+    @classmethod
+    def of_nothing(cls) -> Options:
+        """Return empty options."""
+        empty = cls.__new__(cls)
+        empty._objects = ()
+        return empty
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the message carries none."""
+        return not self._objects
+
     def __init__(
         self, message: Message, names: frozenset[str], *, is_trusted: bool, notes: list[Note]
     ) -> None:
@@ -78,6 +95,8 @@ class Options:
 
     def get(self, *names: str) -> JsonValue:
         """Return the first option that is there under one of *names*; None when there is none."""
+        if not self._objects:
+            return None
         for options in self._objects:
             value = look_up(options, *names)
             if value is not None:
@@ -101,12 +120,36 @@ def _option_objects(message: Message, names: frozenset[str]) -> Sequence[Json]:
     objects: list[Json] = []
     context = message.context
     for place in (message.integrations, context, context.get("integrations")):
-        if not place or not isinstance(place, dict):
-            continue
-        objects.extend(
-            value for name, value in place.items() if isinstance(value, dict) and name.lower() in names
-        )
+        if place and isinstance(place, dict):
+            for name, value in place.items():
+                if type(value) is dict and name.lower() in names:
+                    objects.append(value)  # a comprehension costs more where there is nothing to find
     return objects
+
+
+class Silence(dict["tuple[str, ...]", bool]):
+    """
+    Keys of a context -> whether it surely says nothing of destinations (R6, R7); most messages' context does not.
+
+    Args:
+        names: Names of this destination in small letters.
+    """
+
+    __slots__ = ("_names",)
+
+    def __init__(self, names: frozenset[str]) -> None:
+        super().__init__()
+        self._names = names
+
+    def __missing__(self, keys: tuple[str, ...]) -> bool:
+        is_silent = not any(key in _CHOICES or key.lower() in self._names for key in keys)
+        if len(self) < _KEPT_SHAPES:
+            self[keys] = is_silent
+        return is_silent
+
+
+NO_OPTIONS = Options.of_nothing()
+"""The options of a message that carries none."""
 
 
 def option_objects(message: Message, names: frozenset[str]) -> Sequence[Json]:

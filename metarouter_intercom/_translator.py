@@ -9,15 +9,15 @@ from ._attributes import Flattener
 from ._companies import Companies
 from ._contacts import Contacts
 from ._events import Events, email_of_event
-from ._selection import Options, is_selected
+from ._selection import NO_OPTIONS, Options, Silence, is_selected
 from ._traits import address, id_text, look_up, object_at
-from .messages import Alias, Group, Identify
+from .messages import Alias, Group, Identify, Track
 from .operations import MergeContact, Translation, Who
 from .plugins import Note
 
 if TYPE_CHECKING:
     from ._types import ContactId, ExternalId
-    from .messages import Message, Page, Track
+    from .messages import Message, Page
     from .operations import Operation
     from .settings import Settings
 
@@ -33,6 +33,7 @@ class Translator:
         self._contacts = Contacts(settings, attributes, self._companies)
         self._events = Events(settings, Flattener(settings, of_events=True))
         self._names = frozenset(name.lower() for name in settings.integration_names)
+        self._silence = Silence(self._names)
         self._is_trusted = not settings.require_identity
         self._makes_leads = settings.anonymous == "lead"
 
@@ -44,10 +45,15 @@ class Translator:
             Operations in the order in which they make sense, with notes for whatever was changed or left out; or the reason why
             the message has nothing to do in Intercom.
         """
-        if not is_selected(message, self._names):
-            return _NOT_SELECTED
         notes: list[Note] = list(message.notes)
-        options = Options(message, self._names, is_trusted=self._is_trusted, notes=notes)
+        if not message.integrations and self._silence[tuple(message.context)]:
+            options = NO_OPTIONS
+        elif is_selected(message, self._names):
+            options = Options(message, self._names, is_trusted=self._is_trusted, notes=notes)
+        else:
+            return _NOT_SELECTED
+        if isinstance(message, Track):
+            return self._event(message, options, notes)
         if isinstance(message, Identify):
             return _translation(self._contacts.translate(message, options, notes), notes, "no_identity")
         if isinstance(message, Group):

@@ -35,7 +35,7 @@ def _text(_instance: object, attribute: attrs.Attribute[str], value: str) -> Non
         raise ValueError(f"{attribute.name}: missing or blank; send a text with something in it")
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class _Common:
     """
     What every message has.
@@ -61,7 +61,7 @@ class _Common:
     notes: tuple[Note, ...] = ()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class Identify(_Common):
     """Who somebody is: *traits* of the person; *group_id* names a company without changing it."""
 
@@ -71,7 +71,7 @@ class Identify(_Common):
     group_id: str | None = attrs.field(default=None, validator=_text_or_none)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class Track(_Common):
     """What somebody did: an *event* by name, with *properties*; *traits* as some producers add them."""
 
@@ -82,7 +82,7 @@ class Track(_Common):
     traits: Json = _NOTHING
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class Group(_Common):
     """The company somebody belongs to: *traits* are the company's; without *group_id* it needs a name."""
 
@@ -92,7 +92,7 @@ class Group(_Common):
     traits: Json = _NOTHING
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class Page(_Common):
     """A web page somebody looked at."""
 
@@ -104,14 +104,14 @@ class Page(_Common):
     traits: Json = _NOTHING
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class Screen(Page):
     """A screen of an app somebody looked at."""
 
     type: ClassVar[str] = "screen"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class Alias(_Common):
     """*previous_id* and *user_id* are the same person."""
 

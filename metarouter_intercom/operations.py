@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class Who:
     """
     Whom an operation is about, by all that the message tells; at least one is not None.
@@ -61,7 +61,7 @@ class Who:
         return f"anonymous:{self.anonymous_id}"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class UpsertContact:
     """
     The contact is there with these facts.
@@ -80,7 +80,7 @@ class UpsertContact:
     attributes: Json
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class UpsertCompany:
     """
     The company is there with these facts.
@@ -96,7 +96,7 @@ class UpsertCompany:
     attributes: Json
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class AttachCompany:
     """The contact belongs to the company; an unknown company is left alone, with a note, when *only_known*."""
 
@@ -105,7 +105,7 @@ class AttachCompany:
     only_known: bool = False
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class DetachCompany:
     """The contact does not belong to the company; an unknown or already detached one is a success with a note."""
 
@@ -113,7 +113,7 @@ class DetachCompany:
     company_id: str
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class SubmitEvent:
     """
     Something happened to the contact.
@@ -131,7 +131,7 @@ class SubmitEvent:
     metadata: Json
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class MergeContact:
     """The lead is folded into the user."""
 
@@ -139,7 +139,7 @@ class MergeContact:
     user: Who
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class TagCompany:
     """The company carries the tag *name*."""
 
@@ -147,7 +147,7 @@ class TagCompany:
     name: str
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class DeleteContact:
     """The contact is gone for good; only put away when *archive*."""
 
@@ -167,7 +167,7 @@ Operation: TypeAlias = (
 )
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Translation:
     """
     What a message means for Intercom.

@@ -1,0 +1,49 @@
+"""Track, page and screen messages (rules E): the quick way writes what the careful one writes."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from metarouter_intercom import Settings
+from metarouter_intercom._attributes import Flattener
+from metarouter_intercom._events import Events
+
+_names = st.sampled_from(
+    ["revenue", "currency", "Revenue", "total", "plan", "Plan", "a.b", "a_b", "", "price", "n", "when"]
+)
+_values = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from(["x", "", "19.99", "eur", "2026-03-01", "x" * 300, [], {"a": 1}])
+)
+
+
+@given(st.dictionaries(_names, _values, max_size=12), st.sampled_from(["Seen", "Order Completed"]))
+@settings(max_examples=500, deadline=None)
+def test_the_quick_way_writes_the_same(properties, name):
+    """Metadata that is written without a look at its rules is what the rules give, and needs no note."""
+    chosen = Settings(api_key="k")
+    events = Events(chosen, Flattener(chosen, of_events=True))
+    careful, notes = {}, []
+    events._write_metadata(properties, name, careful, notes)
+
+    quick = events._usual(properties)
+
+    if quick is not None:
+        assert list(quick.items()) == list(careful.items())
+        assert notes == []
+
+
+@given(st.lists(st.dictionaries(_names, _values, max_size=12), max_size=6))
+@settings(max_examples=200, deadline=None)
+def test_a_remembered_shape_means_the_same_each_time(all_properties):
+    """What was worked out for some names holds for every later message with them."""
+    chosen = Settings(api_key="k")
+    events = Events(chosen, Flattener(chosen, of_events=True))
+
+    for properties in all_properties * 2:
+        fresh = Events(chosen, Flattener(chosen, of_events=True))
+        assert events._usual(properties) == fresh._usual(properties)
