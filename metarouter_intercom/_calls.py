@@ -48,18 +48,20 @@ class Calls(ABC):
             ClientClosed: The client was closed.
             DeliveryFailed: With ``delivery="inline"``, it was not delivered.
         """
-        return self._accept(
-            {
-                "type": "identify",
-                "userId": user_id,
-                "traits": traits,
-                "context": context,
-                "timestamp": timestamp,
-                "anonymousId": anonymous_id,
-                "integrations": integrations,
-                "messageId": message_id,
-            }
-        )
+        call: dict[str, object] = {
+            "type": "identify",
+            "userId": user_id,
+            "traits": traits,
+            "context": context,
+        }
+        if (
+            timestamp is not None
+            or anonymous_id is not None
+            or integrations is not None
+            or message_id is not None
+        ):
+            call |= _rarer(timestamp, anonymous_id, integrations, message_id)
+        return self._accept(call)
 
     def track(
         self,
@@ -73,19 +75,21 @@ class Calls(ABC):
         message_id: str | None = None,
     ) -> str:
         """Say what somebody did: *event* with *properties* becomes an event of the contact. Else as ``identify``."""
-        return self._accept(
-            {
-                "type": "track",
-                "userId": user_id,
-                "event": event,
-                "properties": properties,
-                "context": context,
-                "timestamp": timestamp,
-                "anonymousId": anonymous_id,
-                "integrations": integrations,
-                "messageId": message_id,
-            }
-        )
+        call: dict[str, object] = {
+            "type": "track",
+            "userId": user_id,
+            "event": event,
+            "properties": properties,
+            "context": context,
+        }
+        if (
+            timestamp is not None
+            or anonymous_id is not None
+            or integrations is not None
+            or message_id is not None
+        ):
+            call |= _rarer(timestamp, anonymous_id, integrations, message_id)
+        return self._accept(call)
 
     def group(
         self,
@@ -199,3 +203,14 @@ class Calls(ABC):
             message: ``type`` and what that type needs; unknown keys are ignored.
         """
         return self._accept(message)
+
+
+def _rarer(
+    timestamp: object, anonymous_id: object, integrations: object, message_id: object
+) -> dict[str, object]:
+    return {
+        "timestamp": timestamp,
+        "anonymousId": anonymous_id,
+        "integrations": integrations,
+        "messageId": message_id,
+    }

@@ -259,7 +259,7 @@ class Client(Calls):
         except RejectedMessage as error:
             return self._reject(error)
         except Dropped as drop:
-            self._connection.counters.add("accepted")
+            self._connection.counters.add_accepted()
             self._drop(drop.stamped.message, drop.reason)
             return drop.stamped.message_id
         except HookRaised as raised:
@@ -271,7 +271,7 @@ class Client(Calls):
         message_id = stamped.message_id
         counters = self._connection.counters
         if not self.settings.enabled:
-            counters.add("accepted")
+            counters.add_accepted()
             counters.add_reason("skipped", "disabled")
             return message_id
         answer = self._buffer.accept(message, keys=keys, upserts=upserts, now=now)
@@ -280,7 +280,7 @@ class Client(Calls):
         if answer == "duplicate":
             counters.add("duplicates")
         elif answer == "accepted":
-            counters.add("accepted")
+            counters.add_accepted()
             self._connection.see_to_delivery(message_id)
         return message_id
 
@@ -304,7 +304,7 @@ class Client(Calls):
 
     def _bury_unhooked(self, stamped: Stamped, now: float) -> str:
         _log.exception("a before-hook raised", extra={"connection": self.settings.name})
-        self._connection.counters.add("accepted")
+        self._connection.counters.add_accepted()
         self._buffer.bury(stamped.message, reason="plugin_failed", now=now)
         self._connection.finish(
             Delivery(message=stamped.message, outcome="dead", reason="plugin_failed", attempts=0)

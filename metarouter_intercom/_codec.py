@@ -232,10 +232,10 @@ _USUAL_OBJECTS = {kind: _names_in(kind, _OBJECTS) for kind in _KINDS.values()}
 
 
 def _kind(wire: Mapping[str, Any]) -> type[Message]:
-    if type(wire) is dict:
-        known = _KINDS.get(wire.get("type"))  # type: ignore[arg-type]  # looked up whatever it is
-        if known is not None:
-            return known
+    name = wire.get("type") if type(wire) is dict else None
+    kind = _KINDS.get(name) if type(name) is str else None
+    if kind is not None:
+        return kind
     from collections.abc import Mapping as AnyMapping
 
     if type(wire) is not dict and not isinstance(wire, AnyMapping):
@@ -243,7 +243,6 @@ def _kind(wire: Mapping[str, Any]) -> type[Message]:
             [Problem("message", f"{_kind_of(wire)}, not an object", "send one Segment message")]
         )
     name = wire.get("type")
-    kind = _KINDS.get(name) if type(name) is str else None
     if kind is None and isinstance(name, str):
         kind = _KINDS.get(name.strip().lower())
     if kind is None:
@@ -306,22 +305,21 @@ def make_message_id(now: float) -> str:
     Args:
         now: Unix seconds.
     """
-    return f"{int(now * 1000):012x}-{_count():06x}-{_own_word()}"
+    return f"{int(now * 1000)}-{_count()}-{_word}"
 
 
-# One call of a C function: two threads never get the same number.
-_count = count(1).__next__
-_words: dict[int, str] = {}
+# One call of a C function: two threads never get the same number. All have ten digits, so that ids sort by their time.
+_count = count(10**9).__next__
+_word = os.urandom(10).hex()
+_word_pid = os.getpid()
 
 
-def _own_word() -> str:
-    """Return a random word of this process; a forked child makes its own."""
-    pid = os.getpid()
-    word = _words.get(pid)
-    if word is None:
-        _words.clear()
-        word = _words[pid] = os.urandom(10).hex()
-    return word
+def own_message_ids() -> None:
+    """Make the ids of a forked child its own; called whenever a client begins in a process, for hooks at fork do not run everywhere."""
+    global _word, _word_pid
+    if _word_pid != os.getpid():
+        _word = os.urandom(10).hex()
+        _word_pid = os.getpid()
 
 
 # --- writing ----------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import random
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from . import _codec
 from ._delivery import Courier
 from ._directory import Directory
 from ._dispatch import Dispatcher, failure_of
@@ -52,6 +53,7 @@ class Connection:
     def __init__(self, parts: Parts) -> None:
         settings = parts.settings
         self.pid = os.getpid()
+        _codec.own_message_ids()
         self.counters = Counters(threading.Lock())
         self._settings = settings
         self._buffer = parts.buffer

@@ -155,6 +155,11 @@ class Counters:
         for name in _REASONED:
             setattr(self, name, Counter())
 
+    def add_accepted(self) -> None:
+        """Raise ``accepted`` by one; done for every message, so it looks nothing up by name."""
+        with self._lock:
+            self.accepted += 1
+
     def add(self, name: str, number: int = 1) -> None:
         """Raise the plain counter *name*."""
         with self._lock:
