@@ -130,13 +130,13 @@ class Connection:
         """Deliver what is buffered now, for at most *timeout* seconds; None waits as long as it makes sense."""
         mark = self._buffer.mark()
         deadline = None if timeout is None else self._clock.now() + timeout
-        self.gate.probe_now()
+        probe = self.gate.probe_now()
         if self._settings.delivery == "background":
             self._workers.wake()
         while self._buffer.has_pending(mark):
             seconds = self._work()
             left = None if deadline is None else deadline - self._clock.now()
-            if (left is not None and left <= 0) or self._waits_in_vain(closing):
+            if (left is not None and left <= 0) or self._waits_in_vain(probe, closing):
                 return
             if seconds > 0:
                 self.wait_for_settlement(seconds if left is None else min(seconds, left))
@@ -204,9 +204,10 @@ class Connection:
             return Health("ok")
         return Health("failing" if gate.state == "broken" else "held", gate.reason, gate.since)
 
-    def _waits_in_vain(self, closing: bool) -> bool:
+    def _waits_in_vain(self, probe: int, closing: bool) -> bool:
         if self.gate.state == "held":
-            return True
+            # Somebody may just have mended the credentials: one probe finds out.
+            return self.gate.has_probed(probe)
         return closing and self.gate.state == "broken" and self._settings.spool is not None
 
     def _work(self) -> float:

@@ -50,6 +50,8 @@ class Gate:
         self._openings = 0
         self._closed_until = 0.0
         self._probing = False
+        self._probes_begun = 0
+        self._probes_ended = 0
         self.state: Literal["open", "broken", "held"] = "open"
         self.reason: str | None = None
         self.since: float | None = None
@@ -69,12 +71,14 @@ class Gate:
             if now < self._closed_until:
                 return self._closed_until - now, False
             self._probing = True
+            self._probes_begun += 1
             return 0.0, True
 
     def end_probe(self) -> None:
         """Let another worker probe; called when a probe's claim is settled or there was nothing to claim."""
         with self._lock:
             self._probing = False
+            self._probes_ended = self._probes_begun
 
     def wait_before_send(self, now: float, *, probe: bool) -> float:
         """
@@ -115,10 +119,15 @@ class Gate:
         with self._lock:
             self._open()
 
-    def probe_now(self) -> None:
-        """Let the next probe go at once (a person asked for a flush)."""
+    def probe_now(self) -> int:
+        """Let the next probe go at once (a person asked for a flush); return its number, for ``has_probed``."""
         with self._lock:
             self._closed_until = 0.0
+            return self._probes_begun + 1 if self.state == "held" else 0
+
+    def has_probed(self, number: int) -> bool:
+        """Tell whether the probe with that number has ended, so that the gate's state is news."""
+        return self._probes_ended >= number
 
     def _succeed(self, status: int) -> None:
         self._failures = 0

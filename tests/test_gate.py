@@ -128,3 +128,25 @@ def test_successes_are_counted(gate):
     gate.answered(Response(404), 0.0)
 
     assert gate.successes == 1
+
+
+def test_a_flush_waits_for_the_end_of_a_probe_that_began_after_it(gate):
+    """T1, W2: somebody may just have mended the credentials, and an older probe cannot tell."""
+    gate.hold("http_401", 0.0)
+    gate.probe_now()
+    gate.wait_before_claim(1.0)
+    number = gate.probe_now()
+    gate.end_probe()
+
+    assert not gate.has_probed(number)
+    assert gate.wait_before_claim(1.0) == (0.0, True)
+    gate.end_probe()
+    assert gate.has_probed(number)
+
+
+def test_a_flush_waits_for_no_probe_where_nothing_is_held(gate):
+    """W2: credentials that are refused during a flush end it at once."""
+    number = gate.probe_now()
+    gate.hold("http_401", 0.0)
+
+    assert gate.has_probed(number)
