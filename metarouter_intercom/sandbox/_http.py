@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from metarouter_intercom.plugins import Response
 
 from ._wsgi import WsgiApp, run_wsgi
+from .faults import MALFORMED
 from .service import Service, is_api, is_control
 
 _LONGEST_LINE = 65_536
@@ -224,7 +225,9 @@ class _Connection(socketserver.StreamRequestHandler):
             self.server.closing.wait(meeting.delay)
         kind = None if meeting.fault is None else meeting.fault.kind
         if meeting.answer is not None and kind != "truncated":
-            self._write(meeting.answer, keep_alive=request.keep_alive)
+            self.wfile.write(
+                _encode(meeting.answer, keep_alive=request.keep_alive, is_malformed=kind == "malformed")
+            )
             return True
         if kind == "truncated" and meeting.answer is not None:
             whole = _encode(meeting.answer, keep_alive=False)
@@ -248,8 +251,10 @@ class _Connection(socketserver.StreamRequestHandler):
         self.connection.close()
 
 
-def _encode(answer: Response, *, keep_alive: bool) -> bytes:
+def _encode(answer: Response, *, keep_alive: bool, is_malformed: bool = False) -> bytes:
     content = b"" if answer.body is None else json.dumps(answer.body).encode()
+    if is_malformed:
+        content = MALFORMED.encode()
     lines = [
         _STATUS_LINES.get(answer.status, f"HTTP/1.1 {answer.status} Unknown\r\n"),
         f"Date: {formatdate(usegmt=True)}\r\n",

@@ -11,7 +11,10 @@ import attrs
 from metarouter_intercom._types import JsonValue
 from metarouter_intercom.errors import ConfigurationError
 
-FaultKind = Literal["status", "reset", "lost", "truncated", "html", "hang"]
+FaultKind = Literal["status", "reset", "lost", "truncated", "malformed", "html", "hang"]
+
+MALFORMED = '{"type": "contact", "id": '
+"""The body of a malformed answer."""
 
 
 class Fault(NamedTuple):
@@ -20,8 +23,8 @@ class Fault(NamedTuple):
 
     Attributes:
         kind: ``status`` answers *status* and applies nothing; ``reset`` breaks the connection before the request is
-            applied, ``lost`` after it; ``truncated`` applies it and sends half of the answer; ``html`` answers a
-            proxy's 502 page; ``hang`` never answers.
+            applied, ``lost`` after it; ``truncated`` applies it and sends half of the answer; ``malformed`` applies it
+            and answers what is no JSON; ``html`` answers a proxy's 502 page; ``hang`` never answers.
         status: For ``status``.
     """
 
@@ -47,6 +50,7 @@ class Faults:
         reset: Connection reset before the request is applied.
         lost: Applied, but the connection is reset instead of an answer.
         truncated: Applied, but the answer breaks off in the middle.
+        malformed: Applied, but the answer's body is no JSON.
         html: Answered 502 with a proxy's HTML page.
         hang: Never answered.
         hang_seconds: After this long a hanging connection is closed.
@@ -65,6 +69,7 @@ class Faults:
     reset: float = _rate()
     lost: float = _rate()
     truncated: float = _rate()
+    malformed: float = _rate()
     html: float = _rate()
     hang: float = _rate()
     hang_seconds: float = 30.0
@@ -84,6 +89,7 @@ class Faults:
             (self.reset, Fault("reset")),
             (self.lost, Fault("lost")),
             (self.truncated, Fault("truncated")),
+            (self.malformed, Fault("malformed")),
             (self.html, Fault("html")),
             (self.hang, Fault("hang")),
         )
@@ -156,10 +162,10 @@ def read_faults(given: Mapping[str, JsonValue], *, now: float) -> Faults:
 def _read_fault(given: object) -> Fault:
     if isinstance(given, int) and not isinstance(given, bool):
         return Fault("status", given)
-    if given in ("reset", "lost", "truncated", "html", "hang"):
+    if given in ("reset", "lost", "truncated", "malformed", "html", "hang"):
         return Fault(given)
     raise ConfigurationError(
-        "script, outage: unknown fault; give a status, reset, lost, truncated, html or hang"
+        "script, outage: unknown fault; give a status, reset, lost, truncated, malformed, html or hang"
     )
 
 

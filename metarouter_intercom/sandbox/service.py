@@ -58,7 +58,7 @@ class Service:
         told = {**_EXPECTED, **headers}
         with self.lock:
             fault, delay = self._counter.next(method, path, self.workspace.now())
-            if fault is None or fault.kind in ("lost", "truncated"):
+            if fault is None or fault.kind in ("lost", "truncated", "malformed"):
                 answer = self.workspace.handle_bytes(method, path, told, content)
                 return Meeting(None if fault is not None and fault.kind == "lost" else answer, fault, delay)
             if fault.kind == "status":

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from metarouter_intercom.errors import ReadFailed
 from metarouter_intercom.plugins import Request, Response
 
-from .faults import NO_FAULTS, FaultCounter, Faults
+from .faults import MALFORMED, NO_FAULTS, FaultCounter, Faults
 from .workspace import Workspace
 
 _HTML = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
@@ -73,6 +73,8 @@ class WorkspaceTransport:
                 if fault.kind in ("reset", "hang"):
                     raise ReadFailed(f"sandbox fault: {fault.kind}")
             answer = self.workspace.handle_bytes(request.method, request.path, headers, content)
+        if fault is not None and fault.kind == "malformed":
+            return Response(answer.status, MALFORMED, answer.headers)
         if fault is not None:
             raise ReadFailed(f"sandbox fault: {fault.kind}")
         return answer

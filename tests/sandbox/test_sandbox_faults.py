@@ -18,6 +18,7 @@ EVERY_KIND = {
     "reset": Fault("reset"),
     "lost": Fault("lost"),
     "truncated": Fault("truncated"),
+    "malformed": Fault("malformed"),
     "html": Fault("html"),
     "hang": Fault("hang"),
 }
@@ -182,6 +183,16 @@ def test_faults_take_the_answer(kind, applied):
         sender.send(Request("POST", "/contacts", {"external_id": "u1"}))
 
     assert len(sender.workspace.contacts()) == applied
+
+
+def test_a_malformed_answer_hides_what_was_applied():
+    """The request takes effect, and the body is no JSON."""
+    sender = transport(faults=Faults(script=(Fault("malformed"),)))
+
+    answer = sender.send(Request("POST", "/contacts", {"external_id": "u1"}))
+
+    assert (answer.status, type(answer.body)) == (200, str)
+    assert len(sender.workspace.contacts()) == 1
 
 
 def test_faults_answer_instead():

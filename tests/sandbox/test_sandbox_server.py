@@ -11,6 +11,7 @@ import pytest
 import urllib3
 
 from metarouter_intercom.sandbox import Fault, Faults, Sandbox, Workspace
+from metarouter_intercom.sandbox.faults import MALFORMED
 
 from .asking import HEADERS, ask
 
@@ -169,6 +170,16 @@ def test_faults_break_connections(sandbox, pool, kind, applied):
 
     assert len(sandbox.workspace.contacts()) == applied
     assert ask(pool, sandbox, "GET", "/me").status == 200
+
+
+def test_a_malformed_answer_hides_what_was_applied(sandbox, pool):
+    """The request takes effect, the answer arrives whole, and its body is no JSON."""
+    sandbox.faults = Faults(script=(Fault("malformed"),))
+
+    answer = ask(pool, sandbox, "POST", "/contacts", {"external_id": "u1"})
+
+    assert (answer.status, answer.data) == (200, MALFORMED.encode())
+    assert len(sandbox.workspace.contacts()) == 1
 
 
 def test_faults_answer_instead(sandbox, pool):
