@@ -1,0 +1,83 @@
+"""The public names: pinned, sorted, and all of them there."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+
+import pytest
+
+import metarouter_intercom
+
+_ROOT = [
+    "Account",
+    "BufferFull",
+    "Client",
+    "ClientClosed",
+    "ConfigurationError",
+    "ConnectFailed",
+    "DeliveryFailed",
+    "Health",
+    "MetarouterError",
+    "ReadFailed",
+    "Region",
+    "RejectedMessage",
+    "Report",
+    "Settings",
+    "SpoolFailed",
+    "Stats",
+    "TransportError",
+]
+_PUBLIC = ("", ".errors", ".messages", ".operations", ".identity", ".plugins", ".settings")
+
+
+def test_the_names_of_the_root_are_pinned():
+    """Adding a public name is a decision, and removing one breaks users: both show up here."""
+    assert metarouter_intercom.__all__ == _ROOT
+
+
+@pytest.mark.parametrize("place", _PUBLIC)
+def test_public_names_are_sorted_and_there(place):
+    """``__all__`` of every public module is sorted, without repeats, and each name exists."""
+    module = importlib.import_module(f"metarouter_intercom{place}")
+
+    assert list(module.__all__) == sorted(set(module.__all__))
+    assert [name for name in module.__all__ if not hasattr(module, name)] == []
+
+
+@pytest.mark.parametrize("place", _PUBLIC)
+def test_public_names_have_docstrings(place):
+    """Every public class and function says what it is."""
+    module = importlib.import_module(f"metarouter_intercom{place}")
+
+    bare = [
+        name
+        for name in module.__all__
+        if (inspect.isclass(getattr(module, name)) or inspect.isfunction(getattr(module, name)))
+        and not getattr(module, name).__doc__
+    ]
+
+    assert bare == []
+
+
+def test_the_version_is_written_once():
+    """``__version__`` comes from the installed package's own facts."""
+    from importlib.metadata import version
+
+    assert metarouter_intercom.__version__ == version("metarouter-intercom")
+
+
+def test_an_unknown_name_is_refused_as_usual():
+    """Asking the package for what it lacks is an AttributeError that names it."""
+    with pytest.raises(AttributeError, match="no_such_name"):
+        metarouter_intercom.no_such_name  # noqa: B018  # asking is the test
+
+
+def test_errors_are_exported_from_the_root_and_from_their_module():
+    """Each error that a caller can meet is caught by its name from the root."""
+    from metarouter_intercom import errors
+
+    kinds = {name for name in errors.__all__ if isinstance(getattr(errors, name), type)} - {"Problem"}
+
+    assert kinds <= set(metarouter_intercom.__all__)
+    assert all(getattr(errors, name) is getattr(metarouter_intercom, name) for name in kinds)
