@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 # Before the first answer nothing is known, so a few requests at a time feel the way.
 _FIRST_STEPS = 4
-# The longest wait that a header can ask for; a wrong one must not stop a client for a day.
+# The longest wait that a header can ask for.
 _LONGEST = 120.0
 # After a reset the clients of a workspace spread over this part of a second.
 _SPREAD = 0.05
@@ -43,6 +43,7 @@ class RateLimit:
         self._others = 0.0
         self._answers = 0
         self._taken_at_first: int | None = None
+        self._is_answered = False
 
     def before(self, now: float, draw: float) -> float:
         """
@@ -58,13 +59,14 @@ class RateLimit:
         if now < self._blocked_until:
             return self._blocked_until - now + draw * _SPREAD
         if self._limit is None:
-            return self._take() if self._in_flight < _FIRST_STEPS else _SOON
+            return self._take() if self._is_answered or self._in_flight < _FIRST_STEPS else _SOON
         if self._reset is not None and now >= self._reset:
             self._begin_window()
         room = self._remaining - self._reserve()
         if room <= 0:
             if self._reset is None:
-                return _SOON
+                # Nobody tells when there is budget again: one request at a time finds out.
+                return _SOON if self._in_flight else self._take()
             return max(_SOON, self._reset - now) + draw * _SPREAD
         # Each client that draws on the budget may take its part of what is left.
         part = room / (1.0 + self._others)
@@ -83,10 +85,15 @@ class RateLimit:
         limit = _whole(headers.get("x-ratelimit-limit"))
         remaining = _whole(headers.get("x-ratelimit-remaining"))
         reset = _whole(headers.get("x-ratelimit-reset"))
+        if status:
+            self._is_answered = True
+            self._compare_clocks(headers.get("date"), now)
+        # Windows are short; a wrong reset must not stop a client for a day.
+        local = None if reset is None else min(reset + self._skew, now + _LONGEST)
         if limit is not None and remaining is not None:
-            self._observe(limit, remaining, reset, headers.get("date"), now)
+            self._observe(limit, remaining, local)
         if status == 429:
-            self._refused(reset, now)
+            self._refused(local, now)
         elif status:
             self._refusals = 0
 
@@ -113,16 +120,15 @@ class RateLimit:
         self._answers = 0
         self._taken_at_first = None
 
-    def _observe(self, limit: int, remaining: int, reset: int | None, date: str | None, now: float) -> None:
-        local = None if reset is None else reset + self._clock_skew(date, now)
-        if self._limit is None or self._reset is None or local is None or local > self._reset + 0.5:
+    def _observe(self, limit: int, remaining: int, reset: float | None) -> None:
+        if self._limit is None or self._reset is None or reset is None or reset > self._reset + 0.5:
             self._answers = 0
             self._taken_at_first = None
             self._remaining = remaining - self._in_flight
-        elif local < self._reset - 0.5:
+        elif reset < self._reset - 0.5:
             return  # an answer of an older window, overtaken on its way
         self._limit = limit
-        self._reset = local
+        self._reset = reset
         self._remaining = min(self._remaining, remaining - self._in_flight)
         self._estimate_others(limit - remaining)
 
@@ -137,27 +143,33 @@ class RateLimit:
             theirs = max(0, taken - self._taken_at_first - ours)
             self._others = 0.5 * self._others + 0.5 * min(64.0, theirs / ours)
 
-    def _clock_skew(self, date: str | None, now: float) -> float:
-        """Return what to add to the server's time to get ours; small differences are the way of the answer."""
-        if date is not None:
-            from email.utils import parsedate_to_datetime
+    def _compare_clocks(self, date: str | None, now: float) -> None:
+        """Learn what to add to the server's time to get ours; small differences are the way of the answer."""
+        if date is None:
+            return
+        from email.utils import parsedate_to_datetime
 
-            try:
-                skew = now - parsedate_to_datetime(date).timestamp()
-            except (ValueError, TypeError, IndexError, OverflowError):
-                return self._skew
-            # The header has whole seconds, so only more than that is a clock that is off.
-            self._skew = skew if abs(skew) > 2.0 else 0.0
-        return self._skew
+        try:
+            skew = now - parsedate_to_datetime(date).timestamp()
+        except (ValueError, TypeError, IndexError, OverflowError):
+            return
+        # The header has whole seconds, so only more than that is a clock that is off.
+        self._skew = skew if abs(skew) > 2.0 else 0.0
 
-    def _refused(self, reset: int | None, now: float) -> None:
-        self._refusals += 1
+    def _refused(self, reset: float | None, now: float) -> None:
+        if now >= self._blocked_until:
+            # Requests that were on their way together are refused together.
+            self._refusals += 1
         self._remaining = 0
-        until = 0.0 if reset is None else min(reset + self._skew, now + _LONGEST)
         step = min(_LAST_WAIT, _FIRST_WAIT * 2.0 ** (self._refusals - 1))
         # A reset that has passed already cannot be what the refusal means.
-        self._blocked_until = max(self._blocked_until, until if until > now else now + step)
+        until = reset if reset is not None and reset > now else now + step
+        self._blocked_until = max(self._blocked_until, until)
 
 
 def _whole(text: str | None) -> int | None:
-    return int(text) if text is not None and text.strip().isdigit() else None
+    """Return a header's whole number; None for anything else, of whatever length and script."""
+    if text is None or len(text) > 18:
+        return None
+    plain = text.strip()
+    return int(plain) if plain.isascii() and plain.isdigit() else None

@@ -1,0 +1,288 @@
+"""The budget of a workspace as one client sees it (rule T4): seeded and corrected by headers, no number built in."""
+
+from __future__ import annotations
+
+from email.utils import formatdate
+
+import pytest
+
+from metarouter_intercom._ratelimit import RateLimit
+
+_LIMIT, _REMAINING, _RESET = "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"
+
+
+def _headers(limit, remaining, reset=None, date=None):
+    headers = {_LIMIT: str(limit), _REMAINING: str(remaining)}
+    if reset is not None:
+        headers[_RESET] = str(reset)
+    if date is not None:
+        headers["date"] = formatdate(date, usegmt=True)
+    return headers
+
+
+def _seeded(limit=100, remaining=100, reset=1012, *, now=1000.0, share=1.0, date=None):
+    """Return a budget that has seen one answer."""
+    rate = RateLimit(share=share)
+    rate.before(now, 0.0)
+    rate.after(_headers(limit, remaining, reset, date), 200, now)
+    return rate
+
+
+def _take_all(rate, now, draw=0.0):
+    """Send and answer one request after another, without new headers, until the budget says wait; return how many went."""
+    sent = 0
+    while rate.before(now, draw) == 0.0:
+        sent += 1
+        rate.after({}, 200, now)
+        assert sent < 10_000
+    return sent
+
+
+def test_nothing_is_known_at_first():
+    """Before the first answer there is no budget, and a few requests feel the way."""
+    rate = RateLimit(share=1.0)
+
+    assert rate.budget() == (None, None, None)
+    assert [rate.before(0.0, 0.0) for _ in range(5)] == [0.0, 0.0, 0.0, 0.0, 0.02]
+
+
+def test_an_answer_seeds_the_budget():
+    """Limit, remaining and reset are Intercom's, whatever they are."""
+    rate = _seeded(83, 82, 1012)
+
+    assert rate.budget() == (83, 82, 1012.0)
+
+
+def test_sending_stops_when_the_budget_is_gone_and_goes_on_after_the_reset():
+    """No request goes out without budget; after the reset the next ones do, spread by the draw."""
+    rate = _seeded(10, 3, 1012)
+
+    assert _take_all(rate, 1001.0) == 3
+    assert rate.before(1001.0, 1.0) == pytest.approx(11.05)
+    assert rate.before(1011.5, 0.0) == pytest.approx(0.5)
+    assert rate.before(1012.0, 0.0) == 0.0
+
+
+def test_a_fresh_window_is_felt_out_by_a_few_requests():
+    """What a fresh window holds is unknown until an answer tells it."""
+    rate = _seeded(100, 0, 1012)
+
+    assert [rate.before(1012.0, 0.0) for _ in range(5)] == [0.0, 0.0, 0.01, 0.01, 0.01]
+    rate.after(_headers(100, 98, 1022), 200, 1012.1)
+    assert rate.budget() == (100, 97, 1022.0)
+
+
+def test_requests_on_their_way_are_counted_against_the_remaining():
+    """An answer tells what is left after it, not what is on its way already."""
+    rate = _seeded(100, 50, 1012)
+    for _ in range(3):
+        rate.before(1001.0, 0.0)
+
+    rate.after(_headers(100, 48, 1012), 200, 1001.0)
+
+    assert rate.budget()[1] == 46
+
+
+def test_an_overtaken_answer_of_the_last_window_changes_nothing():
+    """Some answers carry the window before theirs (contract, section 2)."""
+    rate = _seeded(100, 90, 1022)
+
+    rate.after(_headers(100, 1, 1012), 200, 1011.0)
+
+    assert rate.budget() == (100, 90, 1022.0)
+
+
+def test_others_share_of_the_limit_is_left_alone():
+    """``rate_limit_share`` leaves room for others."""
+    rate = _seeded(100, 100, 1012, share=0.5)
+
+    assert _take_all(rate, 1001.0) == 50
+
+
+def test_others_that_draw_on_the_budget_are_noticed():
+    """The faster the budget falls beside our own requests, the earlier this client stops."""
+    rate = _seeded(200, 200, 1012)
+    for answered in range(1, 11):
+        rate.before(1001.0, 0.0)
+        rate.after(_headers(200, 200 - 4 * answered, 1012), 200, 1001.0)
+
+    assert rate.budget()[1] == 160
+    assert _take_all(rate, 1001.0) < 160
+
+
+# --- headers that are missing, garbled or wrong -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {_LIMIT: "many", _REMAINING: "some", _RESET: "later"},
+        {_LIMIT: "100"},
+        {_LIMIT: "\u00b2", _REMAINING: "\u00b2", _RESET: "\u00b2"},
+        {_LIMIT: "9" * 5000, _REMAINING: "9" * 5000},
+        {_LIMIT: "100.5", _REMAINING: "-3"},
+    ],
+)
+def test_without_usable_headers_nothing_is_held_back(headers):
+    """A server that tells no budget is not waited for."""
+    rate = RateLimit(share=1.0)
+    rate.before(0.0, 0.0)
+
+    rate.after(headers, 200, 0.0)
+
+    assert rate.budget() == (None, None, None)
+    assert [rate.before(1.0, 0.0) for _ in range(8)] == [0.0] * 8
+
+
+def test_a_spent_budget_without_a_reset_lets_one_request_at_a_time_ask():
+    """Nobody tells when the window ends, so a single request finds out, again and again."""
+    rate = _seeded(100, 0, None)
+
+    assert rate.before(1000.0, 0.0) == 0.0
+    assert rate.before(1000.0, 0.0) == 0.02
+    rate.after(_headers(100, 0), 200, 1000.2)
+    assert rate.before(1000.2, 0.0) == 0.0
+
+
+def test_failures_at_the_begin_of_a_window_do_not_stop_the_client():
+    """The requests that feel out a window may all fail; the next one goes out all the same."""
+    rate = _seeded(100, 50, 1012)
+    for second in range(6):
+        assert rate.before(1020.0 + second, 0.0) == 0.0
+        rate.after({}, 0, 1020.0 + second)
+
+    assert rate.before(1030.0, 0.0) == 0.0
+    rate.after(_headers(100, 99, 1042), 200, 1030.0)
+    assert rate.budget() == (100, 99, 1042.0)
+
+
+def test_failures_in_a_window_do_not_stop_the_client():
+    """Unanswered requests may have been counted by Intercom or not; after the reset the client goes on."""
+    rate = _seeded(100, 2, 1012)
+    for _ in range(2):
+        assert rate.before(1001.0, 0.0) == 0.0
+        rate.after({}, 0, 1001.0)
+
+    assert rate.before(1001.0, 0.0) == pytest.approx(11.0)
+    assert rate.before(1012.0, 0.0) == 0.0
+
+
+def test_a_reset_in_the_past_stops_nobody():
+    """A reset that has passed cannot be when the budget comes back."""
+    rate = _seeded(100, 0, 900)
+
+    assert rate.before(1000.0, 0.0) == 0.0
+
+
+@pytest.mark.parametrize("reset", [1_000_000, 1_000_000_000_000, 10**17])
+def test_a_reset_far_ahead_stops_the_client_for_two_minutes_at_most(reset):
+    """A wrong header, milliseconds for instance, must not stop a client for a day."""
+    rate = _seeded(100, 0, reset)
+
+    assert rate.before(1000.0, 0.0) == pytest.approx(120.0)
+    assert rate.before(1120.0, 0.0) == 0.0
+
+
+@pytest.mark.parametrize("off", [-3600.0, -30.0, 30.0, 3600.0])
+def test_a_clock_that_is_off_is_corrected_by_the_date_header(off):
+    """The reset is Intercom's time; what its ``Date`` says is what our clock calls now."""
+    rate = _seeded(100, 0, 10_012, now=10_000.0 + off, date=10_000)
+
+    assert rate.before(10_000.0 + off, 0.0) == pytest.approx(12.0)
+
+
+def test_the_whole_seconds_of_a_date_are_no_skew():
+    """The header has whole seconds, and an answer takes its time: less than two seconds are not corrected."""
+    rate = _seeded(100, 0, 1012, now=1001.5, date=1000)
+
+    assert rate.before(1001.5, 0.0) == pytest.approx(10.5)
+
+
+@pytest.mark.parametrize("date", ["yesterday", "", "Thu, 99 Jan 1970 00:16:40 GMT"])
+def test_a_date_that_is_none_corrects_nothing(date):
+    """The last known difference of the clocks stays."""
+    rate = _seeded(100, 50, 1012, now=1030.0, date=1000)
+
+    rate.before(1031.0, 0.0)
+    rate.after({**_headers(100, 0, 1012), "date": date}, 200, 1031.0)
+
+    assert rate.before(1031.0, 0.0) == pytest.approx(11.0)
+
+
+# --- 429 --------------------------------------------------------------------------------------------------
+
+
+def test_a_429_stops_everyone_until_the_reset():
+    """Whatever the budget seemed to be, a refusal ends it; afterwards the clients spread."""
+    rate = _seeded(100, 50, 1012)
+    rate.before(1001.0, 0.0)
+
+    rate.after(_headers(100, 0, 1012), 429, 1001.0)
+
+    assert rate.before(1001.0, 1.0) == pytest.approx(11.05)
+    assert rate.before(1012.0, 0.0) == 0.0
+
+
+def test_a_429_with_a_reset_alone_is_corrected_by_its_date():
+    """The clocks are compared whatever other headers are missing."""
+    rate = RateLimit(share=1.0)
+    rate.before(4600.0, 0.0)
+
+    rate.after({_RESET: "1010", "date": formatdate(1000, usegmt=True)}, 429, 4600.0)
+
+    assert rate.before(4600.0, 0.0) == pytest.approx(10.0)
+
+
+def test_429s_without_headers_are_waited_out_longer_each_time():
+    """Without a reset the wait doubles from a second to a minute."""
+    rate = RateLimit(share=1.0)
+    now, waits = 0.0, []
+    for _ in range(8):
+        assert rate.before(now, 0.0) == 0.0
+        rate.after({}, 429, now)
+        waits.append(rate.before(now, 0.0))
+        now += waits[-1]
+
+    assert waits == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
+
+
+def test_refusals_of_one_moment_count_once():
+    """Requests that were on their way together are refused together; that is one refusal."""
+    rate = RateLimit(share=1.0)
+    for _ in range(4):
+        rate.before(0.0, 0.0)
+    for _ in range(4):
+        rate.after({}, 429, 0.0)
+
+    assert rate.before(0.0, 0.0) == 1.0
+
+
+def test_an_answer_ends_the_row_of_refusals():
+    """After a success the next 429 is a first one."""
+    rate = RateLimit(share=1.0)
+    rate.after({}, 429, 0.0)
+    rate.after({}, 429, 1.0)
+    rate.after({}, 200, 3.0)
+
+    rate.after({}, 429, 4.0)
+
+    assert rate.before(4.0, 0.0) == 1.0
+
+
+def test_a_429_whose_reset_has_passed_is_waited_out_all_the_same():
+    """Such a reset cannot be what the refusal means."""
+    rate = RateLimit(share=1.0)
+
+    rate.after(_headers(100, 0, 900), 429, 1000.0)
+
+    assert rate.before(1000.0, 0.0) == 1.0
+
+
+def test_a_429_far_ahead_stops_the_client_for_two_minutes_at_most():
+    """A wrong reset on a refusal is bounded too."""
+    rate = RateLimit(share=1.0)
+
+    rate.after(_headers(100, 0, 10**12), 429, 1000.0)
+
+    assert rate.before(1000.0, 0.0) == pytest.approx(120.0)
