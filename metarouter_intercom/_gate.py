@@ -96,7 +96,7 @@ class Gate:
         """Learn from an answer, whatever its status."""
         with self._lock:
             self._rate.after(response.headers, response.status, now)
-            if response.status >= 500:
+            if response.status >= 500 or 300 <= response.status < 400:
                 self._fail(f"http_{response.status}", now)
             elif response.status not in (408, 425, 429):
                 self._succeed(response.status)
@@ -146,7 +146,8 @@ class Gate:
 
     def _fail(self, reason: str, now: float) -> None:
         self._failures += 1
-        if self.state == "held":
+        if self.state == "held" or (self.state == "broken" and now < self._closed_until):
+            # What was on its way when the gate shut says nothing new.
             return
         if self.state == "broken" or self._failures >= _RUN_OF_FAILURES:
             self._openings += 1

@@ -74,6 +74,23 @@ def test_a_failed_probe_doubles_the_pause(gate):
     assert gate.wait_before_claim(1.0) == (pytest.approx(1.0), False)
 
 
+def test_failures_that_were_on_their_way_do_not_lengthen_the_pause(gate):
+    """T5: the requests of all workers fail together; that is one failure of Intercom's, not several."""
+    _break(gate)
+    for _ in range(4):
+        gate.answered(Response(500), 0.1)
+
+    assert gate.wait_before_claim(0.1) == (pytest.approx(0.4), False)
+
+
+def test_a_redirect_is_no_answer_of_intercoms(gate):
+    """T3, T5: redirects are not followed; a run of them means that something stands between us and Intercom."""
+    for _ in range(5):
+        gate.answered(Response(302, None, {"location": "https://elsewhere.example.com/"}), 0.0)
+
+    assert (gate.state, gate.reason) == ("broken", "http_302")
+
+
 def test_a_good_probe_opens_it(gate):
     """T5: any answer below 500 shows that Intercom is back."""
     _break(gate)
