@@ -1,20 +1,25 @@
 """Segment-spec calls to Intercom contacts, companies and events: nothing accepted is lost, in order, every dropped value told."""
 
-from ._client import Client
-from ._report import Account, Health, Report, Stats
-from .errors import (
-    BufferFull,
-    ClientClosed,
-    ConfigurationError,
-    ConnectFailed,
-    DeliveryFailed,
-    MetarouterError,
-    ReadFailed,
-    RejectedMessage,
-    SpoolFailed,
-    TransportError,
-)
-from .settings import Region, Settings
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._client import Client
+    from ._report import Account, Health, Report, Stats
+    from .errors import (
+        BufferFull,
+        ClientClosed,
+        ConfigurationError,
+        ConnectFailed,
+        DeliveryFailed,
+        MetarouterError,
+        ReadFailed,
+        RejectedMessage,
+        SpoolFailed,
+        TransportError,
+    )
+    from .settings import Region, Settings
 
 __all__ = [
     "Account",
@@ -37,9 +42,32 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> str:
+# Imported where they are first used: the pytest plugin is imported at every start of pytest, and costs nothing so.
+_HOMES = {
+    "Client": "_client",
+    **dict.fromkeys(("Account", "Health", "Report", "Stats"), "_report"),
+    **dict.fromkeys(("Region", "Settings"), "settings"),
+}
+_NAMESPACES = frozenset(
+    {"errors", "identity", "messages", "operations", "plugins", "sandbox", "settings", "testing"}
+)
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
     if name == "__version__":
         from importlib.metadata import version
 
         return version("metarouter-intercom")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in _NAMESPACES:
+        return import_module(f".{name}", __name__)
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_HOMES.get(name, 'errors')}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_NAMESPACES})

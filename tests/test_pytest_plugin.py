@@ -1,0 +1,207 @@
+"""The pytest plugin: what its fixtures give, when they fail a test, and that loading it costs nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from metarouter_intercom import testing  # noqa: F401  # or else each inner run would import all of it anew
+
+pytest_plugins = "pytester"
+
+
+@pytest.fixture
+def run(pytester):
+    """Run a test module, and a conftest before it, with the plugin as it is installed."""
+
+    def _run(tests, conftest=""):
+        pytester.makeconftest(conftest)
+        pytester.makepyfile(tests)
+        return pytester.runpytest_inprocess("-p", "no:cacheprovider")
+
+    return _run
+
+
+def test_client_and_sandbox_belong_together(run):
+    """What the client is told stands in the sandbox when the call returns, and the next test begins with an empty one."""
+    result = run(
+        """
+        def test_sign_up(intercom_client, intercom_sandbox):
+            intercom_client.identify("u-1", {"email": "grace@example.com"})
+            intercom_client.track("u-1", "Signed Up")
+
+            assert intercom_sandbox.contact("u-1").email == "grace@example.com"
+            assert [event.name for event in intercom_sandbox.events("u-1")] == ["Signed Up"]
+
+        def test_next(intercom_sandbox):
+            assert intercom_sandbox.contacts() == []
+        """
+    )
+
+    result.assert_outcomes(passed=2)
+
+
+def test_settings_come_from_a_fixture_of_the_user(run):
+    """A fixture `intercom_settings` in a conftest, or a parameter of one test, sets the client."""
+    result = run(
+        """
+        import pytest
+
+        def test_conftest(intercom_client):
+            assert intercom_client.settings.page_events == "Viewed {name} Page"
+
+        @pytest.mark.parametrize("intercom_settings", [{"delivery": "manual"}])
+        def test_parameter(intercom_client, intercom_sandbox):
+            intercom_client.identify("u-1")
+            assert intercom_sandbox.contacts() == []
+            assert intercom_client.flush().delivered == 1
+        """,
+        """
+        import pytest
+
+        @pytest.fixture
+        def intercom_settings():
+            return {"page_events": "Viewed {name} Page"}
+        """,
+    )
+
+    result.assert_outcomes(passed=2)
+
+
+def test_another_sandbox_can_be_put_in_place(run):
+    """A fixture `intercom_sandbox` of the user's own is what the client delivers to."""
+    result = run(
+        """
+        def test_known_attribute(intercom_client, intercom_sandbox):
+            intercom_client.identify("u-1", {"plan": "pro"})
+            assert not [one for one in intercom_sandbox.requests if one.path == "/data_attributes"]
+        """,
+        """
+        import pytest
+        from metarouter_intercom.sandbox import Workspace
+
+        @pytest.fixture
+        def intercom_sandbox(intercom_clock):
+            return Workspace(now=intercom_clock.now, attributes={"contact": {"plan": "string"}})
+        """,
+    )
+
+    result.assert_outcomes(passed=1)
+
+
+def test_time_moves_by_the_clock(run):
+    """`intercom_clock` is the time of client and sandbox."""
+    result = run(
+        """
+        def test_later(intercom_client, intercom_sandbox, intercom_clock):
+            intercom_client.identify("u-1")
+            intercom_client.track("u-1", "Clicked")
+            intercom_clock.advance(60)
+            intercom_client.track("u-1", "Clicked")
+
+            first, second = intercom_sandbox.events("u-1")
+            assert second.created_at - first.created_at == 60
+        """
+    )
+
+    result.assert_outcomes(passed=1)
+
+
+_SWALLOWING = """
+    from contextlib import suppress
+
+    def test_app(intercom_client):
+        with suppress(Exception):
+            intercom_client.track("u-nobody", "Signed Up")
+        {more}
+"""
+
+
+def test_swallowed_failures_fail_the_test_at_its_end(run):
+    """A message that was given up is told even where the app swallowed the error, with its reason and how to expect it."""
+    result = run(_SWALLOWING.format(more=""))
+
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(
+        [
+            "messages did not reach Intercom:",
+            "  track Signed Up u-nobody: contact_missing (404 *",
+            "a test that expects this says so with client.dead_letters.discard()",
+        ]
+    )
+
+
+def test_expected_failures_are_discarded(run):
+    """A test that discards the dead letters passes."""
+    result = run(_SWALLOWING.format(more="assert intercom_client.dead_letters.discard() == 1"))
+
+    result.assert_outcomes(passed=1)
+
+
+def test_a_failed_test_fails_once(run):
+    """A test that failed by itself is not failed a second time by what it left."""
+    result = run(_SWALLOWING.format(more="raise AssertionError"))
+
+    result.assert_outcomes(failed=1)
+
+
+def test_a_closed_client_is_no_error(run):
+    """An app may close the client that it was handed."""
+    result = run(
+        """
+        def test_app(intercom_client):
+            intercom_client.identify("u-1")
+            intercom_client.close()
+        """
+    )
+
+    result.assert_outcomes(passed=1)
+
+
+def test_fixtures_say_what_they_are(pytester):
+    """`pytest --fixtures` tells each of them in a sentence."""
+    result = pytester.runpytest_inprocess("--fixtures", "-p", "no:cacheprovider")
+
+    told = result.stdout.str()
+    for name in ("intercom_client", "intercom_sandbox", "intercom_clock", "intercom_settings"):
+        assert f"\n{name} -- " in told
+    assert (
+        "no docstring available" not in told.partition("intercom_clock")[2].partition("fixtures defined")[0]
+    )
+
+
+def test_loading_the_plugin_loads_nothing_of_the_package():
+    """pytest loads the plugin in every project: what it stands on is imported by the first fixture, not before."""
+    script = (
+        "import pytest, sys\n"
+        "before = set(sys.modules)\n"
+        "import metarouter_intercom._pytest_plugin\n"
+        "print(sorted(set(sys.modules) - before))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert done.stdout.strip() == "['metarouter_intercom', 'metarouter_intercom._pytest_plugin']"
+
+
+def test_the_kit_needs_no_extra():
+    """The fixtures and the kit work where Flask, click, tqdm and joserfc are not installed."""
+    script = (
+        "import sys\n"
+        "for name in ('flask', 'click', 'tqdm', 'joserfc'):\n"
+        "    sys.modules[name] = None\n"
+        "from metarouter_intercom import testing\n"
+        "with testing.intercom() as (client, workspace, clock):\n"
+        "    client.identify('u-1', {'plan': 'pro'})\n"
+        "print(len(workspace.contacts()))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert done.stdout.strip() == "1"
