@@ -40,13 +40,37 @@ _HOSTS = {
 
 
 def _secret(value: object) -> Secret:
-    if isinstance(value, Secret):
-        return value
     if isinstance(value, str) and value.strip():
-        return Secret(value.strip())
-    raise ConfigurationError(
-        "api_key: missing or blank; pass the workspace's access token, or set INTERCOM_API_KEY and use from_env()"
-    )
+        value = Secret(value.strip())
+    if not isinstance(value, Secret):
+        raise ConfigurationError(
+            "api_key: missing or blank; pass the workspace's access token, or set INTERCOM_API_KEY and use from_env()"
+        )
+    if not _fits_header(value.reveal_bytes()):
+        raise ConfigurationError(
+            "api_key: holds blanks, line breaks or other characters that no token has; copy it once more, alone"
+        )
+    return value
+
+
+def _fits_header(value: bytes) -> bool:
+    return all(0x21 <= byte <= 0x7E for byte in value)
+
+
+def _version(_settings: object, attribute: attrs.Attribute[str], value: str) -> None:
+    if not isinstance(value, str) or not value or not _fits_header(value.encode("utf-8", "replace")):
+        raise ConfigurationError(f"{attribute.name}: {value!r} is no version; use one like 2.16")
+
+
+def _base_url(_settings: object, attribute: attrs.Attribute[str | None], value: str | None) -> None:
+    """Refuse what would be shown in logs or cannot be a base; the transport looks at the rest."""
+    if value is None:
+        return
+    host = value.partition("://")[2].partition("/")[0] if isinstance(value, str) else "@"
+    if "@" in host or set("?# ") & set(value) or not value.isascii() or not value.isprintable():
+        raise ConfigurationError(
+            f"{attribute.name}: holds a login, a query or characters that no address has; give scheme, host, port and path alone"
+        )
 
 
 def _secrets(value: object) -> tuple[Secret, ...]:
@@ -140,9 +164,9 @@ class Settings:
     """Names the connection in thread names, logs and stats."""
     region: Region = attrs.field(default=Region.US, converter=_region)
     """``us``, ``eu`` or ``au``: Intercom's own default is the US host."""
-    base_url: str | None = None
+    base_url: str | None = attrs.field(default=None, validator=_base_url)
     """Overrides the region's host: the sandbox, a test server, a proxy."""
-    api_version: str = "2.16"
+    api_version: str = attrs.field(default="2.16", validator=_version)
     """``Intercom-Version``, always sent: without it a setting in Intercom's Developer Hub would change our answers."""
 
     # From a message to operations (mapping rules)

@@ -24,6 +24,15 @@ from metarouter_intercom import ConfigurationError, Region, Settings
         ("enabled", "yes"),
         ("identity_secret", 5),
         ("when_full", "panic"),
+        ("api_key", "two words"),
+        ("api_key", "line\nbreak"),
+        ("api_key", "ключ"),
+        ("api_version", "2.16\r\nX: y"),
+        ("api_version", ""),
+        ("base_url", "https://user:word@example.com"),
+        ("base_url", "https://example.com/?x=1"),
+        ("base_url", "https://exämple.com"),
+        ("base_url", 5),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(setting, value):
@@ -107,6 +116,18 @@ def test_a_missing_key_in_the_environment_names_the_variable():
     """Without a key the error says which variable to set."""
     with pytest.raises(ConfigurationError, match="INTERCOM_API_KEY"):
         Settings.from_env({})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"api_key": "very-secret key"}, {"api_key": "k", "base_url": "https://user:very-secret@example.com"}],
+)
+def test_no_secret_is_shown_when_it_is_refused(wrong):
+    """An error names the setting, never a secret that was given."""
+    with pytest.raises(ConfigurationError) as caught:
+        Settings(**wrong)
+
+    assert "very-secret" not in str(caught.value)
 
 
 def test_no_secret_is_shown():

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..errors import ConfigurationError, ConnectFailed, ReadFailed
@@ -31,30 +31,30 @@ class HttpTransport:
     Implements ``plugins.Transport`` over HTTP/1.1 with keep-alive.
 
     Thread-safe. Proxies and the CA bundle come from the usual environment variables, read at the first request. Nothing is opened
-    before that, and a forked child opens its own connections.
+    before that, and a forked child opens its own connections. No redirect is followed: a 3xx is an answer like any other.
+
+    A kept connection that the server has closed meanwhile is noticed before a request is sent on it, and replaced. When it closes in
+    that very moment, the request may have arrived: ``ReadFailed``.
 
     Args:
         settings: Address, key, version and timeouts.
-        session: The caller's own ``requests.Session``: used as it is and never closed. Its adapters should not retry by themselves:
-            retries belong to the client (rule T3).
+        session: The caller's own ``requests.Session``: its adapters, headers, hooks, proxies and certificates are used as they are; the
+            headers that Intercom needs win. Never closed, but that a forked child lets go of the connections it inherited. Its adapters
+            should not retry by themselves: retries belong to the client (rule T3).
 
     Raises:
         ConfigurationError: The address is no http(s) address.
     """
 
     def __init__(self, settings: Settings, *, session: requests.Session | None = None) -> None:
-        address = urlsplit(settings.address)
-        if address.scheme not in ("http", "https") or not address.hostname:
-            raise ConfigurationError(
-                f"base_url: {settings.address!r} is no http(s) address; use one like https://host"
-            )
+        _check_address(settings.address)
         self._settings = settings
         self._session = session
-        self._lock = threading.Lock()
+        # By process: a lock that another thread held during a fork would stay shut in the child for ever.
+        self._locks: dict[int, threading.Lock] = {}
         self._pid = 0
         self._exchange: Callable[[Request, bytes | None], requests.Response] | None = None
         self._close: Callable[[], None] | None = None
-        self._headers = _headers(settings)
 
     def send(self, request: Request) -> Response:
         """Send *request* once; see ``plugins.Transport``."""
@@ -66,33 +66,48 @@ class HttpTransport:
             answer = exchange(request, body)
             return Response(answer.status_code, _decoded(_content(answer)), _lower(answer.headers))
         except Exception as error:
-            raise _mapped(error) from error
+            from ._failures import failure_of
+
+            failure = failure_of(error)
+            if failure is error:
+                raise
+            raise failure from error
 
     def close(self) -> None:
         """Release the connections of this process."""
-        with self._lock:
+        with self._lock():
             close, self._close, self._exchange = self._close, None, None
         if close is not None and self._pid == os.getpid():
             close()
 
-    def _open(self) -> Callable[[Request, bytes | None], requests.Response]:
-        with self._lock:
-            if self._exchange is None or self._pid != os.getpid():
-                # A forked child must not touch the parent's sockets, so the old ones are left behind, not closed.
-                self._exchange = self._own_session() if self._session is not None else self._lean()
-                self._pid = os.getpid()
-            return self._exchange
+    def _lock(self) -> threading.Lock:
+        return self._locks.setdefault(os.getpid(), threading.Lock())
 
-    def _own_session(self) -> Callable[[Request, bytes | None], requests.Response]:
-        session, settings = self._session, self._settings
+    def _open(self) -> Callable[[Request, bytes | None], requests.Response]:
+        with self._lock():
+            exchange = self._exchange
+            if exchange is None or self._pid != os.getpid():
+                exchange = self._lean() if self._session is None else self._own_session(self._session)
+                # Only with the new pid a child may use it, so the pid comes last.
+                self._exchange = exchange
+                self._pid = os.getpid()
+            return exchange
+
+    def _own_session(self, session: requests.Session) -> Callable[[Request, bytes | None], requests.Response]:
+        if self._pid:
+            # In a forked child: the parent goes on with these sockets, the child must not use them.
+            session.close()
+        settings = self._settings
+        address, own = settings.address, _headers(settings)
         timeouts = (settings.connect_timeout, settings.read_timeout)
 
         def exchange(request: Request, body: bytes | None) -> requests.Response:
-            return session.request(  # type: ignore[union-attr]  # only called with a session
+            return session.request(
                 request.method,
-                settings.address + request.path,
+                address + request.path,
                 data=body,
-                headers={**self._headers, **request.headers},
+                headers={**own, **request.headers},
+                auth=_as_it_is,
                 timeout=timeouts,
                 allow_redirects=False,
                 stream=True,
@@ -108,11 +123,39 @@ class HttpTransport:
             settings.address,
             pool=settings.workers + 2,
             timeouts=(settings.connect_timeout, settings.read_timeout),
-            headers=self._headers,
-            ca_bundle=next((path for name in _CA_BUNDLES if (path := os.environ.get(name))), None),
+            headers=_headers(settings),
+            ca_bundle=_ca_bundle(settings.address),
         )
         self._close = lean.close
         return lean.exchange
+
+
+def _check_address(address: str) -> None:
+    try:
+        parts = urlsplit(address)
+        is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_usable = False
+    if not is_usable:
+        raise ConfigurationError(
+            "base_url: no http(s) address; use one like https://host or https://host/path"
+        )
+
+
+def _ca_bundle(address: str) -> str | None:
+    """Return the file or folder of certificates that the environment names; None means the bundled ones."""
+    for name in _CA_BUNDLES:
+        path = os.environ.get(name)
+        if path and address.startswith("https:"):
+            if not os.path.exists(path):
+                raise ConnectFailed(f"{name}: names no file; correct or remove it")
+            return path
+    return None
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Stand in as authentication: without any, requests puts a login of ~/.netrc in place of the access token."""
+    return request
 
 
 def _headers(settings: Settings) -> dict[str, str]:
@@ -149,8 +192,11 @@ def _decoded(content: bytes) -> JsonValue:
 
 def _content(answer: requests.Response) -> bytes:
     """Read the body to its end, which also gives the connection back to its pool."""
-    length = answer.headers.get("content-length", "")
-    if length.isdigit() and int(length) <= _LARGEST_ANSWER and not answer._content_consumed:  # type: ignore[attr-defined]  # stubs leave it out
+    headers = answer.headers
+    length = headers.get("content-length", "")
+    # The quick way for an answer whose length is known: neither packed nor in chunks.
+    is_plain = "content-encoding" not in headers and "transfer-encoding" not in headers
+    if is_plain and length.isdigit() and int(length) <= _LARGEST_ANSWER and not answer._content_consumed:  # type: ignore[attr-defined]  # stubs leave it out
         content: bytes = answer.raw.read(decode_content=True)
         return content
     chunks = bytearray()
@@ -164,47 +210,3 @@ def _content(answer: requests.Response) -> bytes:
 
 def _lower(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
-
-
-def _mapped(error: Exception) -> Exception:
-    """Return the error of ours for one of requests' or urllib3's: never sent, or may have been applied."""
-    import requests
-    import urllib3
-
-    if isinstance(error, ConnectFailed | ReadFailed):
-        return error
-    kind = type(error).__name__
-    if isinstance(
-        error, requests.exceptions.SSLError | requests.exceptions.ProxyError | requests.ConnectTimeout
-    ):
-        return ConnectFailed(f"no connection to Intercom ({kind})")
-    if isinstance(error, requests.ConnectionError) and _was_never_sent(error):
-        return ConnectFailed(f"no connection to Intercom ({kind})")
-    if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
-        return ConnectFailed(f"the address cannot be asked ({kind})")
-    if isinstance(error, requests.RequestException | urllib3.exceptions.HTTPError | OSError):
-        return ReadFailed(f"no whole answer from Intercom ({kind})")
-    return error
-
-
-def _was_never_sent(error: BaseException) -> bool:
-    """Look through the reasons of *error* for one that says that no connection came about."""
-    import urllib3
-
-    never = (
-        urllib3.exceptions.NewConnectionError,
-        urllib3.exceptions.ConnectTimeoutError,
-        urllib3.exceptions.NameResolutionError,
-        urllib3.exceptions.ProxyError,
-        urllib3.exceptions.SSLError,
-        urllib3.exceptions.PoolError,
-    )
-    seen: list[Any] = [error]
-    for reason in seen:
-        if isinstance(reason, never) and not isinstance(reason, urllib3.exceptions.MaxRetryError):
-            return True
-        further = [*reason.args, getattr(reason, "reason", None), reason.__cause__, reason.__context__]
-        seen += [item for item in further if isinstance(item, BaseException) and item not in seen][:20]
-        if len(seen) > 50:
-            return False
-    return False

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import queue
 import time
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
@@ -11,12 +13,47 @@ from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from ..plugins import Request
 
 # Measured: of the time of ``Session.post`` two thirds go into merging the environment, cookies and headers, preparing the URL, and
 # building the answer; none of it changes between our requests.
+
+
+class _IdleConnections:
+    """
+    Where urllib3 keeps idle connections, in place of its ``queue.LifoQueue``: without a lock.
+
+    A lock that a worker holds at the moment of a fork stays shut in the child, which would hang when it lets go of the parent's pool
+    (rule W3). Taking from and adding to the end of a list needs none.
+    """
+
+    def __init__(self, maxsize: int = 0) -> None:
+        self._maxsize = maxsize
+        self._items: list[Any] = []
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        try:
+            return self._items.pop()
+        except IndexError:
+            raise queue.Empty from None
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        if len(self._items) >= self._maxsize:
+            raise queue.Full
+        self._items.append(item)
+
+    def qsize(self) -> int:
+        return len(self._items)
+
+
+class _HttpPool(urllib3.HTTPConnectionPool):
+    QueueCls = _IdleConnections  # type: ignore[assignment]  # has all that urllib3 asks of a queue
+
+
+class _HttpsPool(urllib3.HTTPSConnectionPool):
+    QueueCls = _IdleConnections  # type: ignore[assignment]  # has all that urllib3 asks of a queue
 
 
 class LeanAdapter(HTTPAdapter):
@@ -32,6 +69,13 @@ class LeanAdapter(HTTPAdapter):
         self._proxies = dict(proxies)
         self._pool_of_address: Any = None
         super().__init__(pool_connections=1, pool_maxsize=pool, max_retries=0, pool_block=False)
+        self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+
+    def proxy_manager_for(self, proxy: Any, **proxy_kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **proxy_kwargs)
+        if type(manager) is urllib3.ProxyManager:  # one for SOCKS has pools of its own
+            manager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+        return manager
 
     def get_connection_with_tls_context(
         self, request: Any, verify: Any, proxies: Any = None, cert: Any = None
@@ -65,9 +109,9 @@ class LeanAdapter(HTTPAdapter):
 
 
 class _Prepared:
-    """What ``HTTPAdapter.send`` reads of a prepared request."""
+    """What ``HTTPAdapter.send`` reads of a prepared request, and where the ``responses`` library writes ``params``, ``req_kwargs``."""
 
-    __slots__ = ("_address", "body", "headers", "method", "path_url")
+    __slots__ = ("_address", "body", "headers", "method", "params", "path_url", "req_kwargs")
 
     def __init__(
         self, method: str, address: str, path_url: str, headers: dict[str, str], body: bytes | None
@@ -104,9 +148,9 @@ class LeanSession:
         headers: Mapping[str, str],
         ca_bundle: str | None,
     ) -> None:
-        parts = urllib3.util.parse_url(address)
-        self._prefix = parts.path or ""
-        self._origin = address[: len(address) - len(self._prefix)] if self._prefix else address
+        parts = urlsplit(address)
+        self._prefix = urllib3.util.parse_url(address).path or ""
+        self._origin = f"{parts.scheme}://{parts.netloc}"
         self._headers = dict(headers)
         self._verify: bool | str = ca_bundle or True
         self._proxies = requests.utils.get_environ_proxies(address)
@@ -132,7 +176,8 @@ class LeanSession:
             proxies=self._proxies,
         )
         if "set-cookie" in answer.headers:
-            self._keep_cookie(answer.headers["set-cookie"])
+            for header in _cookies(answer):
+                self._keep_cookie(header)
         return answer
 
     def close(self) -> None:
@@ -158,3 +203,8 @@ class LeanSession:
                 seconds = float(value)
         self._cookie_until = time.monotonic() + seconds
         self._cookie = pair.strip()
+
+
+def _cookies(answer: requests.Response) -> Iterator[str]:
+    """Yield each ``Set-Cookie`` by itself: joined by commas they could not be told apart."""
+    yield from answer.raw.headers.getlist("set-cookie")
