@@ -34,6 +34,7 @@ class Violation(NamedTuple):
         method: Of the request.
         path: Of the request, with its query.
         body: Of the request; its text when it was not JSON.
+        number: Of the request, counted from 1.
     """
 
     rule: str
@@ -41,6 +42,7 @@ class Violation(NamedTuple):
     method: str
     path: str
     body: JsonValue
+    number: int = 0
 
 
 class Exchange(NamedTuple):

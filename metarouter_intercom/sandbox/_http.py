@@ -8,6 +8,8 @@ on loopback, CPython 3.11).
 
 from __future__ import annotations
 
+import functools
+import ipaddress
 import json
 import socket
 import socketserver
@@ -28,7 +30,6 @@ from .service import Service, is_api, is_control
 _LONGEST_LINE = 65_536
 _MOST_HEADERS = 200
 _LARGEST_BODY = 64 * 1024 * 1024
-_LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _HTML = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 _SPELLING = {
     "x-ratelimit-limit": "X-RateLimit-Limit",
@@ -67,7 +68,7 @@ class SandboxServer(socketserver.ThreadingTCPServer):
         self.service = service
         self.app = app
         self.closing = threading.Event()
-        self.local_only = address[0] in _LOOPBACK_NAMES
+        self.local_only = _is_loopback(address[0])
         self._connections: dict[socket.socket, threading.Thread] = {}
         self._connections_lock = threading.Lock()
         if ":" in address[0]:
@@ -204,12 +205,14 @@ class _Connection(socketserver.StreamRequestHandler):
     def _respond(self, request: HttpRequest) -> bool:
         """Answer *request*; tell whether the connection can go on."""
         server = self.server
+        if server.local_only and not _is_local_name(request.headers.get("host", "")):
+            # A website elsewhere could let its own name lead here, and its script would then read what is here.
+            text = "this sandbox answers to localhost and to addresses only; serve it on another host to use other names"
+            self._write(Response(403, {"error": text}), keep_alive=request.keep_alive)
+            return True
         if is_api(request.path, request.headers):
             return self._respond_as_intercom(request)
-        if server.local_only and not _names_loopback(request.headers.get("host", "")):
-            # A page elsewhere could have its own name lead here; the API's token guards only the API.
-            self._write(Response(403, {"error": "this sandbox answers to loopback names only"}))
-        elif is_control(request.path):
+        if is_control(request.path):
             self._write(server.service.control(request.method, request.path, request.content))
         elif server.app is None:
             self._write(Response(404, {"error": f"nothing at {request.path}"}))
@@ -266,8 +269,24 @@ def _encode(answer: Response, *, keep_alive: bool, is_malformed: bool = False) -
     return "".join(lines).encode("latin-1", "replace") + b"\r\n" + content
 
 
-def _names_loopback(host: str) -> bool:
+def _is_loopback(host: str) -> bool:
     try:
-        return urlsplit(f"//{host}").hostname in _LOOPBACK_NAMES
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@functools.lru_cache(maxsize=64)
+def _is_local_name(host: str) -> bool:
+    """Tell whether *host* cannot be another site's name: none at all, an address, or a name that always means this machine."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
     except ValueError:
         return False
+    if not name or name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

@@ -3,6 +3,33 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+_REMEMBERED = 60
+
+
+class RateUse(NamedTuple):
+    """
+    How much of the budget is used; what is told of is a copy.
+
+    Attributes:
+        used: Requests of all apps in the current window.
+        limit: Of one window: what all apps may use together.
+        number: The current window's.
+        window: Seconds.
+        ends_in: Seconds until the current window ends.
+        admitted: Requests answered in each of the latest windows.
+        refused: Requests answered 429 in each of the latest windows.
+    """
+
+    used: int
+    limit: int
+    number: int
+    window: float
+    ends_in: float
+    admitted: Mapping[int, int]
+    refused: Mapping[int, int]
 
 
 class RateWindows:
@@ -18,6 +45,8 @@ class RateWindows:
         self._taken_together = 0
         self.history: dict[int, int] = {}
         """Requests admitted in each of the latest windows, by the window's number."""
+        self.refused: dict[int, int] = {}
+        """Requests answered 429 in each of the latest windows."""
 
     def take(self, app: str, now: float) -> tuple[str | None, dict[str, str]]:
         """
@@ -38,6 +67,28 @@ class RateWindows:
         self.history[self._index] = self._taken_together
         return None, headers
 
+    def refuse(self, now: float) -> None:
+        """Count one request that was answered 429."""
+        self._turn(now)
+        self.refused[self._index] = self.refused.get(self._index, 0) + 1
+
+    def use(self, now: float, *, apps: int = 1) -> RateUse:
+        """Tell what is used, for *apps* apps that share the workspace."""
+        self._turn(now)
+        return RateUse(
+            used=self._taken_together,
+            limit=min(self._workspace_limit, self._app_limit * apps),
+            number=self._index,
+            window=self._window,
+            ends_in=(self._index + 1) * self._window - now,
+            admitted=dict(self.history),
+            refused=dict(self.refused),
+        )
+
+    def index_at(self, now: float) -> int:
+        """Return the number of the window that *now* is in."""
+        return math.floor(now / self._window)
+
     def headers(self, app: str, now: float) -> dict[str, str]:
         """Return the three headers without using anything; of both budgets the one with less left is told."""
         self._turn(now)
@@ -54,11 +105,12 @@ class RateWindows:
         }
 
     def _turn(self, now: float) -> None:
-        index = math.floor(now / self._window)
+        index = self.index_at(now)
         if index == self._index:
             return
         self._index = index
         self._taken.clear()
         self._taken_together = 0
-        while len(self.history) > 60:
-            del self.history[min(self.history)]
+        for counted in (self.history, self.refused):
+            while len(counted) > _REMEMBERED:
+                del counted[min(counted)]

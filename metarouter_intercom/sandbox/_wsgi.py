@@ -12,6 +12,9 @@ Write = Callable[[bytes], object]
 # The interpreter's own name for this exists since 3.11 only.
 WsgiApp = Callable[[dict[str, Any], Callable[..., Write]], Iterable[bytes]]
 
+# These statuses never have a body: a client takes what follows the headers for the next answer (RFC 9112, 6.3).
+_WITHOUT_BODY = ("1", "204", "304")
+
 
 def run_wsgi(
     app: WsgiApp, method: str, path: str, headers: Mapping[str, str], content: bytes, write: Write
@@ -45,11 +48,12 @@ def _send(
     first = next(chunks, b"")
     status, fields = begun[0]
     known = any(name.lower() == "content-length" for name, _ in fields)
+    bare = head_only or status.startswith(_WITHOUT_BODY)
     lines = [f"HTTP/1.1 {status}\r\n", *(f"{name}: {value}\r\n" for name, value in fields)]
-    if not known and not head_only:
+    if not known and not bare:
         lines.append("Transfer-Encoding: chunked\r\n")
     write("".join(lines).encode("latin-1") + b"\r\n")
-    if head_only:
+    if bare:
         return True
     for chunk in _all(parts, first, chunks):
         write(chunk if known else b"%x\r\n%b\r\n" % (len(chunk), chunk))

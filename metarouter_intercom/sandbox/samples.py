@@ -17,18 +17,44 @@ _PEOPLE = (
     ("Omar Haddad", "omar@example.com", "pro", 0),
     ("Freya Lind", "freya@example.net", "enterprise", 1),
 )
-_COMPANIES = (
-    ("c-1", "Example Shipping", "enterprise", "Logistics", 140, 4200),
-    ("c-2", "Sample Studios", "pro", "Media", 23, 890),
-    ("c-3", "Placeholder Labs", "free", "Research", 7, 0),
+_COMPANIES: tuple[JsonObject, ...] = (
+    {
+        "company_id": "c-1",
+        "name": "Example Shipping",
+        "plan": "enterprise",
+        "industry": "Logistics",
+        "size": 140,
+        "monthly_spend": 4200,
+    },
+    {
+        "company_id": "c-2",
+        "name": "Sample Studios",
+        "plan": "pro",
+        "industry": "Media",
+        "size": 23,
+        "monthly_spend": 890,
+    },
+    {
+        "company_id": "c-3",
+        "name": "Placeholder Labs",
+        "plan": "free",
+        "industry": "Research",
+        "size": 7,
+        "monthly_spend": 0,
+    },
 )
-_EVENTS: tuple[tuple[str, JsonObject], ...] = (
-    ("Signed Up", {}),
-    ("Report Shared", {"report": {"url": "https://example.com/reports/12", "value": "Weekly report"}}),
-    ("Order Completed", {"price": {"amount": 1999, "currency": "EUR"}, "coupon": "SPRING"}),
-    ("Invited Teammate", {"role": "editor"}),
+# What a person did, the latest first, with the hours since they were last seen.
+_EVENTS: tuple[tuple[str, float, JsonObject], ...] = (
+    ("Report Shared", 0, {"report": {"url": "https://example.com/reports/12", "value": "Weekly report"}}),
+    ("Order Completed", 2.5, {"price": {"amount": 1999, "currency": "EUR"}, "coupon": "SPRING", "items": 2}),
+    ("Invited Teammate", 3, {"role": "editor"}),
+    ("Plan Changed", 26, {"from": "free", "to": "pro", "renewal_date": 1_798_761_600}),
+    ("Invoice Paid", 27, {"price": {"amount": 129_00, "currency": "USD"}, "invoice": "INV-1042"}),
+    ("Logged In", 51, {}),
+    ("Signed Up", 74, {"source": "pricing page"}),
 )
-_DAY = 86_400
+_TAGS = ("Customer", "Beta")
+_HOUR = 3_600
 
 
 def add_samples(workspace: Workspace) -> None:
@@ -38,57 +64,56 @@ def add_samples(workspace: Workspace) -> None:
     Raises:
         RuntimeError: The workspace refused one of them.
     """
-    now = int(workspace.now())
-    for model, name in (("contact", "plan"), ("contact", "logins")):
+    for name, data_type in (("plan", "string"), ("logins", "float")):
         _ask(
             workspace,
             "POST",
             "/data_attributes",
-            {"name": name, "model": model, "data_type": "string" if name == "plan" else "float"},
+            {"name": name, "model": "contact", "data_type": data_type},
         )
-    companies = [
-        _ask(
-            workspace,
-            "POST",
-            "/companies",
-            {
-                "company_id": own,
-                "name": name,
-                "plan": plan,
-                "industry": industry,
-                "size": size,
-                "monthly_spend": spend,
-            },
-        )
-        for own, name, plan, industry, size, spend in _COMPANIES
-    ]
-    for number, (name, email, plan, company) in enumerate(_PEOPLE):
-        seen = now - number * 7_000
-        contact = _ask(
-            workspace,
-            "POST",
-            "/contacts",
-            {
-                "role": "user",
-                "external_id": f"u-{number + 1}",
-                "name": name,
-                "email": email,
-                "signed_up_at": now - (number + 3) * 9 * _DAY,
-                "last_seen_at": seen,
-                "unsubscribed_from_emails": number % 5 == 3,
-                "custom_attributes": {"plan": plan, "logins": 3 + number * 5},
-            },
-        )
-        _ask(workspace, "POST", f"/contacts/{contact}/companies", {"id": companies[company]})
-        for nth, (event, metadata) in enumerate(_EVENTS[: 1 + number % len(_EVENTS)]):
-            body: JsonObject = {
-                "user_id": f"u-{number + 1}",
-                "event_name": event,
-                "created_at": seen - nth * _DAY // 2,
-                "metadata": metadata,
-            }
-            _ask(workspace, "POST", "/events", body)
+    companies = [_ask(workspace, "POST", "/companies", dict(company)) for company in _COMPANIES]
+    tags = [_ask(workspace, "POST", "/tags", {"name": name}) for name in _TAGS]
     _ask(workspace, "POST", "/contacts", {"role": "lead", "name": "Visitor from the pricing page"})
+    # The list shows whoever came last first.
+    for number in reversed(range(len(_PEOPLE))):
+        contact = _add_person(workspace, number)
+        place = f"/contacts/{contact}"
+        _ask(workspace, "POST", f"{place}/companies", {"id": companies[_PEOPLE[number][3]]})
+        for tag in tags[: 2 - number % 3]:
+            _ask(workspace, "POST", f"{place}/tags", {"id": tag})
+        if number % 3 == 0:
+            _ask(workspace, "POST", f"{place}/subscriptions", {"id": "93", "consent_type": "opt_in"})
+
+
+def _add_person(workspace: Workspace, number: int) -> str:
+    """Make a person with a history and return Intercom's id."""
+    name, email, plan, _ = _PEOPLE[number]
+    external_id = f"u-{number + 1}"
+    seen = int(workspace.now()) - number * 7_000
+    contact = _ask(
+        workspace,
+        "POST",
+        "/contacts",
+        {
+            "role": "user",
+            "external_id": external_id,
+            "name": name,
+            "email": email,
+            "signed_up_at": int(seen - _EVENTS[-1][1] * _HOUR),
+            "last_seen_at": seen,
+            "unsubscribed_from_emails": number % 5 == 3,
+            "custom_attributes": {"plan": plan, "logins": 3 + number * 5},
+        },
+    )
+    for event, hours, metadata in reversed(_EVENTS[number % 4 :]):
+        body: JsonObject = {
+            "user_id": external_id,
+            "event_name": event,
+            "created_at": int(seen - hours * _HOUR),
+            "metadata": metadata,
+        }
+        _ask(workspace, "POST", "/events", body)
+    return contact
 
 
 def _ask(workspace: Workspace, method: str, path: str, body: JsonObject) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterable
 from typing import Any, final
+from urllib.parse import quote
 
 from metarouter_intercom.errors import ConfigurationError
 
@@ -64,6 +66,15 @@ class Sandbox:
         return f"http://{host}:{self._port}"
 
     @property
+    def pages(self) -> str:
+        """The address of the pages, to open in a browser."""
+        return f"{self.url}/ui/people"
+
+    def page_of(self, name: str) -> str:
+        """Return the address of the page of the person with that external id, e-mail or Intercom id."""
+        return f"{self.pages}/{quote(name, safe='')}"
+
+    @property
     def token(self) -> str:
         """The access token that is accepted."""
         return self.workspace.settings.token
@@ -81,9 +92,7 @@ class Sandbox:
         """Begin to listen; starting again after ``close`` takes the same port and the same workspace."""
         if self._server is not None:
             return self
-        self._server = SandboxServer(
-            (self.host, self._port), self.service, self._app or _default_app(self.service)
-        )
+        self._server = SandboxServer((self.host, self._port), self.service, self._app or _pages(self.service))
         self._port = self._server.server_address[1]
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.02,), name="intercom-sandbox", daemon=True
@@ -109,11 +118,20 @@ class Sandbox:
         self.close()
 
 
-def _default_app(service: Service) -> WsgiApp | None:
-    """Return the pages, or None where their framework is missing: the API needs none."""
-    from .web import create_app
+def _pages(service: Service) -> WsgiApp:
+    """Return the pages: made when somebody first looks, so that tests of the API do not pay for a web framework."""
+    made: list[WsgiApp] = []
 
-    try:
-        return create_app(service)
-    except ConfigurationError:
-        return None
+    def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        with service.lock:
+            if not made:
+                from .web import create_app
+
+                try:
+                    made.append(create_app(service))
+                except ConfigurationError as error:
+                    start_response("404 Not Found", [("Content-Type", "text/plain; charset=utf-8")])
+                    return [f"{error}\n".encode()]
+        return made[0](environ, start_response)
+
+    return app

@@ -1,4 +1,4 @@
-"""The sandbox as a Flask application: for other WSGI servers, for test clients, and as the home of its pages."""
+"""The sandbox as a Flask application: the home of its pages, and a whole sandbox for other WSGI servers and test clients."""
 
 from __future__ import annotations
 
@@ -15,33 +15,36 @@ if TYPE_CHECKING:
     from flask import Flask
     from flask import Response as FlaskResponse
 
-_METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH"]
-
 
 def create_app(service: Service) -> Flask:
     """
     Make the application around *service*.
 
     It answers the API and the sandbox's own addresses as well, so that it is a whole sandbox under any WSGI server; faults that
-    break connections need the sandbox's own server and are answered 500 here. Pages are blueprints registered on it; what they
-    read of ``service.workspace`` they read while they hold ``service.lock``.
+    break connections need the sandbox's own server and are answered 500 here. The pages are under ``/ui``, which no address of the
+    API begins with.
 
     Raises:
         ConfigurationError: Flask is not installed.
     """
     try:
         import flask
+        import jinja2
     except ImportError as error:
         raise ConfigurationError(
             'sandbox: Flask is not installed; run pip install "metarouter-intercom[sandbox]"'
         ) from error
-    app = flask.Flask("metarouter_intercom.sandbox", static_folder=None)
+    from ._pages._routes import make_pages
 
-    def answer(path: str = "") -> FlaskResponse:
+    app = flask.Flask("metarouter_intercom.sandbox", static_folder=None)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.undefined = jinja2.StrictUndefined
+
+    def answer_first() -> FlaskResponse | None:
         return _answer(service, _path(flask.request.environ))
 
-    app.add_url_rule("/", "answer_root", answer, methods=_METHODS)
-    app.add_url_rule("/<path:path>", "answer", answer, methods=_METHODS)
+    app.before_request(answer_first)
+    app.register_blueprint(make_pages(service))
     return app
 
 
@@ -56,7 +59,8 @@ def _path(environ: Mapping[str, str]) -> str:
     return urlsplit(sent)._replace(scheme="", netloc="").geturl() or "/"
 
 
-def _answer(service: Service, path: str) -> FlaskResponse:
+def _answer(service: Service, path: str) -> FlaskResponse | None:
+    """Answer what is meant for the API or for the sandbox's own addresses; None leaves the rest to the pages."""
     import flask
 
     request = flask.request
@@ -68,12 +72,8 @@ def _answer(service: Service, path: str) -> FlaskResponse:
         if met.answer is None:
             return flask.Response("", 500)
         told = met.answer
-    elif path != "/":
-        return flask.Response("Nothing here.\n", 404, mimetype="text/plain")
     else:
-        return flask.Response(
-            "A local Intercom. Send API requests here with its token.\n", 200, mimetype="text/plain"
-        )
+        return None
     content = "" if told.body is None else json.dumps(told.body)
     made = flask.Response(content, told.status, mimetype="application/json")
     made.headers.update(dict(told.headers))

@@ -14,7 +14,7 @@ from metarouter_intercom._types import JsonObject, JsonValue
 from metarouter_intercom.plugins import Request, Response
 
 from ._call import KNOWN_VERSIONS, Call, Exchange, Violation
-from ._rate import RateWindows
+from ._rate import RateUse, RateWindows
 from ._reception import (
     Received,
     check_accept,
@@ -146,9 +146,7 @@ class Workspace:
             return _Success(route.status, route.answer(call))
         finally:
             for rule, detail in (*call.found, *header_faults(received)):
-                self._violations.append(
-                    Violation(rule, detail, received.method, received.path, received.body)
-                )
+                self._note_violation(received, rule, detail, number=self._handled + 1)
 
     def _finish(self, received: Received, outcome: Refused | _Success, limits: Mapping[str, str]) -> Response:
         """Build the answer with its headers and remember the exchange."""
@@ -162,11 +160,10 @@ class Workspace:
             rule = outcome.rule
             answer: JsonValue = error_body(outcome, request_id=request_id)
             told.update(outcome.headers)
+            if outcome.status == 429:
+                self.rate.refuse(received.at)
             if outcome.violation:
-                detail = str(outcome.message)
-                self._violations.append(
-                    Violation(rule, detail, received.method, received.path, received.body)
-                )
+                self._note_violation(received, rule, str(outcome.message), number=self._handled)
         else:
             answer = outcome.body
             if received.method in _WRITES:
@@ -188,6 +185,11 @@ class Workspace:
         )
         return Response(outcome.status, answer, told)
 
+    def _note_violation(self, received: Received, rule: str, detail: str, *, number: int) -> None:
+        self._violations.append(
+            Violation(rule, detail, received.method, received.path, received.body, number)
+        )
+
     # --- looking inside ---
 
     @property
@@ -204,6 +206,11 @@ class Workspace:
     def handled(self) -> int:
         """How many requests were answered so far."""
         return self._handled
+
+    @property
+    def rate_use(self) -> RateUse:
+        """How much of the rate budget is used."""
+        return self.rate.use(self.now(), apps=len(self._apps))
 
     @property
     def repeated_events(self) -> int:

@@ -44,7 +44,9 @@ def test_over_http_every_header_must_be_sent(sandbox, pool):
     """What in process counts as sent well is missing here."""
     bare = pool.request("GET", f"{sandbox.url}/me")
     no_version = pool.request("GET", f"{sandbox.url}/me", headers={**HEADERS, "Intercom-Version": ""})
-    no_accept = talk(sandbox, b"GET /me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer sandbox-token\r\n\r\n")
+    no_accept = talk(
+        sandbox, b"GET /me HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer sandbox-token\r\n\r\n"
+    )
 
     assert (bare.status, bare.json()["errors"][0]["code"]) == (401, "missing_authorization")
     assert no_version.status == 200
@@ -154,6 +156,52 @@ def test_many_connections_at_once(sandbox):
         thread.join()
 
     assert len(sandbox.workspace.events("u1")) == 40
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        (b"localhost:8123", 200),
+        (b"127.0.0.1:8123", 200),
+        (b"[::1]:8123", 200),
+        (b"workspace.localhost", 200),
+        (b"", 200),
+        (b"attacker.example", 403),
+        (b"localhost.attacker.example:8123", 403),
+        (b"127.0.0.1.attacker.example", 403),
+        (b"[::1", 403),
+    ],
+)
+@pytest.mark.parametrize("place", [b"/me", b"/ui/people", b"/_sandbox/stats"])
+def test_other_sites_names_do_not_lead_here(sandbox, host, status, place):
+    """On a loopback address only names that cannot be another site's are answered: a website must not rebind its own to us."""
+    request = raw(b"", line=b"GET %b HTTP/1.1" % place).replace(b"Host: localhost", b"Host: " + host)
+    if place != b"/me":
+        request = request.replace(b"Authorization: Bearer sandbox-token\r\n", b"")
+
+    assert talk(sandbox, request).startswith(b"HTTP/1.1 %d " % status)
+
+
+@pytest.mark.parametrize(("host", "status"), [("0.0.0.0", 200), ("127.0.0.2", 403)])
+def test_told_to_serve_others_every_name_is_answered(host, status):
+    """Whoever listens on more than loopback has decided who may come."""
+    with Sandbox(host=host) as sandbox:
+        answer = talk(sandbox, b"GET /ui/people HTTP/1.1\r\nHost: sandbox.example\r\n\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+
+
+def test_an_answer_without_a_body_is_followed_by_the_next(sandbox):
+    """The pages' 304 carries neither body nor length, so that the connection can go on."""
+    page = talk(sandbox, b"GET /ui/people HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    mark = re.search(rb'data-mark="&#34;(.+?)&#34;"', page)[1]
+    again = b'GET /ui/people HTTP/1.1\r\nHost: localhost\r\nIf-None-Match: "%b"\r\n\r\n' % mark
+
+    told = talk(sandbox, again + b"HEAD /ui/people HTTP/1.1\r\nHost: localhost\r\n\r\n")
+
+    assert re.findall(rb"HTTP/1.1 \d+", told) == [b"HTTP/1.1 304", b"HTTP/1.1 200"]
+    assert b"Transfer-Encoding" not in told
+    assert told.endswith(b"\r\n\r\n")
 
 
 # --- faults -----------------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ def test_it_is_a_whole_sandbox():
         == b""
     )
     assert client.get("/_sandbox/stats").get_json()["handled"] == 4
-    assert b"A local Intercom" in client.get("/").data
+    assert client.get("/").headers["Location"] == "/ui/people"
     assert client.get("/zodiac").status_code == 404
     assert client.get("/zodiac", headers=HEADERS).status_code == 404
 
@@ -55,7 +55,8 @@ def test_without_flask_only_the_api_is_there(monkeypatch):
     with pytest.raises(ConfigurationError, match=r"pip install \"metarouter-intercom\[sandbox\]\""):
         create_app(Service(Workspace()))
     with Sandbox() as sandbox:
-        assert urllib3.request("GET", sandbox.url).status == 404
+        missing = urllib3.request("GET", sandbox.pages)
+        assert (missing.status, b"pip install" in missing.data) == (404, True)
         assert urllib3.request("GET", f"{sandbox.url}/me", headers=HEADERS).status == 200
 
 
