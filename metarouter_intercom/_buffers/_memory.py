@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import heapq
 import marshal
+import sys
 import threading
 from collections import deque
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from ..plugins import Claim, DeadLetter, Entry, Tallies
 
@@ -20,10 +21,15 @@ if TYPE_CHECKING:
 # The version of marshal with short texts in few bytes, the same on every supported Python; the bytes never leave the process.
 _FORMAT = 4
 _seq = attrgetter("seq")
+# While a claim sorts what was accepted, callers wait for the lock: it is let go after so many messages.
+_SORTED_AT_ONCE = 256
+
+# What the caller pays for, and no more: seq, body, message id, keys, whether it upserts, when.
+_Accepted: TypeAlias = "tuple[int, bytes, str, tuple[str, ...], bool, float]"
 
 
 class _Held:
-    """One buffered message; its body is packed, so that it costs little and shares nothing with the caller."""
+    """One buffered message, sorted into its lane; its body is packed, so that it costs little and shares nothing with the caller."""
 
     __slots__ = (
         "accepted_at",
@@ -38,15 +44,8 @@ class _Held:
         "waiting_since",
     )
 
-    def __init__(
-        self, seq: int, body: bytes, message_id: str, keys: tuple[str, ...], upserts: bool, accepted_at: float
-    ) -> None:
-        self.seq = seq
-        self.body = body
-        self.message_id = message_id
-        self.keys = keys
-        self.upserts = upserts
-        self.accepted_at = accepted_at
+    def __init__(self, accepted: _Accepted) -> None:
+        self.seq, self.body, self.message_id, self.keys, self.upserts, self.accepted_at = accepted
         self.attempts = 0
         self.failures = 0
         self.is_waiting = False
@@ -107,6 +106,7 @@ class MemoryBuffer:
     def _begin(self) -> None:
         self._lock = threading.Lock()
         self._seq = 0
+        self._unsorted: deque[_Accepted] = deque()
         self._lanes: dict[str, _Lane] = {}
         self._due: list[tuple[float, int, _Lane]] = []
         self._tickets = 0
@@ -114,7 +114,7 @@ class MemoryBuffer:
         self._dead: deque[DeadLetter] = deque(maxlen=self._dead_limit)
         self._dead_id = 0
         self._dead_taken = 0
-        self._live: dict[str, _Held] = {}
+        self._live: dict[str, _Accepted] = {}
 
     # --- accepting ------------------------------------------------------------------------------------
 
@@ -128,17 +128,26 @@ class MemoryBuffer:
             if len(self._live) >= self._limit:
                 return "full"
             self._seq = seq = self._seq + 1
-            held = _Held(seq, body, message_id, tuple(keys), upserts, now)
-            self._live[message_id] = held
+            accepted = (seq, body, message_id, tuple(keys), upserts, now)
+            self._live[message_id] = accepted
+            self._unsorted.append(accepted)
+        return "accepted"
+
+    def _sort(self, number: int = sys.maxsize) -> None:
+        """Put what was accepted, at most *number*, into its lanes; the caller's call need not wait for that."""
+        unsorted = self._unsorted
+        while unsorted and number > 0:
+            number -= 1
+            held = _Held(unsorted.popleft())
             lane = self._lanes.get(held.keys[0]) if len(held.keys) == 1 else None
             if lane is None:
                 lane = self._lane_of(held.keys)
             lane.held.append(held)
             lane.size += 1
-            if len(lane.held) == 1 or (upserts and lane.due_at > now and self._only_waits(lane)):
+            now = held.accepted_at
+            if len(lane.held) == 1 or (held.upserts and lane.due_at > now and self._only_waits(lane)):
                 lane.due_at = now
                 self._offer(lane)
-        return "accepted"
 
     def _lane_of(self, keys: tuple[str, ...]) -> _Lane:
         """Return the lane of *keys*, joined from all the lanes that hold one of them."""
@@ -191,7 +200,11 @@ class MemoryBuffer:
 
     def claim(self, *, now: float, limit: int) -> Claim | None:
         """Lease the due messages of one lane; see ``plugins.Buffer``."""
+        while len(self._unsorted) > _SORTED_AT_ONCE:
+            with self._lock:
+                self._sort(_SORTED_AT_ONCE)
         with self._lock:
+            self._sort()
             while self._due and self._due[0][0] <= now:
                 due_at, _, lane = heapq.heappop(self._due)
                 if not self._is_current(due_at, lane):
@@ -278,6 +291,7 @@ class MemoryBuffer:
     def next_due_at(self, *, now: float) -> float | None:
         """Return when something can be claimed next."""
         with self._lock:
+            self._sort()
             while self._due and not self._is_current(self._due[0][0], self._due[0][2]):
                 heapq.heappop(self._due)
             return self._due[0][0] if self._due else None
@@ -294,13 +308,13 @@ class MemoryBuffer:
         """Tell whether a message with ``seq <= up_to`` is not settled."""
         with self._lock:
             first = next(iter(self._live.values()), None)
-            return first is not None and first.seq <= up_to
+            return first is not None and first[0] <= up_to
 
     def oldest_accepted_at(self) -> float | None:
         """Return when the oldest unsettled message was accepted."""
         with self._lock:
             first = next(iter(self._live.values()), None)
-            return None if first is None else first.accepted_at
+            return None if first is None else first[-1]
 
     def tallies(self) -> Tallies:
         """Return how many dead letters had to leave; duplicates are found at once."""
@@ -309,6 +323,7 @@ class MemoryBuffer:
     def make_due(self, *, now: float) -> None:
         """Make every lane due at once."""
         with self._lock:
+            self._sort()
             for lane in {id(lane): lane for lane in self._lanes.values()}.values():
                 if lane.held and lane.due_at > now:
                     lane.due_at = now
@@ -319,6 +334,7 @@ class MemoryBuffer:
         wanted = frozenset(keys)
         dropped: list[_Held] = []
         with self._lock:
+            self._sort()
             for lane in {
                 id(lane): lane for key in keys if (lane := self._lanes.get(key)) is not None
             }.values():
