@@ -1,0 +1,77 @@
+"""Texts that try to be more than text, put wherever a caller of the API can put text."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from metarouter_intercom.plugins import Request
+from metarouter_intercom.sandbox import Workspace
+
+HOSTILE = {
+    "script": "<script>window.hit=1;alert(1)</script>",
+    "handler": '"><img src=x onerror="window.hit=1">',
+    "svg": "'\"></title></textarea></svg><svg onload=window.hit=1>",
+    "javascript": "javascript:window.hit=1",
+    "data": "data:text/html,<script>window.hit=1</script>",
+    "template": "{{ 7 * 7 }}{% raw %}${window.hit=1}",
+    "directions": "safe\u202etxt.exe\u2066\u200b\ufeff",
+    "surrogate": "lone \ud800 half",
+    "controls": "zero\x00 bell\x07 escape\x1b[31m",
+    "long word": "x" * 10_240,
+    "long words": "<b>word</b> " * 900,
+    "accents": "e" + "\u0301" * 300,
+    "entities": "&amp;lt;b&gt;&#60;",
+}
+HIDDEN = frozenset("\u202e\u2066\u200b\ufeff\x00\x07\x1b\ud800")
+
+
+def fill(workspace: Workspace, text: str) -> list[str]:
+    """Put *text* into contacts, companies, events, tags, notes and requests; return the addresses of the pages that show it."""
+
+    def post(path: str, **body: object) -> str:
+        answer = workspace.handle(Request("POST", path, body))
+        assert answer.status < 300, answer.body
+        return answer.body["id"] if isinstance(answer.body, dict) else ""
+
+    company = post("/companies", company_id=text, name=text, plan=text, industry=text, website=text)
+    person = post("/contacts", external_id=text, name=text)
+    lead = post("/contacts", role="lead", name=text)
+    tag = post("/tags", name=text)
+    post("/tags", name=text, companies=[{"id": company}])
+    post(f"/contacts/{person}/companies", id=company)
+    post(f"/contacts/{person}/tags", id=tag)
+    post(f"/contacts/{person}/notes", body=text, admin_id="991267459")
+    post("/events", user_id=text, event_name=text, created_at=int(workspace.now()))
+    # What the API would refuse must not matter either.
+    contact = workspace.state.contacts[person]
+    contact.email = text
+    contact.fields.update({"phone": text, "avatar": text, "owner_id": text})
+    contact.custom.update({"plan": text, text: text})
+    workspace.state.companies[company].custom.update({"plan": text, text: text})
+    contact.events[0].metadata = {
+        text: text,
+        "link": {"url": text, "value": text},
+        "unlabelled": {"url": text, "value": ""},
+        "address": {"url": f"https://example.com/{text}", "value": text},
+        "money": {"amount": 1, "currency": text},
+    }
+    answers = [
+        workspace.handle(Request("POST", "/contacts", {text: {text: [text]}})),
+        workspace.handle(Request(text[:50], f"/{text[:300]}", text, {"intercom-version": text[:50]})),
+    ]
+    assert [answer.status for answer in answers] == [400, 400]
+    asked = quote(text[:150].encode("utf-8", "replace"))
+    requests = [f"/ui/requests/{one.number}" for one in workspace.requests]
+    return [
+        "/ui/people",
+        f"/ui/people?q={asked}&company={asked}&role={asked}&page={asked}",
+        f"/ui/people?company={company}",
+        f"/ui/people/{person}",
+        f"/ui/people/{lead}",
+        "/ui/companies",
+        f"/ui/companies?q={asked}",
+        f"/ui/companies/{company}",
+        "/ui/requests",
+        f"/ui/requests?show={asked}",
+        *requests,
+    ]
