@@ -1,0 +1,1 @@
+"""Tables of the reference, made from the code: ``generate.py`` puts them into the pages."""

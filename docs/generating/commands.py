@@ -1,0 +1,70 @@
+"""The command line as sections: every command with its arguments and options, from what click knows of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+
+from metarouter_intercom._commands import commands
+from metarouter_intercom._commands._errors import ExitCode
+
+from .words import code, from_rst, table
+
+_MEANINGS = {
+    ExitCode.DONE: "everything was done",
+    ExitCode.INCOMPLETE: "done, but messages were rejected, are dead letters, were dropped or are still pending",
+    ExitCode.USAGE: "the command was not understood",
+    ExitCode.SETTINGS: "a setting is wrong: key, region, App/Source ID",
+    ExitCode.UNREACHABLE: "Intercom cannot be reached, or does not answer as expected",
+    ExitCode.FILE: "a file cannot be read or written",
+    ExitCode.INTERRUPTED: "interrupted; `send` goes on where it was when it is run again",
+}
+
+
+def sections() -> str:
+    """Return a section for each command."""
+    return "\n".join(_section(name, command) for name, command in _walk("metarouter-intercom", commands))
+
+
+def exit_codes() -> str:
+    """Return the exit codes as a table."""
+    return table(["code", "meaning"], [[code(str(int(one))), _MEANINGS[one]] for one in ExitCode])
+
+
+def _walk(name: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
+    if not isinstance(command, click.Group):
+        yield name, command
+        return
+    for word in sorted(command.commands):
+        yield from _walk(f"{name} {word}", command.commands[word])
+
+
+def _section(name: str, command: click.Command) -> str:
+    options = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
+    arguments = [parameter for parameter in command.params if isinstance(parameter, click.Argument)]
+    usage = " ".join([name, *(["[OPTIONS]"] if options else []), *map(_usage, arguments)])
+    text = "\n\n".join(from_rst(part) for part in (command.help or "").split("\n\n"))
+    rows = [[_names(option), _default(option), from_rst(option.help or "")] for option in options]
+    listed = "\n" + table(["option", "default", "meaning"], rows) if rows else ""
+    return f"### `{name.partition(' ')[2]}`\n\n```text\n{usage}\n```\n\n{text}\n{listed}"
+
+
+def _usage(argument: click.Argument) -> str:
+    word = (argument.name or "").upper()
+    word = f"{word}..." if argument.nargs == -1 else word
+    return word if argument.required else f"[{word}]"
+
+
+def _names(option: click.Option) -> str:
+    names = ", ".join(code(name) for name in (*option.opts, *option.secondary_opts))
+    if option.is_flag:
+        return names
+    if isinstance(option.type, click.Choice):
+        return f"{names} {' or '.join(code(str(choice)) for choice in option.type.choices)}"
+    return f"{names} {option.metavar or option.type.name.split()[0].upper()}"
+
+
+def _default(option: click.Option) -> str:
+    shown = getattr(option, "show_default", None)
+    return code(str(option.default)) if shown else ""

@@ -1,0 +1,308 @@
+"""The mapping as tables: what the code's own lists of names hold, each translated by the translator itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from metarouter_intercom import Settings
+from metarouter_intercom._codec import company_body, contact_body, event_body, read_message
+from metarouter_intercom._companies import _KNOWN as COMPANY_TRAITS
+from metarouter_intercom._contacts import _CONTEXT_FACTS as CONTEXT_FACTS
+from metarouter_intercom._contacts import _KNOWN as CONTACT_TRAITS
+from metarouter_intercom._events import _PAGE_FACTS as PAGE_FACTS
+from metarouter_intercom._events import _SPECIAL as EVENT_PROPERTIES
+from metarouter_intercom._traits import PLAIN
+from metarouter_intercom._translator import translate
+from metarouter_intercom.operations import (
+    AttachCompany,
+    DetachCompany,
+    MergeContact,
+    Operation,
+    SubmitEvent,
+    TagCompany,
+    Translation,
+    UpsertCompany,
+    UpsertContact,
+)
+
+from .words import as_json, code, table
+
+_NOW = 1_777_629_600.0
+_OTHER = "…"
+# Name -> an example, and the rules that speak of it. A name that the code knows and this does not, or the other way round, ends
+# the program.
+_CONTACT: dict[str, tuple[Any, str]] = {
+    "email": ("ada@example.com", "I2"),
+    "name": ("Ada Example", "I3"),
+    "phone": ("+49 30 901820", "I4"),
+    "phones": (["+49 30 901820"], "I4"),
+    "avatar": ("https://example.com/ada.png", "I4"),
+    "photoUrl": ("https://example.com/ada.png", "I4"),
+    "avatarUrl": ("https://example.com/ada.png", "I4"),
+    "createdAt": ("2026-03-01T12:00:00Z", "I5, R4"),
+    "created": (1772366400000, "I5, R4"),
+    "signedUpAt": ("2026-03-01", "I5, R4"),
+    "lastRequestAt": ("2026-03-01T12:00:00Z", "I6, R4"),
+    "lastSeenAt": ("2026-03-01T12:00:00Z", "I6, R4"),
+    "unsubscribedFromEmails": (False, "I7"),
+    "ownerId": (991267459, "I8"),
+    "role": ("user", "I9"),
+    "company": ({"id": "c-7", "name": "Example Shipping"}, "I12, C2"),
+    "companies": ([{"id": "c-7"}, {"id": "c-8", "remove": True}], "I12, C2"),
+    "id": ("u-1", "I10"),
+    "userId": ("u-1", "I10"),
+    "user_hash": ("5f1d…", "R7"),
+    "intercom_user_jwt": ("eyJh…", "R7"),
+}
+_COMPANY: dict[str, tuple[Any, str]] = {
+    "id": ("c-7", "C1"),
+    "companyId": ("c-7", "C1"),
+    "groupId": ("c-7", "C1"),
+    "name": ("Example Shipping", "C2"),
+    "plan": ("pro", "C2"),
+    "industry": ("Logistics", "C2"),
+    "website": ("https://example.com", "C2"),
+    "size": (40, "C2, R9"),
+    "employees": ("40", "C2, R9"),
+    "employeeCount": (40, "C2, R9"),
+    "monthlySpend": ("129.90", "C2"),
+    "createdAt": ("2024-02-29", "C2, R4"),
+    "created": (1709164800, "C2, R4"),
+    "tags": (["early", "beta"], "C3"),
+    "remove": (True, "C5, I12"),
+    "user_hash": ("5f1d…", "R7"),
+    "intercom_user_jwt": ("eyJh…", "R7"),
+}
+_EVENT: dict[str, tuple[dict[str, Any], str]] = {
+    "revenue": ({"revenue": "$1,025.00"}, "E4"),
+    "total": ({"total": 19.99}, "E4"),
+    "currency": ({"revenue": 5000, "currency": "jpy"}, "E4"),
+    "price": ({"revenue": 20, "price": "premium"}, "E4"),
+    "email": ({"email": "ada@example.com"}, "E2"),
+    "user_hash": ({"user_hash": "5f1d…"}, "R7"),
+    "intercom_user_jwt": ({"intercom_user_jwt": "eyJh…"}, "R7"),
+}
+_OPTIONS: dict[str, tuple[Any, str]] = {
+    "contact_id": ("64f0c2", "R8"),
+    "unsubscribedFromEmails": (True, "I7"),
+    "unsubscribed": (True, "I7"),
+    "owner_id": ("991267459", "I8"),
+    "role": ("lead", "I9"),
+    "language_override": ("de", "R7"),
+    "user_hash": ("5f1d…", "R7, V1"),
+    "intercom_user_jwt": ("eyJh…", "R7, V1"),
+}
+_MESSAGES: tuple[tuple[str, dict[str, Any], dict[str, Any], str], ...] = (
+    ("identify", {"userId": "u-1", "traits": {"plan": "pro"}}, {}, "I"),
+    ("identify with a company", {"userId": "u-1", "traits": {"company": {"id": "c-7"}}}, {}, "I12"),
+    ("identify, e-mail only", {"traits": {"email": "ada@example.com"}}, {}, "I2"),
+    ("identify, anonymous", {"anonymousId": "a-1"}, {}, "R8"),
+    ("identify, anonymous", {"anonymousId": "a-1"}, {"anonymous": "lead"}, "R8"),
+    ("group", {"userId": "u-1", "groupId": "c-7", "traits": {"plan": "pro"}}, {}, "C"),
+    ("group, nobody", {"groupId": "c-7"}, {}, "C4"),
+    ("group, remove", {"userId": "u-1", "groupId": "c-7", "traits": {"remove": True}}, {}, "C5"),
+    ("track", {"userId": "u-1", "event": "Signed Up"}, {}, "E"),
+    ("page", {"userId": "u-1", "name": "Pricing"}, {}, "E9"),
+    ("page", {"userId": "u-1", "name": "Pricing"}, {"page_events": "Viewed {name} Page"}, "E9"),
+    ("screen", {"userId": "u-1", "name": "Home"}, {}, "E9"),
+    ("alias", {"previousId": "a-1", "userId": "u-1"}, {}, "L1"),
+    ("alias", {"previousId": "a-1", "userId": "u-1"}, {"anonymous": "lead"}, "L1"),
+    (
+        "any, not for Intercom",
+        {"userId": "u-1", "event": "x", "integrations": {"All": False}, "type": "track"},
+        {},
+        "R6",
+    ),
+)
+_VALUES: tuple[tuple[str, dict[str, Any], str], ...] = (
+    ("text", {"plan": "pro"}, "A1"),
+    ("number", {"seats": 12.5}, "A1"),
+    ("boolean", {"beta": True}, "A1, E7"),
+    ("null", {"beta": None}, "A1, E7"),
+    ("NaN or infinity", {"score": float("nan")}, "A1"),
+    ("text over 255 characters", {"bio": "x" * 300}, "A3, E7"),
+    ("date as ISO text", {"birthday": "1990-05-17"}, "A4, E7"),
+    ("date whose name says so", {"trial_ends_at": "2026-06-01T00:00:00Z"}, "A4, E7"),
+    ("object", {"address": {"city": "Bremen", "geo": {"lat": 53.1}}}, "A5, E6"),
+    ("list of scalars", {"tags": ["early", "beta"]}, "A5, E6"),
+    ("list of objects", {"pets": [{"name": "Rex"}]}, "A5, E6"),
+    ("empty object or list", {"nothing": {}}, "A5"),
+    ("rich link", {"report": {"url": "https://example.com/r/1", "value": "Weekly"}}, "A5, E5"),
+    ("price", {"fee": {"amount": 1999, "currency": "EUR"}}, "A5, E5"),
+    ("odd name", {"a.b$c": 1}, "A2"),
+    ("two names, one after cleaning", {"a.b": 1, "a_b": 2}, "A2"),
+)
+
+
+def messages() -> str:
+    """Return what each kind of message means."""
+    rows = []
+    for kind, call, choices, rule in _MESSAGES:
+        found = _translated({"type": kind.split(",")[0].split()[0], **call}, **choices)
+        shown = {name: value for name, value in call.items() if name != "type"}
+        settings = ", ".join(code(f"{name}={value!r}") for name, value in choices.items())
+        rows.append([kind, as_json(shown), settings, _operations(found), rule])
+    return table(["message", "example", "setting", "operations", "rules"], rows)
+
+
+def options() -> str:
+    """Return what the options for Intercom mean."""
+    bare = _translated({"type": "identify", "userId": "u-1"})
+    rows = []
+    for name, (value, rule) in _OPTIONS.items():
+        call = {"type": "identify", "userId": "u-1", "integrations": {"Intercom": {name: value}}}
+        rows.append([code(name), as_json(value), _difference(_translated(call), bare), rule])
+    return table(["option", "example", "in Intercom", "rules"], rows)
+
+
+def contact_traits() -> str:
+    """Return what the traits of an identify mean that feed a field."""
+    _compare("contact traits", CONTACT_TRAITS.exact.values(), _CONTACT)
+    bare = _translated({"type": "identify", "userId": "u-1"})
+    rows = []
+    for name, (value, rule) in _CONTACT.items():
+        found = _translated({"type": "identify", "userId": "u-1", "traits": {name: value}})
+        rows.append([code(name), as_json(value), _difference(found, bare), rule])
+    both = {"firstName": "Ada", "lastName": "Example"}
+    found = _translated({"type": "identify", "userId": "u-1", "traits": both})
+    rows.append(["`firstName`, `lastName`", as_json(both), _difference(found, bare), "I3, I10"])
+    return table(["trait", "example", "in Intercom", "rules"], rows)
+
+
+def company_traits() -> str:
+    """Return what the traits of a group, or of an identify's company, mean that feed a field."""
+    _compare("company traits", COMPANY_TRAITS.exact.values(), _COMPANY)
+    rows = []
+    for name, (value, rule) in _COMPANY.items():
+        company = {name: value} if value == "c-7" else {"id": "c-7", name: value}
+        found = _translated({"type": "identify", "userId": "u-1", "traits": {"company": company}})
+        rows.append([code(name), as_json(value), _of_company(found, named=value == "c-7"), rule])
+    return table(["trait", "example", "in Intercom", "rules"], rows)
+
+
+def event_properties() -> str:
+    """Return what the properties of a track mean that are no plain metadata."""
+    _compare("event properties", EVENT_PROPERTIES.exact.values(), _EVENT)
+    rows = []
+    for name, (properties, rule) in _EVENT.items():
+        found = _event(properties)
+        rows.append([code(name), as_json(properties), found, rule])
+    return table(["property", "example", "metadata in Intercom", "rules"], rows)
+
+
+def context_facts() -> str:
+    """Return what is read of the context."""
+    rows = [
+        [code(f"context.{group}.{key}"), f"custom attribute {code(name)}", "`collect_context=True`", "I11"]
+        for name, group, key in CONTEXT_FACTS
+    ]
+    rows += [
+        [code(f"context.page.{key}"), f"metadata {code(key)}", "`page_events`, `screen_events`", "E9"]
+        for key in PAGE_FACTS
+    ]
+    return table(["fact", "in Intercom", "with the setting", "rules"], rows)
+
+
+def other_values() -> str:
+    """Return what becomes of every other trait and property, by the kind of its value."""
+    bare = _translated({"type": "identify", "userId": "u-1"})
+    rows = []
+    for kind, facts, rule in _VALUES:
+        found = _translated({"type": "identify", "userId": "u-1", "traits": facts})
+        rows.append([kind, as_json(facts), _difference(found, bare), _event(facts), rule])
+    return table(["value", "example", "as a trait", "as a property of a track", "rules"], rows)
+
+
+# --- translating and showing ------------------------------------------------------------------------------------
+
+
+def _translated(call: Mapping[str, Any], **choices: Any) -> Translation:
+    return translate(read_message(call, now=_NOW), Settings(api_key="not-needed", **choices))
+
+
+def _compare(what: str, known: Any, described: Mapping[str, object]) -> None:
+    names, rows = {PLAIN[name] for name in known}, {PLAIN[name] for name in described}
+    missing, left_over = names - rows, rows - names
+    if missing or left_over:
+        raise SystemExit(f"{what}: not described {sorted(missing)}, not in the code {sorted(left_over)}")
+
+
+def _first(found: Translation, kind: type[Any]) -> Any:
+    return next((one for one in found.operations if isinstance(one, kind)), None)
+
+
+def _operations(found: Translation) -> str:
+    if found.skipped is not None:
+        return f"skipped: {code(found.skipped)}"
+    return ", ".join(code(type(operation).__name__) for operation in found.operations) + _notes(found)
+
+
+def _difference(found: Translation, bare: Translation) -> str:
+    """Return what *found* writes that *bare* does not."""
+    before, after = _body(bare), _body(found)
+    parts = [
+        f"{code(name)} {as_json(value)}"
+        for name, value in after.items()
+        if name != "custom_attributes" and before.get(name, _OTHER) != value
+    ]
+    attributes = after.get("custom_attributes", {})
+    parts += [f"custom attribute {code(name)} {as_json(value)}" for name, value in attributes.items()]
+    upsert = _first(found, UpsertContact)
+    if upsert is not None and upsert.who.contact_id is not None:
+        parts.append(f"the contact with the id {code(upsert.who.contact_id)} is written")
+    parts += _links(found)
+    return ("; ".join(parts) or "nothing of its own") + _notes(found)
+
+
+def _body(found: Translation) -> dict[str, Any]:
+    upsert = _first(found, UpsertContact)
+    return {} if upsert is None else contact_body(upsert, api_version="2.16")
+
+
+def _links(found: Translation) -> list[str]:
+    parts = []
+    for operation in found.operations:
+        text = _link(operation)
+        if text is not None:
+            parts.append(text)
+    return parts
+
+
+def _link(operation: Operation) -> str | None:
+    if isinstance(operation, UpsertCompany):
+        return f"company {as_json(company_body(operation))}"
+    if isinstance(operation, AttachCompany):
+        return f"attached to {code(operation.company_id)}"
+    if isinstance(operation, DetachCompany):
+        return f"detached from {code(operation.company_id)}"
+    if isinstance(operation, TagCompany):
+        return f"tag {code(operation.name)}"
+    return f"lead merged into {code(operation.user.key)}" if isinstance(operation, MergeContact) else None
+
+
+def _of_company(found: Translation, *, named: bool) -> str:
+    upsert = _first(found, UpsertCompany)
+    if upsert is None:
+        return "; ".join(_links(found)) + _notes(found)
+    body = company_body(upsert)
+    parts = [
+        f"{code(name)} {as_json(value)}" for name, value in body.items() if named or name != "company_id"
+    ]
+    parts += [f"tag {code(one.name)}" for one in found.operations if isinstance(one, TagCompany)]
+    return ("; ".join(parts) or "nothing of its own") + _notes(found)
+
+
+def _event(properties: Mapping[str, Any]) -> str:
+    found = _translated(
+        {"type": "track", "userId": "u-1", "event": "Order Completed", "properties": properties}
+    )
+    event = _first(found, SubmitEvent)
+    metadata = event_body(event).get("metadata", {})
+    parts = [f"{code(name)} {as_json(value)}" for name, value in metadata.items()]
+    return ("; ".join(parts) or "nothing of its own") + _notes(found)
+
+
+def _notes(found: Translation) -> str:
+    told = dict.fromkeys(f"note {note.rule}: {note.reason}" for note in found.notes)
+    return f" ({'; '.join(told)})" if told else ""
