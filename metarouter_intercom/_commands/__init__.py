@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from typing import NoReturn
 
 import click
 
@@ -43,12 +45,17 @@ for _command in (connect, check, demo, sandbox, translate, send, dead_letters, s
     commands.add_command(_command)
 
 
-def run() -> None:
-    """Run the command line: every foreseen error is one line that says what to do."""
+def run(arguments: Sequence[str] | None = None) -> NoReturn:
+    """
+    Run the command line and exit: every foreseen error is one line that says what to do.
+
+    Args:
+        arguments: Those of the process when None.
+    """
     try:
-        code = commands.main(standalone_mode=False)
+        code = commands.main(arguments, prog_name="metarouter-intercom", standalone_mode=False)
     except click.exceptions.Abort:
-        sys.stderr.write("interrupted\n")
+        sys.stderr.write("metarouter-intercom: interrupted\n")
         code = ExitCode.INTERRUPTED
     except click.ClickException as error:
         error.show()

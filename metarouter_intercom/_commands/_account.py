@@ -16,7 +16,7 @@ from ._options import connection_options, json_option, settings_of
 from ._store import write_connection
 
 
-@click.command()
+@click.command(short_help="Check a key and store it as a named connection.")
 @click.option("--name", default="default", show_default=True, help="The connection's name.")
 @click.option("--app-id", metavar="ID", help="App/Source ID; asked for when it is not given.")
 @click.option("--api-key-stdin", is_flag=True, help="Read the API key from standard input instead of asking.")
@@ -68,7 +68,7 @@ def _lines(account: Account, region: str, base_url: str | None) -> list[str]:
     return lines
 
 
-@click.command()
+@click.command(short_help="Ask Intercom whether the key works.")
 @connection_options
 @json_option
 def check(as_json: bool, **options: Any) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import click
 
@@ -17,7 +18,7 @@ from .._dead_letters import DeadLetters, line_of
 from ..plugins import DeadLetter
 from ._errors import ExitCode, Failed
 from ._options import connection_options, json_option, settings_of
-from ._words import is_complete, report_lines, report_object
+from ._words import echo, is_complete, number_of, report_lines, report_object
 
 _spool_option = click.option(
     "--spool", required=True, type=click.Path(dir_okay=False), help="The spool file that the client uses."
@@ -27,7 +28,7 @@ _ids_argument = click.argument("ids", type=int, nargs=-1)
 _all_option = click.option("--all", "every", is_flag=True, help="All of them.")
 
 
-@click.group("dead-letters")
+@click.group("dead-letters", short_help="List, show, retry, discard or export what was given up.")
 def dead_letters() -> None:
     """Look into the messages that were given up, and try them again."""
 
@@ -67,10 +68,10 @@ def list_letters(spool: str, reason: str | None, limit: int, as_json: bool) -> N
         click.echo(json.dumps({"counts": counts, "dead_letters": [line_of(letter) for letter in found]}))
         return
     for letter in found:
-        click.echo(_row(letter))
+        echo(_row(letter))
     total = counts.get(reason, 0) if reason else sum(counts.values())
-    click.echo(
-        f"{len(found):,} of {total:,} dead letters"
+    echo(
+        f"{len(found):,} of {number_of(total, 'dead letter')}"
         + "".join(f"\n  {n:,} x {why}" for why, n in sorted(counts.items()))
     )
 
@@ -82,20 +83,19 @@ def _row(letter: DeadLetter) -> str:
     return f"{letter.id:>6}  {died}  {letter.reason:<20}  {message.get('type')!s:<8}  {about}"
 
 
-@dead_letters.command()
+@dead_letters.command(short_help="Show one with its message and Intercom's last answer.")
 @_spool_option
 @click.argument("id", type=int)
 def show(spool: str, id: int) -> None:
     """Show one dead letter with its message and Intercom's last answer."""
     with closing(open_spool(spool)) as buffer:
-        for letter in _letters(buffer):
-            if letter.id == id:
-                click.echo(json.dumps(line_of(letter), indent=2))
-                return
-    raise Failed(f"{id}: no such dead letter; see dead-letters list", ExitCode.USAGE)
+        found = buffer.dead_letters(after=id - 1, limit=1)
+    if not found or found[0].id != id:
+        raise Failed(f"{id}: no such dead letter in {spool}; see dead-letters list", ExitCode.USAGE)
+    click.echo(json.dumps(line_of(found[0]), indent=2))
 
 
-@dead_letters.command()
+@dead_letters.command(short_help="Accept them once more and deliver them.")
 @_spool_option
 @_ids_argument
 @_all_option
@@ -124,16 +124,23 @@ def retry(
     with closing(open_spool(spool)):
         pass
     client = Client(settings_of(**connection, spool=spool))
-    number = client.dead_letters.retry(list(ids) or None, reason=reason)
+    try:
+        # A refused key would only move them from the dead letters to what waits.
+        client.check()
+        number = client.dead_letters.retry(list(ids) or None, reason=reason)
+    except BaseException:
+        client.close(0)
+        raise
     report = client.close(timeout)
     if as_json:
         click.echo(json.dumps({"retried": number, **report_object(report)}))
     else:
-        click.echo("\n".join([f"{number:,} dead letters were accepted again", *report_lines(report)]))
+        were = number_of(number, "dead letter was", "dead letters were")
+        echo("\n".join([f"{were} accepted again", *report_lines(report)]))
     return ExitCode.DONE if is_complete(report) else ExitCode.INCOMPLETE
 
 
-@dead_letters.command()
+@dead_letters.command(short_help="Forget them for good.")
 @_spool_option
 @_ids_argument
 @_all_option
@@ -146,7 +153,7 @@ def discard(spool: str, ids: tuple[int, ...], every: bool, reason: str | None, y
         click.confirm("They cannot be brought back. Discard them?", abort=True)
     with closing(open_spool(spool)) as buffer:
         number = _letters(buffer).discard(list(ids) or None, reason=reason)
-    click.echo(f"{number:,} dead letters were discarded")
+    echo(f"{number_of(number, 'dead letter was', 'dead letters were')} discarded")
 
 
 @dead_letters.command()
@@ -155,15 +162,22 @@ def discard(spool: str, ids: tuple[int, ...], every: bool, reason: str | None, y
 @click.option(
     "-o",
     "--output",
-    type=click.File("w"),
+    type=click.Path(allow_dash=True),
     default="-",
     help="Where to write; standard output when it is not given.",
 )
-def export(spool: str, reason: str | None, output: TextIO) -> None:
+def export(spool: str, reason: str | None, output: str) -> None:
     """Write dead letters as JSON lines; they stay where they are."""
-    with closing(open_spool(spool)) as buffer:
-        number = _letters(buffer).export(output, reason=reason)
-    click.echo(f"{number:,} dead letters were exported", err=True)
+    with ExitStack() as stack:
+        buffer = stack.enter_context(closing(open_spool(spool)))
+        # What customers sent is nobody else's business, so the file is its owner's alone.
+        file = sys.stdout if output == "-" else stack.enter_context(open(output, "w", opener=_private))
+        number = _letters(buffer).export(file, reason=reason)
+    echo(f"{number_of(number, 'dead letter was', 'dead letters were')} exported", err=True)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _choice(ids: tuple[int, ...], every: bool, reason: str | None) -> None:

@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import ExitStack
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, closing
+from datetime import datetime, timedelta, timezone
 from importlib.resources import files
-from typing import IO, BinaryIO
+from typing import IO
 
 import click
 
 from .._client import Client
+from .._transport import HttpTransport
 from ..errors import RejectedMessage
 from ..plugins import Delivery
 from ..settings import Settings
-from ._errors import ExitCode
-from ._input import read_messages
-from ._look import show_people
-from ._words import is_complete, report_lines
+from ._errors import ExitCode, Failed
+from ._input import Found, read_messages
+from ._look import find_people, show_people
+from ._options import has_key
+from ._sandbox import listening, people_page
+from ._words import echo, is_complete, number_of, report_lines, title_of
+
+# What a reason means, for somebody who meets it for the first time.
+_REASONS = {
+    "event_filtered": "events_allow or events_deny leaves it out",
+    "no_identity": "it carries neither a user id nor an e-mail",
+    "not_selected": "its integrations object leaves Intercom out",
+    "nothing_to_merge": "an alias merges a lead into a user, and there is no such lead",
+    "page_off": "page views are no events unless page_events is set",
+    "screen_off": "screen views are no events unless screen_events is set",
+}
 
 
-@click.command()
-@click.argument("file", type=click.File("rb"), required=False)
+@click.command(short_help="Send messages of real SDKs to a local Intercom and show what comes of them.")
+@click.argument("file", type=click.Path(allow_dash=True), required=False)
 @click.option("--yes", is_flag=True, help="Do not ask before sending to the real Intercom.")
 @click.option("--keep-open", is_flag=True, help="Leave the local Intercom running, to look at its pages.")
 @click.option(
@@ -29,7 +45,7 @@ from ._words import is_complete, report_lines
     default=0,
     help="Of the local Intercom; any free one when it is not given.",
 )
-def demo(file: BinaryIO | None, yes: bool, keep_open: bool, port: int) -> int:
+def demo(file: str | None, yes: bool, keep_open: bool, port: int) -> int:
     """
     Send captured messages of real SDKs (or FILE) and show the people, companies and histories that come of them.
 
@@ -37,90 +53,121 @@ def demo(file: BinaryIO | None, yes: bool, keep_open: bool, port: int) -> int:
     """
     outcomes = _Outcomes()
     with ExitStack() as stack:
-        settings = _real_settings(yes)
-        if settings is None:
-            settings = _local_settings(stack, port)
+        is_real = has_key()
+        settings = _real_settings(yes) if is_real else _local_settings(stack, port)
         client = stack.enter_context(Client(settings, after=[outcomes]))
         account = client.check()
-        click.echo(f"connected to {account.name} ({account.app_id}) at {settings.address}\n")
-        stream = file or stack.enter_context(
-            files("metarouter_intercom").joinpath("_demo/messages.jsonl").open("rb")
-        )
-        people = _send(client, stream)
+        echo(f"connected to {account.name or 'a workspace'} ({account.app_id}) at {settings.address}")
+        user_ids, number = _send(client, _messages(stack, file), file or "the demo's messages")
         report = client.flush(60)
-        show_people(client.settings, people)
+        echo(f"{number_of(number, 'message')} sent\n")
+        transport = stack.enter_context(closing(HttpTransport(settings)))
+        show_people(find_people(transport, user_ids))
         outcomes.show()
-        click.echo("\n".join(report_lines(report)))
-        if keep_open:
-            click.echo(f"\nlook at the pages: {settings.address}/people  (Ctrl-C ends)")
-            _wait()
+        echo("Report")
+        echo("\n".join(f"  {line}" for line in report_lines(report)))
+        if keep_open and not is_real:
+            _keep_open(settings.address, user_ids)
     return ExitCode.DONE if is_complete(report) else ExitCode.INCOMPLETE
 
 
-def _real_settings(yes: bool) -> Settings | None:
-    if not (os.environ.get("INTERCOM_API_KEY") or os.environ.get("INTERCOM_ACCESS_TOKEN")):
-        return None
+def _real_settings(yes: bool) -> Settings:
     settings = Settings.from_env(name="demo", missing_contact_wait=5.0)
-    click.echo(
-        f"INTERCOM_API_KEY is set: this writes invented people to the workspace behind {settings.address}."
-    )
-    if not yes:
-        click.confirm("Go on?", abort=True)
+    what = f"INTERCOM_API_KEY is set: this writes people, companies and events to the workspace behind {settings.address}"
+    if yes:
+        echo(what)
+    elif not sys.stdin.isatty():
+        raise Failed(f"{what}; say --yes, or unset INTERCOM_API_KEY to use a local Intercom", ExitCode.USAGE)
+    else:
+        click.confirm(f"{what}.\nGo on?", abort=True)
     return settings
 
 
 def _local_settings(stack: ExitStack, port: int) -> Settings:
     from ..sandbox import Sandbox
 
-    sandbox = stack.enter_context(Sandbox(port=port))
+    sandbox = stack.enter_context(listening(Sandbox(port=port)))
     return Settings(api_key=sandbox.token, base_url=sandbox.url, name="demo", missing_contact_wait=5.0)
 
 
-def _send(client: Client, stream: IO[bytes]) -> list[str]:
-    """Send the messages and return the user ids in them, each once."""
+def _messages(stack: ExitStack, file: str | None) -> Iterable[Found]:
+    if file == "-":
+        return read_messages(sys.stdin.buffer)
+    if file is not None:
+        return read_messages(stack.enter_context(open(file, "rb")))
+    stream = stack.enter_context(files("metarouter_intercom").joinpath("_demo/messages.jsonl").open("rb"))
+    return _moved_to_now(stream)
+
+
+def _moved_to_now(stream: IO[bytes]) -> Iterator[Found]:
+    """Yield the captured messages as if the last one had just been sent: Intercom lists the events of 90 days."""
+    captured = list(read_messages(stream))
+    instants = {
+        found.line: datetime.fromisoformat(_timestamp(found).replace("Z", "+00:00")) for found in captured
+    }
+    shift = datetime.now(timezone.utc) - max(instants.values()) - timedelta(seconds=1)
+    for found in captured:
+        moved = (instants[found.line] + shift).isoformat()
+        yield found._replace(message={**(found.message or {}), "timestamp": moved})
+
+
+def _timestamp(found: Found) -> str:
+    return str((found.message or {})["timestamp"])
+
+
+def _send(client: Client, messages: Iterable[Found], file: str) -> tuple[list[str], int]:
+    """Send the messages; return the user ids in them, each once, and how many were accepted."""
     people: dict[str, None] = {}
     number = 0
-    for found in read_messages(stream):
+    for found in messages:
         if found.message is None:
-            click.echo(f"line {found.line}: {found.fault}", err=True)
+            echo(f"{found.where(file)}: {found.fault}", err=True)
             continue
         try:
             client.send(found.message)
         except RejectedMessage as error:
-            click.echo(f"line {found.line}: {error}", err=True)
+            for one in error.problems:
+                echo(f"{found.where(file, one.path)}: {one.fault}; {one.remedy}", err=True)
             continue
         number += 1
-        if found.message.get("userId"):
+        if found.message.get("userId") not in (None, ""):
             people[str(found.message["userId"])] = None
-    click.echo(f"{number} messages sent\n")
-    return list(people)
+    return list(people), number
 
 
 class _Outcomes:
     """Keeps what was skipped, noted or given up, for a person to read."""
 
     def __init__(self) -> None:
-        self._lines: list[str] = []
+        self._ended: dict[str, list[str]] = {}
+        self._notes: list[str] = []
 
     def __call__(self, delivery: Delivery) -> None:
-        message = delivery.message
-        about = " ".join(str(message[name]) for name in ("type", "event", "userId") if message.get(name))
+        title = title_of(delivery.message)
         if delivery.outcome != "delivered":
-            self._lines.append(f"  {delivery.outcome}: {about}: {delivery.reason}")
-        self._lines += [
-            f"  note: {about}: {note.path}: {note.reason} ({note.rule})" for note in delivery.notes
-        ]
+            reason = delivery.reason or "unknown"
+            meaning = _REASONS.get(reason)
+            head = f"{delivery.outcome}, {reason}" + (f": {meaning}" if meaning else "")
+            self._ended.setdefault(head, []).append(title)
+        self._notes += [f"{title}: {note.path}: {note.reason} (rule {note.rule})" for note in delivery.notes]
 
     def show(self) -> None:
         """Print them."""
-        click.echo("What was skipped or noted, and why")
-        click.echo("\n".join(self._lines or ["  nothing"]) + "\n")
+        echo("What was skipped, and why")
+        for head in sorted(self._ended):
+            echo(f"  {head}")
+            echo("\n".join(f"    {title}" for title in self._ended[head]))
+        echo("" if self._ended else "  nothing\n")
+        echo("What was changed or left out, and why")
+        echo("\n".join(f"  {line}" for line in self._notes or ["nothing"]) + "\n")
 
 
-def _wait() -> None:
-    import threading
-
+def _keep_open(address: str, user_ids: list[str]) -> None:
+    echo("\nThe local Intercom keeps running (Ctrl-C ends)")
+    echo(f"  people:      {people_page(address)}")
+    if user_ids:
+        echo(f"  one person:  {people_page(address, user_ids[0])}")
     try:
         threading.Event().wait()
     except KeyboardInterrupt:
-        click.echo("stopped")
+        echo("stopped")

@@ -1,21 +1,22 @@
-"""Messages from a file: JSON lines, a JSON array, Segment batches, gzip too; read piece by piece, a broken line stops nothing."""
+"""Messages from a file: JSON lines, JSON arrays, Segment batches, gzip too; read piece by piece, a broken line stops nothing."""
 
 from __future__ import annotations
 
 import gzip
 import io
 import json
-from collections.abc import Iterable, Iterator
-from itertools import chain
+import zlib
+from collections.abc import Iterator
 from typing import IO, NamedTuple, cast
 
 from .._types import JsonObject, JsonValue
+from ._pieces import Pieces
 
-_PIECE = 1 << 16
-# One JSON object written over many lines has to be read as a whole, up to this many bytes.
-_LARGEST_DOCUMENT = 64 * 1024 * 1024
+# A line of a batch file may be long; beyond this it is none.
+_LONGEST_LINE = 64 * 1024 * 1024
+_LONGEST_TEXT = 1 << 16
 _SHARED = ("context", "integrations", "sentAt", "receivedAt")
-_BLANK = " \t\r\n"
+_MARK = b"\xef\xbb\xbf"
 
 
 class Found(NamedTuple):
@@ -23,16 +24,23 @@ class Found(NamedTuple):
     One message of a file, or one place where there is none.
 
     Attributes:
-        line: Line in the file, from 1; in a JSON array the number of its member.
+        line: Line in the file, from 1.
+        place: Path to the message within what begins in that line: ``batch[2]``, ``[7]``; empty for the whole of it.
         message: The message; None when nothing readable stands there.
         fault: Why there is none.
         text: What stands there, for the rejects file.
     """
 
     line: int
+    place: str
     message: JsonObject | None
     fault: str | None = None
     text: str = ""
+
+    def where(self, file: str, path: str = "") -> str:
+        """Return ``file:line: path``, the path being that of a value in the file."""
+        value = ".".join(part for part in (self.place, path) if part)
+        return f"{file}:{self.line}: {value}" if value else f"{file}:{self.line}"
 
 
 def read_messages(stream: IO[bytes]) -> Iterator[Found]:
@@ -40,13 +48,32 @@ def read_messages(stream: IO[bytes]) -> Iterator[Found]:
     Yield the messages of *stream* in their order.
 
     Args:
-        stream: JSON lines (a message, a Segment batch or an array in each), one JSON array, or one JSON object; plain or gzip.
+        stream: JSON lines (a message, a Segment batch or an array in each), or JSON arrays or objects written over many lines;
+            plain or gzip.
     """
+    line = 1
+    try:
+        for found in _messages(stream):
+            line = found.line
+            yield found
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        yield Found(
+            line, "", None, f"the gzip data is broken after this line ({error}); the rest was not read"
+        )
+
+
+def _messages(stream: IO[bytes]) -> Iterator[Found]:
     source = _unzipped(stream)
-    first = _first_character(source)
-    if first == b"[":
-        return _members(io.TextIOWrapper(source, encoding="utf-8-sig", errors="replace"))
-    return _lines(source)
+    ahead = source.peek(1).removeprefix(_MARK).lstrip()
+    if ahead[:1] != b"[" and not (ahead[:1] == b"{" and _goes_on(ahead)):
+        yield from _lines(source)
+        return
+    text = io.TextIOWrapper(source, encoding="utf-8-sig", errors="surrogateescape")
+    try:
+        yield from _members(Pieces(text))
+    finally:
+        # Or else the wrapper would close the caller's stream.
+        text.detach()
 
 
 def _unzipped(stream: IO[bytes]) -> io.BufferedReader:
@@ -58,90 +85,89 @@ def _unzipped(stream: IO[bytes]) -> io.BufferedReader:
     return source
 
 
-def _first_character(source: io.BufferedReader) -> bytes:
-    ahead = source.peek(_PIECE)
-    return ahead.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+def _goes_on(ahead: bytes) -> bool:
+    """Tell whether the object at the beginning is written over many lines: its first line ends before it does."""
+    first, newline, _ = ahead.partition(b"\n")
+    return bool(newline) and first.rstrip()[-1:] in b"{[,"
 
 
 # --- lines --------------------------------------------------------------------------------------------------------
 
 
 def _lines(source: io.BufferedReader) -> Iterator[Found]:
-    rows: Iterable[bytes] = source
-    start = source.readline().removeprefix(b"\xef\xbb\xbf")
-    if start.lstrip().startswith(b"{") and _parsed(start)[1] is not None:
-        rest = source.read(_LARGEST_DOCUMENT)
-        value, fault = _parsed(start + rest)
-        if fault is None:
-            yield from _expanded(1, value)
-            return
-        rows = chain(io.BytesIO(rest), source)
-    for number, row in enumerate(chain([start], rows), start=1):
-        if not row.strip():
-            continue
-        value, fault = _parsed(row)
-        if fault is not None:
-            yield Found(number, None, fault, row.decode("utf-8", "replace").rstrip("\r\n"))
-        else:
-            yield from _expanded(number, value)
+    number = 0
+    while row := source.readline(_LONGEST_LINE):
+        number += 1
+        if number == 1:
+            row = row.removeprefix(_MARK)
+        if len(row) == _LONGEST_LINE:
+            while (rest := source.readline(_LONGEST_LINE)) and not rest.endswith(b"\n"):
+                continue
+            yield Found(number, "", None, "longer than 64 MiB", _text(row))
+        elif row.strip():
+            value, fault = _parsed(row)
+            if fault is not None:
+                yield Found(number, "", None, fault, _text(row))
+            else:
+                yield from _expanded(number, "", value)
 
 
 def _parsed(row: bytes) -> tuple[JsonValue, str | None]:
     try:
-        return json.loads(row), None
+        return json.loads(row.rstrip()), None
     except UnicodeDecodeError as error:
         return None, f"not UTF-8 at byte {error.start + 1}"
     except json.JSONDecodeError as error:
         return None, f"not JSON at column {error.colno}: {error.msg}"
     except RecursionError:
         return None, "nested too deeply to be read"
+    except ValueError:
+        return None, "a number too long to be read"
 
 
-def _expanded(line: int, value: JsonValue) -> Iterator[Found]:
+def _text(row: bytes) -> str:
+    return row[:_LONGEST_TEXT].decode("utf-8", "replace").rstrip("\r\n")
+
+
+def _expanded(line: int, place: str, value: JsonValue) -> Iterator[Found]:
     """Yield the messages in *value*: itself, the members of an array, or those of a Segment batch."""
     if isinstance(value, list):
-        for member in value:
-            yield from _expanded(line, member)
+        for at, member in enumerate(value):
+            yield from _expanded(line, f"{place}[{at}]", member)
     elif isinstance(value, dict) and isinstance(batch := value.get("batch"), list) and "type" not in value:
         shared = {name: value[name] for name in _SHARED if value.get(name) is not None}
-        for member in batch:
+        for at, member in enumerate(batch):
             whole = {**shared, **member} if isinstance(member, dict) else member
-            yield from _expanded(line, whole)
+            yield from _expanded(line, f"{place}.batch[{at}]".lstrip("."), whole)
     elif isinstance(value, dict):
-        yield Found(line, value)
+        yield Found(line, place, value)
     else:
-        yield Found(line, None, "no object; a message is a JSON object", json.dumps(value)[:_PIECE])
+        fault = "no object; a message is a JSON object"
+        yield Found(line, place, None, fault, json.dumps(value)[:_LONGEST_TEXT])
 
 
-# --- one array ----------------------------------------------------------------------------------------------------
+# --- arrays, and objects over many lines --------------------------------------------------------------------------
 
 
-def _members(text: io.TextIOWrapper) -> Iterator[Found]:
-    """Yield the members of one array without reading it as a whole; what is broken ends it, for nothing says where it goes on."""
-    decoder = json.JSONDecoder()
-    ahead, at, number = "", 0, 0
-    while True:
-        while at < len(ahead) and (ahead[at] in _BLANK or ahead[at] in "[,"):
-            at += 1
-        if at < len(ahead) and ahead[at] == "]":
-            return
-        piece = ""
-        try:
-            value, end = decoder.raw_decode(ahead, at)
-            # A number or word at the very end may go on in the next piece.
-            is_whole = end < len(ahead) or isinstance(value, dict | list)
-        except RecursionError:
-            yield Found(number + 1, None, "nested too deeply to be read; the rest was not read")
-            return
-        except ValueError:
-            is_whole = False
-        if is_whole:
-            number += 1
-            yield from _expanded(number, value)
-            at = end
+def _members(pieces: Pieces) -> Iterator[Found]:
+    """Yield the members of arrays without reading them as a whole; after a broken one it goes on where the next one seems to begin."""
+    is_inside, number, line = False, 0, 1
+    while character := pieces.next_character(is_inside=is_inside):
+        line = pieces.line
+        if character == "[" and not is_inside:
+            is_inside, number = True, 0
+            pieces.skip(1)
             continue
-        piece = text.read(max(_PIECE, len(ahead) - at))
-        if not piece:
-            yield Found(number + 1, None, "not JSON from here; the rest was not read", ahead[at : at + 1000])
-            return
-        ahead, at = ahead[at:] + piece, 0
+        if character == "]" and is_inside:
+            is_inside = False
+            pieces.skip(1)
+            continue
+        place = f"[{number}]" if is_inside else ""
+        number += 1
+        value, fault = pieces.decode()
+        if fault is None:
+            yield from _expanded(line, place, value)
+        else:
+            yield Found(line, place, None, fault, pieces.skip_member()[:_LONGEST_TEXT])
+    if is_inside:
+        yield Found(line, "", None, "the file ends within its array; was it cut off?")

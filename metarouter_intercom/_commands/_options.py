@@ -43,8 +43,7 @@ def settings_of(
     """
     given = {"region": region, "app_id": app_id, "base_url": base_url}
     chosen = {name: value for name, value in given.items() if value is not None} | more
-    has_key = bool(os.environ.get("INTERCOM_API_KEY") or os.environ.get("INTERCOM_ACCESS_TOKEN"))
-    if connection is None and has_key:
+    if connection is None and has_key():
         return Settings.from_env(**chosen)
     stored = read_connections()
     name = connection or "default"
@@ -52,6 +51,11 @@ def settings_of(
         raise ConfigurationError(_nothing_stored(connection, sorted(stored)))
     options: dict[str, Any] = {**stored[name], "name": name, **chosen}
     return Settings(**options)
+
+
+def has_key() -> bool:
+    """Tell whether the environment holds an API key."""
+    return bool(os.environ.get("INTERCOM_API_KEY") or os.environ.get("INTERCOM_ACCESS_TOKEN"))
 
 
 def _nothing_stored(connection: str | None, known: list[str]) -> str:

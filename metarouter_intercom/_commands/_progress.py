@@ -6,14 +6,14 @@ import json
 import os
 from hashlib import blake2b
 from pathlib import Path
-from typing import BinaryIO
 
 import attrs
 
 from ._errors import ExitCode, Failed
+from ._input import Found
 
-# So much of the file's beginning tells it from another one; a file that only grew is still the same.
-_HEAD = 4096
+# The record is written over itself in one piece of this size, so that a crash leaves the old one or the new one.
+_SIZE = 512
 
 
 @attrs.define(kw_only=True)
@@ -22,62 +22,74 @@ class Progress:
     What of a file has been read into its spool.
 
     Attributes:
-        path: Of the record; None keeps none (standard input).
-        head: Digest of the file's first *head_bytes* bytes.
-        head_bytes: How many bytes that was.
-        index: Messages read, rejected ones included.
+        read: Messages read, rejected ones included.
         rejected: Those among them that were rejected.
-        is_done: The file was read to its end and everything delivered.
+        rejects_bytes: Length of the rejects file.
+        digest: Of everything that was read, so that another file is not taken for this one.
+        sent_bytes: Length of the file when all of it had been read and delivered; None before.
     """
 
-    path: Path | None
-    head: str
-    head_bytes: int
-    index: int = 0
+    read: int = 0
     rejected: int = 0
-    is_done: bool = False
-
-    def save(self) -> None:
-        """Write the record in one step: a crash leaves the old one or the new one."""
-        if self.path is None:
-            return
-        facts = attrs.asdict(self, filter=lambda field, _: field.name != "path")
-        fresh = self.path.with_name(self.path.name + ".new")
-        fresh.unlink(missing_ok=True)
-        with os.fdopen(
-            os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
-        ) as file:
-            json.dump(facts, file)
-        fresh.replace(self.path)
-
-    def message_id(self, index: int) -> str:
-        """Return the id of a message that has none: the same each time the file is read, so that a repeat is recognised."""
-        return f"file-{self.head}-{index}"
+    rejects_bytes: int = 0
+    digest: str = ""
+    sent_bytes: int | None = None
 
 
-def start_progress(stream: BinaryIO, record: Path) -> Progress:
+def digest_of(before: str, found: Found) -> str:
     """
-    Return the progress of the file behind *stream*, which is left at its beginning.
+    Return the digest of a file up to *found*, given that of everything before.
+
+    It depends on content and position alone: the same file gives the same digests each time it is read.
+    """
+    content = found.text if found.message is None else json.dumps(found.message)
+    return blake2b(f"{before}\n{content}".encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+
+
+class Record:
+    """
+    The file that keeps a progress, locked while it is open.
+
+    Args:
+        path: Of the record.
 
     Raises:
-        Failed: The record belongs to another file.
+        Failed: Another process has it, or it cannot be read.
     """
-    beginning = stream.read(_HEAD)
-    stream.seek(0)
-    fresh = Progress(path=record, head=_digest(beginning), head_bytes=len(beginning))
-    try:
-        facts = json.loads(record.read_text(encoding="utf-8"))
-        known = Progress(path=record, **facts)
-    except FileNotFoundError:
-        return fresh
-    except (ValueError, TypeError):
-        raise Failed(
-            f"{record}: not readable; delete it to send the file from its beginning", ExitCode.FILE
-        ) from None
-    if _digest(beginning[: known.head_bytes]) != known.head or len(beginning) < known.head_bytes:
-        raise Failed(f"{record}: belongs to another file; give another --spool", ExitCode.FILE)
-    return known
 
+    def __init__(self, path: Path) -> None:
+        import fcntl
 
-def _digest(content: bytes) -> str:
-    return blake2b(content, digest_size=8).hexdigest()
+        self.path = path
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.progress = self._load()
+        except BlockingIOError:
+            os.close(self._file)
+            raise Failed(
+                f"{path}: another process is sending this file; wait for it, or end it", ExitCode.FILE
+            ) from None
+        except BaseException:
+            os.close(self._file)
+            raise
+
+    def save(self) -> None:
+        """Write the progress down."""
+        os.pwrite(self._file, json.dumps(attrs.asdict(self.progress)).ljust(_SIZE).encode(), 0)
+
+    def close(self) -> None:
+        """Release the lock."""
+        os.close(self._file)
+
+    def _load(self) -> Progress:
+        content = os.pread(self._file, 2 * _SIZE, 0)
+        if not content.strip():
+            return Progress()
+        try:
+            return Progress(**json.loads(content))
+        except (ValueError, TypeError):
+            raise Failed(
+                f"{self.path}: no record of a progress; delete it to send the file from its beginning",
+                ExitCode.FILE,
+            ) from None

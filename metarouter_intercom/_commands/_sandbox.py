@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import threading
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import click
 
+from ._errors import ExitCode, Failed
+from ._options import json_option
 
-@click.command()
+if TYPE_CHECKING:
+    from ..sandbox import Sandbox
+
+
+@click.command(short_help="Serve a local Intercom with pages to look at.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8123, show_default=True, help="0 takes any free port."
 )
@@ -25,7 +35,8 @@ import click
     is_flag=True,
     help="Make custom attributes that are not known; Intercom itself refuses them.",
 )
-def sandbox(port: int, host: str, token: str, seed: bool, auto_attributes: bool) -> None:
+@json_option
+def sandbox(port: int, host: str, token: str, seed: bool, auto_attributes: bool, as_json: bool) -> None:
     """
     Serve a local Intercom for development, with pages to look at.
 
@@ -40,9 +51,41 @@ def sandbox(port: int, host: str, token: str, seed: bool, auto_attributes: bool)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    with server:
-        click.echo(f"a local Intercom at {server.url}")
-        click.echo(f"  look at it:  {server.url}/people")
-        click.echo(f"  send to it:  export INTERCOM_BASE_URL={server.url} INTERCOM_API_KEY={token}")
+    with listening(server):
+        click.echo(json.dumps({"url": server.url, "token": token}) if as_json else _words(server.url, token))
         stop.wait()
-    click.echo("stopped")
+    if not as_json:
+        click.echo("stopped")
+
+
+def listening(server: Sandbox) -> Sandbox:
+    """
+    Start *server*, which is closed by leaving its ``with``.
+
+    Raises:
+        Failed: The address cannot be had.
+    """
+    try:
+        return server.start()
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise Failed(
+            f"cannot listen on {server.host} port {server.port} ({reason}); choose another --port",
+            ExitCode.USAGE,
+        ) from None
+
+
+def people_page(url: str, external_id: str | None = None) -> str:
+    """Return the address of the list of people, or of one person; or what is missing for the pages."""
+    if not find_spec("flask"):
+        return 'the pages need Flask: pip install "metarouter-intercom[sandbox]"'
+    page = f"{url}/ui/people"
+    return page if external_id is None else f"{page}/{quote(external_id, safe='')}"
+
+
+def _words(url: str, token: str) -> str:
+    return (
+        f"a local Intercom at {url}  (Ctrl-C ends)\n"
+        f"  look at it:  {people_page(url)}\n"
+        f"  send to it:  export INTERCOM_BASE_URL={url} INTERCOM_API_KEY={token}"
+    )

@@ -4,38 +4,39 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
+from typing import TYPE_CHECKING, Any
 
+import attrs
 import click
 from tqdm import tqdm
 
+from .._buffers._sqlite import SpoolBuffer
 from .._client import Client
-from ..errors import BufferFull, RejectedMessage
-from ._errors import ExitCode, Failed
-from ._input import Found, read_messages
+from ._errors import ExitCode
+from ._input import read_messages
 from ._options import connection_options, json_option, settings_of
-from ._progress import Progress, start_progress
-from ._words import is_complete, report_lines, report_object
+from ._progress import Progress, Record
+from ._rejects import Rejects
+from ._replay import LOOK_EVERY, Replay, words_of_interrupt
+from ._stop import stop_signals
+from ._words import echo, is_complete, number_of, report_lines, report_object
 
 if TYPE_CHECKING:
     from .._report import Report
-    from .._types import JsonObject
+    from ..settings import Settings
 
-# Messages between two records of the progress: fewer than the spool remembers of what it delivered.
-_RECORD_EVERY = 1_000
-_SHOW_EVERY = 200
 # Messages that wait in the spool while the file is read on.
 _AHEAD = 20_000
-# Seconds between two looks at the numbers while waiting.
-_LOOK_EVERY = 0.25
-_ALL_AT_ONCE = 256 * 1024 * 1024
+# Files up to this size are read once beforehand to count their messages, some seconds at most.
+_COUNTED = 64 * 1024 * 1024
 
 
-@click.command()
-@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
+@click.command(short_help="Send a file of messages; can be interrupted and goes on where it was.")
+@click.argument("file", type=click.Path(allow_dash=True))
 @click.option(
     "--spool",
     type=click.Path(dir_okay=False),
@@ -81,162 +82,108 @@ def send(
     """
     Send the messages of FILE (or of standard input: -).
 
-    FILE holds JSON lines, a JSON array or Segment batches, gzip too. Interrupted by Ctrl-C or a crash, the same command goes on
-    where it was: nothing is sent twice. Broken lines are written to a rejects file with their faults; the others are sent.
+    FILE holds JSON lines, a JSON array or Segment batches, gzip too. Broken lines are written to a rejects file with their faults; the
+    others are sent.
+
+    Interrupted by Ctrl-C or a crash, the same command goes on where it was, and nothing is sent twice. Standard input cannot be read
+    again: there, what was read goes out with the next run, and you send only what comes after it.
     """
-    is_stream = file == "-"
-    kept = Path(spool) if spool else (None if is_stream else Path(f"{file}.spool"))
+    # A pipe can be read once, however it is called.
+    is_stream = file == "-" or stat.S_ISFIFO(os.stat(file).st_mode)
+    name = "stdin" if is_stream else file
+    kept = Path(spool or f"{name}.spool")
     settings = settings_of(
         **connection,
         spool=kept,
         max_buffered=_AHEAD,
         when_full="block",
-        block_timeout=_LOOK_EVERY,
+        block_timeout=LOOK_EVERY,
         rate_limit_share=rate_share,
         workers=workers,
         missing_contact_wait=wait,
     )
     with ExitStack() as stack:
-        stream = (
-            sys.stdin.buffer if is_stream else stack.enter_context(open(file, "rb"))
-        )  # closed by the stack
-        progress = _progress(stream, None if is_stream else kept)
-        if progress.is_done:
-            click.echo(
-                f"{file} was sent completely before; delete {kept} and {progress.path} to send it once more",
+        stream = sys.stdin.buffer if file == "-" else stack.enter_context(open(file, "rb"))
+        size = None if is_stream else os.fstat(stream.fileno()).st_size
+        _check(settings)
+        record = None if is_stream else stack.enter_context(closing(Record(_record_path(kept))))
+        # Each run over a stream is one of its own, so ids made for its messages must not be met again.
+        progress = Progress(digest=os.urandom(12).hex()) if record is None else record.progress
+        if record is not None and progress.sent_bytes == size:
+            echo(
+                f"{file}: all of it was sent before; delete {kept} and {record.path} to send it once more",
                 err=True,
             )
             return ExitCode.DONE
-        where = Path(rejects) if rejects else Path("rejects.jsonl" if is_stream else f"{file}.rejects.jsonl")
+        where = Path(rejects or f"{name}.rejects.jsonl")
+        rejected = stack.enter_context(closing(Rejects(where, keep=progress.rejects_bytes)))
         bar = stack.enter_context(_bar(None if is_stream else file, no_progress or as_json))
-        run = _Run(Client(settings), progress, _Rejects(where, anew=progress.index == 0), bar)
-        run.client.check()
-        report = run.send(stream)
-        show = json.dumps(report_object(report)) if as_json else "\n".join(report_lines(report))
-    click.echo(show)
-    if run.rejected.number:
-        click.echo(f"rejected messages are in {where}", err=True)
-    return _code(report, progress)
+        stop = stack.enter_context(stop_signals())
+        replay = Replay(
+            file="<stdin>" if is_stream else file,
+            client=_client(settings, kept),
+            progress=progress,
+            save=_nowhere if record is None else record.save,
+            rejects=rejected,
+            bar=bar,
+            stop=stop,
+            size=size,
+        )
+        report = replay.run(stream)
+    return _tell(replay, report, kept, as_json=as_json)
 
 
-def _code(report: Report, progress: Progress) -> ExitCode:
-    if progress.is_done and is_complete(report) and not progress.rejected:
+def _check(settings: Settings) -> None:
+    """Ask Intercom before anything is taken from the file."""
+    with Client(attrs.evolve(settings, spool=None)) as client:
+        client.check()
+
+
+def _client(settings: Settings, spool: Path) -> Client:
+    # Not the buffer that goes on in memory when the file fails: then the file would be ahead of what survives.
+    buffer = SpoolBuffer(
+        spool,
+        limit=settings.messages_kept,
+        dead_letters=settings.dead_letters_kept,
+        sync=settings.spool_sync,
+    )
+    return Client(settings, buffer=buffer)
+
+
+def _record_path(spool: Path) -> Path:
+    return spool.with_name(f"{spool.name}.progress.json")
+
+
+def _nowhere() -> None:
+    """A stream has no place to go on from."""
+
+
+def _tell(replay: Replay, report: Report, spool: Path, *, as_json: bool) -> ExitCode:
+    progress = replay.progress
+    if as_json:
+        facts = {
+            "file": replay.file,
+            "read": progress.read,
+            "read_before": replay.earlier,
+            "read_rejected": progress.rejected,
+            "is_finished": replay.is_finished,
+        }
+        click.echo(json.dumps({**facts, **report_object(report)}))
+    else:
+        earlier = f" ({replay.earlier:,} of them by earlier runs)" if replay.earlier else ""
+        read = number_of(progress.read, "message")
+        echo(f"{replay.file}: {read} read{earlier}, {progress.rejected:,} rejected")
+        echo("\n".join(report_lines(report)))
+    if progress.rejected:
+        echo(f"rejected messages are in {replay.rejects.path}", err=True)
+    if report.dead:
+        echo(f"look into what was given up: metarouter-intercom dead-letters list --spool {spool}", err=True)
+    if replay.stop.is_wanted:
+        echo(words_of_interrupt(replay, report), err=True)
+        return ExitCode.INTERRUPTED
+    if replay.is_finished and is_complete(report) and not progress.rejected:
         return ExitCode.DONE
     return ExitCode.INCOMPLETE
-
-
-class _Rejects:
-    """The file of broken messages, made when the first one is met; a resumed run adds to it."""
-
-    def __init__(self, path: Path, *, anew: bool) -> None:
-        self._path = path
-        self._mode = "w" if anew else "a"
-        self._file: TextIO | None = None
-        self.number = 0
-
-    def write(self, found: Found, path: str, fault: str, remedy: str) -> None:
-        if self._file is None:
-            flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if self._mode == "w" else os.O_APPEND)
-            self._file = os.fdopen(os.open(self._path, flags, 0o600), "w", encoding="utf-8")
-        told: JsonObject = {"line": found.line, "path": path, "fault": fault, "remedy": remedy}
-        told |= {"text": found.text} if found.message is None else {"message": found.message}
-        self._file.write(json.dumps(told) + "\n")
-        self.number += 1
-
-    def flush(self) -> None:
-        if self._file is not None:
-            self._file.flush()
-
-
-class _Run:
-    """One run over one file."""
-
-    def __init__(self, client: Client, progress: Progress, rejected: _Rejects, bar: tqdm[Any]) -> None:
-        self.client = client
-        self.rejected = rejected
-        self._progress = progress
-        self._bar = bar
-
-    def send(self, stream: BinaryIO) -> Report:
-        """Read *stream* from where it was left and wait until everything is settled."""
-        try:
-            self._read(stream)
-            self._record()
-            while self.client.flush(_LOOK_EVERY).pending and not self._is_refused():
-                self._show()
-            report = self.client.close(0)
-            self._progress.is_done = not report.pending
-        except KeyboardInterrupt:
-            report = self.client.close(0)
-            self._bar.close()
-            click.echo(_words_of_interrupt(report, self._progress), err=True)
-            raise
-        finally:
-            self._record()
-        self._show(report)
-        return report
-
-    def _read(self, stream: BinaryIO) -> None:
-        for index, found in enumerate(read_messages(stream)):
-            if index < self._progress.index:
-                continue
-            if found.message is None:
-                self._reject(found, "message", found.fault or "", "send one JSON object a line")
-            else:
-                self._accept(found, index)
-            self._progress.index = index + 1
-            if self._progress.index % _RECORD_EVERY == 0:
-                self._record()
-            if self._progress.index % _SHOW_EVERY == 0:
-                self._show()
-
-    def _accept(self, found: Found, index: int) -> None:
-        message = {"messageId": self._progress.message_id(index), **(found.message or {})}
-        while True:
-            try:
-                self.client.send(message)
-            except BufferFull:
-                self._show()
-                if self._is_refused():
-                    raise Failed(f"the key is refused now; {_RESUME}", ExitCode.SETTINGS) from None
-                continue
-            except RejectedMessage as error:
-                for problem in error.problems:
-                    self._reject(found, *problem)
-            return
-
-    def _reject(self, found: Found, path: str, fault: str, remedy: str) -> None:
-        self.rejected.write(found, path, fault, remedy)
-        self._progress.rejected += 1
-        self._bar.write(f"line {found.line}: {path}: {fault}; {remedy}", file=sys.stderr)
-
-    def _is_refused(self) -> bool:
-        return self.client.health().status == "held"
-
-    def _record(self) -> None:
-        self.rejected.flush()
-        self._progress.save()
-
-    def _show(self, report: Report | None = None) -> None:
-        now = self.client.report() if report is None else report
-        errors = self._progress.rejected + sum(now.dead.values())
-        self._bar.set_postfix(errors=errors, refresh=False)
-        self._bar.update(max(0, self._progress.index - now.pending) - self._bar.n)
-
-
-_RESUME = "what was read is kept; run the same command again to go on"
-
-
-def _words_of_interrupt(report: Report, progress: Progress) -> str:
-    kept = "lost" if progress.path is None else "kept in the spool"
-    return f"{progress.index:,} messages were read, {report.pending:,} of them are {kept}; {_RESUME}"
-
-
-def _progress(stream: BinaryIO, spool: Path | None) -> Progress:
-    if spool is None:
-        # Standard input cannot be read again, so each run is one of its own.
-        return Progress(path=None, head=os.urandom(8).hex(), head_bytes=0)
-    return start_progress(stream, spool.with_name(f"{spool.name}.progress.json"))
 
 
 def _bar(file: str | None, is_hidden: bool) -> tqdm[Any]:
@@ -248,7 +195,7 @@ def _bar(file: str | None, is_hidden: bool) -> tqdm[Any]:
 
 def _count(file: str) -> int | None:
     """Count the messages of *file*; None where that would take long."""
-    if os.path.getsize(file) > _ALL_AT_ONCE:
+    if os.path.getsize(file) > _COUNTED:
         return None
     with open(file, "rb") as stream:
         return sum(1 for _ in read_messages(stream))

@@ -38,6 +38,7 @@ def write_connection(name: str, facts: JsonObject) -> Path:
     """Store *facts* as *name* in place of an older one; the file is never readable for others, not for a moment."""
     path = path_of_store()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.parent.chmod(0o700)
     connections = read_connections() | {name: _known(facts)}
     fresh = path.with_suffix(".new")
     fresh.unlink(missing_ok=True)

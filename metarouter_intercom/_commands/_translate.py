@@ -6,23 +6,30 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from typing import Any, BinaryIO
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from typing import IO, Any
 
+import attrs
 import click
 
-from .._codec import read_message
+from .._acceptance import Acceptance
+from .._codec import read_stamped
 from .._preview import Preview, preview
 from .._types import JsonObject
-from ..errors import RejectedMessage
+from ..errors import Problem, RejectedMessage
 from ..settings import Settings
 from ._errors import ExitCode
 from ._input import Found, read_messages
 from ._options import json_option
+from ._words import echo, number_of, title_of
+
+# Different requests, notes and faults that a summary tells apart.
+_MOST_KINDS = 1_000
 
 
-@click.command()
-@click.argument("file", type=click.File("rb"))
+@click.command(short_help="Dry run: show the requests, notes and skips of a file's messages.")
+@click.argument("file", type=click.Path(allow_dash=True))
 @click.option(
     "--summary", is_flag=True, help="Only count what would be sent, changed, skipped and rejected, and why."
 )
@@ -34,25 +41,37 @@ from ._options import json_option
     help="A setting of the mapping, such as page_events='Viewed {name} Page'.",
 )
 @json_option
-def translate(file: BinaryIO, summary: bool, given: tuple[str, ...], as_json: bool) -> int:
+def translate(file: str, summary: bool, given: tuple[str, ...], as_json: bool) -> int:
     """
     Show what the messages of FILE (or of standard input: -) would ask of Intercom. Nothing is sent.
 
     FILE holds JSON lines, a JSON array or Segment batches, gzip too.
     """
-    options: dict[str, Any] = {"api_key": "not-needed", **dict(map(_setting, given))}
-    settings = Settings(**options)
+    settings = _settings(given)
     counts: dict[str, Counter[str]] = {
         name: Counter() for name in ("requests", "notes", "skipped", "rejected")
     }
     number = 0
-    for number, found, result in _results(file, settings):  # noqa: B007  # the last one is how many
-        _count(counts, result)
-        if not summary:
-            click.echo(json.dumps(_object(found, result)) if as_json else _text(found, result))
+    with ExitStack() as stack:
+        stream = sys.stdin.buffer if file == "-" else stack.enter_context(open(file, "rb"))
+        name = "<stdin>" if file == "-" else file
+        for number, found, result in _results(stream, settings):  # noqa: B007  # the last one is how many
+            _count(counts, result)
+            if as_json and not summary:
+                click.echo(json.dumps(_object(name, found, result)))
+            elif not summary:
+                echo(_text(name, found, result))
     if summary:
-        click.echo(_summary(number, counts, as_json=as_json))
+        echo(_summary(number, counts, as_json=as_json))
     return ExitCode.INCOMPLETE if counts["rejected"] else ExitCode.DONE
+
+
+def _settings(given: Sequence[str]) -> Settings:
+    options: dict[str, Any] = {"api_key": "not-needed", **dict(map(_setting, given))}
+    unknown = options.keys() - {field.name for field in attrs.fields(Settings)}
+    if unknown:
+        raise click.UsageError(f"--setting {', '.join(sorted(unknown))}: no such setting")
+    return Settings(**options)
 
 
 def _setting(text: str) -> tuple[str, object]:
@@ -65,35 +84,52 @@ def _setting(text: str) -> tuple[str, object]:
         return name.strip(), value
 
 
-def _results(file: BinaryIO, settings: Settings) -> Iterator[tuple[int, Found, Preview | list[str]]]:
-    for number, found in enumerate(read_messages(file), start=1):
+def _results(
+    stream: IO[bytes], settings: Settings
+) -> Iterator[tuple[int, Found, Preview | Sequence[Problem]]]:
+    acceptance = Acceptance(settings, ())
+    for number, found in enumerate(read_messages(stream), start=1):
         if found.message is None:
-            yield number, found, [f"message: {found.fault}"]
+            yield number, found, [Problem("", found.fault or "unreadable", "send one JSON object a line")]
             continue
         try:
-            yield number, found, preview(read_message(found.message, now=time.time()), settings)
+            stamped = acceptance.stamp(found.message, time.time())
+            yield number, found, preview(read_stamped(stamped.message), settings)
         except RejectedMessage as error:
-            yield number, found, [str(problem) for problem in error.problems]
+            yield number, found, error.problems
 
 
-def _count(counts: dict[str, Counter[str]], result: Preview | list[str]) -> None:
+def _count(counts: dict[str, Counter[str]], result: Preview | Sequence[Problem]) -> None:
     if not isinstance(result, Preview):
-        counts["rejected"].update(text.partition(";")[0] for text in result)
+        for problem in result:
+            _add(counts["rejected"], f"{problem.path or 'message'}: {problem.fault}", "other faults")
         return
-    counts["requests"].update(f"{one.method} {_shape(one.path)}" for one in result.requests)
-    counts["notes"].update(f"{note.rule}: {note.path}: {note.reason}" for note in result.notes)
+    for request in result.requests:
+        _add(counts["requests"], f"{request.method} {_shape(request.path)}", "others")
+    for note in result.notes:
+        _add(counts["notes"], f"{note.rule}: {note.path}: {note.reason}", f"{note.rule}: {note.reason}")
     if result.skipped is not None:
         counts["skipped"][result.skipped] += 1
+
+
+def _add(count: Counter[str], what: str, otherwise: str) -> None:
+    """Count *what*; names that come from the data may be without number, so beyond a bound they are counted together."""
+    count[what if what in count or len(count) < _MOST_KINDS else otherwise] += 1
 
 
 def _shape(path: str) -> str:
     return path.partition("?")[0].replace("%3C", "<").replace("%3E", ">").replace("%20", " ")
 
 
-def _object(found: Found, result: Preview | list[str]) -> JsonObject:
-    shown: JsonObject = {"line": found.line, "message_id": (found.message or {}).get("messageId")}
+def _object(file: str, found: Found, result: Preview | Sequence[Problem]) -> JsonObject:
+    shown: JsonObject = {
+        "file": file,
+        "line": found.line,
+        "place": found.place,
+        "message_id": (found.message or {}).get("messageId"),
+    }
     if not isinstance(result, Preview):
-        return {**shown, "rejected": list(result)}
+        return {**shown, "rejected": [one._asdict() for one in result]}
     return {
         **shown,
         "skipped": result.skipped,
@@ -102,30 +138,27 @@ def _object(found: Found, result: Preview | list[str]) -> JsonObject:
     }
 
 
-def _text(found: Found, result: Preview | list[str]) -> str:
-    message = found.message or {}
-    words = [str(message.get(name)) for name in ("type", "event", "userId", "groupId") if message.get(name)]
-    lines = [f"line {found.line}: {' '.join(words) or 'unreadable'}"]
+def _text(file: str, found: Found, result: Preview | Sequence[Problem]) -> str:
+    lines = [f"{found.where(file)}: {title_of(found.message or {}) or 'unreadable'}"]
     if not isinstance(result, Preview):
-        return "\n".join(lines + [f"  rejected: {text}" for text in result])
+        told = [f"{one.path}: {one.fault}" if one.path else one.fault for one in result]
+        return "\n".join(
+            lines + [f"  rejected: {text}; {one.remedy}" for text, one in zip(told, result, strict=True)]
+        )
     if result.skipped is not None:
         lines.append(f"  skipped: {result.skipped}")
     for request in result.requests:
-        body = "" if request.body is None else f" {json.dumps(request.body, ensure_ascii=not _speaks_utf8())}"
+        body = "" if request.body is None else f" {json.dumps(request.body, ensure_ascii=False)}"
         lines.append(f"  {request.method} {_shape(request.path)}{body}")
     lines += [f"  note {note.rule}: {note.path}: {note.reason}" for note in result.notes]
     return "\n".join(lines)
 
 
-def _speaks_utf8() -> bool:
-    return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-
-
 def _summary(number: int, counts: dict[str, Counter[str]], *, as_json: bool) -> str:
     if as_json:
         return json.dumps({"messages": number, **{name: dict(count) for name, count in counts.items()}})
-    lines = [f"{number:,} messages"]
+    lines = [number_of(number, "message")]
     for name, count in counts.items():
-        lines.append(f"{name}: {count.total() if name != 'notes' else len(count):,}")
+        lines.append(f"{name}: {count.total():,}")
         lines += [f"  {times:,} x {what}" for what, times in count.most_common()]
     return "\n".join(lines)

@@ -1,14 +1,40 @@
-"""How numbers and reports are shown to a person."""
+"""How messages, numbers and reports are shown to a person."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
+from typing import Any
+
 import attrs
+import click
 
 from .._report import Report
 from .._types import JsonObject
 
 _PLAIN = ("delivered", "merged", "unchanged", "retried", "held", "pending", "duplicates")
 _REASONED = ("skipped", "dropped", "rejected", "dead", "notes")
+_TITLE = ("type", "event", "groupId", "userId", "anonymousId")
+
+
+def echo(text: str = "", *, err: bool = False) -> None:
+    """Print *text*, which may hold other people's words: what could steer a terminal, or cannot be written on it, is replaced."""
+    encoding = (sys.stderr if err else sys.stdout).encoding or "utf-8"
+    shown = "".join(
+        character if character.isprintable() or character == "\n" else "\N{REPLACEMENT CHARACTER}"
+        for character in text
+    )
+    click.echo(shown.encode(encoding, "replace").decode(encoding), err=err)
+
+
+def title_of(message: Mapping[str, Any]) -> str:
+    """Return what a message is about: its type, event and ids."""
+    return " ".join(str(message[name]) for name in _TITLE if message.get(name) not in (None, ""))
+
+
+def number_of(number: int, one: str, many: str | None = None) -> str:
+    """Return ``1 message`` or ``2,000 messages``."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
 
 def report_lines(report: Report) -> list[str]:

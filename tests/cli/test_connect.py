@@ -1,0 +1,173 @@
+"""``connect`` and ``check``: credentials are checked, stored for their owner alone, and never shown."""
+
+from __future__ import annotations
+
+import json
+import stat
+
+import pytest
+
+from metarouter_intercom._commands._store import read_connections
+from metarouter_intercom.sandbox import Sandbox
+
+_KEY = "a-secret-key-that-nobody-may-see"
+
+
+@pytest.fixture
+def sandbox():
+    """A local Intercom with a key that can be recognised wherever it is shown."""
+    with Sandbox(token=_KEY, region="EU", app_id="9iefb489", name="Example Shipping") as server:
+        yield server
+
+
+def _stored(tmp_path):
+    return tmp_path / "config" / "metarouter-intercom" / "connections.json"
+
+
+def test_it_asks_checks_and_stores(cli, sandbox, tmp_path):
+    """Asked for App/Source ID and key, it checks them, and stores a connection that commands use by name."""
+    done = cli("connect", "--name", "live", "--base-url", sandbox.url, stdin=f"9iefb489\n{_KEY}\n")
+    check = cli("check", "--connection", "live")
+
+    assert (done.code, check.code) == (0, 0)
+    assert "App/Source ID (empty to skip): " in done.out
+    assert "connected to workspace Example Shipping (9iefb489), region eu" in done.out
+    assert f"stored as 'live' in {_stored(tmp_path)}" in done.out
+    assert check.out.startswith("ok: workspace Example Shipping (9iefb489)")
+    assert _KEY not in done.out + done.err + check.out + check.err
+
+
+def test_the_store_is_its_owners_alone(cli, sandbox, tmp_path):
+    """File 0600, folder 0700, also where they were there before with other rights."""
+    path = _stored(tmp_path)
+    path.parent.mkdir(parents=True, mode=0o755)
+    path.write_text('{"old": {"api_key": "k", "region": "us"}}')
+    path.chmod(0o644)
+
+    cli("connect", "--api-key-stdin", "--base-url", sandbox.url, stdin=f"{_KEY}\n")
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert json.loads(path.read_text()).keys() == {"old", "default"}
+    assert [one.name for one in path.parent.iterdir()] == ["connections.json"]
+
+
+def test_the_default_connection_is_used_without_a_name(cli, sandbox):
+    """A connection stored as `default` serves where neither a name nor the environment says otherwise; the environment wins."""
+    cli("connect", "--api-key-stdin", "--base-url", sandbox.url, stdin=f"{_KEY}\n")
+
+    assert cli("check").code == 0
+    assert cli("check", INTERCOM_API_KEY="another", INTERCOM_BASE_URL=sandbox.url).code == 3
+
+
+def test_lines_for_the_environment_hold_no_key(cli, sandbox, tmp_path):
+    """`--print-env` stores nothing and prints lines into which the key is to be put."""
+    done = cli("connect", "--print-env", "--api-key-stdin", "--base-url", sandbox.url, stdin=f"{_KEY}\n")
+
+    assert done.code == 0
+    assert done.out.splitlines()[1:] == [
+        "export INTERCOM_API_KEY=...  # the key you have just entered",
+        "export INTERCOM_APP_ID=9iefb489",
+        "export INTERCOM_REGION=us",
+        f"export INTERCOM_BASE_URL={sandbox.url}",
+    ]
+    assert not _stored(tmp_path).exists()
+
+
+def test_check_speaks_json(cli, sandbox):
+    """`--json` gives the account as an object."""
+    done = cli("check", "--json", INTERCOM_API_KEY=_KEY, INTERCOM_BASE_URL=sandbox.url)
+
+    assert json.loads(done.out) == {
+        "app_id": "9iefb489",
+        "name": "Example Shipping",
+        "region": "eu",
+        "admin": "Ada Example",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "key", "told"),
+    [
+        ((), "wrong-key", "copy the access token of your app from Intercom's Developer Hub"),
+        (("--app-id", "other"), _KEY, "use that workspace's own token, or correct app_id"),
+        ((), "", "api_key: missing or blank"),
+        (("--base-url", "ftp://example.com"), _KEY, "use one like https://host"),
+    ],
+    ids=["key", "app", "blank", "scheme"],
+)
+def test_wrong_credentials_are_one_line(cli, sandbox, tmp_path, arguments, key, told):
+    """What is wrong is one line with its remedy and exit code 3; nothing is stored, no key is shown."""
+    done = cli("connect", "--api-key-stdin", "--base-url", sandbox.url, *arguments, stdin=f"{key}\n")
+
+    assert done.code == 3
+    assert done.err.count("\n") == 1
+    assert told in done.err
+    assert not _stored(tmp_path).exists()
+    assert _KEY not in done.out + done.err
+
+
+def test_no_network_is_one_line(cli):
+    """Where nobody answers, one line says what to look at; exit code 4."""
+    with Sandbox() as gone:
+        url = gone.url
+
+    done = cli("check", INTERCOM_API_KEY=_KEY, INTERCOM_BASE_URL=url)
+
+    assert done.code == 4
+    assert done.err.count("\n") == 1
+    assert "check the network, a proxy (HTTPS_PROXY), and the address or region" in done.err
+
+
+def test_an_address_that_is_not_intercoms_is_one_line(cli, sandbox):
+    """A server that answers something else is told from Intercom; exit code 4."""
+    done = cli("check", INTERCOM_API_KEY=_KEY, INTERCOM_BASE_URL=f"{sandbox.url}/elsewhere")
+
+    assert done.code == 4
+    assert "check that" in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("check",), "no API key: set INTERCOM_API_KEY, or run `metarouter-intercom connect` once"),
+        (("check", "-c", "live"), "(stored: none); run connect --name live"),
+    ],
+)
+def test_a_missing_connection_is_one_line(cli, arguments, told):
+    """Without a key, or with a name that is not stored, the line says how to connect."""
+    done = cli(*arguments)
+
+    assert done.code == 3
+    assert done.err.count("\n") == 1
+    assert told in done.err
+
+
+@pytest.mark.parametrize("content", ["{", "[]"])
+def test_a_broken_store_is_one_line(cli, tmp_path, content):
+    """A store that cannot be read is named with what to do; exit code 5."""
+    _stored(tmp_path).parent.mkdir(parents=True)
+    _stored(tmp_path).write_text(content)
+
+    done = cli("check")
+
+    assert done.code == 5
+    assert done.err.count("\n") == 1
+    assert str(_stored(tmp_path)) in done.err
+
+
+def test_only_what_belongs_to_a_connection_is_read(tmp_path, monkeypatch):
+    """Other people's entries in the file do not become settings."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    _stored(tmp_path).parent.mkdir(parents=True)
+    _stored(tmp_path).write_text('{"default": {"api_key": "k", "app_id": null, "colour": "red"}, "odd": 3}')
+
+    assert read_connections() == {"default": {"api_key": "k"}}
+
+
+def test_ctrl_d_at_the_question_ends(cli):
+    """Who does not answer has interrupted: exit code 130, no traceback."""
+    done = cli("connect", stdin="")
+
+    assert done.code == 130
+    assert done.err.endswith("metarouter-intercom: interrupted\n")

@@ -1,0 +1,143 @@
+"""One run over one file, with a spool so small that reading has to wait, and a bar that somebody looks at."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+
+import pytest
+from tqdm import tqdm
+
+from metarouter_intercom import Client
+from metarouter_intercom._commands._errors import ExitCode, Failed
+from metarouter_intercom._commands._progress import Progress
+from metarouter_intercom._commands._rejects import Rejects
+from metarouter_intercom._commands._replay import Replay
+from metarouter_intercom._commands._stop import Stop, stop_signals
+from metarouter_intercom.sandbox import Workspace, WorkspaceTransport
+
+from .replaying import differences, write_messages
+
+_NUMBER = 300
+
+
+class _Screen(io.StringIO):
+    """Keeps what a bar draws."""
+
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def file(tmp_path):
+    """A file of messages whose outcome is known."""
+    path = tmp_path / "events.jsonl"
+    write_messages(path, _NUMBER)
+    return path
+
+
+@pytest.fixture
+def replay(tmp_path, file):
+    """Make a run with a spool for ten messages, and a screen."""
+
+    def make(workspace, *, total=None, token=None, stop=None):
+        screen = _Screen()
+        made = Replay(
+            file="events.jsonl",
+            client=Client(
+                api_key="key",
+                spool=tmp_path / "spool",
+                transport=WorkspaceTransport(workspace, token=token),
+                max_buffered=10,
+                when_full="block",
+                block_timeout=0.02,
+                flush_interval=0.01,
+            ),
+            progress=Progress(),
+            save=lambda: None,
+            rejects=Rejects(tmp_path / "rejects", keep=0),
+            bar=tqdm(total=total, file=screen, mininterval=0, disable=False),
+            stop=Stop() if stop is None else stop,
+            size=file.stat().st_size,
+        )
+        return made, screen
+
+    return make
+
+
+@pytest.mark.parametrize("total", [_NUMBER, None], ids=["counted", "estimated"])
+def test_reading_waits_for_room_and_the_bar_ends_at_the_whole(replay, file, total):
+    """A file larger than the spool is sent whole, and the bar ends where everything is delivered."""
+    workspace = Workspace(app_limit=10**6, workspace_limit=10**6)
+    run, screen = replay(workspace, total=total)
+
+    with file.open("rb") as stream:
+        report = run.run(stream)
+    run.bar.close()
+
+    assert run.is_finished
+    assert report.delivered == _NUMBER
+    assert differences(workspace, _NUMBER) == []
+    assert (run.bar.n, run.bar.total) == (_NUMBER, _NUMBER)
+    assert f"{_NUMBER}/{_NUMBER}" in screen.getvalue()
+    assert "errors=0" in screen.getvalue()
+
+
+def test_a_refused_key_ends_the_wait_for_room(replay, file):
+    """Where the spool is full and the key refused, waiting would never end."""
+    run, _ = replay(Workspace(), token="another")
+
+    with file.open("rb") as stream, pytest.raises(Failed) as caught:
+        run.run(stream)
+
+    assert caught.value.code == ExitCode.SETTINGS
+    assert run.progress.read < _NUMBER
+
+
+def test_an_interrupt_ends_the_wait_for_room(replay, file):
+    """While reading waits for room, an interrupt is heard."""
+    stop = Stop()
+
+    class _Stopping(WorkspaceTransport):
+        def send(self, request):
+            if workspace.handled == 5:
+                stop(signal.SIGINT, None)
+            return super().send(request)
+
+    workspace = Workspace(app_limit=10**6, workspace_limit=10**6)
+    run, _ = replay(workspace, stop=stop)
+    run.client.close()
+    run.client = Client(
+        api_key="key",
+        spool=run.rejects.path.with_name("other"),
+        transport=_Stopping(workspace),
+        max_buffered=1,
+        when_full="block",
+        block_timeout=0.01,
+        flush_interval=0.01,
+    )
+
+    with file.open("rb") as stream:
+        run.run(stream)
+
+    assert stop.is_wanted
+    assert not run.is_finished
+    assert run.progress.read < _NUMBER
+
+
+def test_the_first_signal_is_a_wish_and_the_second_an_order():
+    """Ctrl-C once is noted and asked for between two messages; twice, or while nothing can be lost, it raises."""
+    with stop_signals() as stop:
+        os.kill(os.getpid(), signal.SIGTERM)
+        noted = stop.is_wanted
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    with stop_signals() as waiting:
+        waiting.is_waiting = True
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    assert noted
+    assert waiting.is_wanted
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -1,0 +1,350 @@
+"""``send``: what of a file stands in Intercom in the end, what is told of the rest, and how an interrupted run goes on."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import signal
+from itertools import islice
+
+import pytest
+
+from metarouter_intercom._commands._input import read_messages
+from metarouter_intercom._commands._progress import Progress, Record, digest_of
+from metarouter_intercom.sandbox import Sandbox, Workspace
+
+from .replaying import differences, write_messages
+
+_NUMBER = 200
+
+
+@pytest.fixture
+def file(tmp_path):
+    """A file of messages whose outcome is known."""
+    path = tmp_path / "events.jsonl"
+    write_messages(path, _NUMBER)
+    return path
+
+
+def test_a_file_is_sent_whole_and_reported(connected, sandbox, file):
+    """Everything in the file stands in Intercom, and the report says so."""
+    done = connected("send", file)
+
+    lines = done.out.splitlines()
+    assert done.code == 0
+    assert lines[0] == f"{file}: 200 messages read, 0 rejected"
+    assert lines[1].startswith("200 accepted: 200 delivered")
+    assert differences(sandbox.workspace, _NUMBER) == []
+    assert done.err == ""
+
+
+def test_json_for_machines(connected, file):
+    """`--json` ends with one object: how far the file was read, and the report."""
+    told = json.loads(connected("send", file, "--json").out)
+
+    assert (told["file"], told["read"], told["read_rejected"], told["is_finished"]) == (
+        str(file),
+        200,
+        0,
+        True,
+    )
+    assert (told["accepted"], told["delivered"], told["pending"]) == (200, 200, 0)
+
+
+@pytest.mark.parametrize("form", ["array", "batch", "gzip"])
+def test_other_forms_of_files(connected, sandbox, file, form):
+    """Arrays, batches and compressed files are sent as JSON lines are."""
+    found = [json.loads(line) for line in file.read_text().splitlines()]
+    content = {
+        "array": json.dumps(found, indent=1).encode(),
+        "batch": json.dumps({"batch": found}).encode(),
+        "gzip": gzip.compress(file.read_bytes()),
+    }
+    file.write_bytes(content[form])
+
+    done = connected("send", file)
+
+    assert done.code == 0
+    assert differences(sandbox.workspace, _NUMBER) == []
+
+
+def test_what_was_sent_is_not_sent_again(connected, sandbox, file):
+    """The same file again is left alone, and the line says how to send it all the same."""
+    connected("send", file)
+    handled = sandbox.workspace.handled
+
+    done = connected("send", file)
+
+    assert done.code == 0
+    assert done.err.startswith(f"{file}: all of it was sent before; delete {file}.spool and ")
+    assert sandbox.workspace.handled == handled + 1  # the check of the key
+
+
+def test_a_file_that_grew_goes_on_where_it_was(connected, sandbox, file):
+    """What was added to a file since is sent, and nothing else."""
+    connected("send", file)
+    write_messages(file, _NUMBER + 50)
+
+    done = connected("send", file)
+
+    assert done.code == 0
+    assert done.out.splitlines()[0] == f"{file}: 250 messages read (200 of them by earlier runs), 0 rejected"
+    assert done.out.splitlines()[1].startswith("50 accepted: 50 delivered")
+    assert differences(sandbox.workspace, _NUMBER + 50) == []
+
+
+@pytest.mark.parametrize("changed", ["shorter", "other"])
+def test_another_file_is_not_taken_for_the_one_begun(connected, file, changed):
+    """A file that is not the one its spool was begun with is refused, wherever it differs."""
+    connected("send", file)
+    rows = file.read_text().splitlines(keepends=True)
+    rows = rows[:-1] if changed == "shorter" else [*rows[:-1], '{"type": "page", "userId": "u-1"}\n', "{}\n"]
+    file.write_text("".join(rows))
+
+    done = connected("send", file)
+
+    assert done.code == 5
+    assert done.err == (
+        f"metarouter-intercom: {file}: not the file that was begun with this spool; "
+        "give another --spool to send it from its beginning\n"
+    )
+
+
+def test_a_record_that_is_none_is_told(connected, file):
+    """A progress file that cannot be read is named with what to do."""
+    record = file.with_name("events.jsonl.spool.progress.json")
+    record.write_text("nonsense")
+
+    done = connected("send", file)
+
+    assert done.code == 5
+    assert f"{record}: no record of a progress; delete it" in done.err
+
+
+def test_two_runs_of_one_file_do_not_meet(connected, file):
+    """While one process sends a file, another one is turned away."""
+    record = Record(file.with_name("events.jsonl.spool.progress.json"))
+    done = connected("send", file)
+    record.close()
+
+    assert done.code == 5
+    assert "another process is sending this file" in done.err
+
+
+# --- broken and refused messages -----------------------------------------------------------------------------------
+
+
+def _with_faults(file):
+    rows = file.read_text().splitlines()
+    rows.insert(3, "{")
+    rows.insert(7, '{"type": "track", "userId": "u-1"}')
+    rows.insert(9, '{"batch": [{"type": "identify", "userId": true, "traits": []}]}')
+    file.write_text("\n".join(rows))
+
+
+def test_broken_messages_stop_nothing_and_are_kept(connected, sandbox, file):
+    """Broken messages are told by file, line and path, written to the rejects file, and the others are sent."""
+    _with_faults(file)
+
+    done = connected("send", file)
+
+    rejects = file.with_name("events.jsonl.rejects.jsonl")
+    kept = [json.loads(line) for line in rejects.read_text().splitlines()]
+    assert done.code == 1
+    assert differences(sandbox.workspace, _NUMBER) == []
+    assert done.out.splitlines()[0] == f"{file}: 203 messages read, 3 rejected"
+    assert [line.rpartition(";")[0] for line in done.err.splitlines()[:-1]] == [
+        f"{file}:4: not JSON at column 2: Expecting property name enclosed in double quotes",
+        f"{file}:8: event: missing or blank",
+        f"{file}:10: batch[0].userId: a boolean, not a text",
+        f"{file}:10: batch[0].traits: a list, not an object",
+    ]
+    assert done.err.splitlines()[-1] == f"rejected messages are in {rejects}"
+    assert [(one["line"], one["place"]) for one in kept] == [(4, ""), (8, ""), (10, "batch[0]")]
+    assert kept[0]["text"] == "{"
+    assert kept[1]["message"] == {"type": "track", "userId": "u-1"}
+    assert [one["path"] for one in kept[2]["faults"]] == ["userId", "traits"]
+    assert rejects.stat().st_mode & 0o777 == 0o600
+
+
+def test_many_broken_messages_do_not_flood_the_screen(connected, tmp_path):
+    """Some are shown, all are written down."""
+    path = tmp_path / "events.jsonl"
+    path.write_text("nonsense\n" * 100)
+
+    done = connected("send", path, "--rejects", tmp_path / "bad.jsonl")
+
+    assert len(done.err.splitlines()) == 22
+    assert done.err.splitlines()[20] == f"further ones are written to {tmp_path / 'bad.jsonl'} only"
+    assert len((tmp_path / "bad.jsonl").read_text().splitlines()) == 100
+
+
+def test_what_intercom_refuses_is_a_dead_letter(connected, tmp_path):
+    """A message that cannot be delivered is counted, kept in the spool, and the way to it is told."""
+    path = tmp_path / "events.jsonl"
+    path.write_text('{"type": "track", "userId": "u-nobody", "event": "Clicked"}\n')
+
+    done = connected("send", path, "--wait", "0")
+    listed = connected("dead-letters", "list", "--spool", f"{path}.spool")
+
+    assert done.code == 1
+    assert "  dead: 1 x contact_missing" in done.out
+    assert done.err == (
+        f"look into what was given up: metarouter-intercom dead-letters list --spool {path}.spool\n"
+    )
+    assert "1 of 1 dead letter" in listed.out
+
+
+def test_blank_ids_are_no_ids(connected, sandbox, tmp_path):
+    """A message id that is null or blank is made from the file, so that a repeat is recognised."""
+    path = tmp_path / "events.jsonl"
+    identify = {"type": "identify", "userId": "u-1"}
+    events = [
+        {"type": "track", "userId": "u-1", "event": "Clicked", "messageId": given} for given in (None, " ")
+    ]
+    path.write_text("\n".join(json.dumps(one) for one in [identify, *events]))
+    connected("send", path)
+    os.remove(f"{path}.spool.progress.json")
+
+    done = connected("send", path)
+
+    assert done.out.splitlines()[1] == "0 accepted: 3 duplicates"
+    assert len(sandbox.workspace.events("u-1")) == 1
+
+
+# --- interrupted ---------------------------------------------------------------------------------------------------
+
+
+class _Interrupting(Workspace):
+    """Interrupts this process at one request, as Ctrl-C does."""
+
+    interrupt_at = 0
+
+    def handle_bytes(self, method, path, headers, content):
+        if self.handled + 1 == self.interrupt_at:
+            os.kill(os.getpid(), signal.SIGINT)
+        return super().handle_bytes(method, path, headers, content)
+
+
+@pytest.fixture
+def interrupting():
+    """A local Intercom that interrupts the command when it is asked for the thirtieth time."""
+    with Sandbox(workspace=_Interrupting(app_limit=10**6, workspace_limit=10**6)) as server:
+        server.workspace.interrupt_at = 30
+        yield server
+
+
+def test_an_interrupted_run_goes_on_without_doubling(cli, interrupting, file):
+    """Ctrl-C ends a run with a report and code 130; the same command sends the rest, and nothing twice."""
+    known = {"INTERCOM_API_KEY": interrupting.token, "INTERCOM_BASE_URL": interrupting.url}
+
+    first = cli("send", file, "--workers", 1, **known)
+    second = cli("send", file, **known)
+
+    assert first.code == 130
+    assert "wait in the spool; what was read is kept; run the same command again to go on" in first.err
+    assert first.out.startswith(f"{file}: ")
+    assert second.code == 0
+    assert second.out.startswith(f"{file}: 200 messages read (")
+    assert differences(interrupting.workspace, _NUMBER) == []
+    assert interrupting.workspace.repeated_events == 0
+
+
+def test_rejects_are_written_once_whenever_a_run_ends(connected, file):
+    """A run killed between a rejected message and the record of it writes that message once more, in its old place."""
+    _with_faults(file)
+    rejects = file.with_name("events.jsonl.rejects.jsonl")
+    connected("send", file)
+    whole = rejects.read_bytes()
+    progress = Progress(read=5, rejected=1, rejects_bytes=whole.index(b"\n") + 1)
+    with file.open("rb") as stream:
+        for found in islice(read_messages(stream), 5):
+            progress.digest = digest_of(progress.digest, found)
+    record = Record(file.with_name("events.jsonl.spool.progress.json"))
+    record.progress = progress
+    record.save()
+    record.close()
+
+    done = connected("send", file)
+
+    assert done.out.splitlines()[1] == "0 accepted: 196 duplicates"
+    assert rejects.read_bytes() == whole
+
+
+# --- standard input ------------------------------------------------------------------------------------------------
+
+
+def test_standard_input_is_sent(connected, sandbox, file, tmp_path, monkeypatch):
+    """`-` reads standard input; spool and rejects are made where the command runs."""
+    monkeypatch.chdir(tmp_path)
+    _with_faults(file)
+
+    done = connected("send", "-", stdin=file.read_bytes())
+
+    assert done.code == 1
+    assert done.err.startswith("<stdin>:4: not JSON")
+    assert differences(sandbox.workspace, _NUMBER) == []
+    assert (tmp_path / "stdin.rejects.jsonl").exists()
+
+
+def test_a_stream_is_never_taken_for_an_earlier_one(connected, sandbox, tmp_path, monkeypatch):
+    """Two streams with the same content are two: their messages without ids are not repeats of each other."""
+    monkeypatch.chdir(tmp_path)
+    row = b'{"type": "identify", "userId": "u-1"}\n'
+    connected("send", "-", stdin=row)
+
+    done = connected("send", "-", stdin=row)
+
+    assert done.out.splitlines()[1].startswith("1 accepted: 1 delivered")
+
+
+# --- what is in the way --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["missing.jsonl", "."])
+def test_an_unreadable_file_is_one_line(connected, tmp_path, name):
+    """A file that cannot be read is one line with its path; exit code 5."""
+    done = connected("send", tmp_path / name)
+
+    assert done.code == 5
+    assert done.err.count("\n") == 1
+    assert str(tmp_path) in done.err
+
+
+def test_a_wrong_key_leaves_the_file_alone(cli, sandbox, file):
+    """The key is checked before anything is read; exit code 3."""
+    done = cli("send", file, INTERCOM_API_KEY="wrong", INTERCOM_BASE_URL=sandbox.url)
+
+    assert done.code == 3
+    assert done.err.count("\n") == 1
+    assert sorted(one.name for one in file.parent.iterdir()) == ["events.jsonl"]
+
+
+class _Revoking(Workspace):
+    """Refuses the key after some requests."""
+
+    def handle_bytes(self, method, path, headers, content):
+        if self.handled >= 30:
+            return self.refuse(method, path, headers, content, 401)
+        return super().handle_bytes(method, path, headers, content)
+
+
+def test_a_key_revoked_on_the_way_stops_the_run(cli, file):
+    """A key that is refused on the way ends the run with one line; what was read is kept."""
+    with Sandbox(workspace=_Revoking(app_limit=10**6, workspace_limit=10**6)) as server:
+        done = cli("send", file, INTERCOM_API_KEY=server.token, INTERCOM_BASE_URL=server.url)
+
+    assert done.code == 3
+    assert done.err.count("\n") == 1
+    assert "Intercom refuses the key now" in done.err
+    assert "run the same command again to go on" in done.err
+
+
+def test_a_spool_that_cannot_be_made_is_one_line(connected, file, tmp_path):
+    """A spool where nothing can be written is one line with what to do; exit code 5."""
+    done = connected("send", file, "--spool", tmp_path / "missing" / "spool")
+
+    assert done.code == 5
+    assert done.err.count("\n") == 1
+    assert str(tmp_path / "missing") in done.err

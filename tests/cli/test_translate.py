@@ -1,0 +1,152 @@
+"""``translate``: the dry run shows what ``send`` would do, and sends nothing."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+_IDENTIFY = {"type": "identify", "userId": "u-1", "messageId": "m-1", "traits": {"plan": "pro", "bad": {}}}
+_PAGE = {"type": "page", "userId": "u-1", "name": "Pricing"}
+_NAMELESS = {"type": "track", "userId": "u-1"}
+
+
+@pytest.fixture
+def file(tmp_path):
+    """A file with one message of each fate, and a broken line."""
+    path = tmp_path / "events.jsonl"
+    path.write_text(
+        "\n".join([json.dumps(_IDENTIFY), "{", json.dumps(_PAGE), json.dumps({"batch": [_NAMELESS]})])
+    )
+    return path
+
+
+def test_each_message_is_shown_with_requests_notes_and_skips(cli, file):
+    """Every message stands there with its file, line and place, and what would become of it."""
+    done = cli("translate", file)
+
+    assert done.code == 1
+    assert done.out.splitlines() == [
+        f"{file}:1: identify u-1",
+        *[line for line in done.out.splitlines() if line.startswith("  POST /contacts ")],
+        "  note A5: traits.bad: empty object or list",
+        f"{file}:2: unreadable",
+        "  rejected: not JSON at column 2: Expecting property name enclosed in double quotes; send one JSON object a line",
+        f"{file}:3: page u-1",
+        "  skipped: page_off",
+        f"{file}:4: batch[0]: track u-1",
+        "  rejected: event: missing or blank; send the event's name as text",
+    ]
+
+
+def test_the_summary_counts_what_would_be_dropped_and_why(cli, file):
+    """`--summary` counts requests, notes, skips and rejections by reason, and shows no message."""
+    done = cli("translate", file, "--summary")
+
+    assert done.out.splitlines() == [
+        "4 messages",
+        "requests: 1",
+        "  1 x POST /contacts",
+        "notes: 1",
+        "  1 x A5: traits.bad: empty object or list",
+        "skipped: 1",
+        "  1 x page_off",
+        "rejected: 2",
+        "  1 x message: not JSON at column 2: Expecting property name enclosed in double quotes",
+        "  1 x event: missing or blank",
+    ]
+
+
+def test_json_for_machines(cli, file):
+    """`--json` writes an object a message, or one for the summary."""
+    rows = [json.loads(line) for line in cli("translate", file, "--json").out.splitlines()]
+    summary = json.loads(cli("translate", file, "--json", "--summary").out)
+
+    assert [(row["line"], row["place"]) for row in rows] == [(1, ""), (2, ""), (3, ""), (4, "batch[0]")]
+    assert rows[0]["message_id"] == "m-1"
+    assert rows[0]["requests"][0]["path"] == "/contacts"
+    assert rows[0]["notes"] == [{"rule": "A5", "path": "traits.bad", "reason": "empty object or list"}]
+    assert rows[2]["skipped"] == "page_off"
+    assert rows[3]["rejected"][0]["path"] == "event"
+    assert summary["messages"] == 4
+    assert summary["skipped"] == {"page_off": 1}
+
+
+def test_settings_of_the_mapping_apply(cli):
+    """`--setting` gives a setting as JSON or as plain text."""
+    done = cli("translate", "-", "--setting", "page_events=Viewed {name}", stdin=json.dumps(_PAGE))
+    limited = cli("translate", "-", "--setting", "max_message_bytes=256", stdin=json.dumps({**_PAGE, "x": 1}))
+
+    assert done.code == 0
+    assert '"event_name": "Viewed Pricing"' in done.out
+    assert limited.code == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "told"),
+    [
+        ("no_such=1", 2, "--setting no_such: no such setting"),
+        ("page_events", 2, "--setting page_events: write NAME=VALUE"),
+        ("workers=0", 3, "workers: "),
+        ("workers=many", 3, "workers: "),
+    ],
+)
+def test_a_wrong_setting_is_told(cli, given, code, told):
+    """A setting that does not exist, or has a wrong value, is named."""
+    done = cli("translate", "-", "--setting", given, stdin="{}")
+
+    assert done.code == code
+    assert told in done.err
+
+
+def test_the_dry_run_rejects_what_the_client_rejects(cli):
+    """Acceptance is the client's own: a company without an id, a message too large."""
+    group = {"type": "group", "userId": "u-1", "traits": {"plan": "pro"}}
+    large = {"type": "identify", "userId": "u-1", "traits": {"bio": "x" * 40_000}}
+
+    done = cli("translate", "-", stdin=f"{json.dumps(group)}\n{json.dumps(large)}\n")
+
+    assert done.code == 1
+    assert "<stdin>:1: group u-1\n  rejected: groupId: missing" in done.out
+    assert "rejected: message: " in done.out
+    assert "max_message_bytes" in done.out
+
+
+def test_words_of_others_cannot_steer_the_terminal(cli):
+    """Control characters in names and values are replaced on the screen."""
+    event = {
+        "type": "track",
+        "userId": "u-1",
+        "event": "Clicked \x1b[2J\u202e",
+        "properties": {"a": "\x9b2J"},
+    }
+
+    done = cli("translate", "-", stdin=json.dumps(event))
+
+    assert done.code == 0
+    assert not {"\x1b", "\x9b", "\u202e"} & set(done.out)
+
+
+def test_a_summary_stays_small_whatever_the_data(cli):
+    """Names that come from the data are counted together beyond a bound."""
+    rows = "\n".join(
+        json.dumps({"type": "identify", "userId": "u-1", "traits": {f"t{n}": {}}}) for n in range(1_200)
+    )
+
+    done = cli("translate", "-", "--summary", stdin=rows)
+
+    lines = done.out.splitlines()
+    assert lines[0] == "1,200 messages"
+    assert "notes: 1,200" in lines
+    assert "  200 x A5: empty object or list" in lines
+    assert len(lines) < 1_020
+
+
+@pytest.mark.parametrize("name", ["missing.jsonl", "."])
+def test_an_unreadable_file_is_one_line(cli, tmp_path, name):
+    """A file that cannot be read is one line with its path, and exit code 5."""
+    done = cli("translate", tmp_path / name)
+
+    assert done.code == 5
+    assert done.err.count("\n") == 1
+    assert str(tmp_path) in done.err
