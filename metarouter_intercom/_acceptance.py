@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from . import _codec
 from ._companies import company_id
-from ._copies import Copier, is_clean, json_size, quick_copy
+from ._copies import Copier, json_size
 from ._keys import contact_keys
 from ._proofs import check_proofs, without_proofs
-from ._selection import Silence
+from ._selection import own_names
+from ._usual_calls import Stamped, UsualCalls
 from .errors import Problem, RejectedMessage
-from .messages import Group
 from .plugins import Drop
 
 if TYPE_CHECKING:
@@ -22,31 +22,12 @@ if TYPE_CHECKING:
     from .plugins import Before
     from .settings import Settings
 
-# What a quick call may carry.
-_USUAL = frozenset({"type", "userId", "event", "properties", "traits", "context"})
-_OBJECTS = ("properties", "traits", "context")
-# Type, ids, instant and punctuation of a message.
-_FRAME = 400
-
-
-class Stamped(NamedTuple):
-    """
-    A message that can be buffered.
-
-    Attributes:
-        message: Wire form with message id and instant; shares nothing with the caller's data.
-        keys: The contact keys it is known by; the first one is its own.
-        upserts: It writes its contact.
-    """
-
-    message: JsonObject
-    keys: Sequence[str]
-    upserts: bool
-
-    @property
-    def message_id(self) -> str:
-        """The message's id."""
-        return str(self.message["messageId"])
+# What a usual call may carry: type -> the name of its facts, and all of its keys.
+_USUAL = {
+    "track": ("properties", frozenset({"type", "userId", "event", "properties", "context"})),
+    "identify": ("traits", frozenset({"type", "userId", "traits", "context"})),
+}
+_TEXTS = ("userId", "anonymousId", "groupId", "previousId", "messageId", "event", "name", "category")
 
 
 class HookRaised(Exception):
@@ -72,10 +53,13 @@ class Acceptance:
     def __init__(self, settings: Settings, before: Sequence[Before]) -> None:
         self._settings = settings
         self._before = tuple(before)
-        self._names = frozenset(name.lower() for name in settings.integration_names)
-        self._silence = Silence(self._names)
+        self._names = own_names(settings.integration_names)
+        # A stranger's word for a contact's id counts for nothing (V3).
+        self._key_names = frozenset[str]() if settings.require_identity else self._names
         self._limit = settings.max_message_bytes
+        self._usual_calls = UsualCalls(self._names, self._limit)
         self._proves = bool(settings.identity_secret) or settings.require_identity
+        self._looks_twice = self._proves or bool(self._before)
 
     def stamp(self, call: Mapping[str, Any], now: float) -> Stamped:
         """
@@ -86,9 +70,7 @@ class Acceptance:
             Dropped: A before-hook does not want it.
             HookRaised: A before-hook failed.
         """
-        stamped = None
-        if not self._proves and type(call) is dict and call.keys() <= _USUAL:
-            stamped = self._quick(call, now)
+        stamped = self._stamped_usual(call, now) if type(call) is dict else None
         if stamped is None:
             stamped = self._stamped(self._careful(call, now))
         return self._hooked(stamped) if self._before else stamped
@@ -98,88 +80,71 @@ class Acceptance:
         return self._stamped(message)
 
     def _stamped(self, message: JsonObject) -> Stamped:
-        return Stamped(message, contact_keys(message, self._names), message["type"] == "identify")
+        return Stamped(message, contact_keys(message, self._key_names), message["type"] == "identify")
 
-    def _quick(self, call: Mapping[str, Any], now: float) -> Stamped | None:
-        """
-        Return the usual call as it is buffered: a text id, facts of the usual kind, nothing else; None for any other.
+    def stamp_usual(
+        self, kind: str, user_id: Any, event: Any, facts: Any, context: Any, now: float
+    ) -> Stamped | None:
+        """Return what ``stamp`` makes of an identify or track that tells no more than this; None leaves it to that."""
+        if self._looks_twice:
+            return None
+        return self._usual_calls.stamp(kind, user_id, event, facts, context, now)
 
-        It is what ``_careful`` makes of the same call, at a fifth of the cost.
-        """
-        kind, user_id = call.get("type"), call.get("userId")
-        if type(user_id) is not str or not user_id.isascii() or not user_id.strip():
+    def _stamped_usual(self, call: dict[Any, Any], now: float) -> Stamped | None:
+        kind = call.get("type")
+        usual = _USUAL.get(kind) if type(kind) is str else None
+        if usual is None or not call.keys() <= usual[1]:
             return None
-        message: JsonObject = {
-            "type": kind,
-            "messageId": _codec.make_message_id(now),
-            "timestamp": now,
-            "userId": user_id,
-        }
-        size = len(user_id) * 6 + _FRAME
-        if kind == "track":
-            event = call.get("event")
-            if type(event) is not str or not event.strip() or not is_clean(event):
-                return None
-            message["event"] = event
-            size += len(event) * 6
-        elif kind != "identify":
-            return None
-        for name in _OBJECTS:
-            facts = call.get(name)
-            if facts is not None:
-                copied = quick_copy(facts) if type(facts) is dict else None
-                if copied is None:
-                    return None
-                if facts:
-                    message[name] = copied[0]
-                    size += copied[1]
-        if size > self._limit:
-            return None
-        if kind == "track" and "@" not in user_id and self._silence[tuple(call.get("context") or ())]:
-            return Stamped(message, (f"user:{user_id}",), False)
-        return self._stamped(message)
+        return self.stamp_usual(
+            str(kind), call.get("userId"), call.get("event"), call.get(usual[0]), call.get("context"), now
+        )
 
     def _careful(self, call: Mapping[str, Any], now: float) -> JsonObject:
-        message = _codec.read_message(call, now=now)
-        self._check_company(message)
+        try:
+            message = _codec.read_message(call, now=now)
+        except RejectedMessage:
+            raise
+        except Exception as error:
+            # The caller's own classes run here, and they may do anything.
+            fault = f"reading it raised {type(error).__name__}"
+            raise RejectedMessage([Problem("message", fault, "send a plain object")]) from error
+        wire = self._copied(message)
+        self._check_company(wire)
         if self._proves:
-            check_proofs(message, self._settings, self._names, now)
-        return self._copied(message)
+            check_proofs(_codec.read_stamped(wire), self._settings, self._names, now)
+        return self._bounded(wire)
 
-    def _check_company(self, message: Message) -> None:
-        if not isinstance(message, Group):
+    def _check_company(self, wire: JsonObject) -> None:
+        if wire["type"] != "group" or "groupId" in wire:
             return
-        if company_id(message.group_id, message.traits, self._settings.company_id_from_name) is None:
-            fault = "missing, and no traits.name stands in" if message.group_id is None else "unusable"
-            raise RejectedMessage([Problem("groupId", fault, "send the company's id")])
+        traits = wire.get("traits", {})
+        if company_id(None, traits, self._settings.company_id_from_name) is None:  # type: ignore[arg-type]  # an object, as read
+            raise RejectedMessage(
+                [Problem("groupId", "missing, and no traits.name stands in", "send the company's id")]
+            )
 
     def _copied(self, message: Message) -> JsonObject:
-        """Return the wire form of *message* as a copy, without proofs of identity."""
+        """Return the wire form of *message* as a copy that shares nothing with the caller's data."""
         wire = _codec.write_message(message)
         copier = Copier()
         for name in ("context", "integrations", "traits", "properties"):
             if name in wire:
                 wire[name] = copier.copy_object(wire[name], name)  # type: ignore[arg-type]  # objects, as read
-        for name in (
-            "userId",
-            "anonymousId",
-            "groupId",
-            "previousId",
-            "messageId",
-            "event",
-            "name",
-            "category",
-        ):
-            if isinstance(wire.get(name), str):
+        for name in _TEXTS:
+            if name in wire:
                 wire[name] = copier.text(str(wire[name]), name)
         if copier.problems:
             raise RejectedMessage(copier.problems)
+        if copier.notes:
+            wire["notes"] = [*wire.get("notes", []), *(list(note) for note in copier.notes)]  # type: ignore[misc, list-item]  # written by us
+        return wire
+
+    def _bounded(self, wire: JsonObject) -> JsonObject:
+        """Return *wire* without proofs of identity (R7), unless it is too large (Q2)."""
         for name in ("context", "integrations"):
             facts = wire.get(name)
             if isinstance(facts, dict):
                 wire[name] = without_proofs(facts, self._names)
-        if copier.notes:
-            wire["notes"] = [*wire.get("notes", []), *(list(note) for note in copier.notes)]  # type: ignore[misc, list-item]  # written by us
         size = json_size(wire)
         if size > self._limit:
             fault = f"{size} bytes as JSON, more than the {self._limit} of max_message_bytes"
@@ -194,7 +159,7 @@ class Acceptance:
                 if isinstance(answer, Drop):
                     raise Dropped(stamped, answer.reason)
                 message = answer
-            return self._stamped(self._copied(message))
+            return self._stamped(self._bounded(self._copied(message)))
         except Dropped:
             raise
         except Exception as error:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import TYPE_CHECKING
 
 from ._instants import seconds_of_date_text
-from ._traits import CLEAN, FOLDED, LONGEST_TEXT
+from ._traits import CLEAN, FOLDED, INNER, LONGEST_TEXT, NotJson, check_json, is_proof
 from .plugins import Note
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 _DEEPEST = 5
 # json.dumps recurses in C; far below its limit on every supported Python.
 _DEEPEST_TEXT = 100
+# Where JSON text may hold a proof of identity (rule R7); whether it does is asked of its keys.
+_PROOF = re.compile(r"user[\s_\-.]*(hash|jwt)", re.IGNORECASE)
 
 
 class Flattener:
@@ -126,10 +129,12 @@ class Flattener:
     ) -> None:
         choice = self._overrides.get(key, self._nested)
         where = f"{path}.{key}"
+        if not isinstance(value, dict | list):
+            raise NotJson
         if not value:
             notes.append(Note("A5", where, "empty object or list"))
         elif isinstance(value, list) and not any(isinstance(item, dict | list) for item in value):
-            self._put_text(key, _joined(value), out, taken, notes, where)
+            self._put_list(key, value, out, taken, notes, where)
         elif choice == "drop":
             notes.append(Note("A5", where, "nested value"))
         elif choice == "stringify":
@@ -157,7 +162,7 @@ class Flattener:
             inner_name = f"{name}_{key}"
             kind = type(member)
             if kind is int or (kind is str and len(member) <= LONGEST_TEXT and member[4:5] != "-"):  # type: ignore[arg-type, index]  # kind says that it is a text
-                clean = CLEAN[inner_name]
+                clean = INNER[inner_name]
                 wanted = FOLDED[clean] if self._of_events else clean
                 if clean and wanted not in taken:
                     out[clean] = member
@@ -165,12 +170,14 @@ class Flattener:
                         taken.add(wanted)  # type: ignore[union-attr]  # a set for events
                     continue
             inner_path = f"{path}.{key}"
-            if not isinstance(member, dict | list):
+            if is_proof(inner_name):
+                notes.append(Note("R7", inner_path, "a proof of identity"))
+            elif not isinstance(member, dict | list):
                 self._put_scalar(inner_name, member, out, taken, notes, inner_path)
             elif not member:
                 notes.append(Note("A5", inner_path, "empty object or list"))
             elif isinstance(member, list) and not any(isinstance(item, dict | list) for item in member):
-                self._put_text(inner_name, _joined(member), out, taken, notes, inner_path)
+                self._put_list(inner_name, member, out, taken, notes, inner_path)
             elif level >= _DEEPEST:
                 self._put_json(inner_name, member, out, taken, notes, inner_path)
             else:
@@ -199,6 +206,7 @@ class Flattener:
         elif isinstance(value, bool) and self._of_events:
             self._put(name, "true" if value else "false", out, taken, notes, path)
         else:
+            check_json(value)
             self._put(name, value, out, taken, notes, path)
 
     def _put_text(
@@ -214,6 +222,27 @@ class Flattener:
             notes.append(Note(self._text_rule, path, "cut at 255 characters"))
         self._put(CLEAN[name], text[:LONGEST_TEXT], out, taken, notes, path)
 
+    def _put_list(
+        self,
+        name: str,
+        items: list[JsonValue],
+        out: JsonObject,
+        taken: set[str] | JsonObject,
+        notes: list[Note],
+        path: str,
+    ) -> None:
+        """Write a list of scalars as one text; null stands for nothing in it."""
+        words: list[str] = []
+        for at, item in enumerate(items):
+            if isinstance(item, float) and not math.isfinite(item):
+                notes.append(Note("A1", f"{path}.{at}", "not a finite number"))
+            elif item is not None:
+                words.append(_word(item))
+        if words:
+            self._put_text(name, ", ".join(words), out, taken, notes, path)
+        else:
+            notes.append(Note("A5", path, "empty object or list"))
+
     def _put_json(
         self,
         name: str,
@@ -224,24 +253,37 @@ class Flattener:
         path: str,
     ) -> None:
         text = _json_text(value)
-        if text is None or len(text) > LONGEST_TEXT:
+        if text is not None and _PROOF.search(text) is not None:
+            pruned = _without_proofs(value)
+            if pruned != value:
+                notes.append(Note("R7", path, "a proof of identity"))
+                text = _json_text(pruned)
+        if text is None:
+            notes.append(Note("A5", path, "no JSON can hold it"))
+        elif len(text) > LONGEST_TEXT:
             notes.append(Note("A5", path, "as JSON longer than 255 characters"))
         else:
             self._put(CLEAN[name], text, out, taken, notes, path)
 
 
-def _joined(items: list[JsonValue]) -> str:
-    return ", ".join(_word(item) for item in items if item is not None)
-
-
 def _word(item: JsonValue) -> str:
     if isinstance(item, bool):
         return "true" if item else "false"
+    check_json(item)
     return str(item)
 
 
+def _without_proofs(value: JsonValue) -> JsonValue:
+    """Return *value*, which is not deep, without proofs of identity at any level (R7)."""
+    if isinstance(value, list):
+        return [_without_proofs(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _without_proofs(member) for key, member in value.items() if not is_proof(key)}
+    return value
+
+
 def _json_text(value: JsonValue) -> str | None:
-    """Return compact JSON, or None when it is surely too long or no JSON at all."""
+    """Return compact JSON; None when it is nested too deep or no JSON at all."""
     if _is_deep(value):
         return None
     try:

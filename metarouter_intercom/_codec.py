@@ -1,16 +1,21 @@
-"""The JSON edge: wire form <-> messages, operations -> bodies; the only user of cattrs, knows no rule of the mapping."""
+"""The JSON edge: wire form <-> messages, and the bodies of operations; the only user of cattrs, knows no rule of the mapping."""
 
 from __future__ import annotations
 
-import os
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from cattrs import ClassValidationError, Converter
 from cattrs.errors import AttributeValidationNote
 from cattrs.gen import make_dict_structure_fn, override
 
+from ._bodies import company_body as company_body
+from ._bodies import contact_body as contact_body
+from ._bodies import event_body as event_body
+from ._bodies import version_number as version_number
 from ._instants import recordable_time, unix_time
+from ._message_ids import make_message_id as make_message_id
+from ._message_ids import own_message_ids as own_message_ids
+from ._traits import is_absent
 from .errors import Problem, RejectedMessage
 from .messages import Alias, Group, Identify, Page, Screen, Track
 from .plugins import Note
@@ -20,7 +25,6 @@ if TYPE_CHECKING:
 
     from ._types import JsonObject
     from .messages import Message
-    from .operations import SubmitEvent, UpsertCompany, UpsertContact
 
 _KINDS: dict[str, type[Message]] = {kind.type: kind for kind in (Identify, Track, Group, Page, Screen, Alias)}
 _KNOWN_TYPES = ", ".join(_KINDS)
@@ -34,6 +38,8 @@ _WIRE_NAMES = {
 _TEXT_IDS = ("user_id", "anonymous_id", "message_id", "group_id", "previous_id")
 _OBJECTS = ("context", "integrations", "traits", "properties")
 _NOTHING: Mapping[str, Any] = {}
+# Bits: more than any id has, and few enough for Python to write them as digits on every version.
+_LONGEST_ID = 256
 
 
 class _Fault(ValueError):
@@ -54,8 +60,11 @@ def _read_id(value: object, _type: object) -> str | None:
     if value is None:
         return None
     if isinstance(value, str):
-        return str(value) if value.strip() else None
+        text = str.__str__(value)
+        return text if text.strip() else None
     if isinstance(value, int) and not isinstance(value, bool):
+        if value.bit_length() > _LONGEST_ID:
+            raise _Fault("an integer that is no id", "send the id as text")
         return str(int(value))
     raise _Fault(f"{_kind_of(value)}, not a text", "send the id as text or as a whole number")
 
@@ -68,20 +77,26 @@ def _read_object(value: object, _type: object) -> Mapping[str, Any]:
     from collections.abc import Mapping as AnyMapping
 
     if isinstance(value, AnyMapping):
-        return dict(value)
+        try:
+            return dict(value)
+        except Exception as error:
+            # The caller's own class runs here, and it may do anything.
+            raise _Fault(f"reading it raised {type(error).__name__}", "send a plain object") from error
     raise _Fault(f"{_kind_of(value)}, not an object", "send an object, or leave it out")
 
 
 def _read_event(value: object, _type: object) -> str:
     if isinstance(value, str) and value.strip():
-        return str(value)
+        return str.__str__(value)
     if isinstance(value, str) or value is None:
         raise _Fault("missing or blank", "send the event's name as text")
     raise _Fault(f"{_kind_of(value)}, not a text", "send the event's name as text")
 
 
 def _read_label(value: object, _type: object) -> str | None:
-    return str(value) if isinstance(value, str) else None
+    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() <= _LONGEST_ID:
+        return str(int(value))
+    return str.__str__(value) if isinstance(value, str) else None
 
 
 def _kind_of(value: object) -> str:
@@ -162,12 +177,15 @@ def read_message(wire: Mapping[str, Any], *, now: float) -> Message:
     stamped = {**wire, "timestamp": instant, "notes": notes}
     if kind is Track and "event" not in stamped:
         stamped["event"] = None
+    if stamped.get("messageId") is None:
+        stamped["messageId"] = make_message_id(now)
+    foreign = _foreign_problems(kind, wire)
     try:
-        if stamped.get("messageId") is None:
-            stamped["messageId"] = make_message_id(now)
         message = _fast_reader(kind)(stamped, kind)
     except (ValueError, TypeError):
-        raise RejectedMessage(_problems(kind, stamped)) from None
+        raise RejectedMessage(_problems(kind, stamped) + foreign) from None
+    if foreign:
+        raise RejectedMessage(foreign)
     if message.message_id is None:
         import attrs
 
@@ -210,6 +228,10 @@ def _read_usual(
             facts[name] = _NOTHING
         else:
             return None
+    for wire_name, usual in _FOREIGN[kind]:
+        value = wire.get(wire_name)
+        if value is not None and type(value) is not usual:
+            return None
     message = kind.__new__(kind)
     message.__dict__.update(facts)
     return message
@@ -229,6 +251,15 @@ _USUAL_TEXTS = {
     for kind in _KINDS.values()
 }
 _USUAL_OBJECTS = {kind: _names_in(kind, _OBJECTS) for kind in _KINDS.values()}
+# What the other types have: it means nothing here, and still has to be of its own type (R1, R2).
+_FOREIGN = {
+    kind: tuple(
+        (_WIRE_NAMES.get(name, name), str if name in _TEXT_IDS else dict)
+        for name in (*_TEXT_IDS, *_OBJECTS)
+        if name not in _names_in(kind, (*_TEXT_IDS, *_OBJECTS))
+    )
+    for kind in _KINDS.values()
+}
 
 
 def _kind(wire: Mapping[str, Any]) -> type[Message]:
@@ -248,6 +279,17 @@ def _kind(wire: Mapping[str, Any]) -> type[Message]:
     if kind is None:
         raise RejectedMessage([Problem("type", "missing or unknown", f"use one of {_KNOWN_TYPES}")])
     return kind
+
+
+def _foreign_problems(kind: type[Message], wire: Mapping[str, Any]) -> list[Problem]:
+    """Return the faults of ids and objects that belong to messages of other types."""
+    found: list[Problem] = []
+    for wire_name, usual in _FOREIGN[kind]:
+        try:
+            (_read_id if usual is str else _read_object)(wire.get(wire_name), None)
+        except _Fault as error:
+            found.append(Problem(wire_name, error.fault, error.remedy))
+    return found
 
 
 def _problems(kind: type[Message], wire: Mapping[str, Any]) -> list[Problem]:
@@ -278,6 +320,8 @@ def _instant(wire: Mapping[str, Any], now: float) -> tuple[float, tuple[Note, ..
     given = wire.get("timestamp")
     if given is None and "originalTimestamp" not in wire:
         return now, ()
+    if is_absent(given):
+        given = None
     notes: list[Note] = []
     if given is not None:
         found = recordable_time(given)
@@ -285,7 +329,7 @@ def _instant(wire: Mapping[str, Any], now: float) -> tuple[float, tuple[Note, ..
             return found, ()
         notes.append(Note("R5", "timestamp", "not an instant"))
     original = wire.get("originalTimestamp")
-    if original is None:
+    if is_absent(original):
         return now, tuple(notes)
     found = recordable_time(original)
     if found is None:
@@ -296,30 +340,6 @@ def _instant(wire: Mapping[str, Any], now: float) -> tuple[float, tuple[Note, ..
         corrected = recordable_time(received - (sent - found))
         return found if corrected is None else corrected, tuple(notes)
     return found, tuple(notes)
-
-
-def make_message_id(now: float) -> str:
-    """
-    Make a message id: unique across processes and threads, in the order of time.
-
-    Args:
-        now: Unix seconds.
-    """
-    return f"{int(now * 1000)}-{_count()}-{_word}"
-
-
-# One call of a C function: two threads never get the same number. All have ten digits, so that ids sort by their time.
-_count = count(10**9).__next__
-_word = os.urandom(10).hex()
-_word_pid = os.getpid()
-
-
-def own_message_ids() -> None:
-    """Make the ids of a forked child its own; called whenever a client begins in a process, for hooks at fork do not run everywhere."""
-    global _word, _word_pid
-    if _word_pid != os.getpid():
-        _word = os.urandom(10).hex()
-        _word_pid = os.getpid()
 
 
 # --- writing ----------------------------------------------------------------------------------------------
@@ -341,57 +361,3 @@ def write_message(message: Message) -> JsonObject:
     if message.notes:
         wire["notes"] = [list(note) for note in message.notes]
     return wire
-
-
-def contact_body(operation: UpsertContact, *, api_version: str) -> JsonObject:
-    """Return the body that creates or updates the contact of *operation* in the pinned version of the API."""
-    body: JsonObject = {}
-    if operation.role is not None:
-        body["role"] = operation.role
-    if operation.role != "lead" and operation.who.external_id is not None:
-        body["external_id"] = operation.who.external_id
-    body.update(operation.fields)
-    owner = body.get("owner_id")
-    # Intercom's description: an integer up to 2.15, a string from 2.16 on.
-    if owner is not None and version_number(api_version) >= (2, 16):
-        body["owner_id"] = str(owner)
-    if operation.attributes:
-        body["custom_attributes"] = dict(operation.attributes)
-    return body
-
-
-def company_body(operation: UpsertCompany) -> JsonObject:
-    """Return the body that creates or updates the company of *operation*."""
-    body: JsonObject = {"company_id": operation.company_id, **operation.fields}
-    if operation.attributes:
-        body["custom_attributes"] = dict(operation.attributes)
-    return body
-
-
-def event_body(operation: SubmitEvent, *, contact_id: str | None = None) -> JsonObject:
-    """
-    Return the body of the event of *operation*, with exactly one identifier (E2).
-
-    Args:
-        operation: The event.
-        contact_id: Intercom's id of the contact where it is known.
-    """
-    who = operation.who
-    known = contact_id or who.contact_id
-    if known is not None:
-        body: JsonObject = {"id": known}
-    elif who.external_id is not None:
-        body = {"user_id": who.external_id}
-    else:
-        body = {"email": who.email}
-    body["event_name"] = operation.event_name
-    body["created_at"] = operation.created_at
-    if operation.metadata:
-        body["metadata"] = dict(operation.metadata)
-    return body
-
-
-def version_number(api_version: str) -> tuple[int, ...]:
-    """Return an API version as numbers to compare; ``Preview`` is newer than any number."""
-    parts = api_version.split(".")
-    return tuple(int(part) for part in parts) if all(part.isdigit() for part in parts) else (99,)

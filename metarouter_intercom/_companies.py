@@ -5,7 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from ._instants import unix_seconds
-from ._traits import PLAIN, PROOFS, Known, id_text, is_absent, look_up, number, text_field, whole_number
+from ._traits import (
+    PLAIN,
+    PROOFS,
+    Known,
+    check_json,
+    id_text,
+    is_absent,
+    look_up,
+    number,
+    text_field,
+    whole_number,
+)
+from ._usual_traits import UsualCompanies
 from .operations import AttachCompany, DetachCompany, TagCompany, UpsertCompany
 from .plugins import Note
 
@@ -21,7 +33,8 @@ if TYPE_CHECKING:
 
 _LARGEST_SPEND = 2**31 - 1
 _ID_NAMES = ("id", "company_id", "companyId", "groupId")
-_PLAIN_IDS = frozenset(PLAIN[name] for name in _ID_NAMES)
+# In the order in which they are asked (C1); ``company_id`` and ``companyId`` are one name (R3).
+_PLAIN_IDS = tuple(dict.fromkeys(PLAIN[name] for name in _ID_NAMES))
 _TEXTS = ("name", "plan", "industry", "website")
 _SIZES = ("size", "employees", "employeecount")
 _CREATED = ("createdat", "created")
@@ -80,6 +93,7 @@ class Companies:
     def __init__(self, settings: Settings, flattener: Flattener) -> None:
         self._how = settings.company_id_from_name
         self._flattener = flattener
+        self.usual = UsualCompanies(settings, _KNOWN.exact)
 
     def of_group(
         self, group_id: str | None, traits: Json, who: Who | None, notes: list[Note]
@@ -88,8 +102,14 @@ class Companies:
         found = group_id if group_id is not None else company_id(None, traits, self._how)
         if found is None:
             return None
+        usual = self.usual.read(traits)
+        if usual is not None and usual.own_id is None and who is not None:
+            return [
+                UpsertCompany(company_id=found, fields=usual.fields, attributes=usual.attributes),
+                AttachCompany(who=who, company_id=found),
+            ]
         draft = _Draft(*_KNOWN.sort(traits, notes, "traits"), notes, "traits")
-        if _removes(draft):
+        if _removes(draft, "C5"):
             return None if who is None else [DetachCompany(who=who, company_id=found)]
         operations = self._upsert(found, draft)
         if who is None:
@@ -116,6 +136,7 @@ class Companies:
             if isinstance(value, dict):
                 traits = value
             if traits is None:
+                check_json(value)
                 notes.append(Note("I12", path, "neither an object nor a name"))
                 continue
             draft = _Draft(*_KNOWN.sort(traits, notes, path), notes, path)
@@ -126,7 +147,7 @@ class Companies:
                 notes.append(Note("I12", path, "this company came before"))
             else:
                 done.add(found)
-                if _removes(draft):
+                if _removes(draft, "I12"):
                     operations.append(DetachCompany(who=who, company_id=found))
                 else:
                     operations += self._upsert(found, draft)
@@ -159,14 +180,15 @@ class Companies:
         if not isinstance(value, list):
             draft.rest.append((key, value))
             return []
-        tags: list[Operation] = []
+        # Intercom compares tags without case (contract, section 5).
+        tags: dict[str, Operation] = {}
         for at, tag in enumerate(value):
             name = tag.strip() if isinstance(tag, str) else ""
             if name:
-                tags.append(TagCompany(company_id=own_id, name=name))
+                tags.setdefault(name.casefold(), TagCompany(company_id=own_id, name=name))
             else:
                 draft.notes.append(Note("C3", f"{draft.path}.{key}.{at}", "not a text"))
-        return tags
+        return list(tags.values())
 
 
 class _Draft(NamedTuple):
@@ -178,13 +200,13 @@ class _Draft(NamedTuple):
     path: str
 
 
-def _removes(draft: _Draft) -> bool:
-    """Tell whether the contact shall be detached: only the boolean true does that (I12, C5)."""
+def _removes(draft: _Draft, rule: str) -> bool:
+    """Tell whether the contact shall be detached: only the boolean true does that (*rule* I12 or C5)."""
     if "remove" not in draft.found:
         return False
     taken = draft.found.pop("remove")
     if not isinstance(taken[1], bool):
-        draft.notes.append(Note("I12", f"{draft.path}.{taken[0]}", "not a boolean"))
+        draft.notes.append(Note(rule, f"{draft.path}.{taken[0]}", "not a boolean"))
     return taken[1] is True
 
 
@@ -214,7 +236,7 @@ def _write_fields(draft: _Draft, fields: JsonObject) -> None:
     if "monthlyspend" in found:
         taken = found.pop("monthlyspend")
         spend = number(taken[1])
-        if spend is None or abs(spend) > _LARGEST_SPEND:
+        if spend is None or abs(int(spend)) > _LARGEST_SPEND:
             _tell(draft, fields, "monthly_spend", taken, "not a number Intercom can hold")
         else:
             fields["monthly_spend"] = int(spend)

@@ -25,6 +25,8 @@ _WIDEST_SCALAR = 32
 # Sets of keys are few and repeat in every message; beyond so many they are looked at each time.
 _KEPT_SHAPES = 5_000
 _QUICK_LEVELS = 3
+_MOST_PROBLEMS = 100
+_LONGEST_PATH = 200
 
 
 def is_clean(text: str) -> bool:
@@ -55,6 +57,28 @@ class KeySizes(dict["tuple[str, ...]", int]):
 _key_sizes = KeySizes()
 
 
+def key_size(keys: tuple[Any, ...]) -> int:
+    """Return an upper bound of the bytes of *keys* as JSON; -1 when one of them is no plain text."""
+    return _key_sizes[keys]
+
+
+def count_characters(values: tuple[Any, ...]) -> int:
+    """Return the characters of the texts in *values*, numbers, booleans and None; -1 when another value is among them."""
+    characters = 0
+    for value in values:
+        kind = type(value)
+        if kind is str:
+            if not (value.isascii() or is_clean(value)):
+                return -1
+            characters += len(value)
+        elif kind is int:
+            if not -_LARGEST_INT < value < _LARGEST_INT:
+                return -1
+        elif kind not in _FLAT:
+            return -1
+    return characters
+
+
 def quick_copy(facts: dict[Any, Any], level: int = 0) -> tuple[JsonObject, int] | None:
     """
     Return a copy of *facts* with an upper bound of its bytes as JSON; None when they are not of the usual kind.
@@ -62,16 +86,19 @@ def quick_copy(facts: dict[Any, Any], level: int = 0) -> tuple[JsonObject, int] 
     The usual kind is a plain dict of texts, numbers, booleans, None, and of such dicts, to a few levels. ``Copier`` gives the same
     for it, and alone can tell what is wrong with any other.
     """
-    size = _key_sizes[tuple(facts)]
+    # Copied before it is looked at: another thread may write to it meanwhile.
+    copy = facts.copy()
+    size = _key_sizes[tuple(copy)]
     if size < 0:
         return None
+    characters = 0
     is_nested = False
-    for value in facts.values():
+    for value in copy.values():
         kind = type(value)
         if kind is str:
             if not (value.isascii() or is_clean(value)):
                 return None
-            size += len(value) * _WIDEST_CHARACTER
+            characters += len(value)
         elif kind is int:
             if not -_LARGEST_INT < value < _LARGEST_INT:
                 return None
@@ -79,16 +106,22 @@ def quick_copy(facts: dict[Any, Any], level: int = 0) -> tuple[JsonObject, int] 
             is_nested = True
         elif kind not in _FLAT:
             return None
-    copy = facts.copy()
     if is_nested:
-        for key, value in facts.items():
+        for key, value in copy.items():
             if type(value) is dict:
                 inner = quick_copy(value, level + 1) if level < _QUICK_LEVELS else None
                 if inner is None:
                     return None
                 copy[key] = inner[0]
                 size += inner[1]
-    return copy, size
+    return copy, size + characters * _WIDEST_CHARACTER
+
+
+class _LeftOut:
+    """Stands for a value that cannot be copied."""
+
+
+_LEFT_OUT = _LeftOut()
 
 
 class Copier:
@@ -96,7 +129,7 @@ class Copier:
     Copies values of one message.
 
     Attributes:
-        problems: What cannot be copied; the message must be rejected when there is any.
+        problems: What cannot be copied and is left out; at acceptance any of them rejects the message.
         notes: What was changed.
     """
 
@@ -112,20 +145,6 @@ class Copier:
         copied = self._copy(facts, path, 0)
         return copied if isinstance(copied, dict) else {}
 
-    def _copy(self, value: Any, path: str, depth: int) -> JsonValue:
-        kind = type(value)
-        if kind is str:
-            return self.text(value, path)
-        if kind is bool or value is None or kind is float:
-            return value  # type: ignore[no-any-return]  # kind says that it is JSON
-        if kind is int:
-            return self._integer(value, path)
-        if isinstance(value, Mapping):
-            return self._nested(value, path, depth, self._object)
-        if isinstance(value, list | tuple | set | frozenset):
-            return self._nested(value, path, depth, self._list)
-        return self._other(value, path, depth)
-
     def text(self, text: str, path: str) -> str:
         """Return *text* without what cannot be written as UTF-8."""
         if is_clean(text):
@@ -133,45 +152,77 @@ class Copier:
         self.notes.append(Note("Q2", path, "characters that are no text were replaced"))
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
-    def _integer(self, number: int, path: str) -> int | None:
+    def _copy(self, value: Any, path: str, depth: int) -> JsonValue | _LeftOut:
+        kind = type(value)
+        if kind is str:
+            return self.text(value, path)
+        if kind is bool or value is None or kind is float:
+            return value  # type: ignore[no-any-return]  # kind says that it is JSON
+        if kind is int:
+            return self._integer(value, path)
+        try:
+            if isinstance(value, Mapping):
+                return self._nested(value, path, depth, self._object)
+            if isinstance(value, list | tuple | set | frozenset):
+                return self._nested(value, path, depth, self._list)
+            return self._other(value, path, depth)
+        except Exception as error:
+            # The caller's own classes run here, and they may do anything.
+            return self._refuse(
+                path,
+                f"reading it raised {type(error).__name__}",
+                "send plain objects, lists, texts and numbers",
+            )
+
+    def _integer(self, number: int, path: str) -> int | _LeftOut:
         if -_LARGEST_INT < number < _LARGEST_INT:
             return number
-        self._refuse(path, "an integer of more than 64 bits", "send it as text")
-        return None
+        return self._refuse(path, "an integer of more than 64 bits", "send it as text")
 
-    def _nested(self, value: Any, path: str, depth: int, copy: Any) -> JsonValue:
+    def _nested(self, value: Any, path: str, depth: int, copy: Any) -> JsonValue | _LeftOut:
         if id(value) in self._open:
-            self._refuse(path, "contains itself", "send a tree")
-            return None
+            return self._refuse(path, "contains itself", "send a tree")
         if depth >= _DEEPEST:
-            self._refuse(path[:200], f"nested deeper than {_DEEPEST} levels", "flatten it")
-            return None
+            return self._refuse(path, f"nested deeper than {_DEEPEST} levels", "flatten it")
         self._open.add(id(value))
-        copied: JsonValue = copy(value, path, depth + 1)
-        self._open.discard(id(value))
+        try:
+            copied: JsonValue = copy(value, path, depth + 1)
+        finally:
+            self._open.discard(id(value))
         return copied
 
     def _object(self, facts: Mapping[Any, Any], path: str, depth: int) -> JsonObject:
         copied: JsonObject = {}
         for key, value in facts.items():
             name = self._key(key, path)
-            if name is not None:
-                copied[name] = self._copy(value, f"{path}.{name}", depth)
+            if name is None:
+                continue
+            if name in copied:
+                self.notes.append(Note("Q2", f"{path}.{name}", "another value has this name"))
+                continue
+            inner = self._copy(value, f"{path}.{name}", depth)
+            if not isinstance(inner, _LeftOut):
+                copied[name] = inner
         return copied
 
     def _list(self, items: Any, path: str, depth: int) -> JsonValue:
         ordered = sorted(items, key=repr) if isinstance(items, set | frozenset) else items
-        return [self._copy(item, f"{path}.{at}", depth) for at, item in enumerate(ordered)]
+        copied = [self._copy(item, f"{path}.{at}", depth) for at, item in enumerate(ordered)]
+        return [item for item in copied if not isinstance(item, _LeftOut)]
 
     def _key(self, key: Any, path: str) -> str | None:
         if isinstance(key, str):
             return self.text(str.__str__(key), path)
-        if isinstance(key, int | float) and not isinstance(key, bool):
-            return str(key)
+        if key is None or isinstance(key, bool):
+            return {None: "null", True: "true", False: "false"}[key]
+        if isinstance(key, int):
+            return str(int(key))
+        if isinstance(key, float):
+            return repr(float(key))
         self._refuse(path, f"a key that is a {type(key).__name__}, not a text", "name every value by a text")
         return None
 
-    def _other(self, value: Any, path: str, depth: int) -> JsonValue:
+    def _other(self, value: Any, path: str, depth: int) -> JsonValue | _LeftOut:
         """Copy what is no plain JSON value but has one natural form of it."""
         if isinstance(value, Enum):
             return self._copy(value.value, path, depth)
@@ -187,7 +238,7 @@ class Copier:
             return float(value)
         return self._special(value, path)
 
-    def _special(self, value: Any, path: str) -> JsonValue:
+    def _special(self, value: Any, path: str) -> JsonValue | _LeftOut:
         from decimal import Decimal
         from uuid import UUID
 
@@ -199,17 +250,17 @@ class Copier:
             if value == value.to_integral_value() and abs(value) < _LARGEST_INT:
                 return int(value)
             return float(value)
-        self._refuse(
+        return self._refuse(
             path,
             f"a {type(value).__name__}, which is no JSON value",
             "send text, numbers, booleans, lists or objects",
         )
-        return None
 
-    def _refuse(self, path: str, fault: str, remedy: str) -> None:
+    def _refuse(self, path: str, fault: str, remedy: str) -> _LeftOut:
         # Enough to mend the sender by; ten thousand of them help nobody.
-        if len(self.problems) < 100:
-            self.problems.append(Problem(path, fault, remedy))
+        if len(self.problems) < _MOST_PROBLEMS:
+            self.problems.append(Problem(path[:_LONGEST_PATH], fault, remedy))
+        return _LEFT_OUT
 
 
 def json_size(message: JsonObject) -> int:

@@ -8,13 +8,25 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NamedTuple
 
 from ._money import currency_code, minor_units
-from ._traits import CLEAN, FOLDED, LONGEST_TEXT, PLAIN, PROOFS, Known, address, is_absent, look_up, object_at
-from .messages import Page, Screen, Track
+from ._traits import (
+    CLEAN,
+    FOLDED,
+    LONGEST_TEXT,
+    PLAIN,
+    PROOFS,
+    Known,
+    address,
+    is_absent,
+    is_proof,
+    look_up,
+    object_at,
+)
+from .messages import Page, Track
 from .operations import SubmitEvent
 from .plugins import Note
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from ._attributes import Flattener
     from ._types import JsonObject, JsonValue
@@ -34,6 +46,7 @@ class _Plan(NamedTuple):
 
 
 _ORDER_COMPLETED = frozenset({"ordercompleted", "completedorder"})
+_MONEY = ("revenue", "currency")
 _PAGE_FACTS = ("url", "path", "title", "referrer")
 _SPECIAL = Known(("revenue", "total", "currency", "price", "email", "user_hash", "intercom_user_jwt"))
 _SPECIAL_PLAIN = frozenset(_SPECIAL.exact)
@@ -41,6 +54,7 @@ _SPECIAL_PLAIN = frozenset(_SPECIAL.exact)
 _KEPT_PLANS = 5_000
 _UNPLANNED = _Plan("", "", ())
 _GAPS = re.compile(r"\s+")
+_SLOTS = re.compile(r"\{(name|category)\}")
 
 
 def email_of_event(message: Track | Page) -> str | None:
@@ -83,12 +97,15 @@ class Events:
     def translate(self, message: EventMessage, name: str, who: Who, notes: list[Note]) -> SubmitEvent:
         """Return the event of *message* under *name*."""
         properties = message.properties
-        if not isinstance(message, Track):
-            properties = _with_page_facts(message)
+        of_page: Json = {} if isinstance(message, Track) else _page_facts(message)
+        if of_page:
+            properties = {**properties, **of_page}
         metadata = self._usual(properties) if properties else {}
         if metadata is None:
             metadata = {}
-            self._write_metadata(properties, name, metadata, notes)
+            told: list[Note] = []
+            self._write_metadata(properties, name, metadata, told, email=who.email)
+            notes += [_in_context(note, of_page) for note in told] if of_page else told
         return SubmitEvent(
             who=who,
             event_name=name,
@@ -97,9 +114,9 @@ class Events:
         )
 
     def _is_filtered(self, name: str) -> bool:
-        if self._allow and not any(fnmatchcase(name, pattern) for pattern in self._allow):
+        if self._allow and not _is_named(name, self._allow):
             return True
-        return bool(self._deny) and any(fnmatchcase(name, pattern) for pattern in self._deny)
+        return bool(self._deny) and _is_named(name, self._deny)
 
     def _usual(self, properties: Json) -> JsonObject | None:
         """
@@ -156,11 +173,14 @@ class Events:
             return None
         return _Plan(revenue, currency, names)
 
-    def _write_metadata(self, properties: Json, name: str, out: JsonObject, notes: list[Note]) -> None:
+    def _write_metadata(
+        self, properties: Json, name: str, out: JsonObject, notes: list[Note], *, email: str | None = None
+    ) -> None:
+        """Write *properties* into *out*, in the order in which Intercom shall keep them (E8); *email* names the contact."""
         items = list(properties.items())
         if any(_SPECIAL[key] for key in properties):
-            items = self._without_special(items, name, out, notes)
-        if self._first:
+            items = self._without_special(items, name, out, notes, email)
+        if self._first or "price" in properties:
             items.sort(key=lambda item: self._rank(item[0]))
         limit = self._limit
         if len(items) + len(out) <= limit and not any(type(value) in (dict, list) for _, value in items):
@@ -182,29 +202,39 @@ class Events:
 
     def _put_rich(self, key: str, value: Json, out: JsonObject, notes: list[Note]) -> None:
         name = CLEAN[key]
-        if any(name.casefold() == other.casefold() for other in out):
+        if not name:
+            notes.append(Note("A2", f"properties.{key}", "nothing usable is left of the name"))
+        elif any(name.casefold() == other.casefold() for other in out):
             notes.append(Note("A2", f"properties.{key}", "another value has this name"))
         else:
-            out[name] = dict(value)
+            out[name] = {inner: member for inner, member in value.items() if not is_proof(inner)}
 
     def _rank(self, key: str) -> int:
+        if key == "price":
+            return -1
         return self._first.index(key) if key in self._first else len(self._first)
 
     def _without_special(
-        self, items: list[tuple[str, JsonValue]], name: str, out: JsonObject, notes: list[Note]
+        self,
+        items: list[tuple[str, JsonValue]],
+        name: str,
+        out: JsonObject,
+        notes: list[Note],
+        email: str | None,
     ) -> list[tuple[str, JsonValue]]:
         """Return *items* without money, which is written as ``price``, e-mail address and proofs (E2, E4)."""
         has_price = self._write_price(items, name, out, notes)
         kept: list[tuple[str, JsonValue]] = []
         for key, value in items:
             plain = PLAIN[key]
-            if plain == "email" and address(value) is not None:
-                continue
-            if plain in PROOFS:
+            if plain == "email" and (given := address(value)) is not None:
+                if given != email:
+                    notes.append(Note("E2", f"properties.{key}", "e-mail addresses are kept out of metadata"))
+            elif plain in PROOFS:
                 notes.append(Note("R7", f"properties.{key}", "a proof of identity"))
             elif not has_price:
                 kept.append((key, value))
-            elif plain not in ("currency", "revenue"):
+            elif plain not in _MONEY:
                 kept.append(("item_price" if plain == "price" else key, value))
         return kept
 
@@ -212,23 +242,27 @@ class Events:
         self, items: list[tuple[str, JsonValue]], name: str, out: JsonObject, notes: list[Note]
     ) -> bool:
         """Write the price, if there is one, and tell whether there was."""
-        by_plain = {PLAIN[key]: (key, value) for key, value in reversed(items)}
-        currency = self._default_currency
-        given = by_plain.get("currency")
+        found = _SPECIAL.sort(dict(items), [], "")[0]
+        given = found.get("currency")
         code = None if given is None else currency_code(given[1])
         for plain in ("revenue", "total"):
-            if plain not in by_plain or (plain == "total" and PLAIN[name] not in _ORDER_COMPLETED):
+            if plain not in found or (plain == "total" and PLAIN[name] not in _ORDER_COMPLETED):
                 continue
-            key, value = by_plain[plain]
+            key, value = found[plain]
             if is_absent(value):
                 continue
-            amount = minor_units(value, code or currency)
+            amount = minor_units(value, code or self._default_currency)
             if amount is None:
                 notes.append(Note("E4", f"properties.{key}", "not an amount of money"))
                 continue
-            out["price"] = {"amount": amount, "currency": code or currency}
-            if given is not None and code is None:
+            out["price"] = {"amount": amount, "currency": code or self._default_currency}
+            if given is not None and code is None and not is_absent(given[1]):
                 notes.append(Note("E4", f"properties.{given[0]}", "not a currency of three letters"))
+            notes += [
+                Note("E4", f"properties.{other}", "second spelling of a property")
+                for other, _ in items
+                if PLAIN[other] in _MONEY and other != found[PLAIN[other]][0]
+            ]
             return True
         return False
 
@@ -243,15 +277,26 @@ def _is_rich(value: Mapping[str, JsonValue]) -> bool:
     return False
 
 
+def _is_named(name: str, patterns: Sequence[str]) -> bool:
+    """Tell whether *name* is one of *patterns* to the letter, or fits one as a glob (E1)."""
+    return name in patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
 def _filled(template: str, message: Page) -> str:
-    name = template
-    for slot in ("name", "category"):
-        value = getattr(message, slot) or message.properties.get(slot)
-        name = name.replace(f"{{{slot}}}", value if isinstance(value, str) else "")
-    return _GAPS.sub(" ", name).strip()
+    def fact(slot: re.Match[str]) -> str:
+        value = getattr(message, slot[1]) or message.properties.get(slot[1])
+        return value if isinstance(value, str) else ""
+
+    return _GAPS.sub(" ", _SLOTS.sub(fact, template)).strip()
 
 
-def _with_page_facts(message: Page | Screen) -> Json:
+def _page_facts(message: Page) -> Json:
+    """Return what ``context.page`` adds to the properties of *message* (E9)."""
     page = object_at(message.context, "page")
-    extra = {key: page[key] for key in _PAGE_FACTS if key in page and key not in message.properties}
-    return {**message.properties, **extra} if extra else message.properties
+    return {key: page[key] for key in _PAGE_FACTS if key in page and key not in message.properties}
+
+
+def _in_context(note: Note, of_page: Json) -> Note:
+    """Return *note* with the path in the message where it is about a fact of ``context.page``."""
+    _, key, *inner = note.path.split(".")
+    return note._replace(path=".".join(("context.page", key, *inner))) if key in of_page else note

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ._traits import PLAIN, address, id_text, look_up
+from ._traits import address, id_text, look_up
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,7 +86,7 @@ def _contact_id(message: Json, names: frozenset[str]) -> str | None:
             continue
         for name, options in place.items():
             if isinstance(options, dict) and options and name.lower() in names:
-                for key, value in options.items():
-                    if PLAIN[key] == "contactid" and (found := id_text(value)) is not None:
-                        return found
+                value = look_up(options, "contact_id")
+                if value is not None:
+                    return id_text(value)
     return None

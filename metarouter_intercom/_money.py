@@ -6,6 +6,8 @@ import math
 import re
 from typing import TYPE_CHECKING
 
+from ._traits import check_json
+
 if TYPE_CHECKING:
     from decimal import Decimal
 
@@ -65,7 +67,10 @@ def minor_units(value: JsonValue, currency: str) -> int | None:
     """
     if isinstance(value, str):
         text = _plain_number(value)
-    elif isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    elif isinstance(value, bool) or not isinstance(value, int | float):
+        check_json(value)
+        return None
+    elif not math.isfinite(value):
         return None
     else:
         digits = _DIGITS.get(currency, 2)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ._events import email_of_event
 from ._selection import option_objects
 from ._traits import PLAIN, PROOFS, address, look_up, object_at
-from .errors import Problem, RejectedMessage
+from .errors import ConfigurationError, Problem, RejectedMessage
 from .messages import Alias, Group, Identify
 
 if TYPE_CHECKING:
@@ -78,7 +78,12 @@ def _is_valid(
         return False
     if kind == "user_hash":
         return verify_user_hash(settings.identity_secret, proof, user_id=user_id, email=email)
-    return user_id is not None and verify_user_jwt(settings.identity_secret, proof, user_id=user_id, now=now)
+    if user_id is None:
+        return False
+    try:
+        return verify_user_jwt(settings.identity_secret, proof, user_id=user_id, now=now)
+    except ConfigurationError as error:
+        raise _mismatch("the JWT cannot be checked", str(error)) from error
 
 
 def _email(message: Message) -> str | None:

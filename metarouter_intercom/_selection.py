@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ._traits import PLAIN, look_up
+from ._traits import PLAIN, PROOFS, id_text, is_absent
 from .plugins import Note
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from ._types import JsonValue
     from .messages import Message
@@ -19,7 +19,14 @@ _ALL = "all"
 _CHOICES = ("integrations", "providers")
 # Sets of keys are few and repeat in every message; beyond so many they are looked through each time.
 _KEPT_SHAPES = 5_000
-_DISTRUSTED = ("contact_id", "role", "owner_id")
+_OWN_NAME = "intercom"
+_DISTRUSTED = frozenset(PLAIN[name] for name in ("contact_id", "role", "owner_id"))
+_KNOWN = _DISTRUSTED | PROOFS | {"unsubscribedfromemails", "unsubscribed", "languageoverride"}
+
+
+def own_names(aliases: Iterable[str]) -> frozenset[str]:
+    """Return the names of this destination in small letters: Intercom's and those that setting ``integration_names`` adds (R6)."""
+    return frozenset((_OWN_NAME, *(name.lower() for name in aliases)))
 
 
 def is_selected(message: Message, names: frozenset[str]) -> bool:
@@ -69,62 +76,85 @@ class Options:
         message: Any message.
         names: Names of this destination in small letters.
         is_trusted: False leaves out what a stranger must not decide, with a note (V3).
-        notes: Where that is told.
+        notes: Where that is told, and options that mean nothing here.
     """
 
-    __slots__ = ("_objects",)
+    __slots__ = ("_notes", "_places")
 
     @classmethod
     def of_nothing(cls) -> Options:
         """Return empty options."""
         empty = cls.__new__(cls)
-        empty._objects = ()
+        empty._notes, empty._places = [], []
         return empty
 
     @property
     def is_empty(self) -> bool:
         """Whether the message carries none."""
-        return not self._objects
+        return not self._places
 
     def __init__(
         self, message: Message, names: frozenset[str], *, is_trusted: bool, notes: list[Note]
     ) -> None:
-        self._objects = _option_objects(message, names)
-        if self._objects and not is_trusted:
-            self._distrust(notes)
+        self._places = _option_places(message, names)
+        self._notes = notes
+        if self._places:
+            self._sift(is_trusted)
 
-    def get(self, *names: str) -> JsonValue:
-        """Return the first option that is there under one of *names*; None when there is none."""
-        if not self._objects:
-            return None
-        for options in self._objects:
-            value = look_up(options, *names)
-            if value is not None:
-                return value
+    def find(self, *names: str) -> tuple[str, JsonValue] | None:
+        """Return path and value of the first option that is there under one of *names*; None when there is none."""
+        for path, options in self._places:
+            for name in names:
+                keys = [key for key in options if PLAIN[key] == PLAIN[name] and not is_absent(options[key])]
+                if keys:
+                    key = name if name in keys else keys[0]
+                    return f"{path}.{key}", options[key]
         return None
 
-    def _distrust(self, notes: list[Note]) -> None:
-        plain = {PLAIN[name]: name for name in _DISTRUSTED}
-        kept: list[Json] = []
-        for options in self._objects:
-            kept.append({key: value for key, value in options.items() if PLAIN[key] not in plain})
-            notes.extend(
-                Note("V3", f"integrations.Intercom.{key}", "option of an untrusted sender")
-                for key in options
-                if PLAIN[key] in plain
-            )
-        self._objects = kept
+    def contact_id(self) -> str | None:
+        """Return Intercom's own id of the contact, where the message names it (R8)."""
+        if not self._places:
+            return None
+        found = self.find("contact_id")
+        if found is None:
+            return None
+        contact_id = id_text(found[1])
+        if contact_id is None:
+            self._notes.append(Note("R7", found[0], "not an id"))
+        return contact_id
+
+    def _sift(self, is_trusted: bool) -> None:
+        kept: list[tuple[str, Json]] = []
+        for path, options in self._places:
+            left: dict[str, JsonValue] = {}
+            for key, value in options.items():
+                plain = PLAIN[key]
+                if plain not in _KNOWN:
+                    self._notes.append(Note("R7", f"{path}.{key}", "no option that is known"))
+                elif plain in _DISTRUSTED and not is_trusted:
+                    self._notes.append(Note("V3", f"{path}.{key}", "option of an untrusted sender"))
+                else:
+                    left[key] = value
+            kept.append((path, left))
+        self._places = kept
 
 
-def _option_objects(message: Message, names: frozenset[str]) -> Sequence[Json]:
-    objects: list[Json] = []
+def _option_places(message: Message, names: frozenset[str]) -> list[tuple[str, Json]]:
+    """Return the option objects of *message* with their paths, first the ones that win (R7)."""
+    found: list[tuple[str, Json]] = []
     context = message.context
-    for place in (message.integrations, context, context.get("integrations")):
+    for path, place in (
+        ("integrations", message.integrations),
+        ("context", context),
+        ("context.integrations", context.get("integrations")),
+    ):
         if place and isinstance(place, dict):
             for name, value in place.items():
                 if type(value) is dict and name.lower() in names:
-                    objects.append(value)  # a comprehension costs more where there is nothing to find
-    return objects
+                    found.append(
+                        (f"{path}.{name}", value)
+                    )  # a comprehension costs more where there is nothing to find
+    return found
 
 
 class Silence(dict["tuple[str, ...]", bool]):
@@ -154,4 +184,4 @@ NO_OPTIONS = Options.of_nothing()
 
 def option_objects(message: Message, names: frozenset[str]) -> Sequence[Json]:
     """Return the option objects of *message*, first the ones that win (R7)."""
-    return _option_objects(message, names)
+    return [options for _, options in _option_places(message, names)]

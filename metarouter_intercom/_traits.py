@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _ADDRESS = re.compile(r"[^@\s<>()\[\],;:\"]+@[^@\s<>()\[\],;:\"]+\.[^@\s<>()\[\],;:\".]+")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_\- ]+")
 _SEPARATORS = re.compile(r"[\s_\-.]+")
-_DIGITS = re.compile(r"([+-]?\d{1,18})(?:\.0*)?")
+_DIGITS = re.compile(r"([+-]?\d{1,19})(?:\.0*)?")
 # No count of anything; beyond 64 bits no reader of JSON keeps it.
 _LARGEST_WHOLE = 2**63
 # Names are few and repeat in every message, so what was worked out once is kept, up to this many.
@@ -27,6 +27,23 @@ _KEPT_NAMES = 20_000
 LONGEST_TEXT = 255
 # Proofs of identity guard the Messenger; they go nowhere else (rule R7).
 PROOFS = frozenset({"userhash", "intercomuserjwt"})
+_PROOF_ENDS = tuple(PROOFS)
+_JSON_KINDS = frozenset({str, int, float, bool, list, dict, type(None)})
+
+
+class NotJson(Exception):
+    """A value that JSON does not know, in a message that was made by hand; the translator copies the message and begins anew."""
+
+
+def check_json(value: JsonValue) -> None:
+    """
+    See that *value*, which is not what is wanted, is JSON at least.
+
+    Raises:
+        NotJson: It is not, so that it may become what is wanted.
+    """
+    if type(value) not in _JSON_KINDS:
+        raise NotJson
 
 
 class Names(dict[str, str]):
@@ -70,23 +87,28 @@ FOLDED = Names(str.casefold)
 """Name -> name without case, as Intercom compares the keys of metadata."""
 
 
-def look_up(facts: Mapping[str, JsonValue], *names: str) -> JsonValue:
+def is_proof(name: str) -> bool:
+    """Tell whether a value under *name*, or at the end of a flattened *name*, is a proof of identity (R7)."""
+    return PLAIN[name].endswith(_PROOF_ENDS)
+
+
+INNER = Names(lambda name: "" if is_proof(name) else CLEAN[name])
+"""Flattened name -> clean name; empty too for a proof of identity, which is kept nowhere (R7)."""
+
+
+def look_up(facts: Mapping[str, JsonValue], name: str) -> JsonValue:
     """
-    Return the first value that is there under one of *names*, in their order, whatever case and separators (R3).
+    Return the value that is there under *name*, whatever case and separators (R3); None when there is none.
 
     The exact spelling wins over others of the same name; None and blank texts count as absent.
     """
-    for name in names:
-        value = facts.get(name)
-        if not is_absent(value):
-            return value
-    by_plain: dict[str, JsonValue] = {}
+    value = facts.get(name)
+    if not is_absent(value):
+        return value
+    plain = PLAIN[name]
     for key, value in facts.items():
-        if not is_absent(value):
-            by_plain.setdefault(PLAIN[key], value)
-    for name in names:
-        if PLAIN[name] in by_plain:
-            return by_plain[PLAIN[name]]
+        if PLAIN[key] == plain and not is_absent(value):
+            return value
     return None
 
 
@@ -102,11 +124,12 @@ def object_at(facts: Mapping[str, JsonValue], name: str) -> Mapping[str, JsonVal
 
 
 def id_text(value: JsonValue) -> str | None:
-    """Return an id as text (R2): texts trimmed of nothing, whole numbers as text; None for blank ones and other types."""
+    """Return an id as text (R2): texts trimmed of check_json, whole numbers as text; None for blank ones and other types."""
     if isinstance(value, str):
         return value if value.strip() else None
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
+    check_json(value)
     return None
 
 
@@ -118,6 +141,7 @@ def is_address(text: str) -> bool:
 def address(value: JsonValue) -> str | None:
     """Return *value* as a trimmed e-mail address; None when it does not look like one (I2)."""
     if not isinstance(value, str):
+        check_json(value)
         return None
     text = value.strip()
     return text if is_address(text) else None
@@ -128,8 +152,11 @@ def whole_number(value: JsonValue) -> int | None:
     if isinstance(value, str):
         text = value.strip()
         digits = _DIGITS.fullmatch(text) if text.isascii() else None
-        return None if digits is None else int(digits[1])
+        if digits is None:
+            return None
+        value = int(digits[1])
     if isinstance(value, bool) or not isinstance(value, int | float):
+        check_json(value)
         return None
     if not -_LARGEST_WHOLE < value < _LARGEST_WHOLE:
         return None
@@ -147,7 +174,10 @@ def number(value: JsonValue) -> float | int | None:
         value = float(text)
     if isinstance(value, int):
         return value
-    return value if isinstance(value, float) and math.isfinite(value) else None
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    check_json(value)
+    return None
 
 
 def text_field(value: JsonValue) -> str | None:
@@ -161,6 +191,7 @@ def text_field(value: JsonValue) -> str | None:
     if isinstance(value, float) and math.isfinite(value):
         # A telephone number that went through a spreadsheet.
         return str(int(value)) if value.is_integer() and abs(value) < _LARGEST_WHOLE else repr(value)
+    check_json(value)
     return None
 
 
@@ -169,14 +200,16 @@ class Known(dict[str, "str | None"]):
     The traits of one kind of object that feed fields: name -> plain name, or None for any other trait.
 
     Args:
-        spellings: In Segment's exact spelling, which wins over others (R3).
+        spellings: In Segment's exact spelling, which wins over others (R3); of two spellings of one name, the first.
     """
 
     __slots__ = ("exact",)
 
     def __init__(self, spellings: Iterable[str]) -> None:
         super().__init__()
-        self.exact = {PLAIN[name]: name for name in spellings}
+        self.exact: dict[str, str] = {}
+        for name in spellings:
+            self.exact.setdefault(PLAIN[name], name)
 
     def __missing__(self, name: str) -> str | None:
         plain = PLAIN[name]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ._attributes import Flattener
 from ._companies import Companies
 from ._contacts import Contacts
+from ._copies import Copier
 from ._events import Events, email_of_event
-from ._selection import NO_OPTIONS, Options, Silence, is_selected
-from ._traits import address, id_text, look_up, object_at
+from ._selection import NO_OPTIONS, Options, Silence, is_selected, own_names
+from ._traits import NotJson, address, look_up, object_at
 from .messages import Alias, Group, Identify, Track
 from .operations import MergeContact, Translation, Who
 from .plugins import Note
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from .operations import Operation
     from .settings import Settings
 
-_NOT_SELECTED = Translation(skipped="not_selected")
+_FACTS = ("traits", "properties", "context", "integrations")
 
 
 class Translator:
@@ -32,7 +33,7 @@ class Translator:
         self._companies = Companies(settings, attributes)
         self._contacts = Contacts(settings, attributes, self._companies)
         self._events = Events(settings, Flattener(settings, of_events=True))
-        self._names = frozenset(name.lower() for name in settings.integration_names)
+        self._names = own_names(settings.integration_names)
         self._silence = Silence(self._names)
         self._is_trusted = not settings.require_identity
         self._makes_leads = settings.anonymous == "lead"
@@ -51,7 +52,7 @@ class Translator:
         elif is_selected(message, self._names):
             options = Options(message, self._names, is_trusted=self._is_trusted, notes=notes)
         else:
-            return _NOT_SELECTED
+            return Translation((), message.notes, "not_selected")
         if isinstance(message, Track):
             return self._event(message, options, notes)
         if isinstance(message, Identify):
@@ -79,7 +80,7 @@ class Translator:
         return Translation((self._events.translate(message, name, who, notes),), tuple(notes))
 
     def _alias(self, message: Alias, options: Options, notes: list[Note]) -> Translation:
-        contact_id = id_text(options.get("contact_id"))
+        contact_id = options.contact_id()
         lead: Who | None = None
         if contact_id is not None:
             lead = Who(contact_id=_contact(contact_id))
@@ -92,7 +93,7 @@ class Translator:
 
     def _who(self, message: Group | Track | Page, options: Options, email: str | None) -> Who | None:
         """Return whom *message* is about (R8); None when that is nobody we may name."""
-        contact_id = id_text(options.get("contact_id"))
+        contact_id = options.contact_id()
         if contact_id is not None or message.user_id is not None or email is not None:
             return Who(contact_id=_contact(contact_id), external_id=_external(message.user_id), email=email)
         if message.anonymous_id is not None and self._makes_leads:
@@ -106,8 +107,31 @@ def _translator(settings: Settings) -> Translator:
 
 
 def translate(message: Message, settings: Settings) -> Translation:
-    """Say what *message* means for Intercom under *settings*; see ``Translator``."""
-    return _translator(settings)(message)
+    """
+    Say what *message* means for Intercom under *settings*; see ``Translator``.
+
+    Args:
+        message: Read from the wire or made by hand: its facts may hold what acceptance takes, such as ``datetime`` and ``Decimal``.
+        settings: The mapping's choices.
+    """
+    translator = _translator(settings)
+    try:
+        return translator(message)
+    except (NotJson, TypeError, AttributeError):
+        # Buffered messages are JSON; only one that was made by hand gets here, and once.
+        return translator(_as_json(message))
+
+
+def _as_json(message: Message) -> Message:
+    """Return *message* with facts that are JSON values, as acceptance makes them; what cannot be one is left out with a note."""
+    import attrs
+
+    copier = Copier()
+    copied: dict[str, Any] = {
+        name: copier.copy_object(getattr(message, name), name) for name in _FACTS if hasattr(message, name)
+    }
+    told = (*copier.notes, *(Note("Q2", problem.path, problem.fault) for problem in copier.problems))
+    return attrs.evolve(message, notes=(*message.notes, *told), **copied)
 
 
 def _translation(operations: list[Operation] | None, notes: list[Note], reason: str) -> Translation:
