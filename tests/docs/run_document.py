@@ -21,7 +21,7 @@ from pathlib import Path
 
 from tests.docs.documents import Block, blocks_of
 
-_TIME_LIMIT = 60.0
+_TIME_LIMIT = 300.0
 
 
 class Reader:

@@ -49,7 +49,7 @@ def test_every_block_of_a_document_runs(document: Path, tmp_path: Path) -> None:
             env=_environment(sandbox, tmp_path),
             capture_output=True,
             encoding="utf-8",
-            timeout=120,
+            timeout=600,
             stdin=subprocess.DEVNULL,
         )
         violations = sandbox.workspace.violations
