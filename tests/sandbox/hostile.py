@@ -58,8 +58,9 @@ def fill(workspace: Workspace, text: str) -> list[str]:
     answers = [
         workspace.handle(Request("POST", "/contacts", {text: {text: [text]}})),
         workspace.handle(Request(text[:50], f"/{text[:300]}", text, {"intercom-version": text[:50]})),
+        workspace.handle(Request(text[:50], f"/{text[:300]}", {text: None})),
     ]
-    assert [answer.status for answer in answers] == [400, 400]
+    assert [answer.status for answer in answers] == [400, 400, 404]
     asked = quote(text[:150].encode("utf-8", "replace"))
     requests = [f"/ui/requests/{one.number}" for one in workspace.requests]
     return [
