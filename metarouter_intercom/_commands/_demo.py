@@ -14,6 +14,7 @@ import click
 
 from .._client import Client
 from .._transport import HttpTransport
+from .._types import JsonObject, JsonValue
 from ..errors import RejectedMessage
 from ..plugins import Delivery
 from ..settings import Settings
@@ -23,6 +24,9 @@ from ._look import find_people, show_people
 from ._options import has_key
 from ._sandbox import listening, people_page
 from ._words import echo, is_complete, number_of, report_lines, title_of
+
+# Seconds that an event waits for its contact: here nobody else brings it.
+_PATIENCE = 1.0
 
 # What a reason means, for somebody who meets it for the first time.
 _REASONS = {
@@ -58,21 +62,21 @@ def demo(file: str | None, yes: bool, keep_open: bool, port: int) -> int:
         client = stack.enter_context(Client(settings, after=[outcomes]))
         account = client.check()
         echo(f"connected to {account.name or 'a workspace'} ({account.app_id}) at {settings.address}")
-        user_ids, number = _send(client, _messages(stack, file), file or "the demo's messages")
+        names, number = _send(client, _messages(stack, file), file or "the demo's messages")
         report = client.flush(60)
         echo(f"{number_of(number, 'message')} sent\n")
         transport = stack.enter_context(closing(HttpTransport(settings)))
-        show_people(find_people(transport, user_ids))
+        show_people(find_people(transport, names))
         outcomes.show()
         echo("Report")
         echo("\n".join(f"  {line}" for line in report_lines(report)))
         if keep_open and not is_real:
-            _keep_open(settings.address, user_ids)
+            _keep_open(settings.address, names)
     return ExitCode.DONE if is_complete(report) else ExitCode.INCOMPLETE
 
 
 def _real_settings(yes: bool) -> Settings:
-    settings = Settings.from_env(name="demo", missing_contact_wait=5.0)
+    settings = Settings.from_env(name="demo", missing_contact_wait=_PATIENCE)
     what = f"INTERCOM_API_KEY is set: this writes people, companies and events to the workspace behind {settings.address}"
     if yes:
         echo(what)
@@ -87,7 +91,7 @@ def _local_settings(stack: ExitStack, port: int) -> Settings:
     from ..sandbox import Sandbox
 
     sandbox = stack.enter_context(listening(Sandbox(port=port)))
-    return Settings(api_key=sandbox.token, base_url=sandbox.url, name="demo", missing_contact_wait=5.0)
+    return Settings(api_key=sandbox.token, base_url=sandbox.url, name="demo", missing_contact_wait=_PATIENCE)
 
 
 def _messages(stack: ExitStack, file: str | None) -> Iterable[Found]:
@@ -116,7 +120,7 @@ def _timestamp(found: Found) -> str:
 
 
 def _send(client: Client, messages: Iterable[Found], file: str) -> tuple[list[str], int]:
-    """Send the messages; return the user ids in them, each once, and how many were accepted."""
+    """Send the messages; return the user ids in them (the e-mails where there is none), each once, and how many were accepted."""
     people: dict[str, None] = {}
     number = 0
     for found in messages:
@@ -130,9 +134,15 @@ def _send(client: Client, messages: Iterable[Found], file: str) -> tuple[list[st
                 echo(f"{found.where(file, one.path)}: {one.fault}; {one.remedy}", err=True)
             continue
         number += 1
-        if found.message.get("userId") not in (None, ""):
-            people[str(found.message["userId"])] = None
+        name = found.message.get("userId") or _email(found.message)
+        if name is not None:
+            people[str(name)] = None
     return list(people), number
+
+
+def _email(message: JsonObject) -> JsonValue:
+    traits = message.get("traits")
+    return traits.get("email") if message.get("type") == "identify" and isinstance(traits, dict) else None
 
 
 class _Outcomes:
@@ -162,11 +172,11 @@ class _Outcomes:
         echo("\n".join(f"  {line}" for line in self._notes or ["nothing"]) + "\n")
 
 
-def _keep_open(address: str, user_ids: list[str]) -> None:
+def _keep_open(address: str, names: list[str]) -> None:
     echo("\nThe local Intercom keeps running (Ctrl-C ends)")
     echo(f"  people:      {people_page(address)}")
-    if user_ids:
-        echo(f"  one person:  {people_page(address, user_ids[0])}")
+    if names:
+        echo(f"  one person:  {people_page(address, names[0])}")
     try:
         threading.Event().wait()
     except KeyboardInterrupt:

@@ -24,25 +24,31 @@ class Person(NamedTuple):
     events: list[JsonObject]
 
 
-def find_people(transport: Transport, user_ids: Sequence[str]) -> list[Person]:
-    """Ask for the contacts that carry *user_ids* as external ids, and what belongs to them."""
-    found = []
-    for user_id in user_ids:
-        answer = transport.send(Request("GET", f"/contacts/find_by_external_id/{quote(user_id, safe='')}"))
-        contact = answer.body
-        if answer.status == 200 and isinstance(contact, dict):
-            found.append(
-                Person(
-                    contact,
-                    _list(transport, f"/contacts/{contact['id']}/companies", "data"),
-                    _list(transport, f"/events?type=user&intercom_user_id={contact['id']}", "events"),
-                )
-            )
-    return found
+def find_people(transport: Transport, names: Sequence[str]) -> list[Person]:
+    """Ask for the contacts with those external ids or e-mails, and for what belongs to them."""
+    contacts = {contact["id"]: contact for name in names for contact in _contacts(transport, name)}
+    return [
+        Person(
+            contact,
+            _list(transport, Request("GET", f"/contacts/{number}/companies"), "data"),
+            _list(transport, Request("GET", f"/events?type=user&intercom_user_id={number}"), "events"),
+        )
+        for number, contact in contacts.items()
+    ]
 
 
-def _list(transport: Transport, path: str, name: str) -> list[JsonObject]:
-    body = transport.send(Request("GET", path)).body
+def _contacts(transport: Transport, name: str) -> list[JsonObject]:
+    answer = transport.send(Request("GET", f"/contacts/find_by_external_id/{quote(name, safe='')}"))
+    if answer.status == 200 and isinstance(answer.body, dict):
+        return [answer.body]
+    if "@" not in name:
+        return []
+    query: JsonObject = {"field": "email", "operator": "=", "value": name}
+    return _list(transport, Request("POST", "/contacts/search", {"query": query}), "data")
+
+
+def _list(transport: Transport, request: Request, name: str) -> list[JsonObject]:
+    body = transport.send(request).body
     found = body.get(name) if isinstance(body, dict) else None
     return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 

@@ -1,0 +1,186 @@
+"""The command line as a whole: help that is clear without the docs, exit codes, and what is said where something is missing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import click
+import pytest
+
+from metarouter_intercom._commands import commands, run
+from metarouter_intercom._commands._errors import ExitCode, failure
+from metarouter_intercom._commands._words import echo
+from metarouter_intercom.errors import BufferFull, ConnectFailed, DeliveryFailed, RejectedMessage, SpoolFailed
+
+
+def _all_commands():
+    for name, command in sorted(commands.commands.items()):
+        yield (name,), command
+        if isinstance(command, click.Group):
+            yield from (((name, inner), one) for inner, one in sorted(command.commands.items()))
+
+
+_COMMANDS = list(_all_commands())
+
+
+def test_the_commands_are_pinned():
+    """A command that comes or goes is a decision."""
+    assert [" ".join(name) for name, _ in _COMMANDS] == [
+        "check",
+        "connect",
+        "dead-letters",
+        "dead-letters discard",
+        "dead-letters export",
+        "dead-letters list",
+        "dead-letters retry",
+        "dead-letters show",
+        "demo",
+        "sandbox",
+        "send",
+        "stats",
+        "translate",
+    ]
+
+
+@pytest.mark.parametrize(("name", "command"), _COMMANDS, ids=[" ".join(name) for name, _ in _COMMANDS])
+def test_each_command_explains_itself(cli, name, command):
+    """`--help` and `-h` say what a command does; every option has a sentence, and the list shows no cut one."""
+    done = cli(*name, "--help")
+
+    assert done.code == 0
+    assert done.out == cli(*name, "-h").out
+    assert done.out.startswith(f"Usage: metarouter-intercom {' '.join(name)} ")
+    assert [one.name for one in command.params if isinstance(one, click.Option) and not one.help] == []
+    assert not command.get_short_help_str(limit=72).endswith("...")
+
+
+def test_the_help_documents_the_exit_codes(cli):
+    """Each exit code stands in the help."""
+    told = cli("--help").out
+
+    codes = [int(line.split()[0]) for line in told.partition("Exit codes:")[2].splitlines() if line.strip()]
+    assert codes == [int(code) for code in ExitCode]
+
+
+def test_the_version_is_told(cli):
+    """`--version` names the program and its version."""
+    done = cli("--version")
+
+    assert done.code == 0
+    assert done.out.startswith("metarouter-intercom, version ")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("nonsense",), ("send",), ("send", "x", "--rate-share", "2"), ("stats",)]
+)
+def test_a_command_not_understood_is_told(cli, arguments):
+    """A wrong command line names what is wrong and how to get help; exit code 2."""
+    done = cli(*arguments)
+
+    assert done.code == 2
+    assert "Try 'metarouter-intercom" in done.err
+    assert "\nError: " in done.err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ConnectFailed("x"), ExitCode.UNREACHABLE),
+        (DeliveryFailed("x", reason="held"), ExitCode.UNREACHABLE),
+        (BufferFull("x"), ExitCode.FILE),
+        (SpoolFailed("x\ny"), ExitCode.FILE),
+        (PermissionError(13, "Permission denied", "events.jsonl"), ExitCode.FILE),
+        (OSError("nothing more is known"), ExitCode.FILE),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_foreseen_errors_have_one_line_and_a_code(error, code):
+    """Each kind of error leads to its exit code and to one line."""
+    failed = failure(error)
+
+    assert failed.code == code
+    assert "\n" not in str(failed)
+
+
+def test_an_unforeseen_error_is_none_of_ours():
+    """What nobody foresaw is not dressed up as a line with a remedy."""
+    assert failure(RejectedMessage([])) is None
+
+
+def test_an_unforeseen_error_is_not_hidden():
+    """A bug of ours is seen with its traceback."""
+
+    @commands.command("bug")
+    def bug():
+        raise RecursionError
+
+    try:
+        with pytest.raises(RecursionError):
+            run(["bug"])
+    finally:
+        del commands.commands["bug"]
+
+
+def test_what_a_terminal_cannot_show_is_replaced(capsys):
+    """Where a terminal cannot write a character, it is replaced: no error."""
+    echo("Zoë \x07 \N{SNOWMAN}\nnext", err=True)
+
+    assert capsys.readouterr().err == "Zoë \N{REPLACEMENT CHARACTER} \N{SNOWMAN}\nnext\n"
+
+
+def test_ascii_terminals_are_served():
+    """On a terminal without UTF-8 the words come out with question marks."""
+    done = subprocess.run(
+        [sys.executable, "-m", "metarouter_intercom.cli", "translate", "-"],
+        input='{"type": "identify", "userId": "u-1", "traits": {"name": "Zoë"}}'.encode(),
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"},
+        timeout=60,
+    )
+
+    assert done.returncode == 0
+    assert b'"name": "Zo?"' in done.stdout
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    """`... | head` ends a command without a traceback."""
+    rows = '{"type": "page", "userId": "u-1"}\n' * 20_000
+    process = subprocess.Popen(
+        [sys.executable, "-m", "metarouter_intercom.cli", "translate", "-"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    process.stdout.close()
+
+    err = _feed(process, rows)
+
+    assert err == ""
+
+
+def _feed(process, rows):
+    try:
+        process.stdin.write(rows)
+        process.stdin.close()
+    except BrokenPipeError:
+        process.stdin.close()
+    err = process.stderr.read()
+    process.stderr.close()
+    process.wait(timeout=60)
+    return err
+
+
+def test_without_the_extra_one_line_says_how_to_install_it():
+    """Where click or tqdm is missing, one line says what to install; exit code 2."""
+    script = "import sys\nsys.modules['tqdm'] = None\nfrom metarouter_intercom.cli import main\nmain()"
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == (
+        'metarouter-intercom: the command line needs click and tqdm; run pip install "metarouter-intercom[cli]"\n'
+    )

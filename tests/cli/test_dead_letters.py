@@ -1,0 +1,218 @@
+"""``dead-letters`` and ``stats``: look into a spool, retry, discard and export what was given up."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from metarouter_intercom import Client, ConnectFailed
+from metarouter_intercom.sandbox import Workspace, WorkspaceTransport
+from metarouter_intercom.testing import ScriptedTransport
+
+
+@pytest.fixture
+def spool(tmp_path):
+    """A spool with two events of nobody and one message that waits."""
+    path = tmp_path / "spool"
+    with Client(
+        api_key="key",
+        spool=path,
+        transport=WorkspaceTransport(Workspace()),
+        delivery="manual",
+        missing_contact_wait=0,
+    ) as client:
+        client.track("u-1", "Clicked \x1b[2J", message_id="m-1")
+        client.track("u-2", "Clicked", message_id="m-2")
+    with Client(
+        api_key="key",
+        spool=path,
+        transport=ScriptedTransport(lambda request: ConnectFailed("no route")),
+        delivery="manual",
+    ) as client:
+        client.identify("u-3", {"name": "Grace Example"})
+        client.close(timeout=0)
+    return path
+
+
+def _ids(cli, spool):
+    return [
+        one["id"]
+        for one in json.loads(cli("dead-letters", "list", "--spool", spool, "--json").out)["dead_letters"]
+    ]
+
+
+def test_list_shows_a_line_each_and_counts_by_reason(cli, spool):
+    """The list names number, instant, reason, type and person; then the counts."""
+    done = cli("dead-letters", "list", "--spool", spool)
+
+    first, second, *counts = done.out.splitlines()
+    assert done.code == 0
+    assert first.split()[3:] == ["contact_missing", "track", "u-1"]
+    assert second.split()[3:] == ["contact_missing", "track", "u-2"]
+    assert counts == ["2 of 2 dead letters", "  2 x contact_missing"]
+
+
+def test_list_can_be_narrowed(cli, spool):
+    """By reason and by number; the count says how many there are in all."""
+    limited = cli("dead-letters", "list", "--spool", spool, "--limit", 1)
+    other = cli("dead-letters", "list", "--spool", spool, "--reason", "poison")
+
+    assert limited.out.splitlines()[1] == "1 of 2 dead letters"
+    assert other.out.splitlines()[0] == "0 of 0 dead letters"
+
+
+def test_list_speaks_json(cli, spool):
+    """`--json` gives the counts and the letters as an export has them."""
+    told = json.loads(cli("dead-letters", "list", "--spool", spool, "--json").out)
+
+    assert told["counts"] == {"contact_missing": 2}
+    assert [one["message"]["messageId"] for one in told["dead_letters"]] == ["m-1", "m-2"]
+
+
+def test_show_tells_all_of_one(cli, spool):
+    """One dead letter with its message and Intercom's answer, as JSON that cannot steer the terminal."""
+    first, second = _ids(cli, spool)
+
+    done = cli("dead-letters", "show", "--spool", spool, second)
+    told = json.loads(done.out)
+
+    assert told["message"]["messageId"] == "m-2"
+    assert told["answer"]["status"] == 404
+    assert "\x1b" not in cli("dead-letters", "show", "--spool", spool, first).out
+
+
+def test_show_of_none_is_one_line(cli, spool):
+    """A number that is not there is told, with where to look; exit code 2."""
+    done = cli("dead-letters", "show", "--spool", spool, 999)
+
+    assert done.code == 2
+    assert done.err == f"metarouter-intercom: 999: no such dead letter in {spool}; see dead-letters list\n"
+
+
+def test_retry_delivers_them(cli, connected, sandbox, spool):
+    """Once the cause is mended a retry delivers them, and they are no dead letters any more."""
+    with Client(api_key=sandbox.token, base_url=sandbox.url, delivery="inline") as client:
+        client.identify("u-1", {"name": "Ada Example"})
+        client.identify("u-2", {"name": "Ben Example"})
+
+    done = connected("dead-letters", "retry", "--spool", spool, "--reason", "contact_missing")
+
+    assert done.code == 0
+    assert done.out.splitlines()[0] == "2 dead letters were accepted again"
+    assert len(sandbox.workspace.events("u-1")) == len(sandbox.workspace.events("u-2")) == 1
+    assert _ids(cli, spool) == []
+
+
+def test_retry_of_one_speaks_json(cli, connected, sandbox, spool):
+    """By number only that one is tried; what is still pending or dead is exit code 1."""
+    first, second = _ids(cli, spool)
+
+    done = connected("dead-letters", "retry", "--spool", spool, "--json", "--timeout", 1, second)
+    told = json.loads(done.out)
+
+    assert done.code == 1
+    assert told["retried"] == 1
+    assert told["pending"] >= 1
+    assert _ids(cli, spool) == [first]
+
+
+def test_retry_with_a_wrong_key_moves_nothing(cli, sandbox, spool):
+    """A refused key is told before anything leaves the dead letters; exit code 3."""
+    done = cli(
+        "dead-letters",
+        "retry",
+        "--spool",
+        spool,
+        "--all",
+        INTERCOM_API_KEY="wrong",
+        INTERCOM_BASE_URL=sandbox.url,
+    )
+
+    assert done.code == 3
+    assert done.err.count("\n") == 1
+    assert len(_ids(cli, spool)) == 2
+
+
+def test_discard_asks_first(cli, spool):
+    """Nothing is forgotten without a yes; `--yes` is one."""
+    first, _ = _ids(cli, spool)
+
+    refused = cli("dead-letters", "discard", "--spool", spool, "--all", stdin="n\n")
+    kept = len(_ids(cli, spool))
+    one = cli("dead-letters", "discard", "--spool", spool, "--yes", first)
+    asked = cli("dead-letters", "discard", "--spool", spool, "--reason", "contact_missing", stdin="y\n")
+
+    assert (refused.code, kept) == (130, 2)
+    assert one.out == "1 dead letter was discarded\n"
+    assert asked.out.endswith("1 dead letter was discarded\n")
+    assert _ids(cli, spool) == []
+
+
+@pytest.mark.parametrize("command", ["retry", "discard"])
+@pytest.mark.parametrize("choice", [(), ("1", "--all"), ("--all", "--reason", "poison")])
+def test_which_ones_has_to_be_said(connected, spool, command, choice):
+    """Numbers, a reason or all: exactly one of them, else nothing happens; exit code 2."""
+    done = connected("dead-letters", command, "--spool", spool, *choice)
+
+    assert done.code == 2
+    assert "say which: ids, --reason or --all" in done.err
+
+
+def test_export_writes_json_lines_and_keeps_them(cli, spool, tmp_path):
+    """An export goes to the screen or into a file of its owner's alone; the letters stay."""
+    path = tmp_path / "dead.jsonl"
+    shown = cli("dead-letters", "export", "--spool", spool)
+    written = cli("dead-letters", "export", "--spool", spool, "-o", path, "--reason", "contact_missing")
+
+    assert [json.loads(line)["message"]["messageId"] for line in shown.out.splitlines()] == ["m-1", "m-2"]
+    assert path.read_text() == shown.out
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert written.err == "2 dead letters were exported\n"
+    assert len(_ids(cli, spool)) == 2
+
+
+def test_export_to_where_nothing_can_be_written_is_one_line(cli, spool, tmp_path):
+    """A file that cannot be written is one line with its path; exit code 5."""
+    done = cli("dead-letters", "export", "--spool", spool, "-o", tmp_path / "missing" / "dead.jsonl")
+
+    assert done.code == 5
+    assert done.err.count("\n") == 1
+
+
+def test_stats_tell_what_stands_in_the_spool(cli, spool):
+    """How many wait and since when, how many were given up and why, and how large the file is."""
+    words = cli("stats", spool)
+    told = json.loads(cli("stats", spool, "--json").out)
+
+    assert words.out.startswith("1 message waits, the oldest since ")
+    assert words.out.splitlines()[1] == "  2 dead letters x contact_missing"
+    assert (told["buffered"], told["dead"]) == (1, {"contact_missing": 2})
+    assert told["oldest_age"] >= 0
+    assert told["bytes"] > 4096
+
+
+def test_stats_of_an_empty_spool(cli, tmp_path):
+    """Nothing that waits has no age."""
+    with Client(api_key="key", spool=tmp_path / "spool"):
+        pass
+
+    assert cli("stats", tmp_path / "spool").out.startswith("0 messages wait; the file has ")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("stats",), ("dead-letters", "list", "--spool"), ("dead-letters", "retry", "--all", "--spool")],
+    ids=lambda command: " ".join(command),
+)
+def test_a_spool_that_is_none_is_one_line(connected, tmp_path, command):
+    """A missing file is not made, and another file is not taken for a spool: one line each, exit code 5."""
+    (tmp_path / "events.jsonl").write_text('{"type": "page"}\n' * 100)
+
+    missing = connected(*command, tmp_path / "missing")
+    other = connected(*command, tmp_path / "events.jsonl")
+
+    assert (missing.code, other.code) == (5, 5)
+    assert missing.err.endswith("no such file; give the path that the client's spool setting names\n")
+    assert other.err.count("\n") == 1
+    assert not (tmp_path / "missing").exists()
