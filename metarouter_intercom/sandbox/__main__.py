@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
         app_limit=chosen.app_limit,
         workspace_limit=max(chosen.app_limit, 4166),
     ) as sandbox:
-        sys.stdout.write(f"{sandbox.url} token {sandbox.token}\n")
+        sys.stdout.write(f"{sandbox.url} token {sandbox.token}\npages {sandbox.pages}\n")
         sys.stdout.flush()
         stop.wait()
     return 0

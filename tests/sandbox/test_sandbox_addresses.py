@@ -90,6 +90,16 @@ def test_a_workspace_can_be_brought_along():
         Sandbox(workspace=workspace, token="other")
 
 
+def test_pages_have_addresses(sandbox, pool):
+    """Of all people, and of one by any of the caller's ids, whatever is in it."""
+    made = ask(pool, sandbox, "POST", "/contacts", {"external_id": "a/b?c#ü", "name": "Ada"})
+
+    answers = [pool.request("GET", sandbox.page_of(one)) for one in ("a/b?c#ü", made.json()["id"])]
+
+    assert sandbox.pages == f"{sandbox.url}/ui/people"
+    assert [answer.data.count(b"<h1><bdi>Ada</bdi></h1>") for answer in answers] == [1, 1]
+
+
 def test_ipv6_addresses_are_bracketed(pool):
     """As URLs want it; where the machine has the protocol, it is spoken."""
     assert Sandbox(host="::1", port=8080).url == "http://[::1]:8080"
@@ -115,13 +125,15 @@ def test_an_application_that_fails_closes_the_connection(pool, capfd):
 
 
 def test_the_module_serves_until_told_to_stop(pool):
-    """It tells its address and token, and ends well on a signal."""
+    """It tells its address, its token and where its pages are, and ends well on a signal."""
     command = [sys.executable, "-m", "metarouter_intercom.sandbox", "--token", "mine", "--auto-attributes"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         url, _, token = process.stdout.readline().split()
+        _, pages = process.stdout.readline().split()
         headers = {**HEADERS, "Authorization": f"Bearer {token}"}
         status = pool.request("GET", f"{url}/me", headers=headers).status
+        shown = pool.request("GET", pages).status
         process.terminate()
         process.stdout.read()
 
-    assert (status, token, process.returncode) == (200, "mine", 0)
+    assert (status, shown, token, process.returncode) == (200, 200, "mine", 0)

@@ -5,7 +5,7 @@
 
 (() => {
   const EVERY = 1000;
-  const AFTER_FAILURE = 4000;
+  const AFTER_FAILURE = 2000;
   const NEW = "is-new";
   const NEW_FOR = 2500;
   const news = document.getElementById("news");
