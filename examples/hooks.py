@@ -1,0 +1,43 @@
+"""
+Hooks: keep personal data back, leave out what is not wanted, count what becomes of every message.
+
+    python examples/hooks.py
+"""
+
+from collections import Counter
+
+import attrs
+
+from metarouter_intercom import Client
+from metarouter_intercom.messages import Identify, Message, Track
+from metarouter_intercom.plugins import Delivery, Drop
+
+outcomes: Counter[str] = Counter()
+
+
+def without_phone(message: Message) -> Message:
+    """Take the phone number out of what is sent; in the caller's thread, before the message is stored anywhere."""
+    if isinstance(message, Identify):
+        kept = {name: value for name, value in message.traits.items() if name != "phone"}
+        return attrs.evolve(message, traits=kept)
+    return message
+
+
+def without_health_checks(message: Message) -> Message | Drop:
+    """Drop events that nobody asks for; they are counted under the reason."""
+    if isinstance(message, Track) and message.event == "Health Check":
+        return Drop("health_check")
+    return message
+
+
+def count(delivery: Delivery) -> None:
+    """Told the end of each message, in a worker's thread: a place for metrics."""
+    outcomes[delivery.reason or delivery.outcome] += 1
+
+
+if __name__ == "__main__":
+    with Client.from_env(before=[without_phone, without_health_checks], after=[count]) as client:
+        client.identify("u-1", {"name": "Grace Example", "phone": "+49 30 901820"})
+        client.track("u-1", "Health Check")
+        client.track("u-1", "Signed Up")
+    print(dict(outcomes))
