@@ -29,10 +29,11 @@ def read_account(response: Response, settings: Settings) -> Account:
         raise ConfigurationError(_refused(response, settings))
     body = response.body
     app = body.get("app") if isinstance(body, dict) else None
-    if response.status != 200 or not isinstance(body, dict) or not isinstance(app, dict):
+    app_id = _text(app, "id_code") if isinstance(app, dict) else None
+    if response.status != 200 or not isinstance(body, dict) or not isinstance(app, dict) or app_id is None:
         raise _unreadable(response, settings)
     account = Account(
-        app_id=str(app.get("id_code")),
+        app_id=app_id,
         name=_text(app, "name"),
         region=(_text(app, "region") or "").lower() or None,
         admin=_text(body, "name") or _text(body, "email"),
@@ -68,8 +69,12 @@ def _refused(response: Response, settings: Settings) -> str:
 
 def _unreadable(response: Response, settings: Settings) -> DeliveryFailed:
     facts = error_of(response)
+    if response.status in (408, 425, 429) or response.status >= 500:
+        remedy = "Intercom has no time now; ask again later"
+    else:
+        remedy = f"check that {settings.address} is Intercom's API"
     return DeliveryFailed(
-        f"GET /me answered HTTP {response.status} and no account; check that {settings.address} is Intercom's API",
+        f"GET /me answered HTTP {response.status} and no account; {remedy}",
         reason=f"http_{response.status}",
         status=response.status,
         code=facts["code"],

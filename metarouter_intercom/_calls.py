@@ -17,6 +17,12 @@ class Calls(ABC):
     def _accept(self, call: Mapping[str, object]) -> str:
         """Check, stamp and buffer *call*; return its message id."""
 
+    @abstractmethod
+    def _accept_usual(
+        self, kind: str, user_id: object, event: object, facts: object, context: object
+    ) -> str | None:
+        """Do what ``_accept`` does for a call that tells no more than this, the quick way; None when it takes the careful one."""
+
     def identify(
         self,
         user_id: str | int | None = None,
@@ -48,20 +54,22 @@ class Calls(ABC):
             ClientClosed: The client was closed.
             DeliveryFailed: With ``delivery="inline"``, it was not delivered.
         """
-        call: dict[str, object] = {
-            "type": "identify",
-            "userId": user_id,
-            "traits": traits,
-            "context": context,
-        }
-        if (
-            timestamp is not None
-            or anonymous_id is not None
-            or integrations is not None
-            or message_id is not None
-        ):
-            call |= _rarer(timestamp, anonymous_id, integrations, message_id)
-        return self._accept(call)
+        if timestamp is None and anonymous_id is None and integrations is None and message_id is None:
+            taken = self._accept_usual("identify", user_id, None, traits, context)
+            if taken is not None:
+                return taken
+        return self._accept(
+            {
+                "type": "identify",
+                "userId": user_id,
+                "traits": traits,
+                "context": context,
+                "timestamp": timestamp,
+                "anonymousId": anonymous_id,
+                "integrations": integrations,
+                "messageId": message_id,
+            }
+        )
 
     def track(
         self,
@@ -75,21 +83,23 @@ class Calls(ABC):
         message_id: str | None = None,
     ) -> str:
         """Say what somebody did: *event* with *properties* becomes an event of the contact. Else as ``identify``."""
-        call: dict[str, object] = {
-            "type": "track",
-            "userId": user_id,
-            "event": event,
-            "properties": properties,
-            "context": context,
-        }
-        if (
-            timestamp is not None
-            or anonymous_id is not None
-            or integrations is not None
-            or message_id is not None
-        ):
-            call |= _rarer(timestamp, anonymous_id, integrations, message_id)
-        return self._accept(call)
+        if timestamp is None and anonymous_id is None and integrations is None and message_id is None:
+            taken = self._accept_usual("track", user_id, event, properties, context)
+            if taken is not None:
+                return taken
+        return self._accept(
+            {
+                "type": "track",
+                "userId": user_id,
+                "event": event,
+                "properties": properties,
+                "context": context,
+                "timestamp": timestamp,
+                "anonymousId": anonymous_id,
+                "integrations": integrations,
+                "messageId": message_id,
+            }
+        )
 
     def group(
         self,
@@ -203,14 +213,3 @@ class Calls(ABC):
             message: ``type`` and what that type needs; unknown keys are ignored.
         """
         return self._accept(message)
-
-
-def _rarer(
-    timestamp: object, anonymous_id: object, integrations: object, message_id: object
-) -> dict[str, object]:
-    return {
-        "timestamp": timestamp,
-        "anonymousId": anonymous_id,
-        "integrations": integrations,
-        "messageId": message_id,
-    }

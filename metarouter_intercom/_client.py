@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from typing import TYPE_CHECKING, Any
 
 from . import _account
-from ._acceptance import Acceptance, Dropped, HookRaised
-from ._calls import Calls
+from ._admission import Admission
 from ._clock import SystemClock
 from ._connection import Connection, Parts
 from ._dead_letters import DeadLetters
@@ -17,10 +17,9 @@ from ._report import Account, Health, Report, Stats
 from ._translator import Translator as DefaultTranslator
 from ._transport import HttpTransport
 from ._types import ExternalId
-from ._worker import bind_to_process
-from .errors import BufferFull, ClientClosed, ConfigurationError, RejectedMessage
+from ._worker import bind_to_process, keep, let_go
+from .errors import ClientClosed, ConfigurationError
 from .operations import DeleteContact, Who
-from .plugins import Delivery
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -29,20 +28,16 @@ if TYPE_CHECKING:
 
     import requests
 
-    from ._acceptance import Stamped
-    from ._types import JsonObject, JsonValue
-    from .plugins import Acceptance as Answer
+    from ._types import JsonValue
     from .plugins import After, Before, Buffer, Clock, OnDrop, OnError, Translator, Transport
 
 _log = logging.getLogger("metarouter_intercom")
 _log.addHandler(logging.NullHandler())
 
-# A full buffer is logged at most this often (rule Q4).
-_FULL_LOG_EVERY = 60.0
 _PARTS = ("transport", "session", "buffer", "translator", "clock", "before", "after", "on_error", "on_drop")
 
 
-class Client(Calls):
+class Client(Admission):
     """
     Takes Segment-spec calls and sees that they reach Intercom.
 
@@ -59,6 +54,9 @@ class Client(Calls):
         after: Hooks that are told the end of each message (P2).
         on_error: ``(error, messages)``: credentials held, or a message became a dead letter; called from any thread.
         on_drop: ``(message, reason)`` for each message lost on purpose; called from any thread.
+
+    Hooks may call any method of the client. They run where the message is delivered or taken, so a slow one slows that down; one that
+    raises is logged and changes nothing, but for a before-hook (P1).
 
     Raises:
         ConfigurationError: A setting is missing or wrong.
@@ -79,27 +77,26 @@ class Client(Calls):
         on_drop: OnDrop | None = None,
         **options: Any,
     ) -> None:
-        self.settings = _settings(settings, options)
+        chosen = _settings(settings, options)
         self._parts = Parts(
-            settings=self.settings,
-            transport=HttpTransport(self.settings, session=session) if transport is None else transport,
-            translator=DefaultTranslator(self.settings) if translator is None else translator,
+            settings=chosen,
+            transport=HttpTransport(chosen, session=session) if transport is None else transport,
+            translator=DefaultTranslator(chosen) if translator is None else translator,
             clock=SystemClock() if clock is None else clock,
-            buffer=_buffer(self.settings, self._tell_error) if buffer is None else buffer,
+            buffer=_buffer(chosen, self._tell_error) if buffer is None else buffer,
             after=tuple(after),
             on_error=on_error,
+            is_volatile=buffer is None and chosen.spool is None,
         )
-        self._clock = self._parts.clock
-        self._buffer = self._parts.buffer
-        self._acceptance = Acceptance(self.settings, before)
-        self._on_drop = on_drop
-        self._is_closed = False
-        self._full_logged_at = 0.0
-        self._connection = Connection(self._parts)
+        super().__init__(self._parts, Connection(self._parts), before=before, on_drop=on_drop)
+        self._is_builtin_buffer = buffer is None
+        self._is_released = False
+        self._births: dict[int, threading.Lock] = {}
         self.dead_letters = DeadLetters(self._buffer, self._resend)
         """The messages that were given up: list, retry, discard, export."""
         bind_to_process(self)
         if self.settings.spool is not None and self._buffer.pending():
+            self._go_live()
             self._connection.resume()
 
     @classmethod
@@ -119,37 +116,63 @@ class Client(Calls):
         """
         Wait until everything accepted before is delivered, dead or held, or *timeout* seconds are over.
 
-        Never raises for a slow or absent network: what is left is in ``Report.pending``.
+        Never raises for a slow or absent network: what is left is in ``Report.pending``. Where the caller itself delivers
+        (``delivery="manual"``), one request in hand may last *read_timeout* beyond *timeout*.
         """
         self._check_process()
-        self._connection.flush(timeout, closing=False)
+        if not self._is_closed:
+            self._connection.flush(timeout, closing=False)
         return self.report()
 
     def close(self, timeout: float | None = None) -> Report:
         """
         Stop accepting, flush, release threads and connections.
 
+        Closing twice changes nothing; from several threads, the later ones wait for the first.
+
         Args:
-            timeout: Seconds for the flush; None waits as long as messages are retried, with a spool as long as Intercom answers.
+            timeout: Seconds for the flush; None waits as long as messages are retried, with a spool as long as Intercom answers. A
+                request in hand gets a second more.
 
         Returns:
-            The last report. ``pending`` messages stay in the spool; in memory they are lost, counted and logged.
+            The last report. With a spool ``pending`` messages stay in it. In memory what could not be delivered is dropped (reason
+            ``closed``), counted, told and logged; ``pending`` then counts what a thread that hangs has in hand.
         """
         self._check_process()
-        if self._is_closed:
-            return self.report()
+        connection = self._connection
+        if self._is_closed and connection.depth():
+            return self.report()  # from a hook, in the midst of closing
+        if connection.ending.acquire(timeout=-1 if timeout is None else timeout):
+            try:
+                self._end(timeout)
+            finally:
+                connection.ending.release()
+        return self.report()
+
+    def _end(self, timeout: float | None) -> None:
+        if self._is_released:
+            return
         self._is_closed = True
-        self._connection.flush(timeout, closing=True)
-        self._connection.stop()
-        left = self._buffer.pending()
-        if left and self.settings.spool is None:
-            facts = {"connection": self.settings.name, "pending": left}
-            _log.error("closed with undelivered messages in memory: they are lost", extra=facts)
-            self._connection.counters.add_reason("dropped", "closed", left)
-        report = self.report()
+        connection = self._connection
+        connection.flush(timeout, closing=True)
+        connection.stop()
+        self._is_released = True
+        self._is_live = False
+        if self._parts.is_volatile:
+            self._give_up()
+        connection.freeze()
+        let_go(self)
         self._parts.transport.close()
         self._buffer.close()
-        return report
+
+    def _give_up(self) -> None:
+        """Drop what is left in memory: counted, told, and logged as a number."""
+        left = self._buffer.pending()
+        if left:
+            facts = {"connection": self.settings.name, "pending": left}
+            _log.error("closed with undelivered messages in memory: they are lost", extra=facts)
+            for message in self._connection.abandon():
+                self._drop(message, "closed")
 
     def __enter__(self) -> Client:
         return self
@@ -172,8 +195,9 @@ class Client(Calls):
             ConfigurationError: The token, the region or ``app_id`` is wrong; names the remedy.
             TransportError: There is no answer.
             DeliveryFailed: There is an answer, but no account in it.
+            ClientClosed: The client was closed.
         """
-        self._check_process()
+        self._check_open()
         response = self._parts.transport.send(_account.ME)
         account = _account.read_account(response, self.settings)
         self._connection.release()
@@ -185,20 +209,29 @@ class Client(Calls):
         """
         Delete the contact for good, or only put it away when *archive*; returns when Intercom has answered.
 
-        What is buffered of that contact is dropped first (reason ``deleted``). A contact that is not there is a success.
+        What is buffered of that contact is dropped first (reason ``deleted``), and what is on its way is waited for: it would bring the
+        contact back. A contact that is not there is a success. With ``enabled=False`` nothing is asked of Intercom.
 
         Raises:
             ConfigurationError: Neither or both of *user_id* and *email* are given.
             DeliveryFailed: Intercom refused, did not answer, or knows several users with that e-mail address.
+            ClientClosed: The client was closed.
         """
-        self._check_process()
+        self._check_open()
         who = _who(user_id, email)
-        for message in self._buffer.drop([who.key]):
-            self._drop(message, "deleted")
+        self._drop_all_of(who)
+        if not self.settings.enabled:
+            return self.report()
+        self._connection.wait_for_claims()
+        self._drop_all_of(who)
         outcome = self._connection.run(DeleteContact(who=who, archive=archive))
         if outcome.kind != "delivered":
             raise failure_of("the contact was not deleted", outcome.reason, outcome.answer())
         return self.report()
+
+    def _drop_all_of(self, who: Who) -> None:
+        for message in self._buffer.drop([who.key]):
+            self._drop(message, "deleted")
 
     # --- observing ------------------------------------------------------------------------------------
 
@@ -209,7 +242,7 @@ class Client(Calls):
     def stats(self) -> Stats:
         """Return the report with the state of this moment."""
         numbers = self._connection.numbers()
-        oldest = self._buffer.oldest_accepted_at()
+        oldest = self._connection.oldest_accepted_at()
         return Stats(
             **numbers,
             name=self.settings.name,
@@ -229,15 +262,23 @@ class Client(Calls):
 
     def after_fork(self) -> None:
         """Begin anew in a forked child: empty memory, own threads, locks and connections (rule W3)."""
-        if os.getpid() != self._connection.pid:
-            self._buffer.after_fork()
-            self._connection = Connection(self._parts)
+        # Several threads of a child may come here at once; a lock of the parent's could be shut for ever, so each process has its own.
+        with self._births.setdefault(os.getpid(), threading.Lock()):
+            if os.getpid() != self._connection.pid:
+                self._is_live = False
+                let_go(self)
+                self._buffer.after_fork()
+                self._connection = Connection(self._parts)
 
     def at_exit(self) -> None:
         """Flush for at most ``exit_timeout`` seconds and log the number of what is left (rule W2)."""
-        is_used = self._connection.counters.accepted > 0
-        if is_used and not self._is_closed and os.getpid() == self._connection.pid:
+        if self._is_live and os.getpid() == self._connection.pid:
             self.close(self.settings.exit_timeout)
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            "a Client cannot be pickled: it holds threads and connections; make one in each process, for instance by Client.from_env()"
+        )
 
     def _tell_error(self, error: Exception, messages: Sequence[Mapping[str, JsonValue]]) -> None:
         self._connection.tell_error(error, messages)
@@ -247,104 +288,20 @@ class Client(Calls):
         if os.getpid() != self._connection.pid:
             self.after_fork()
 
-    # --- accepting ------------------------------------------------------------------------------------
-
-    def _accept(self, call: Mapping[str, object]) -> str:
+    def _check_open(self) -> None:
         self._check_process()
         if self._is_closed:
             raise ClientClosed("the client is closed; make a new one, or close it later")
-        now = self._clock.now()
-        try:
-            stamped = self._acceptance.stamp(call, now)
-        except RejectedMessage as error:
-            return self._reject(error)
-        except Dropped as drop:
-            self._connection.counters.add_accepted()
-            self._drop(drop.stamped.message, drop.reason)
-            return drop.stamped.message_id
-        except HookRaised as raised:
-            return self._bury_unhooked(raised.stamped, now)
-        return self._put(stamped, now)
 
-    def _put(self, stamped: Stamped, now: float) -> str:
-        message, keys, upserts = stamped
-        message_id = stamped.message_id
-        counters = self._connection.counters
-        if not self.settings.enabled:
-            counters.add_accepted()
-            counters.add_reason("skipped", "disabled")
-            return message_id
-        answer = self._buffer.accept(message, keys=keys, upserts=upserts, now=now)
-        if answer == "full":
-            answer = self._meet_full_buffer(stamped)
-        if answer == "duplicate":
-            counters.add("duplicates")
-        elif answer == "accepted":
-            counters.add_accepted()
-            self._connection.see_to_delivery(message_id)
-        return message_id
-
-    def _reject(self, error: RejectedMessage) -> str:
-        self._connection.counters.add_reason("rejected", error.reason)
-        if self.settings.on_invalid == "raise":
-            raise error
-        paths = [problem.path for problem in error.problems]
-        facts = {"connection": self.settings.name, "reason": error.reason, "paths": paths}
-        _log.warning("a message was rejected", extra=facts)
-        return ""
-
-    def _drop(self, message: JsonObject, reason: str) -> None:
-        self._connection.finish(Delivery(message=message, outcome="dropped", reason=reason, attempts=0))
-        if self._on_drop is None:
-            return
-        try:
-            self._on_drop(message, reason)
-        except Exception:
-            _log.exception("the on_drop hook raised", extra={"connection": self.settings.name})
-
-    def _bury_unhooked(self, stamped: Stamped, now: float) -> str:
-        _log.exception("a before-hook raised", extra={"connection": self.settings.name})
-        self._connection.counters.add_accepted()
-        self._buffer.bury(stamped.message, reason="plugin_failed", now=now)
-        self._connection.finish(
-            Delivery(message=stamped.message, outcome="dead", reason="plugin_failed", attempts=0)
-        )
-        return stamped.message_id
-
-    def _meet_full_buffer(self, stamped: Stamped) -> Answer:
-        """Do what ``when_full`` says (rule Q4); returns the buffer's last answer."""
-        choice = self.settings.full_answer
-        if choice == "block":
-            answer = self._wait_for_room(stamped)
-            if answer != "full":
-                return answer
-        if choice != "drop_new":
-            raise BufferFull(
-                f"max_buffered: {self.settings.messages_kept} messages wait for delivery; "
-                "slow down, or make the buffer larger"
+    def _go_live(self) -> None:
+        """Stay, although nobody else may hold the client, until it is closed; tell a call that the end has overtaken."""
+        if self._is_released:
+            raise ClientClosed(
+                "the client was closed during this call, its message may be lost; close it later"
             )
-        self._drop(stamped.message, "buffer_full")
-        now = self._clock.now()
-        if now - self._full_logged_at >= _FULL_LOG_EVERY:
-            self._full_logged_at = now
-            _log.error(
-                "the buffer is full: new messages are dropped", extra={"connection": self.settings.name}
-            )
-        return "full"
-
-    def _wait_for_room(self, stamped: Stamped) -> Answer:
-        deadline = self._clock.now() + self.settings.block_timeout
-        while (left := deadline - self._clock.now()) > 0:
-            self._connection.wait_for_settlement(left)
-            answer = self._buffer.accept(
-                stamped.message, keys=stamped.keys, upserts=stamped.upserts, now=self._clock.now()
-            )
-            if answer != "full":
-                return answer
-        return "full"
-
-    def _resend(self, message: JsonObject) -> None:
-        self._put(self._acceptance.restamp(message), self._clock.now())
+        self._is_live = True
+        if self._is_builtin_buffer:
+            keep(self)
 
 
 def _settings(settings: Settings | None, options: dict[str, Any]) -> Settings:

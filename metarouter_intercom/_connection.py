@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
 import threading
@@ -17,12 +16,13 @@ from ._ratelimit import RateLimit
 from ._report import Counters, Health, RateBudget
 from ._worker import Signal, Turns, Workers
 from .errors import DeliveryFailed
+from .plugins import Settlement
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ._answers import Outcome
-    from ._types import JsonValue
+    from ._types import JsonObject, JsonValue
     from .operations import Operation
     from .plugins import After, Buffer, Clock, Delivery, OnError, Translator, Transport
     from .settings import Settings
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _WAKE_EVERY = 256
 # While somebody waits, the buffer is looked at this often: other processes may settle messages of a shared spool.
 _LOOK_EVERY = 0.25
+# Messages at a time that are taken out of the buffer in the end.
+_ABANDONED = 100
 # Attempts of a synchronous operation when Intercom does not answer.
 _ATTEMPTS = 4
 
@@ -45,6 +47,15 @@ class Parts(NamedTuple):
     buffer: Buffer
     after: Sequence[After]
     on_error: OnError | None
+    is_volatile: bool
+    """Nobody but this client has its messages: what it does not deliver is lost."""
+
+
+class _Patience(threading.local):
+    """Until when the flush that delivers in this thread may last, and whether that is too short for the next request."""
+
+    until: float | None = None
+    is_over: bool = False
 
 
 class Connection:
@@ -53,12 +64,17 @@ class Connection:
     def __init__(self, parts: Parts) -> None:
         settings = parts.settings
         self.pid = os.getpid()
+        self.ending = threading.RLock()
+        """Held by whoever closes the client; reentrant, for a hook may close it too."""
         _codec.own_message_ids()
         self.counters = Counters(threading.Lock())
         self._settings = settings
         self._buffer = parts.buffer
+        self._is_volatile = parts.is_volatile
         self._clock = parts.clock
         self._settled = Signal()
+        self._patience = _Patience()
+        self._last_numbers: dict[str, Any] | None = None
         self._rate = RateLimit(share=settings.rate_limit_share)
         draw = random.Random().random  # jitter, no secret
         self.gate = Gate(
@@ -82,7 +98,7 @@ class Connection:
             transport=parts.transport,
             gate=self.gate,
             clock=parts.clock,
-            pause=self._workers.pause if settings.delivery == "background" else parts.clock.sleep,
+            pause=self._pause,
             draw=draw,
             turn=Turns().of,
         )
@@ -101,6 +117,14 @@ class Connection:
     def finish(self, delivery: Delivery) -> None:
         """Count and tell the end of a message that never reached a worker."""
         self._dispatcher.finish(delivery)
+
+    def finish_dead(self, message: JsonObject, reason: str) -> None:
+        """Count and tell that a message became a dead letter before it reached a worker."""
+        self._dispatcher.finish_dead(message, reason, attempts=0)
+
+    def depth(self) -> int:
+        """Return how many deliveries the calling thread is in: above 0 in a hook that is told of one."""
+        return self._dispatcher.depth()
 
     def tell_error(self, error: Exception, messages: Sequence[Mapping[str, JsonValue]]) -> None:
         """Tell the ``on_error`` hook."""
@@ -127,16 +151,28 @@ class Connection:
             self._workers.start()
 
     def flush(self, timeout: float | None, *, closing: bool) -> None:
-        """Deliver what is buffered now, for at most *timeout* seconds; None waits as long as it makes sense."""
+        """
+        Deliver what is buffered now, for at most *timeout* seconds; None waits as long as it makes sense.
+
+        When *closing*, what calls still bring that were under way is delivered too, for nobody else will. In a hook the calling thread delivers, for a worker
+        cannot wait for itself; in a hook within that one nothing happens, for the outer flush goes on anyway.
+        """
+        if not self._settings.enabled or self.depth() > 1:
+            return
         mark = self._buffer.mark()
         deadline = None if timeout is None else self._clock.now() + timeout
         probe = self.gate.probe_now()
         if self._settings.delivery == "background":
             self._workers.wake()
-        while self._buffer.has_pending(mark):
-            seconds = self._work()
+        follow = closing and self._is_volatile
+        while self._buffer.has_pending(self._buffer.mark() if follow else mark):
+            seconds = self._work(deadline)
             left = None if deadline is None else deadline - self._clock.now()
-            if (left is not None and left <= 0) or self._waits_in_vain(probe, closing):
+            if (
+                self._patience.is_over
+                or (left is not None and left <= 0)
+                or self._waits_in_vain(probe, closing)
+            ):
                 return
             if seconds > 0:
                 self.wait_for_settlement(seconds if left is None else min(seconds, left))
@@ -179,8 +215,32 @@ class Connection:
         """End the threads; a request in hand gets a second."""
         self._workers.stop(1.0)
 
+    def abandon(self) -> Iterator[JsonObject]:
+        """Take every message out of the buffer that nobody has in hand."""
+        while (claim := self._buffer.claim(now=float("inf"), limit=_ABANDONED)) is not None:
+            gone = [Settlement(entry.seq, "done") for entry in claim.entries]
+            self._buffer.settle(claim, gone, now=self._clock.now())
+            yield from (entry.message for entry in claim.entries)
+
+    def freeze(self) -> None:
+        """Keep the numbers as they are: the buffer is about to be closed."""
+        self._last_numbers = self.numbers()
+
+    def oldest_accepted_at(self) -> float | None:
+        """Return when the oldest unsettled message was accepted; None when there is none, or it is at its end."""
+        return None if self._last_numbers is not None else self._buffer.oldest_accepted_at()
+
+    def wait_for_claims(self) -> None:
+        """Wait until every claim that is in hand now is settled, as long as a request may last."""
+        waiting = self._dispatcher.in_hand()
+        until = self._clock.now() + self._settings.connect_timeout + self._settings.read_timeout
+        while waiting & self._dispatcher.in_hand() and self._clock.now() < until:
+            self._settled.wait(_LOOK_EVERY)
+
     def numbers(self) -> dict[str, Any]:
         """Return the numbers of a report."""
+        if self._last_numbers is not None:
+            return self._last_numbers
         # Counting what is pending may find late duplicates, so it comes first.
         pending = self._buffer.pending()
         numbers: dict[str, Any] = self.counters.numbers()
@@ -205,25 +265,46 @@ class Connection:
         return Health("failing" if gate.state == "broken" else "held", gate.reason, gate.since)
 
     def _waits_in_vain(self, probe: int, closing: bool) -> bool:
+        if self.gate.state != "open" and self.depth():
+            return True  # this hook may be told of the probe itself
         if self.gate.state == "held":
             # Somebody may just have mended the credentials: one probe finds out.
             return self.gate.has_probed(probe)
         return closing and self.gate.state == "broken" and self._settings.spool is not None
 
-    def _work(self) -> float:
+    def _work(self, deadline: float | None) -> float:
         """Deliver a claim, or leave it to the workers; returns the seconds to wait before looking again."""
-        if self._settings.delivery == "background":
-            # No new thread can be started at interpreter shutdown: then the caller delivers.
-            with contextlib.suppress(RuntimeError):
-                self._workers.start()
+        if self._settings.delivery == "background" and not self.depth():
+            self._workers.start()
             if self._workers.is_started:
                 return _LOOK_EVERY
-        seconds = self._dispatcher.work()
+        self._patience.until, self._patience.is_over = deadline, False
+        try:
+            seconds = self._dispatcher.work()
+        finally:
+            self._patience.until = None
         return _LOOK_EVERY if seconds is None else seconds
+
+    def _pause(self, seconds: float) -> None:
+        """
+        Let *seconds* pass before a request, in a worker or in a caller who delivers.
+
+        Raises:
+            Paused: The client is closing, or the flush that delivers here has not so much time.
+        """
+        until = self._patience.until
+        if until is not None and self._clock.now() + seconds > until:
+            self._patience.is_over = True
+            raise Paused("timeout")
+        if self._settings.delivery == "background":
+            self._workers.pause(seconds)
+        else:
+            self._clock.sleep(seconds)
 
     def _deliver_inline(self, message_id: str) -> None:
         awaited = self._dispatcher.awaited
         awaited[message_id] = None
+        mark = self._buffer.mark()
         try:
             while (end := awaited[message_id]) is None:
                 seconds = self._dispatcher.work()
@@ -232,9 +313,16 @@ class Connection:
                         f"the credentials are refused ({self.gate.reason}); the message is held",
                         reason="held",
                     )
-                if seconds and awaited[message_id] is None:
+                if awaited[message_id] is not None:
+                    continue
+                if seconds is None:
+                    # Another thread, or another process of the spool, has it in hand.
+                    if not self._buffer.has_pending(mark):
+                        break
+                    self._settled.wait(_LOOK_EVERY)
+                elif seconds:
                     self._clock.sleep(min(seconds, 1.0))
         finally:
-            del awaited[message_id]
-        if end.outcome == "dead":
+            end = awaited.pop(message_id)
+        if end is not None and end.outcome == "dead":
             raise failure_of("the message was not delivered", end.reason, end.answer)

@@ -41,7 +41,7 @@ class DeadLetters:
 
     def retry(self, ids: Sequence[int] | None = None, *, reason: str | None = None) -> int:
         """
-        Accept them once more, as they were: the same message id and the same instant.
+        Accept them once more, as they were: the same message id and the same instant. What cannot be accepted stays.
 
         Args:
             ids: Only these; None means all.
@@ -49,6 +49,11 @@ class DeadLetters:
 
         Returns:
             How many.
+
+        Raises:
+            BufferFull: There is no room; those before it are on their way.
+            ConfigurationError: The client is not enabled.
+            ClientClosed: It was closed.
         """
         number = 0
         for letter in self._wanted(ids, reason):

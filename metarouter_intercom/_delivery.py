@@ -12,6 +12,7 @@ from ._fates import Fate, Run
 from ._flow import World
 from ._flows import flow_of
 from ._gate import Paused
+from ._log import untold
 from ._plan import Step, plan
 from .errors import ConnectFailed, TransportError
 from .operations import Translation
@@ -145,6 +146,10 @@ class Courier:
             except TransportError as error:
                 self._gate.unanswered(_reason(error), self._clock.now())
                 raise
+            except BaseException:
+                # Of a transport that is no HTTP, or from outside (Ctrl-C): it tells nothing of Intercom.
+                self._gate.ended(self._clock.now())
+                raise
             self._gate.answered(response, self._clock.now())
             if response.status != 429 or repeats >= _RATE_REPEATS:
                 return response
@@ -154,8 +159,9 @@ class Courier:
         message = _codec.read_stamped(entry.message)
         try:
             return Fate(entry, self._translator(message))
-        except Exception:
-            _log.exception("the translator raised", extra={"connection": self._settings.name})
+        except Exception as error:
+            facts = {"connection": self._settings.name}
+            _log.error("the translator raised", exc_info=untold(error), extra=facts)
             fate = Fate(entry, Translation())
             fate.end("dead", Outcome("dead", "translator_failed"))
             return fate

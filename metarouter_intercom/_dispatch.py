@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+from itertools import count
+from threading import get_ident
 from typing import TYPE_CHECKING
 
+from ._log import untold
 from .errors import DeliveryFailed
-from .plugins import Settlement
+from .plugins import Delivery, Settlement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
     from ._gate import Gate
     from ._report import Counters
     from ._types import JsonObject, JsonValue
-    from .plugins import After, Buffer, Claim, Clock, Delivery, OnError
+    from .plugins import After, Buffer, Claim, Clock, OnError
 
 _log = logging.getLogger("metarouter_intercom")
 # Messages of one lane in one claim: enough to merge a burst, few enough that a killed process repeats little.
@@ -68,6 +71,10 @@ class Dispatcher:
         self._connection = connection
         self.awaited: dict[str, Delivery | None] = {}
         """Message ids whose end somebody waits for (inline delivery)."""
+        # Thread -> deliveries it is in: a hook may flush, and so deliver, in the midst of one.
+        self._depths: dict[int, int] = {}
+        self._numbers = count()
+        self._in_hand: set[int] = set()
 
     def work(self, on_claim: Callable[[], None] | None = None) -> float | None:
         """
@@ -90,11 +97,28 @@ class Dispatcher:
                 return None if due_at is None else max(0.01, due_at - now)
             if on_claim is not None:
                 on_claim()
-            self._deliver(claim, probe)
+            thread = get_ident()
+            depth = self.depth()
+            self._depths[thread] = depth + 1
+            try:
+                self._deliver(claim, probe)
+            finally:
+                if depth:
+                    self._depths[thread] = depth
+                else:
+                    del self._depths[thread]
             return 0.0
         finally:
             if probe:
                 self._gate.end_probe()
+
+    def depth(self) -> int:
+        """Return how many deliveries the calling thread is in; above 0 only inside a hook, a plugin or a transport."""
+        return self._depths.get(get_ident(), 0)
+
+    def in_hand(self) -> frozenset[int]:
+        """Return the numbers of the claims that are being delivered now."""
+        return frozenset(self._in_hand)
 
     def finish(self, delivery: Delivery) -> None:
         """Count the end of a message and tell it to the after-hooks."""
@@ -115,9 +139,10 @@ class Dispatcher:
         for hook in self._after:
             try:
                 hook(delivery)
-            except Exception:
+            except Exception as error:
                 counters.add_reason("notes", "P2: after-hook raised")
-                _log.exception("an after-hook raised", extra={"connection": self._connection})
+                facts = {"connection": self._connection}
+                _log.error("an after-hook raised", exc_info=untold(error), extra=facts)
 
     def tell_error(self, error: Exception, messages: Sequence[Mapping[str, JsonValue]]) -> None:
         """Tell the ``on_error`` hook; its own errors are logged and change nothing."""
@@ -125,21 +150,37 @@ class Dispatcher:
             return
         try:
             self._on_error(error, messages)
-        except Exception:
-            _log.exception("the on_error hook raised", extra={"connection": self._connection})
+        except Exception as raised:
+            facts = {"connection": self._connection}
+            _log.error("the on_error hook raised", exc_info=untold(raised), extra=facts)
 
     def _deliver(self, claim: Claim, probe: bool) -> None:
+        number = next(self._numbers)
+        self._in_hand.add(number)
         try:
             done = self._courier.deliver(claim, probe=probe, renew=self._renewal(claim))
-        except Exception:
-            _log.exception("a delivery failed unforeseen", extra={"connection": self._connection})
-            self._put_off(claim)
+        except Exception as error:
+            facts = {"connection": self._connection}
+            _log.error("a delivery failed unforeseen", exc_info=untold(error), extra=facts)
+            done = None
+        except BaseException:
+            # Ctrl-C, or a signal's handler that exits: what is in hand goes back untouched, for whoever delivers next.
+            self._settle(claim, [Settlement(entry.seq, "release") for entry in claim.entries], number)
+            raise
+        if done is None:
+            self._put_off(claim, number)
             return
-        self._buffer.settle(claim, done.settlements, now=self._clock.now())
+        self._settle(claim, done.settlements, number)
         if done.held is not None:
             self._hold(done.held, claim)
         self._tell(done)
         self._on_settled()
+
+    def _settle(self, claim: Claim, settlements: Sequence[Settlement], number: int) -> None:
+        try:
+            self._buffer.settle(claim, settlements, now=self._clock.now())
+        finally:
+            self._in_hand.discard(number)
 
     def _renewal(self, claim: Claim) -> Callable[[], bool]:
         renewed_at = self._clock.now()
@@ -154,25 +195,29 @@ class Dispatcher:
 
         return renew
 
-    def _put_off(self, claim: Claim) -> None:
+    def _put_off(self, claim: Claim, number: int) -> None:
         """Keep the messages of a claim that met an unforeseen error; give one up that meets it again and again."""
-        now = self._clock.now()
-        self._buffer.settle(
-            claim,
-            [
-                Settlement(entry.seq, "bury", reason="internal_error")
-                if entry.failures + 1 >= _BUGS
-                else Settlement(entry.seq, "again", now + 5.0, "internal_error", failed=True)
-                for entry in claim.entries
-            ],
-            now=now,
-        )
+        due_at = self._clock.now() + 5.0
+        settlements = [
+            Settlement(entry.seq, "bury", reason="internal_error")
+            if entry.failures + 1 >= _BUGS
+            else Settlement(entry.seq, "again", due_at, "internal_error", failed=True)
+            for entry in claim.entries
+        ]
+        self._settle(claim, settlements, number)
         for entry in claim.entries:
             if entry.failures + 1 >= _BUGS:
-                self._counters.add_reason("dead", "internal_error")
+                self.finish_dead(entry.message, "internal_error", attempts=entry.attempts + 1)
             else:
                 self._counters.add("retried")
         self._on_settled()
+
+    def finish_dead(self, message: JsonObject, reason: str, *, attempts: int) -> None:
+        """Count and tell the end of a message that no answer of Intercom's made a dead letter."""
+        self.finish(Delivery(message=message, outcome="dead", reason=reason, attempts=attempts))
+        facts = {"connection": self._connection, "reason": reason, "status": None, "request_id": None}
+        _log.warning("a message became a dead letter", extra=facts)
+        self.tell_error(failure_of("a message became a dead letter", reason, None), [message])
 
     def _hold(self, outcome: Outcome, claim: Claim) -> None:
         reason = outcome.reason or "held"

@@ -107,6 +107,11 @@ class Gate:
             self._rate.after({}, 0, now)
             self._fail(reason, now)
 
+    def ended(self, now: float) -> None:
+        """Learn that a request ended, and nothing else."""
+        with self._lock:
+            self._rate.after({}, 0, now)
+
     def hold(self, reason: str, now: float) -> bool:
         """Keep everything back until a probe passes; True when this is news."""
         with self._lock:

@@ -10,6 +10,7 @@ import weakref
 from typing import TYPE_CHECKING, Protocol
 
 from ._gate import Paused
+from ._log import untold
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,18 +58,25 @@ class Workers:
         return bool(self._threads)
 
     def start(self) -> None:
-        """Start the threads unless they run."""
+        """
+        Start the threads unless they run.
+
+        Fewer may run when the system gives no more, or none: at the interpreter's end, or at a limit. Whoever waits for a delivery
+        then delivers itself, and a later call tries again.
+        """
         with self._condition:
-            if self._threads or self._is_stopping:
-                return
-            self._threads = [
-                threading.Thread(
+            while len(self._threads) < self._count and not self._is_stopping:
+                number = len(self._threads) + 1
+                thread = threading.Thread(
                     target=self._run, name=f"metarouter-intercom-{self._name}-{number}", daemon=True
                 )
-                for number in range(1, self._count + 1)
-            ]
-            for thread in self._threads:
-                thread.start()
+                try:
+                    thread.start()
+                except RuntimeError:
+                    facts = {"connection": self._name, "threads": len(self._threads)}
+                    _log.warning("no thread could be started", extra=facts)
+                    return
+                self._threads.append(thread)
 
     def wake(self) -> None:
         """Let a resting worker look at the buffer now."""
@@ -100,8 +108,9 @@ class Workers:
         while not self._is_stopping:
             try:
                 seconds = self._work(self._wake_another)
-            except Exception:
-                _log.exception("a worker met an unforeseen error", extra={"connection": self._name})
+            except Exception as error:
+                facts = {"connection": self._name}
+                _log.error("a worker met an unforeseen error", exc_info=untold(error), extra=facts)
                 seconds = _REST
             if seconds != 0.0:
                 self._rest(seconds)
@@ -171,11 +180,23 @@ class ProcessBound(Protocol):
 
 
 _bound: weakref.WeakSet[ProcessBound] = weakref.WeakSet()
+# Those with messages in hand: nobody else may hold them any more, and the messages still have to go out.
+_kept: set[ProcessBound] = set()
 _is_registered = False
 
 
+def keep(client: ProcessBound) -> None:
+    """Hold *client* until ``let_go``, so that its messages are delivered although nobody else holds it."""
+    _kept.add(client)
+
+
+def let_go(client: ProcessBound) -> None:
+    """End what ``keep`` began."""
+    _kept.discard(client)
+
+
 def bind_to_process(client: ProcessBound) -> None:
-    """Tell *client* of forks and of the interpreter's end, for as long as somebody else holds it."""
+    """Tell *client* of forks and of the interpreter's end, for as long as somebody holds it."""
     global _is_registered
     _bound.add(client)
     if not _is_registered:
@@ -192,4 +213,7 @@ def _after_fork() -> None:
 
 def _at_exit() -> None:
     for client in list(_bound):
-        client.at_exit()
+        try:
+            client.at_exit()
+        except BaseException as error:  # also an impatient Ctrl-C: the other clients have messages too
+            _log.error("a client could not be closed at the interpreter's end", exc_info=untold(error))

@@ -67,12 +67,29 @@ def test_a_base_url_has_no_region():
 
 
 @pytest.mark.parametrize(
-    "response", [Response(500), Response(200, "<html>"), Response(200, {"app": 5}), Response(404)]
+    "response",
+    [
+        Response(200, "<html>"),
+        Response(200, {"app": 5}),
+        Response(200, {"app": {"name": "Example"}}),
+        Response(200, {"app": {"id_code": 7}}),
+        Response(301, None, {"location": "https://example.com"}),
+        Response(404),
+    ],
 )
 def test_an_answer_without_an_account_is_told(response):
-    """Something that is not Intercom's API is named as such."""
-    with pytest.raises(DeliveryFailed, match="GET /me"):
+    """Something that is not Intercom's API is named as such, with the address to look at."""
+    with pytest.raises(DeliveryFailed, match="GET /me.*api.eu.intercom.io"):
         read_account(response, _settings())
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 503])
+def test_an_intercom_that_has_no_time_is_told_as_such(status):
+    """A busy or broken Intercom says nothing about the address: the remedy is to ask again."""
+    with pytest.raises(DeliveryFailed, match="ask again later") as caught:
+        read_account(Response(status, {"request_id": "r1", "errors": []}), _settings())
+
+    assert (caught.value.status, caught.value.request_id) == (status, "r1")
 
 
 def test_an_unknown_region_word_is_no_fault():
