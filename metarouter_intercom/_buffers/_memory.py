@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import json
 import marshal
 import sys
 import threading
@@ -121,7 +122,11 @@ class MemoryBuffer:
     def accept(self, message: JsonObject, *, keys: Sequence[str], upserts: bool, now: float) -> Acceptance:
         """Copy *message* in; see ``plugins.Buffer``."""
         message_id: str = message["messageId"]  # type: ignore[assignment]  # stamped messages have a text there
-        body = marshal.dumps(message, _FORMAT)
+        try:
+            body = marshal.dumps(message, _FORMAT)
+        except ValueError:
+            # A key of a class of the caller's own; as JSON it is the plain text that it equals.
+            body = marshal.dumps(json.loads(json.dumps(message)), _FORMAT)
         with self._lock:
             if message_id in self._live:
                 return "duplicate"
