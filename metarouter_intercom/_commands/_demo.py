@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing
 from datetime import datetime, timedelta, timezone
@@ -23,6 +22,7 @@ from ._input import Found, read_messages
 from ._look import find_people, show_people
 from ._options import has_key
 from ._sandbox import listening, people_page
+from ._stop import until_interrupted
 from ._words import echo, is_complete, number_of, report_lines, title_of
 
 # Seconds that an event waits for its contact: here nobody else brings it.
@@ -166,18 +166,16 @@ class _Outcomes:
         echo("What was skipped, and why")
         for head in sorted(self._ended):
             echo(f"  {head}")
-            echo("\n".join(f"    {title}" for title in self._ended[head]))
+            echo("\n".join(f"    {title}" for title in sorted(self._ended[head])))
         echo("" if self._ended else "  nothing\n")
         echo("What was changed or left out, and why")
-        echo("\n".join(f"  {line}" for line in self._notes or ["nothing"]) + "\n")
+        echo("\n".join(f"  {line}" for line in sorted(self._notes) or ["nothing"]) + "\n")
 
 
 def _keep_open(address: str, names: list[str]) -> None:
-    echo("\nThe local Intercom keeps running (Ctrl-C ends)")
-    echo(f"  people:      {people_page(address)}")
-    if names:
-        echo(f"  one person:  {people_page(address, names[0])}")
-    try:
-        threading.Event().wait()
-    except KeyboardInterrupt:
-        echo("stopped")
+    with until_interrupted():
+        echo("\nThe local Intercom keeps running (Ctrl-C ends)")
+        echo(f"  people:      {people_page(address)}")
+        if names:
+            echo(f"  one person:  {people_page(address, names[0])}")
+    echo("stopped")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
-import threading
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -13,6 +11,7 @@ import click
 
 from ._errors import ExitCode, Failed
 from ._options import json_option
+from ._stop import until_interrupted
 
 if TYPE_CHECKING:
     from ..sandbox import Sandbox
@@ -48,12 +47,8 @@ def sandbox(port: int, host: str, token: str, seed: bool, auto_attributes: bool,
     server = Sandbox(port=port, host=host, token=token, auto_attributes=auto_attributes)
     if seed:
         add_samples(server.workspace)
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    with listening(server):
+    with listening(server), until_interrupted():
         click.echo(json.dumps({"url": server.url, "token": token}) if as_json else _words(server.url, token))
-        stop.wait()
     if not as_json:
         click.echo("stopped")
 

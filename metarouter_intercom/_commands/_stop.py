@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 
@@ -39,3 +40,12 @@ def stop_signals() -> Iterator[Stop]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def until_interrupted() -> Iterator[None]:
+    """Run the body, and wait behind it until somebody wants an end."""
+    with stop_signals() as stop, suppress(KeyboardInterrupt):
+        stop.is_waiting = True
+        yield
+        threading.Event().wait()

@@ -40,7 +40,7 @@ def test_the_demo_shows_people_companies_histories_and_reasons(cli):
     assert "report=Weekly report <https://example.com/r/1>" in done.out
     assert "birthday_at=1990-05-17 00:00:00 UTC" in done.out
     assert (
-        "skipped, not_selected: its integrations object leaves Intercom out\n    track Not for Intercom u-eve"
+        "skipped, not_selected: its integrations object leaves Intercom out\n    identify u-ada\n    track Not for Intercom u-eve"
         in done.out
     )
     assert "group c-rudder u-dee: traits.employees: not a whole number (rule C2)" in done.out
