@@ -1,7 +1,8 @@
 """
 Takes the pictures of the documentation: ``python -m tests.browser.screenshots`` writes ``docs/images/*.png``.
 
-What they show are the sample people and the demo's captured messages, sent through the client into a sandbox.
+What they show are the sample people and the demo's captured messages, sent through the client into a sandbox, and three requests that
+Intercom refuses.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from metarouter_intercom import Client
+from metarouter_intercom.plugins import Request
 from metarouter_intercom.sandbox import Sandbox
 from metarouter_intercom.sandbox.samples import add_samples
 
@@ -22,15 +24,15 @@ IMAGES = Path(__file__).parents[2] / "docs" / "images"
 WIDE, NARROW = 1180, 360
 # name, page, colours, width, height
 PICTURES = (
-    ("people-light", "/ui/people", "light", WIDE, 760),
-    ("people-dark", "/ui/people", "dark", WIDE, 760),
-    ("person-light", "/ui/people/u-1", "light", WIDE, 940),
-    ("person-dark", "/ui/people/u-1", "dark", WIDE, 940),
+    ("people-light", "/ui/people", "light", WIDE, 680),
+    ("people-dark", "/ui/people", "dark", WIDE, 680),
+    ("person-light", "/ui/people/u-1", "light", WIDE, 760),
+    ("person-dark", "/ui/people/u-1", "dark", WIDE, 760),
     ("person-narrow", "/ui/people/u-1", "light", NARROW, 760),
-    ("companies-light", "/ui/companies", "light", WIDE, 520),
-    ("companies-dark", "/ui/companies", "dark", WIDE, 520),
-    ("requests-light", "/ui/requests", "light", WIDE, 760),
-    ("requests-dark", "/ui/requests", "dark", WIDE, 760),
+    ("companies-light", "/ui/companies", "light", WIDE, 680),
+    ("companies-dark", "/ui/companies", "dark", WIDE, 680),
+    ("requests-light", "/ui/requests", "light", WIDE, 660),
+    ("requests-dark", "/ui/requests", "dark", WIDE, 660),
 )
 
 
@@ -39,11 +41,14 @@ def fill(sandbox: Sandbox) -> None:
     add_samples(sandbox.workspace)
     captured = files("metarouter_intercom").joinpath("_demo/messages.jsonl").read_text()
     with Client(
-        api_key=sandbox.token, base_url=sandbox.url, name="screenshots", missing_contact_wait=1.0
+        api_key=sandbox.token, base_url=sandbox.url, name="screenshots", workers=1, missing_contact_wait=1.0
     ) as client:
         for line in captured.splitlines():
             client.send(json.loads(line))
         client.flush(30)
+    for wrong in ({"external_id": "u-1"}, {"external_id": "u-9", "custom_attributes": {"shoe_size": 42}}):
+        sandbox.workspace.handle(Request("POST", "/contacts", wrong))
+    sandbox.workspace.handle(Request("PUT", "/companies/0", {"plan": "pro"}))
 
 
 def main() -> None:

@@ -34,7 +34,7 @@ def test_companies_are_listed_the_newest_first(pages):
         "4,200",
         "just now",
     ]
-    assert rows[0].all("td")[0].text == "none: hidden in Intercom"
+    assert rows[0].all("td")[0].text == "0 hidden"
 
 
 @pytest.mark.parametrize(

@@ -100,9 +100,9 @@ def test_a_line_tells_what_matters(pages):
 
     assert [cell.text for cell in row.children if not isinstance(cell, str)] == [
         "AE Ada Example ada@example.com",
-        "User",
         "Company 0 , Company 1 +1",
         "Signed Up 2 events",
+        "User",
         "2 h ago",
         "just now",
     ]

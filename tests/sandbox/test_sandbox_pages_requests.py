@@ -20,7 +20,7 @@ def pages() -> Pages:
 
 def test_requests_are_listed_with_the_rule_that_refused_them(pages):
     """The newest first; a failed one is marked, with rule and Intercom's words."""
-    made = pages.contact(external_id="u-1")
+    made = pages.contact(external_id="u-1", name="Ada", email="ada@example.com")
     pages.post("/contacts", {"external_id": "u-1"})
 
     rows = pages.look("/ui/requests").first("tbody").all("tr")
@@ -32,6 +32,7 @@ def test_requests_are_listed_with_the_rule_that_refused_them(pages):
         "22:13:20",
         "2",
     ]
+    assert rows[1].all("td")[1].text == "Ada · u-1"
     assert [row["class"] for row in rows] == ["failed", None]
 
 

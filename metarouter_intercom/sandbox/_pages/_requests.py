@@ -17,6 +17,20 @@ from ._paging import Page, paged
 REQUESTS_PER_PAGE = 50
 CHOICES: Mapping[str, str] = {"": "All", "failed": "Failed", "violations": "Violations"}
 _MOST_JSON = 40_000
+# Fields that tell what a body is about, the most telling first.
+_TELLING = (
+    "event_name",
+    "name",
+    "external_id",
+    "user_id",
+    "company_id",
+    "email",
+    "role",
+    "id",
+    "from",
+    "into",
+)
+_MOST_GIST = 60
 
 
 @attrs.frozen(kw_only=True)
@@ -27,6 +41,7 @@ class RequestRow:
     Attributes:
         rule: The rule that refused the request, or "".
         message: Intercom's words for it, or "".
+        gist: What the body is about: names and ids in it.
         violations: What no well-behaved client sends, as (rule, detail).
     """
 
@@ -39,6 +54,7 @@ class RequestRow:
     failed: bool
     rule: str
     message: str
+    gist: str
     violations: Sequence[tuple[str, str]]
 
 
@@ -113,8 +129,17 @@ def _row(exchange: Exchange, violations: Sequence[tuple[str, str]]) -> RequestRo
         failed=_has_failed(exchange),
         rule=exchange.rule or "",
         message=_message(exchange.answer) if _has_failed(exchange) else "",
+        gist=_gist(exchange.body),
         violations=violations,
     )
+
+
+def _gist(body: JsonValue) -> str:
+    """Return at most two of the names and ids in *body*."""
+    if not isinstance(body, dict):
+        return ""
+    found = [body[name] for name in _TELLING if isinstance(body.get(name), str) and body[name]]
+    return " · ".join(str(one)[:_MOST_GIST] for one in found[:2])
 
 
 def _phrase(status: int) -> str:
