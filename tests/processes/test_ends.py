@@ -1,0 +1,213 @@
+"""However a process comes to its end, what it accepted is delivered within ``exit_timeout``, or the number of what is not is logged (W2)."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from metarouter_intercom.sandbox import Faults
+
+from .conftest import DEADLINE
+
+
+@pytest.mark.parametrize(
+    ("ending", "status"),
+    [
+        ("", 0),
+        ("sys.exit(3)", 3),
+        ("raise LookupError", 1),
+    ],
+    ids=["normal", "sys.exit", "error"],
+)
+def test_an_end_without_flush_delivers_everything(stage, ending, status):
+    """A script that just ends, however it ends, has delivered everything."""
+    stage.run(f"client = make()\ntrack(client, *range(30))\n{ending}", expect=status)
+
+    assert stage.numbers == list(range(30))
+    assert stage.repeated == 0
+
+
+def test_a_client_that_nobody_holds_any_more_delivers_at_the_end(stage):
+    """The messages of a client made inside a function survive the function."""
+    stage.run(
+        """
+        import gc
+
+        def use_it():
+            client = make(delivery="manual")
+            client.itself = client
+            track(client, *range(5))
+
+        use_it()
+        gc.collect()
+        """
+    )
+
+    assert stage.numbers == list(range(5))
+
+
+def test_work_in_flight_at_the_end_is_finished(stage, sandbox):
+    """Requests that are on their way when the interpreter ends are waited for."""
+    sandbox.faults = Faults(latency=0.02)
+
+    stage.run("client = make()\ntrack(client, *range(30))\ntime.sleep(0.05)")
+
+    assert stage.numbers == list(range(30))
+    assert stage.repeated == 0
+
+
+def test_a_handler_that_exits_leads_to_the_exit_flush(stage):
+    """We install no handler; a host's ``sys.exit`` in one of its own is an end like any other."""
+    process = stage.start(
+        """
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(5))
+        client = make(delivery="manual")
+        track(client, *range(30))
+        print("ready", flush=True)
+        signal.pause()
+        """
+    )
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=DEADLINE)
+
+    assert process.returncode == 5, errors
+    assert stage.numbers == list(range(30))
+
+
+@pytest.mark.parametrize("delivery", ["background", "manual"])
+def test_an_interrupted_flush_leaves_its_messages_to_the_exit(stage, sandbox, delivery):
+    """Ctrl-C in a flush that takes too long ends the flush; what it had in hand goes out at the end."""
+    sandbox.faults = Faults(latency=0.02)
+    process = stage.start(
+        f"""
+        client = make(delivery={delivery!r})
+        track(client, *range(100))
+        print("ready", flush=True)
+        try:
+            client.flush()
+        except KeyboardInterrupt:
+            sys.exit(7)
+        """
+    )
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=DEADLINE)
+
+    assert process.returncode == 7, errors
+    assert sorted(set(stage.numbers)) == list(range(100))
+
+
+def test_an_exit_flush_has_an_end_and_the_rest_is_logged_as_a_number(stage, sandbox):
+    """A hanging Intercom costs the end of a process ``exit_timeout``, not the read time-out; the loss is logged."""
+    sandbox.faults = Faults(hang=1.0, hang_seconds=DEADLINE)
+
+    done = stage.run(
+        """
+        import logging
+
+        logging.basicConfig(format="%(message)s %(pending)s")
+        client = make(exit_timeout=0.2, workers=1)
+        track(client, *range(7))
+        """,
+        timeout=20,
+    )
+
+    assert "closed with undelivered messages in memory: they are lost 7" in done.stderr
+    assert stage.numbers == []
+
+
+def test_what_an_exit_flush_leaves_in_a_spool_the_next_process_delivers(stage, sandbox, tmp_path):
+    """With a spool nothing is lost: a client that only opens the file delivers, without a call of its own."""
+    spool = str(tmp_path / "a.spool")
+    sandbox.faults = Faults(unavailable=1.0)
+    stage.run(f"client = make(exit_timeout=0.1, spool={spool!r})\ntrack(client, *range(7))")
+    before = list(stage.numbers)
+    sandbox.faults = Faults()
+
+    stage.run(f"client = make(spool={spool!r})")
+
+    assert before == []
+    assert stage.numbers == list(range(7))
+
+
+def test_a_first_message_at_the_very_end_is_delivered(stage):
+    """Since CPython 3.12 no thread can be started in an exit handler: then the exit flush itself delivers."""
+    stage.run(
+        """
+        client = make()
+        atexit.register(lambda: track(client, *range(5)))
+        """
+    )
+
+    assert stage.numbers == list(range(5))
+
+
+def test_a_system_without_threads_still_delivers(stage):
+    """When no thread can be started at all, a call is not troubled by it, and a flush delivers itself."""
+    done = stage.run(
+        """
+        import logging
+
+        logging.basicConfig(format="%(message)s")
+        def refuse(*_, **__):
+            raise RuntimeError("can't start new thread")
+
+        threading.Thread.start = refuse
+        client = make()
+        track(client, *range(5))
+        print(client.flush().delivered)
+        """
+    )
+
+    assert done.stdout.split() == ["5"]
+    assert "no thread could be started" in done.stderr
+    assert stage.numbers == list(range(5))
+
+
+def test_threads_that_go_on_calling_do_not_trouble_the_end(stage):
+    """Daemon threads of the host that still call while the interpreter ends see ClientClosed at worst; nothing hangs."""
+    done = stage.run(
+        """
+        from metarouter_intercom import ClientClosed
+
+        client = make()
+        begun = threading.Event()
+
+        def call():
+            number = 0
+            while True:
+                try:
+                    track(client, number)
+                except ClientClosed:
+                    return
+                number += 1
+                begun.set()
+
+        for _ in range(2):
+            threading.Thread(target=call, daemon=True).start()
+        begun.wait()
+        """
+    )
+
+    assert "Traceback" not in done.stderr
+    assert stage.numbers != []
+
+
+def test_several_clients_are_all_delivered_and_one_that_fails_stops_none(stage):
+    """Each client gets its exit flush, also after one whose end goes wrong."""
+    stage.run(
+        """
+        class Broken:
+            def send(self, request):
+                raise SystemExit("broken")
+
+            def close(self):
+                raise OSError("broken")
+
+        clients = [make(delivery="manual", transport=Broken() if number == 1 else None) for number in range(4)]
+        for number, client in enumerate(clients):
+            track(client, number)
+        """
+    )
+
+    assert sorted(stage.numbers) == [0, 2, 3]
