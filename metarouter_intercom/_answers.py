@@ -62,16 +62,21 @@ def error_of(response: Response) -> dict[str, str | None]:
     facts: dict[str, str | None] = dict.fromkeys((*_PLAIN_FACTS, "request_id"))
     facts["request_id"] = response.headers.get("x-request-id")
     body = response.body
-    if not isinstance(body, dict):
-        return facts
-    if isinstance(body.get("request_id"), str):
+    if isinstance(body, dict) and isinstance(body.get("request_id"), str):
         facts["request_id"] = str(body["request_id"])
-    errors = body.get("errors")
-    if isinstance(errors, list) and errors and isinstance(errors[0], dict):
-        for fact in _PLAIN_FACTS:
-            value = errors[0].get(fact)
-            facts[fact] = value if isinstance(value, str) else None
-    return facts
+    return facts | next(iter(errors_of(response)), {})
+
+
+def errors_of(response: Response) -> list[dict[str, str | None]]:
+    """Return ``code``, ``message`` and ``field`` of each error that the answer lists."""
+    errors = response.body.get("errors") if isinstance(response.body, dict) else None
+    if not isinstance(errors, list):
+        return []
+    return [
+        {fact: value if isinstance(value := error.get(fact), str) else None for fact in _PLAIN_FACTS}
+        for error in errors
+        if isinstance(error, dict)
+    ]
 
 
 def classify(request: Request, response: Response) -> Outcome:
@@ -85,7 +90,8 @@ def classify(request: Request, response: Response) -> Outcome:
     status = response.status
     if 200 <= status < 300:
         return DELIVERED
-    if status in _REPEATABLE or status >= 500:
+    if status in _REPEATABLE or status >= 500 or status < 400:
+        # A redirect is not followed (rule T3); whatever stands between us and Intercom says nothing of the message.
         return _outcome("retry", response)
     if status == 401 or (status == 403 and _is_core_write(request)):
         return _outcome("held", response)

@@ -74,6 +74,14 @@ class Directory:
         self._forget("contact", key)
         self.forget_facts("contact", contact_id)
 
+    def mark_foreign(self, key: str, contact_id: ContactId) -> None:
+        """Remember that the contact known by *key* was merged into one that has another external id."""
+        self._put("foreign", key, contact_id)
+
+    def is_foreign(self, key: str, contact_id: str) -> bool:
+        """Tell whether the external id in *key* must not be written to the contact, for it has another one."""
+        return self._get("foreign", key) == contact_id
+
     def company_id(self, own_id: str) -> CompanyId | None:
         """Return Intercom's id of the company that the caller knows as *own_id*."""
         found = self._get("company", own_id)
@@ -230,6 +238,18 @@ class Directory:
         """Tell whether *name* was refused within the last hour."""
         until = self._get("refused", f"{model}:{name}")
         return until is not None and now < float(until)
+
+    # --- what failed again and again (rule M1) ------------------------------------------------------------
+
+    def count_failure(self, contact_id: str) -> int:
+        """Count one more failure to bring the contact back, and return their number."""
+        number = int(self._get("failures", contact_id) or 0) + 1
+        self._put("failures", contact_id, str(number))
+        return number
+
+    def forget_failures(self, contact_id: str) -> None:
+        """Start the count anew."""
+        self._forget("failures", contact_id)
 
     # --- memory and shelf --------------------------------------------------------------------------------
 

@@ -6,10 +6,10 @@ import re
 from collections.abc import Generator
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from ._answers import Outcome, error_of
-from ._codec import version_number
+from ._bodies import version_number
 from ._types import ContactId
 from .plugins import Request, Response
 
@@ -30,7 +30,7 @@ Flow: TypeAlias = Generator[Request, Response, Outcome]
 # A merged contact's Link is followed this often (contract, section 5: it resolves within three hops).
 HOPS = 3
 _ID_IN_TEXT = re.compile(r"\bid=([0-9A-Za-z_-]+)")
-_CANONICAL = re.compile(r"</contacts/([^>/]+)>\s*;\s*rel=\"?canonical\"?")
+_CANONICAL = re.compile(r"<(?:https?://[^>/]+)?/contacts/([^>/?]+)>[^<]*;\s*rel=\"?canonical\b")
 
 
 class World(NamedTuple):
@@ -78,7 +78,7 @@ def id_in_text(response: Response) -> str | None:
 def canonical_id(response: Response) -> ContactId | None:
     """Return the contact that a merged one became, from a 410's ``Link``."""
     found = _CANONICAL.search(response.headers.get("link", ""))
-    return None if found is None else ContactId(found.group(1))
+    return None if found is None else ContactId(unquote(found.group(1)))
 
 
 def object_of(response: Response) -> JsonObject:

@@ -1,27 +1,17 @@
-"""Contacts: upsert without an upsert in the API, merge, delete (rules M1, L1, D1); pure."""
+"""Contacts: an upsert where the API has none, and nothing sent where nothing changes (rules M1, O3); pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from ._answers import DELIVERED, Outcome, classify, dead
-from ._codec import contact_body
-from ._flow import (
-    HOPS,
-    canonical_id,
-    id_in_text,
-    id_of,
-    in_path,
-    is_success,
-    object_of,
-    text_of,
-    waits,
-)
-from ._flow_finding import by_anonymous_id, by_email, find_contact, leads_by_email
+from ._bodies import contact_body, tell_unheld
+from ._flow import HOPS, canonical_id, id_in_text, id_of, in_path, is_success, object_of, text_of
+from ._flow_finding import by_anonymous_id, by_email, leads_by_email
 from ._flow_mending import Written, write
 from ._types import ContactId
 from .errors import TransportError
-from .plugins import Note, Request
+from .plugins import Request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,10 +19,13 @@ if TYPE_CHECKING:
     from ._directory import Token
     from ._flow import Flow, Steps, World
     from ._types import JsonObject, JsonValue
-    from .operations import DeleteContact, MergeContact, UpsertContact, Who
-    from .plugins import Response
+    from .operations import UpsertContact, Who
+    from .plugins import Note, Response
 
 _SEEN = "last_seen_at"
+# Intercom answered 500 to unarchiving a permanently deleted contact (contract, section 2). The create before each attempt was
+# answered, so the third one is no outage.
+_REFUSALS_TO_REVIVE = 3
 
 
 def upsert_contact(operation: UpsertContact, world: World) -> Flow:
@@ -66,8 +59,11 @@ def _update(
     while True:
         token = directory.begin_write("contact", current, world.now)
         written = yield from _guarded(operation, current, world, notes, token)
+        if isinstance(written, Outcome):
+            directory.fail_write(token)
+            return written
         response = written.response
-        if written.outcome is None and is_success(response):
+        if is_success(response):
             directory.remember_contact(operation.who.key, current)
             directory.finish_write(token, _facts(written.body, operation), world.now)
             return DELIVERED
@@ -75,13 +71,32 @@ def _update(
         seen.add(current)
         following = canonical_id(response) if response.status == 410 else None
         if following is not None and following not in seen and len(seen) <= HOPS:
-            directory.forget_contact(operation.who.key, current)
+            outcome = yield from _follow(operation.who, current, following, world)
+            if outcome is not None:
+                return outcome
             current = following
             continue
         if response.status in (404, 410):
             directory.forget_contact(operation.who.key, current)
             return _not_there(operation.who, response)
-        return written.outcome or _refused(written)
+        return _refused(written)
+
+
+def _follow(who: Who, merged: ContactId, canonical: ContactId, world: World) -> Steps[Outcome | None]:
+    """Go on at the contact that *merged* became; an outcome when it cannot be told whose that one is."""
+    world.directory.forget_contact(who.key, merged)
+    if who.external_id is None:
+        return None
+    request = Request("GET", f"/contacts/{in_path(canonical)}")
+    answer = yield request
+    if is_success(answer) and _is_ours(object_of(answer), who):
+        return None
+    outcome = classify(request, answer)
+    if outcome.kind in ("retry", "held"):
+        return outcome
+    # The facts follow, the external id does not: that would take over another user.
+    world.directory.mark_foreign(who.key, canonical)
+    return None
 
 
 def _not_there(who: Who, response: Response) -> Outcome | None:
@@ -93,16 +108,14 @@ def _not_there(who: Who, response: Response) -> Outcome | None:
 
 def _guarded(
     operation: UpsertContact, contact_id: str, world: World, notes: list[Note], token: Token
-) -> Steps[Written]:
+) -> Steps[Written | Outcome]:
     """Write to a contact; without an answer nobody knows any more what it holds."""
 
     def send(body: JsonObject) -> Request:
         return Request("PUT", f"/contacts/{in_path(contact_id)}", body)
 
-    body = contact_body(operation, api_version=world.settings.api_version)
-    if operation.role == "lead":
-        # Leads stay what they are: Intercom refuses to make a user a lead.
-        body.pop("role", None)
+    body = _update_body(operation, contact_id, world)
+    tell_unheld(operation, notes)
     try:
         return (yield from write(send, body, "contact", world, notes))
     except (TransportError, GeneratorExit):
@@ -110,10 +123,25 @@ def _guarded(
         raise
 
 
+def _update_body(operation: UpsertContact, contact_id: str, world: World) -> JsonObject:
+    body = contact_body(operation, api_version=world.settings.api_version)
+    if operation.role == "lead":
+        # Leads stay what they are: Intercom refuses to make a user a lead.
+        body.pop("role", None)
+    if world.directory.is_foreign(operation.who.key, contact_id):
+        body.pop("external_id", None)
+    return body
+
+
 def _refused(written: Written) -> Outcome:
     if written.response.status == 409:
-        return dead(written.response, "conflict")
+        return _conflict(written.response)
     return classify(written.request, written.response)
+
+
+def _conflict(response: Response) -> Outcome:
+    is_ambiguous = "multiple" in text_of(response).lower()
+    return dead(response, "ambiguous_email" if is_ambiguous else "conflict")
 
 
 # --- a contact whose id is not known --------------------------------------------------------------------------
@@ -127,13 +155,11 @@ def _find_or_create(operation: UpsertContact, world: World, notes: list[Note]) -
             return found
         contact_id = None if found is None else id_of(found)
         if contact_id is not None:
-            world.directory.remember_contact(who.key, ContactId(contact_id))
-            outcome = yield from _update(operation, ContactId(contact_id), world, notes)
-            return outcome or Outcome("retry", "contact_vanished", 404)
+            return (yield from _update_found(operation, ContactId(contact_id), world, notes))
     written = yield from _create(operation, world, notes)
+    if isinstance(written, Outcome):
+        return written
     response = written.response
-    if written.outcome is not None:
-        return written.outcome
     if is_success(response):
         _remember_created(operation, written, world)
         return DELIVERED
@@ -155,11 +181,12 @@ def _found(operation: UpsertContact) -> Steps[JsonObject | Outcome | None]:
     return found
 
 
-def _create(operation: UpsertContact, world: World, notes: list[Note]) -> Steps[Written]:
+def _create(operation: UpsertContact, world: World, notes: list[Note]) -> Steps[Written | Outcome]:
     def send(body: JsonObject) -> Request:
         return Request("POST", "/contacts", body)
 
     body = contact_body(operation, api_version=world.settings.api_version)
+    tell_unheld(operation, notes)
     return (yield from write(send, body, "contact", world, notes))
 
 
@@ -175,23 +202,28 @@ def _route_conflict(operation: UpsertContact, response: Response, world: World, 
     """Go on from a 409, which carries the contact's id in its text (contract, fact 7)."""
     contact_id = id_in_text(response)
     if contact_id is None:
-        reason = "ambiguous_email" if "multiple" in text_of(response).lower() else "conflict"
-        return dead(response, reason)
+        return _conflict(response)
     if "archived" in text_of(response).lower():
         return (yield from _revive(operation, contact_id, response, world, notes))
-    request = Request("GET", f"/contacts/{in_path(contact_id)}")
-    answer = yield request
-    following = canonical_id(answer) if answer.status == 410 else None
-    if following is not None:
+    for _ in range(HOPS + 1):
+        request = Request("GET", f"/contacts/{in_path(contact_id)}")
+        answer = yield request
+        following = canonical_id(answer) if answer.status == 410 else None
+        if following is None:
+            break
         contact_id = following
-    elif answer.status == 404:
-        return Outcome("retry", "contact_vanished", 404)
-    elif not is_success(answer):
+    if answer.status in (404, 410):
+        return Outcome("retry", "contact_vanished", answer.status)
+    if not is_success(answer):
         return classify(request, answer)
-    elif not _is_ours(object_of(answer), operation.who):
+    if not _is_ours(object_of(answer), operation.who):
         return dead(response, "conflict")
-    world.directory.remember_contact(operation.who.key, ContactId(contact_id))
-    outcome = yield from _update(operation, ContactId(contact_id), world, notes)
+    return (yield from _update_found(operation, ContactId(contact_id), world, notes))
+
+
+def _update_found(operation: UpsertContact, contact_id: ContactId, world: World, notes: list[Note]) -> Flow:
+    world.directory.remember_contact(operation.who.key, contact_id)
+    outcome = yield from _update(operation, contact_id, world, notes)
     return outcome or Outcome("retry", "contact_vanished", 404)
 
 
@@ -214,20 +246,32 @@ def _revive(
     path = f"/contacts/{in_path(contact_id)}"
     request = Request("POST", f"{path}/unarchive")
     answer = yield request
+    if not is_success(answer):
+        return _not_revived(contact_id, request, answer, world)
+    world.directory.forget_failures(contact_id)
+    revived = object_of(answer)
+    who = operation.who
+    if who.external_id is not None and "external_id" not in revived:
+        look = Request("GET", path)
+        found = yield look
+        if not is_success(found):
+            return classify(look, found)
+        revived = object_of(found)
+    # Without an external id only the address that we sent can have been in the way.
+    if who.external_id is not None and not _is_ours(revived, who):
+        yield Request("POST", f"{path}/archive")
+        return dead(refusal, "conflict")
+    world.directory.forget_facts("contact", contact_id)
+    return (yield from _update_found(operation, ContactId(contact_id), world, notes))
+
+
+def _not_revived(contact_id: str, request: Request, answer: Response, world: World) -> Outcome:
     text = text_of(answer).lower()
     if answer.status in (400, 404, 422) or "permanent deletion" in text or "not restorable" in text:
         return dead(answer, "contact_deleted")
-    if not is_success(answer):
-        return classify(request, answer)
-    look = Request("GET", path)
-    found = yield look
-    if is_success(found) and not _is_ours(object_of(found), operation.who):
-        yield Request("POST", f"{path}/archive")
-        return dead(refusal, "conflict")
-    world.directory.remember_contact(operation.who.key, ContactId(contact_id))
-    world.directory.forget_facts("contact", contact_id)
-    outcome = yield from _update(operation, ContactId(contact_id), world, notes)
-    return outcome or Outcome("retry", "contact_vanished", 404)
+    if answer.status == 500 and world.directory.count_failure(contact_id) >= _REFUSALS_TO_REVIVE:
+        return dead(answer, "contact_deleted")
+    return classify(request, answer)
 
 
 # --- what was written (rule O3) --------------------------------------------------------------------------------
@@ -246,9 +290,7 @@ def _facts(body: Mapping[str, JsonValue], operation: UpsertContact) -> dict[str,
 
 def _is_unchanged(operation: UpsertContact, contact_id: str, world: World) -> bool:
     settings, directory = world.settings, world.directory
-    body = contact_body(operation, api_version=settings.api_version)
-    if operation.role == "lead":
-        body.pop("role", None)
+    body = _update_body(operation, contact_id, world)
     facts = {
         name: value
         for name, value in _facts(body, operation).items()
@@ -261,53 +303,3 @@ def _is_unchanged(operation: UpsertContact, contact_id: str, world: World) -> bo
         return True
     before = directory.number_of("contact", contact_id, _SEEN)
     return before is not None and (seen == before or abs(seen - before) < settings.last_seen_resolution)
-
-
-# --- merge and delete ---------------------------------------------------------------------------------------------
-
-
-def merge_contact(operation: MergeContact, world: World) -> Flow:
-    """Fold the lead into the user (L1); a lead that is not there counts as folded already."""
-    directory = world.directory
-    lead = yield from find_contact(operation.lead, world)
-    if isinstance(lead, Outcome):
-        return lead
-    user = yield from find_contact(operation.user, world)
-    if isinstance(user, Outcome):
-        return user
-    if lead is None or lead == user:
-        return DELIVERED._replace(notes=(Note("L1", "previousId", "no such lead"),), unchanged=True)
-    if user is None:
-        return waits()
-    request = Request("POST", "/contacts/merge", {"from": lead, "into": user})
-    response = yield request
-    if is_success(response):
-        directory.forget_contact(operation.lead.key, lead)
-        directory.forget_facts("contact", user)
-        directory.remember_contact(operation.lead.key, user)
-        return DELIVERED
-    if response.status in (404, 410):
-        directory.forget_contact(operation.lead.key, lead)
-        directory.forget_contact(operation.user.key, user)
-        return Outcome("retry", f"http_{response.status}", response.status)
-    return classify(request, response)
-
-
-def delete_contact(operation: DeleteContact, world: World) -> Flow:
-    """Delete or archive the contact (D1); one that is not there is a success with a note."""
-    directory = world.directory
-    for _ in range(2):
-        contact_id = yield from find_contact(operation.who, world)
-        if isinstance(contact_id, Outcome):
-            return contact_id
-        if contact_id is None:
-            break
-        path = f"/contacts/{in_path(contact_id)}"
-        request = Request("POST", f"{path}/archive") if operation.archive else Request("DELETE", path)
-        response = yield request
-        directory.forget_contact(operation.who.key, contact_id)
-        if is_success(response):
-            return DELIVERED
-        if response.status not in (404, 410):
-            return classify(request, response)
-    return DELIVERED._replace(notes=(Note("D1", "contact", "not there"),), unchanged=True)

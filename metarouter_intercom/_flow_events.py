@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ._answers import DELIVERED, Outcome, classify, dead
-from ._codec import event_body
+from ._bodies import event_body
 from ._flow import HOPS, canonical_id, is_success, text_of, waits
 from ._flow_finding import find_contact
 from ._flow_links import make_bare_contact
@@ -42,16 +42,25 @@ def submit_event(operation: SubmitEvent, world: World) -> Flow:
 
 def _to_known_contact(operation: SubmitEvent, world: World) -> Steps[Outcome | None]:
     """Submit by Intercom's id where it is known; None when that contact is not there."""
-    directory, who = world.directory, operation.who
-    current = who.contact_id or directory.contact_id(who.key)
+    who = operation.who
+    current = who.contact_id or world.directory.contact_id(who.key)
     if current is None and who.external_id is None and who.email is None:
         # Leads are known to events by Intercom's id only (contract, section 5).
         found = yield from find_contact(who, world)
         if isinstance(found, Outcome):
             return found
         current = found
+    return None if current is None else (yield from _along_links(operation, current, HOPS, world))
+
+
+def _along_links(
+    operation: SubmitEvent, contact_id: ContactId, hops: int, world: World
+) -> Steps[Outcome | None]:
+    """Submit by Intercom's id, to the contact it became where it was merged; None when there is none."""
+    directory, who = world.directory, operation.who
+    current: ContactId | None = contact_id
     seen: set[ContactId] = set()
-    while current is not None and current not in seen and len(seen) <= HOPS:
+    while current is not None and current not in seen and len(seen) <= hops:
         seen.add(current)
         request = Request("POST", "/events", event_body(operation, contact_id=current))
         response = yield request
@@ -75,8 +84,12 @@ def _by_identifiers(operation: SubmitEvent, world: World) -> Steps[Outcome | Non
     for one in tries:
         request = Request("POST", "/events", event_body(one))
         response = yield request
-        if response.status != 404:
+        if response.status not in (404, 410):
             return _end(operation, request, response, world)
+        following = canonical_id(response)
+        if following is not None:
+            world.directory.remember_contact(who.key, following)
+            return (yield from _along_links(operation, following, HOPS - 1, world))
     return None
 
 

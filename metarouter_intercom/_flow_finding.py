@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _PAGES = 4
 _PER_PAGE = 150
 _FIND_BY_EXTERNAL_ID_FROM = (2, 13)
+# A success that tells nothing must not be taken for "there is none".
+_UNREADABLE = Outcome("retry", "unreadable_answer", 200)
 
 
 def find_contact(who: Who, world: World) -> Steps[ContactId | Outcome | None]:
@@ -52,7 +54,10 @@ def _by_external_id(external_id: str, world: World) -> Steps[JsonObject | Outcom
     response = yield request
     if response.status == 404:
         return None
-    return object_of(response) if is_success(response) else classify(request, response)
+    if not is_success(response):
+        return classify(request, response)
+    found_one = object_of(response)
+    return _UNREADABLE if id_of(found_one) is None else found_one
 
 
 def by_email(email: str) -> Steps[JsonObject | Outcome | None]:
@@ -113,6 +118,8 @@ def _search(field: str, value: str) -> Steps[Sequence[JsonObject] | Outcome]:
         if not is_success(response):
             return classify(request, response)
         page = object_of(response)
+        if not isinstance(page.get("data"), list):
+            return _UNREADABLE
         contacts += objects_in(page.get("data"))
         cursor = _next_page(page)
         if cursor is None:

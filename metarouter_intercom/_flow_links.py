@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import attrs
+
 from ._answers import DELIVERED, Outcome, classify, error_of
-from ._codec import company_body
-from ._flow import canonical_id, id_of, in_path, is_success, object_of, text_of, waits
+from ._bodies import company_body, tell_unheld
+from ._flow import HOPS, canonical_id, id_of, in_path, is_success, object_of, text_of, waits
 from ._flow_contacts import upsert_contact
 from ._flow_finding import find_company, find_contact
 from ._flow_mending import write
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from .plugins import Response
 
 _UNCHANGED = DELIVERED._replace(unchanged=True)
+_COMPANY_MISSING = Outcome("retry", "company_missing", 404)
 
 
 def upsert_company(operation: UpsertCompany, world: World) -> Flow:
@@ -55,6 +58,7 @@ def _upsert_company(operation: UpsertCompany, world: World) -> Flow:
         directory.note_order(own_id, order)
         return _UNCHANGED
     notes: list[Note] = []
+    tell_unheld(operation, notes)
     token = directory.begin_write("company", own_id, world.now)
 
     def send(body: JsonObject) -> Request:
@@ -65,7 +69,10 @@ def _upsert_company(operation: UpsertCompany, world: World) -> Flow:
     except (TransportError, GeneratorExit):
         directory.fail_write(token)
         raise
-    if written.outcome is None and is_success(written.response):
+    if isinstance(written, Outcome):
+        directory.fail_write(token)
+        return written._replace(notes=tuple(notes))
+    if is_success(written.response):
         directory.finish_write(token, _facts(written.body), world.now)
         directory.note_order(own_id, order)
         found = id_of(object_of(written.response))
@@ -73,7 +80,7 @@ def _upsert_company(operation: UpsertCompany, world: World) -> Flow:
             directory.remember_company(own_id, CompanyId(found))
         return DELIVERED._replace(notes=tuple(notes))
     directory.fail_write(token)
-    outcome = written.outcome or classify(written.request, written.response)
+    outcome = classify(written.request, written.response)
     return outcome._replace(notes=tuple(notes))
 
 
@@ -88,14 +95,14 @@ def _order(world: World, own_id: str) -> dict[str, int]:
 
 
 def _leave_out(body: JsonObject, names: Iterable[str]) -> None:
+    left_out = frozenset(names)
     attributes = body.get("custom_attributes")
-    for name in names:
-        if not name.startswith("a:"):
-            body.pop(name, None)
-        elif isinstance(attributes, dict):
-            attributes.pop(name[2:], None)
-    if not attributes:
-        body.pop("custom_attributes", None)
+    kept = attributes.items() if isinstance(attributes, dict) else ()
+    body["custom_attributes"] = {name: value for name, value in kept if f"a:{name}" not in left_out}
+    for name in left_out:
+        body.pop(name, None)
+    if not body["custom_attributes"]:
+        del body["custom_attributes"]
 
 
 def _facts(body: JsonObject) -> dict[str, JsonValue]:
@@ -119,13 +126,21 @@ def tag_company(operation: TagCompany, world: World) -> Flow:
     if is_success(response):
         directory.add_facts("company", own_id, fact, world.now)
         return DELIVERED
+    if response.status == 404:
+        # It was written before, and somebody deleted it since: the next attempt writes it again.
+        directory.forget_company(own_id)
+        return _COMPANY_MISSING
     return classify(request, response)
 
 
 def attach_company(operation: AttachCompany, world: World) -> Flow:
     """See that the contact belongs to the company (C4, I12); waits for a contact that is not there (M2)."""
-    for _ in range(3):
-        contact_id = yield from _contact(operation.who, world)
+    who: Who | None = operation.who
+    gone = "contact"
+    for _ in range(HOPS + 1):
+        if who is None:
+            break
+        contact_id = yield from _contact(who, world)
         if not isinstance(contact_id, str):
             return contact_id
         company_id = yield from find_company(operation.company_id, world)
@@ -137,18 +152,19 @@ def attach_company(operation: AttachCompany, world: World) -> Flow:
             return _UNCHANGED
         request = Request("POST", f"/contacts/{in_path(contact_id)}/companies", {"id": company_id})
         response = yield request
-        if is_success(response):
-            _remember_link(contact_id, company_id, True, world)
-            return DELIVERED
-        if not _learn_what_is_gone(response, operation.who, contact_id, operation.company_id, world):
-            return classify(request, response)
-    return waits()
+        if response.status not in (404, 410):
+            return _linked(request, response, contact_id, company_id, world)
+        gone, who = _learn_what_is_gone(response, who, contact_id, operation.company_id, world)
+    return waits() if gone == "contact" else _company_missing(operation)
 
 
 def detach_company(operation: DetachCompany, world: World) -> Flow:
     """See that the contact does not belong to the company; what is not there is a success with a note (I12)."""
-    for _ in range(3):
-        contact_id = yield from find_contact(operation.who, world)
+    who: Who | None = operation.who
+    for _ in range(HOPS + 1):
+        if who is None:
+            break
+        contact_id = yield from find_contact(who, world)
         if isinstance(contact_id, Outcome):
             return contact_id
         company_id: CompanyId | Outcome | None = None
@@ -162,11 +178,9 @@ def detach_company(operation: DetachCompany, world: World) -> Flow:
             return _UNCHANGED
         request = Request("DELETE", f"/contacts/{in_path(contact_id)}/companies/{in_path(company_id)}")
         response = yield request
-        if is_success(response):
-            _remember_link(contact_id, company_id, False, world)
-            return DELIVERED
-        if not _learn_what_is_gone(response, operation.who, contact_id, operation.company_id, world):
-            return classify(request, response)
+        if response.status not in (404, 410):
+            return _linked(request, response, contact_id, company_id, world)
+        _, who = _learn_what_is_gone(response, who, contact_id, operation.company_id, world)
     note = Note("I12", "company", "already detached, or unknown")
     return _UNCHANGED._replace(notes=(note,))
 
@@ -200,7 +214,7 @@ def _company_missing(operation: AttachCompany) -> Outcome:
     if operation.only_known:
         return _UNCHANGED._replace(notes=(Note("I12", "groupId", "unknown company"),))
     # It was written just before: another process may have deleted it, or the look-up lags.
-    return Outcome("retry", "company_missing", 404)
+    return _COMPANY_MISSING
 
 
 def _is_linked(contact_id: str, company_id: str, expected: bool, world: World) -> bool:
@@ -209,24 +223,34 @@ def _is_linked(contact_id: str, company_id: str, expected: bool, world: World) -
     return world.directory.knows("contact", contact_id, fact, now=world.now, within=within)
 
 
-def _remember_link(contact_id: str, company_id: str, is_linked: bool, world: World) -> None:
-    world.directory.add_facts("contact", contact_id, {f"c:{company_id}": is_linked}, world.now)
+def _linked(request: Request, response: Response, contact_id: str, company_id: str, world: World) -> Outcome:
+    """Remember a link that was made or undone."""
+    if not is_success(response):
+        return classify(request, response)
+    fact: dict[str, JsonValue] = {f"c:{company_id}": request.method == "POST"}
+    world.directory.add_facts("contact", contact_id, fact, world.now)
+    return DELIVERED
 
 
 def _learn_what_is_gone(
     response: Response, who: Who, contact_id: ContactId, own_company_id: str, world: World
-) -> bool:
-    """Forget the id that an answer proves wrong; False when it proves none wrong."""
-    if response.status == 410:
-        following = canonical_id(response)
-        world.directory.forget_contact(who.key, contact_id)
-        if following is not None and who.contact_id is None:
-            world.directory.remember_contact(who.key, following)
-        return who.contact_id is None
-    if response.status != 404:
-        return False
-    if error_of(response)["code"] == "company_not_found" or "company" in text_of(response).lower():
-        world.directory.forget_company(own_company_id)
-        return True
-    world.directory.forget_contact(who.key, contact_id)
-    return who.contact_id is None
+) -> tuple[str, Who | None]:
+    """Forget the id that a 404 or 410 proves wrong; return what is gone, and whom to go on with, if there is anybody."""
+    directory = world.directory
+    following = canonical_id(response) if response.status == 410 else None
+    if response.status == 404 and _speaks_of_company(response):
+        directory.forget_company(own_company_id)
+        return "company", who
+    directory.forget_contact(who.key, contact_id)
+    if who.contact_id is None:
+        if following is not None:
+            directory.remember_contact(who.key, following)
+        return "contact", who
+    if following is not None:
+        return "contact", attrs.evolve(who, contact_id=following)
+    others = (who.external_id, who.email, who.anonymous_id)
+    return "contact", None if others == (None, None, None) else attrs.evolve(who, contact_id=None)
+
+
+def _speaks_of_company(response: Response) -> bool:
+    return error_of(response)["code"] == "company_not_found" or "company" in text_of(response).lower()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import _flow_contacts, _flow_events, _flow_links
+from . import _flow_contacts, _flow_events, _flow_links, _flow_removing
 from .operations import (
     AttachCompany,
     DeleteContact,
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 _FLOWS: dict[type[Operation], Callable[[Any, World], Flow]] = {
     UpsertContact: _flow_contacts.upsert_contact,
-    MergeContact: _flow_contacts.merge_contact,
-    DeleteContact: _flow_contacts.delete_contact,
+    MergeContact: _flow_removing.merge_contact,
+    DeleteContact: _flow_removing.delete_contact,
     UpsertCompany: _flow_links.upsert_company,
     AttachCompany: _flow_links.attach_company,
     DetachCompany: _flow_links.detach_company,

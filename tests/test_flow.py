@@ -1,0 +1,138 @@
+"""Small readings of answers that the flows share, and the choice of a flow."""
+
+from __future__ import annotations
+
+import pytest
+
+from metarouter_intercom._flow import (
+    canonical_id,
+    id_in_text,
+    id_of,
+    in_path,
+    is_success,
+    object_of,
+    objects_in,
+    text_of,
+    waits,
+)
+from metarouter_intercom._flows import flow_of
+from metarouter_intercom.operations import (
+    AttachCompany,
+    DeleteContact,
+    DetachCompany,
+    MergeContact,
+    SubmitEvent,
+    TagCompany,
+    UpsertCompany,
+    UpsertContact,
+    Who,
+)
+from metarouter_intercom.plugins import Request, Response
+
+from .flow_driving import conflict, make_world, merged_into, refusal
+
+_KNOWN = Who(contact_id="c1")
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("plain-1_2", "plain-1_2"),
+        ("a/b", "a%2Fb"),
+        ("a b?c#d&e=f", "a%20b%3Fc%23d%26e%3Df"),
+        ("..", "%2E%2E"),
+        (".", "%2E"),
+        ("a.b", "a.b"),
+        ("\u00e9", "%C3%A9"),
+        ("100%", "100%25"),
+    ],
+)
+def test_a_word_stays_one_segment_of_a_path(word, expected):
+    """Whatever a caller uses as an id."""
+    assert in_path(word) == expected
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (conflict("5f7f0d217289f8d2f4262080"), "5f7f0d217289f8d2f4262080"),
+        (conflict("c-1_x", archived=True), "c-1_x"),
+        (refusal(409, "exists with id=c1."), "c1"),
+        (refusal(409, "no paid=5 here"), None),
+        (refusal(409, None), None),
+        (Response(409, "id=c1"), None),
+    ],
+)
+def test_the_id_in_a_refusal(answer, expected):
+    """Contract, fact 7: the text alone carries it."""
+    assert id_in_text(answer) == expected
+
+
+def test_the_canonical_id_of_a_merged_contact():
+    """The link's id is taken as it was before it was put into a path."""
+    assert canonical_id(merged_into("c2")) == "c2"
+    assert canonical_id(merged_into("a%2Fb")) == "a/b"
+    assert canonical_id(Response(410)) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("c1", "c1"), (5, "5"), (0, "0"), ("", None), (True, None), (5.5, None), (None, None), ([], None)],
+)
+def test_the_id_of_an_object(value, expected):
+    """Text or a whole number."""
+    assert id_of({"id": value}) == expected
+
+
+def test_the_id_of_an_object_without_one():
+    """None says that there is none."""
+    assert id_of({}) is None
+
+
+def test_what_an_answer_holds():
+    """Shapes that were not expected hold nothing."""
+    assert object_of(Response(200, {"a": 1})) == {"a": 1}
+    assert object_of(Response(200, [1])) == {}
+    assert objects_in([{"a": 1}, "odd", None]) == [{"a": 1}]
+    assert objects_in({"a": 1}) == []
+    assert text_of(Response(400, {"errors": [{"message": None}]})) == ""
+
+
+@pytest.mark.parametrize(("status", "expected"), [(199, False), (200, True), (299, True), (300, False)])
+def test_what_took_effect(status, expected):
+    """2xx alone."""
+    assert is_success(Response(status)) is expected
+
+
+def test_waiting_for_a_contact():
+    """M2: a 404 that is no failure."""
+    assert (waits().kind, waits().reason, waits().status) == ("wait", "contact_missing", 404)
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"), [("2.9", (2, 9)), ("2.16", (2, 16)), ("Preview", (99,)), ("Unstable", (99,))]
+)
+def test_the_version_of_a_world(version, expected):
+    """Versions are compared as numbers; Preview is newer than any."""
+    assert make_world(api_version=version).version == expected
+
+
+@pytest.mark.parametrize(
+    ("operation", "method", "path"),
+    [
+        (UpsertContact(who=_KNOWN, role=None, fields={}, attributes={}), "PUT", "/contacts/c1"),
+        (UpsertCompany(company_id="k", fields={}, attributes={}), "POST", "/companies"),
+        (AttachCompany(who=_KNOWN, company_id="k"), "GET", "/companies?company_id=k"),
+        (DetachCompany(who=_KNOWN, company_id="k"), "GET", "/companies?company_id=k"),
+        (SubmitEvent(who=_KNOWN, event_name="Seen", created_at=1, metadata={}), "POST", "/events"),
+        (MergeContact(lead=_KNOWN, user=Who(contact_id="c2")), "POST", "/contacts/merge"),
+        (TagCompany(company_id="k", name="VIP"), "POST", "/tags"),
+        (DeleteContact(who=_KNOWN), "DELETE", "/contacts/c1"),
+    ],
+)
+def test_every_operation_has_its_flow(operation, method, path):
+    """Its first request tells which."""
+    request = next(flow_of(operation, make_world()))
+
+    assert isinstance(request, Request)
+    assert (request.method, request.path) == (method, path)
