@@ -10,19 +10,21 @@ from . import _codec
 from ._answers import Outcome, backoff
 from ._fates import Fate, Run
 from ._flow import World
+from ._flow_mending import REFUSED_VALUE
 from ._flows import flow_of
 from ._gate import Paused
 from ._log import untold
 from ._plan import Step, plan
-from .errors import ConnectFailed, TransportError
-from .operations import Translation
+from .errors import ConnectFailed, ReadFailed, TransportError
+from .operations import Translation, UpsertCompany, UpsertContact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from contextlib import AbstractContextManager
 
     from ._directory import Directory
     from ._gate import Gate
+    from ._types import JsonValue
     from .operations import Operation
     from .plugins import Claim, Clock, Entry, Request, Response, Settlement, Translator, Transport
     from .settings import Settings
@@ -56,6 +58,7 @@ class Courier:
         pause: Lets seconds pass; raises ``Paused`` when the client is closing.
         draw: A random number in [0, 1) for back-off.
         turn: Returns what to hold while writing what several contacts share.
+        remembered: Failing messages of which is remembered whether others passed since; the oldest leave first.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class Courier:
         pause: Callable[[float], None],
         draw: Callable[[], float],
         turn: Callable[[str], AbstractContextManager[object]],
+        remembered: int = 10_000,
     ) -> None:
         self._settings = settings
         self._translator = translator
@@ -80,6 +84,7 @@ class Courier:
         self._pause = pause
         self._draw = draw
         self._turn = turn
+        self._remembered = remembered
         self._seen_failing: dict[str, int] = {}
 
     def deliver(
@@ -105,12 +110,13 @@ class Courier:
                 outcome = self._attempt(step.operation, probe, _parts(step, fates))
                 if outcome is None:
                     break
-                if probe and not outcome.unchanged and outcome.kind not in ("held", "retry"):
+                if probe and _was_accepted(outcome):
                     self._gate.release()
                 outcome = self._without_poison(run, step, outcome)
-                if outcome.kind == "dead" and len(step.messages) > 1:
+                alone = _one_by_one(step, fates) if len(step.messages) > 1 else []
+                if alone and (outcome.kind == "dead" or _hid_a_value(outcome, alone)):
                     steps.popleft()
-                    steps.extendleft(reversed(_one_by_one(step, fates)))
+                    steps.extendleft(reversed(alone))
                     continue
                 run.record(step, outcome)
             steps.popleft()
@@ -142,7 +148,7 @@ class Courier:
             while (seconds := self._gate.wait_before_send(self._clock.now(), probe=probe)) > 0:
                 self._pause(seconds)
             try:
-                response = self._transport.send(request)
+                response = _readable(self._transport.send(request))
             except TransportError as error:
                 self._gate.unanswered(_reason(error), self._clock.now())
                 raise
@@ -190,8 +196,9 @@ class Courier:
             outcome: Outcome = end.value
             return outcome
         except Paused:
-            flow.close()
             return None
+        finally:
+            flow.close()
 
     def _without_poison(self, run: Run, step: Step, outcome: Outcome) -> Outcome:
         """Turn a retry into an end for the item that keeps failing while others pass (rule T2)."""
@@ -199,7 +206,8 @@ class Courier:
             return outcome
         poisoned = True
         for fate in run.fates_of(step):
-            fate.failed = self._failed_alone(fate)
+            # A merged step is run once more message by message: that is the same attempt.
+            fate.failed = fate.failed or self._failed_alone(fate)
             poisoned = poisoned and fate.entry.failures + fate.failed >= _POISON
         return outcome._replace(kind="dead", reason="poison") if poisoned else outcome
 
@@ -208,9 +216,9 @@ class Courier:
         message_id = str(fate.entry.message["messageId"])
         successes = self._gate.successes
         before = self._seen_failing.pop(message_id, 0)
-        if len(self._seen_failing) > 10_000:
-            self._seen_failing.clear()
         self._seen_failing[message_id] = successes
+        if len(self._seen_failing) > self._remembered:
+            self._seen_failing.pop(next(iter(self._seen_failing)), None)
         return successes > before
 
     def _settle(self, fate: Fate) -> Settlement:
@@ -229,6 +237,49 @@ class Courier:
             wait_for=self._settings.missing_contact_wait,
             inline=self._settings.delivery == "inline",
         )
+
+
+def _readable(response: Response) -> Response:
+    """
+    Return *response*, unless something else than Intercom must have made it.
+
+    Raises:
+        ReadFailed: A success that is no JSON: a proxy's page, or an answer that breaks off.
+    """
+    if 200 <= response.status < 300 and isinstance(response.body, str) and response.body.strip():
+        raise ReadFailed("the answer is a success, but no JSON")
+    return response
+
+
+def _was_accepted(outcome: Outcome) -> bool:
+    """Tell whether Intercom took our credentials; what needed no request does not say."""
+    if outcome.kind == "delivered":
+        return not outcome.unchanged
+    return outcome.kind in ("dead", "wait") and outcome.status is not None
+
+
+def _hid_a_value(outcome: Outcome, alone: Sequence[Step]) -> bool:
+    """
+    Tell whether a merged write left out a field that its messages do not agree on (rule M3).
+
+    One by one the earlier value stays when the later one is refused; merged it would be lost.
+    """
+    refused = [note.path for note in outcome.notes if note.reason == REFUSED_VALUE]
+    return any(_values_of(path, alone) > 1 for path in refused)
+
+
+def _values_of(path: str, alone: Sequence[Step]) -> int:
+    """Count the different values that the upserts of *alone* have for the field at *path*."""
+    values: list[JsonValue] = []
+    for given in [_fields(one) for one, _ in alone if isinstance(one, UpsertContact | UpsertCompany)]:
+        if path in given and given[path] not in values:
+            values.append(given[path])
+    return len(values)
+
+
+def _fields(operation: UpsertContact | UpsertCompany) -> dict[str, JsonValue]:
+    attributes = {f"custom_attributes.{name}": value for name, value in operation.attributes.items()}
+    return {**operation.fields, **attributes}
 
 
 def _reason(error: TransportError) -> str:

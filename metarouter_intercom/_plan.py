@@ -17,13 +17,10 @@ from .operations import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from ._types import JsonValue
     from .operations import Operation
-
-# Fields that Intercom may refuse by their value: an earlier good value must be written before a later bad one is refused.
-_OFTEN_REFUSED = ("owner_id", "avatar", "phone")
 
 
 class Step(NamedTuple):
@@ -224,20 +221,15 @@ def _united(earlier: Who, later: Who) -> Who:
 
 def _agree(earlier: UpsertContact | UpsertCompany, later: UpsertContact | UpsertCompany) -> bool:
     """
-    Tell whether Intercom takes or refuses the values of both alike.
+    Tell whether both have values of one kind for each attribute.
 
-    One by one, the earlier value stays when the later one is refused (rule M3): merged it would be lost.
+    An unknown attribute is made with the kind of the value that is written first, so the earlier one must not be passed over.
     """
     return all(
         _kind(earlier.attributes[name]) in (None, _kind(value)) or value is None
         for name, value in later.attributes.items()
         if name in earlier.attributes
-    ) and not any(_differ(earlier.fields, later.fields, name) for name in _OFTEN_REFUSED)
-
-
-def _differ(earlier: Mapping[str, JsonValue], later: Mapping[str, JsonValue], name: str) -> bool:
-    one, other = earlier.get(name), later.get(name)
-    return one is not None and other is not None and one != other
+    )
 
 
 def _kind(value: JsonValue) -> str | None:

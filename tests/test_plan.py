@@ -1,0 +1,271 @@
+"""From the operations that are due together to the fewest with the same effect (rule O2)."""
+
+from __future__ import annotations
+
+import pytest
+
+from metarouter_intercom._plan import Step, plan
+from metarouter_intercom.operations import (
+    AttachCompany,
+    DeleteContact,
+    DetachCompany,
+    MergeContact,
+    SubmitEvent,
+    TagCompany,
+    UpsertCompany,
+    UpsertContact,
+    Who,
+)
+
+_ANN = Who(external_id="ann")
+_BEA = Who(external_id="bea")
+_LEAD = Who(anonymous_id="a1")
+_MERGE = MergeContact(lead=_LEAD, user=_ANN)
+
+
+def _up(who=_ANN, attributes=None, role="user", **fields):
+    return UpsertContact(who=who, role=role, fields=fields, attributes=attributes or {})
+
+
+def _lead(attributes=None, **fields):
+    return _up(_LEAD, attributes, "lead", **fields)
+
+
+def _co(company_id="k1", attributes=None, **fields):
+    return UpsertCompany(company_id=company_id, fields=fields, attributes=attributes or {})
+
+
+def _event(name="Seen", who=_ANN):
+    return SubmitEvent(who=who, event_name=name, created_at=5, metadata={})
+
+
+def _at(company_id="k1", who=_ANN, only_known=False):
+    return AttachCompany(who=who, company_id=company_id, only_known=only_known)
+
+
+def _de(company_id="k1", who=_ANN):
+    return DetachCompany(who=who, company_id=company_id)
+
+
+def _tag(name="VIP", company_id="k1"):
+    return TagCompany(company_id=company_id, name=name)
+
+
+def _plan(*operations, merge_across_events=True):
+    return plan(list(enumerate(operations)), merge_across_events=merge_across_events)
+
+
+def _shape(*operations, **options):
+    """Return each step as its operation's place in *operations*, or the places of those that were merged into it."""
+    return [list(step.messages) for step in _plan(*operations, **options)]
+
+
+def test_nothing_needs_nothing():
+    """No operation, no step."""
+    assert _plan() == []
+
+
+def test_a_burst_of_identifies_is_one_write():
+    """O2: later values win, key by key; the last message carries it."""
+    steps = _plan(
+        _up(name="Ann", phone="1", attributes={"plan": "free", "seats": 1}),
+        _up(name="Anna", attributes={"plan": "pro"}),
+        _up(phone=None, attributes={"seats": None, "tier": "a"}),
+    )
+
+    merged = _up(name="Anna", phone=None, attributes={"plan": "pro", "seats": None, "tier": "a"})
+    assert steps == [Step(merged, (0, 1, 2))]
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "expected"),
+    [
+        (_up(name="Ann"), _up(name=None), _up(name=None)),
+        (_up(name=None), _up(name="Ann"), _up(name="Ann")),
+        (_up(owner_id=1), _up(owner_id=2), _up(owner_id=2)),
+        (_up(phone="1"), _up(phone="2"), _up(phone="2")),
+        (_up(attributes={"a": 1}), _up(attributes={"a": 2.5}), _up(attributes={"a": 2.5})),
+        (_up(attributes={"a": None}), _up(attributes={"a": "x"}), _up(attributes={"a": "x"})),
+        (_up(attributes={"a": "x"}), _up(attributes={"a": None}), _up(attributes={"a": None})),
+        (_co(plan="free"), _co(plan="pro"), _co(plan="pro")),
+        (_at(only_known=True), _at(), _at()),
+        (_at(), _at(only_known=True), _at()),
+        (_at(only_known=True), _at(only_known=True), _at(only_known=True)),
+        (_de(), _de(), _de()),
+        (_tag(), _tag(), _tag()),
+        (_MERGE, _MERGE, _MERGE),
+        (_up(role=None), _up(name="Ann"), _up(name="Ann")),
+        (_up(name="Ann"), _up(role=None), _up(name="Ann")),
+    ],
+)
+def test_two_that_become_one(earlier, later, expected):
+    """O2: one write with the effect of both in turn."""
+    assert _plan(earlier, later) == [Step(expected, (0, 1))]
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        (_up(_ANN), _up(_BEA)),
+        (_up(attributes={"a": "12"}), _up(attributes={"a": 12})),
+        (_up(attributes={"a": True}), _up(attributes={"a": 1})),
+        (_lead(), _up(_LEAD)),
+        (_up(Who(contact_id="c1", external_id="u1")), _up(Who(contact_id="c1", external_id="u2"))),
+        (_co("k1"), _co("k2")),
+        (_co(attributes={"a": "x"}), _co(attributes={"a": 1})),
+        (_at("k1"), _at("k2")),
+        (_at(), _de()),
+        (_de("k1"), _de("k2")),
+        (_tag("VIP"), _tag("Old")),
+        (_tag(company_id="k1"), _tag(company_id="k2")),
+        (_event(), _event()),
+        (_MERGE, MergeContact(lead=_LEAD, user=_BEA)),
+        (DeleteContact(who=_ANN), DeleteContact(who=_ANN)),
+    ],
+)
+def test_two_that_stay_two(earlier, later):
+    """O2: other contacts, other companies, values of another kind, what undoes the one before; and events are never merged."""
+    assert _shape(earlier, later) == [[0], [1]]
+
+
+def test_a_message_counts_once_for_a_step():
+    """A message may say the same twice."""
+    assert plan([(0, _at()), (0, _at()), (1, _at())], merge_across_events=True) == [Step(_at(), (0, 1))]
+
+
+def test_what_messages_tell_of_a_contact_is_united():
+    """R8: the same key, and whatever else is known of it."""
+    one = _up(Who(contact_id="c1"), name="Ann")
+    other = _up(Who(contact_id="c1", external_id="u1", email="a@example.com", anonymous_id="a1"))
+
+    expected = Who(contact_id="c1", external_id="u1", email="a@example.com", anonymous_id="a1")
+    assert [step.operation.who for step in _plan(one, other)] == [expected]
+    assert [step.operation.who for step in _plan(other, one)] == [expected]
+
+
+# --- the order ------------------------------------------------------------------------------------------------
+
+
+def test_contacts_then_companies_then_links_then_events():
+    """O2: so a group or a track accepted before the first identify does not fail for want of the contact."""
+    steps = _plan(
+        _event("A"), _co(), _tag(), _at(), _up(), _event("B"), _co(plan="pro"), _de("k2"), _up(name="Ann")
+    )
+
+    assert [type(step.operation).__name__ for step in steps] == [
+        "UpsertContact",
+        "UpsertCompany",
+        "TagCompany",
+        "AttachCompany",
+        "DetachCompany",
+        "SubmitEvent",
+        "SubmitEvent",
+    ]
+    assert [step.messages for step in steps] == [(4, 8), (1, 6), (2,), (3,), (7,), (0,), (5,)]
+
+
+@pytest.mark.parametrize(
+    ("operations", "expected"),
+    [
+        ([_at("k1"), _de("k1"), _at("k1")], [[0], [1], [2]]),
+        ([_at("k1"), _at("k2"), _at("k1")], [[0, 2], [1]]),
+        ([_at("k1"), _de("k2"), _at("k1"), _de("k2")], [[0, 2], [1, 3]]),
+        ([_at("k1"), _de("k1"), _at("k2"), _at("k1")], [[0], [1], [2], [3]]),
+        ([_at("k1"), _de("k1", _BEA), _at("k1")], [[0, 2], [1]]),
+        ([_at("k1"), _de("k1", Who(email="a@example.com")), _at("k1")], [[0], [1], [2]]),
+        ([_event("A"), _event("B"), _event("A")], [[0], [1], [2]]),
+    ],
+)
+def test_links_and_events_keep_their_order(operations, expected):
+    """O2: an attach passes only what it surely has nothing to do with."""
+    assert _shape(*operations) == expected
+
+
+@pytest.mark.parametrize(
+    ("operations", "expected"),
+    [
+        ([_up(_ANN), _up(_BEA), _up(_ANN)], [[0, 2], [1]]),
+        ([_up(_ANN, email="x@example.com"), _up(_BEA, email="X@example.com"), _up(_ANN)], [[0, 2], [1]]),
+        (
+            [
+                _up(_ANN, email="x@example.com"),
+                _up(_BEA, email="X@example.com"),
+                _up(_ANN, email="x@example.com"),
+            ],
+            [[0], [1], [2]],
+        ),
+        ([_up(_ANN), _up(Who(email="x@example.com")), _up(_ANN)], [[0], [1], [2]]),
+        ([_up(attributes={"a": "x"}), _up(attributes={"a": 1}), _up(attributes={"a": 2})], [[0], [1, 2]]),
+        ([_co("k1"), _co("k2"), _co("k1")], [[0, 2], [1]]),
+        ([_co(attributes={"a": "x"}), _co(attributes={"a": 1}), _co(plan="pro")], [[0], [1, 2]]),
+    ],
+)
+def test_upserts_pass_strangers_alone(operations, expected):
+    """O2: two keys of different kinds, or with one address, may be one contact."""
+    assert _shape(*operations) == expected
+
+
+def test_an_upsert_merges_into_the_first_it_may_reach():
+    """O2: the place of the earlier write is kept."""
+    steps = _plan(_up(_ANN, name="A"), _up(_BEA, name="B"), _up(_ANN, name="C"))
+
+    assert steps == [Step(_up(_ANN, name="C"), (0, 2)), Step(_up(_BEA, name="B"), (1,))]
+
+
+# --- leads that are merged ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("operations", "expected"),
+    [
+        # The user's own values win over the lead's, so they may be written before.
+        ([_lead(name="L"), _MERGE, _up(name="Ann")], [[0], [2], [1]]),
+        ([_up(phone="1"), _MERGE, _up(name="Ann")], [[0, 2], [1]]),
+        # A clearing must come after: the merge would fill the field again.
+        ([_up(phone="1"), _MERGE, _up(name=None)], [[0], [1], [2]]),
+        ([_up(phone="1"), _MERGE, _up(attributes={"a": None})], [[0], [1], [2]]),
+        ([_MERGE, _up(name=None), _up(name="Ann")], [[0], [1, 2]]),
+        # The lead is another contact afterwards, and strangers keep their place behind what is late.
+        ([_lead(name="L"), _MERGE, _lead(name="M")], [[0], [1], [2]]),
+        ([_MERGE, _up(_BEA)], [[0], [1]]),
+        ([_MERGE, _MERGE, _at(), _event()], [[0, 1], [2], [3]]),
+        ([_at(), _MERGE, _at()], [[0], [1], [2]]),
+    ],
+)
+def test_what_may_pass_a_merge(operations, expected):
+    """L1, O2: a merge fills the user's empty fields and takes over its links."""
+    assert _shape(*operations) == expected
+
+
+# --- deletion -------------------------------------------------------------------------------------------------
+
+
+def test_a_deletion_parts_what_is_before_from_what_is_after():
+    """D1: nothing passes it."""
+    delete = DeleteContact(who=_ANN)
+
+    assert _shape(_event(), _up(name="Ann"), delete, _event(), _up(name="Bea")) == [[1], [0], [2], [4], [3]]
+
+
+# --- merge_across_events=False --------------------------------------------------------------------------------
+
+
+def test_the_accepted_order_can_be_kept_to_the_letter():
+    """O2: only neighbours are merged."""
+    operations = [
+        _up(name="A"),
+        _up(name="B"),
+        _event(),
+        _up(name="C"),
+        _at(),
+        _at(),
+        _de(),
+        _co(),
+        _co("k2"),
+        _co(),
+    ]
+
+    steps = _plan(*operations, merge_across_events=False)
+
+    assert [list(step.messages) for step in steps] == [[0, 1], [2], [3], [4, 5], [6], [7], [8], [9]]
+    assert steps[0].operation == _up(name="B")
