@@ -92,7 +92,16 @@ class ClientClosed(MetarouterError):
 
 
 class SpoolFailed(MetarouterError):
-    """The spool file cannot be read or written; the text names the file, the fault and the remedy."""
+    """
+    The spool file cannot be read or written; the text names the file, the fault and the remedy.
+
+    Attributes:
+        is_passing: It may pass by itself: another process keeps the file locked.
+    """
+
+    def __init__(self, text: str, *, is_passing: bool = False) -> None:
+        self.is_passing = is_passing
+        super().__init__(text)
 
 
 class DeliveryFailed(MetarouterError):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import TYPE_CHECKING
 
 from ..errors import SpoolFailed
 from ..plugins import Claim, Tallies
+from ._forgetful_shelf import ForgetfulShelf
 from ._memory import MemoryBuffer
 
 if TYPE_CHECKING:
@@ -18,20 +20,25 @@ if TYPE_CHECKING:
 _log = logging.getLogger("metarouter_intercom")
 _LOG_EVERY = 60.0
 _IN_MEMORY = 10_000
+# After a failure the file is left alone for this long; when it works again, messages in memory are moved there this often at most.
+_REST = 1.0
+# While requests from memory are under way the move is tried again so soon.
+_SOON = 0.1
 
 
 class FallbackBuffer:
     """
     Implements ``plugins.Buffer`` over a spool, with memory behind it.
 
-    While the file fails, accepted messages are kept in memory (``tallies`` counts them) and delivered from there; each goes back to
-    being durable with the first message that the file takes again. What is in memory is claimed when the file has nothing due, so the
-    order of one contact is kept within each of the two.
+    While the file fails, accepted messages are kept in memory (``tallies`` counts them) and delivered from there. Once it works again
+    they are moved into it, before any later message is, so that each contact keeps its order. A file that another process merely keeps
+    locked is no reason to leave it: its journal takes messages all the same, and they are delivered when the lock ends.
 
     Args:
         spool: The durable buffer.
-        on_error: Told of each failure with the message concerned.
+        on_error: Told of each message that the file could not take, and once a minute of a file that fails otherwise.
         limit: Messages in memory.
+        dead_letters: How many are kept in memory.
     """
 
     def __init__(
@@ -45,49 +52,105 @@ class FallbackBuffer:
         self._spool = spool
         self._memory = MemoryBuffer(limit=limit, dead_letters=dead_letters)
         self._on_error = on_error
-        self._unsettled: list[tuple[Claim, Sequence[Settlement]]] = []
         self._logged_at: float | None = None
         self._unspooled = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        # Held while messages go into memory or out of it to the file, so that none passes another.
+        self._switch = threading.Lock()
+        self._in_memory = False
+        self._is_emptying = False
+        self._unsettled: list[tuple[Claim, Sequence[Settlement]]] = []
+        self._rest_until = 0.0
+        self._move_at = 0.0
+
+    # --- accepting ------------------------------------------------------------------------------------
 
     def accept(self, message: JsonObject, *, keys: Sequence[str], upserts: bool, now: float) -> Acceptance:
         """Put *message* into the file, or into memory when the file cannot take it."""
-        if self._memory.pending():
-            # One contact's messages must not be split between memory and file while memory has some.
-            return self._into_memory(message, keys, upserts, now)
-        try:
-            return self._spool.accept(message, keys=keys, upserts=upserts, now=now)
-        except SpoolFailed as error:
-            answer = self._into_memory(message, keys, upserts, now)
-            self._tell(error, now, [message])
-            return answer
+        if not self._in_memory:
+            try:
+                return self._spool.accept(message, keys=keys, upserts=upserts, now=now)
+            except SpoolFailed as error:
+                answer = self._into_memory(message, keys, upserts, now)
+                self._tell(error, now, [message])
+                return answer
+        return self._into_memory(message, keys, upserts, now)
 
     def _into_memory(self, message: JsonObject, keys: Sequence[str], upserts: bool, now: float) -> Acceptance:
-        answer = self._memory.accept(message, keys=keys, upserts=upserts, now=now)
-        if answer == "accepted":
-            self._unspooled += 1
-        return answer
+        with self._switch:
+            self._in_memory = True
+            answer = self._memory.accept(message, keys=keys, upserts=upserts, now=now)
+            self._unspooled += answer == "accepted"
+            return answer
 
     def _tell(self, error: SpoolFailed, now: float, messages: Sequence[JsonObject] = ()) -> None:
-        self._on_error(error, messages)
-        if self._logged_at is None or abs(now - self._logged_at) >= _LOG_EVERY:
+        is_news = self._logged_at is None or abs(now - self._logged_at) >= _LOG_EVERY
+        if is_news:
             self._logged_at = now
-            _log.error(
-                "the spool failed: going on in memory",
-                extra={"fault": str(error), "unspooled": self._unspooled},
-            )
+            facts = {"fault": str(error), "unspooled": self._unspooled}
+            _log.error("the spool failed: going on in memory", extra=facts)
+        if is_news or messages:
+            self._on_error(error, messages)
+
+    def _move_back(self, now: float) -> None:
+        """Move the messages of memory into the file, when none of them is being delivered."""
+        with self._switch:
+            self._is_emptying = self._memory.has_claims()
+            if self._is_emptying:
+                self._move_at = now + _SOON
+                return
+            self._move_at = now + _REST
+            error = self._spool_all()
+            self._in_memory = error is not None
+        if error is not None:
+            self._tell(error, now)
+
+    def _spool_all(self) -> SpoolFailed | None:
+        failure: SpoolFailed | None = None
+        for message, keys, upserts, accepted_at in self._memory.withdraw():
+            answer: Acceptance = "full"
+            if failure is None:
+                try:
+                    answer = self._spool.accept(message, keys=keys, upserts=upserts, now=accepted_at)
+                except SpoolFailed as error:
+                    failure = error
+            if answer == "full":
+                self._memory.accept(message, keys=keys, upserts=upserts, now=accepted_at)
+                failure = failure or SpoolFailed("spool: full; messages stay in memory until it has room")
+        return failure
+
+    # --- delivering -----------------------------------------------------------------------------------
 
     def claim(self, *, now: float, limit: int) -> Claim | None:
         """Lease from the file; from memory when the file has nothing due, or fails."""
-        try:
-            self._settle_late(now)
-            claim = self._spool.claim(now=now, limit=limit)
-        except SpoolFailed as error:
-            self._tell(error, now)
-            claim = None
-        if claim is not None:
+        claim = None
+        works = not now < self._rest_until <= now + _REST
+        if works:
+            try:
+                self._settle_late(now)
+                claim = self._spool.claim(now=now, limit=limit)
+                if claim is None and self._in_memory and not now < self._move_at <= now + _REST:
+                    self._move_back(now)
+                    claim = self._spool.claim(now=now, limit=limit)
+            except SpoolFailed as error:
+                works = False
+                self._give_up_for_now(error, now)
+        if claim is not None or not self._in_memory or (works and self._is_emptying):
             return claim
-        claim = self._memory.claim(now=now, limit=limit)
+        with self._switch:
+            claim = self._memory.claim(now=now, limit=limit)
         return None if claim is None else _negative(claim)
+
+    def _give_up_for_now(self, error: SpoolFailed, now: float) -> None:
+        self._rest_until = now + _REST
+        self._is_emptying = False
+        if not error.is_passing:
+            # What the journal takes now could not be delivered.
+            with self._switch:
+                self._in_memory = True
+        self._tell(error, now)
 
     def settle(self, claim: Claim, settlements: Sequence[Settlement], *, now: float) -> None:
         """End the lease; what the file cannot note now it is told before the next claim."""
@@ -99,7 +162,7 @@ class FallbackBuffer:
             self._spool.settle(claim, settlements, now=now)
         except SpoolFailed as error:
             self._unsettled.append((claim, settlements))
-            self._tell(error, now)
+            self._give_up_for_now(error, now)
 
     def _settle_late(self, now: float) -> None:
         while self._unsettled:
@@ -120,12 +183,18 @@ class FallbackBuffer:
     def next_due_at(self, *, now: float) -> float | None:
         """Return when something can be claimed next."""
         in_memory = self._memory.next_due_at(now=now)
+        if in_memory is not None and self._is_emptying:
+            in_memory = max(in_memory, self._move_at)
+        if now < self._rest_until <= now + _REST:
+            return self._rest_until if in_memory is None else min(in_memory, self._rest_until)
         try:
             in_file = self._spool.next_due_at(now=now)
-        except SpoolFailed:
-            # Asked again when the workers look the next time; the failed claim before was told.
-            in_file = None
+        except SpoolFailed as error:
+            self._give_up_for_now(error, now)
+            in_file = self._rest_until
         return min((at for at in (in_memory, in_file) if at is not None), default=None)
+
+    # --- observing ------------------------------------------------------------------------------------
 
     def mark(self) -> int:
         """Return the seq of the newest message in the file; memory is always waited for."""
@@ -153,9 +222,14 @@ class FallbackBuffer:
             return self._memory.pending()
 
     def oldest_accepted_at(self) -> float | None:
-        """Return when the oldest unsettled message was accepted."""
-        found = [self._spool.oldest_accepted_at(), self._memory.oldest_accepted_at()]
-        return min((at for at in found if at is not None), default=None)
+        """Return when the oldest unsettled message was accepted; only memory's while the file cannot be read."""
+        in_memory = self._memory.oldest_accepted_at()
+        try:
+            in_file = self._spool.oldest_accepted_at()
+        except SpoolFailed as error:
+            _log.warning("the spool cannot be read", extra={"fault": str(error)})
+            in_file = None
+        return min((at for at in (in_memory, in_file) if at is not None), default=None)
 
     def tallies(self) -> Tallies:
         """Return what both count, and how many messages the file could not take."""
@@ -166,11 +240,16 @@ class FallbackBuffer:
     def make_due(self, *, now: float) -> None:
         """Make every lane due at once."""
         self._memory.make_due(now=now)
-        self._spool.make_due(now=now)
+        try:
+            self._spool.make_due(now=now)
+        except SpoolFailed as error:
+            self._tell(error, now)
 
     def drop(self, keys: Sequence[str]) -> list[JsonObject]:
         """Forget the unleased messages that carry one of *keys*."""
         return self._spool.drop(keys) + self._memory.drop(keys)
+
+    # --- dead letters ---------------------------------------------------------------------------------
 
     def bury(self, message: JsonObject, *, reason: str, now: float) -> None:
         """Keep a message that was never buffered as a dead letter."""
@@ -203,63 +282,35 @@ class FallbackBuffer:
             self._spool.bury(letter.message, reason=letter.reason, now=letter.died_at)
             self._memory.take_dead(ids=[letter.id])
 
+    # --- the rest -------------------------------------------------------------------------------------
+
     def shelf(self) -> Shelf | None:
         """Return the file's, which forgets instead of failing."""
         shelf = self._spool.shelf()
-        return None if shelf is None else _ForgetfulShelf(shelf)
+        return None if shelf is None else ForgetfulShelf(shelf)
 
     def after_fork(self) -> None:
-        """Begin anew in a forked child."""
+        """Begin anew in a forked child; a file that fails then is tried again with the next message."""
         self._memory.after_fork()
-        self._unsettled.clear()
-        self._spool.after_fork()
+        self._begin()
+        try:
+            self._spool.after_fork()
+        except SpoolFailed as error:
+            _log.error("the spool failed after a fork", extra={"fault": str(error)})
 
     def close(self) -> None:
-        """Release the file."""
+        """Release the file, after a last attempt to give it what it has not noted yet; tells what is lost."""
         try:
             self._settle_late(0.0)
         except SpoolFailed as error:
             facts = {"fault": str(error), "claims": len(self._unsettled)}
             _log.warning("delivered messages could not be noted: they will be sent once more", extra=facts)
+        with self._switch:
+            failure = self._spool_all()
+        if failure is not None:
+            facts = {"fault": str(failure), "pending": self._memory.pending()}
+            _log.error("the spool failed: messages in memory are lost", extra=facts)
         self._spool.close()
-
-
-class _ForgetfulShelf:
-    """A shelf that answers "unknown" once a change failed: what it holds then is no longer what was last written."""
-
-    def __init__(self, shelf: Shelf) -> None:
-        self._shelf = shelf
-        self._is_blind = False
-
-    def get(self, kind: str, key: str) -> str | None:
-        if self._is_blind:
-            return None
-        try:
-            return self._shelf.get(kind, key)
-        except SpoolFailed as error:
-            self._go_blind(error)
-            return None
-
-    def put(self, kind: str, key: str, value: str) -> None:
-        self._try(lambda: self._shelf.put(kind, key, value))
-
-    def forget(self, kind: str, key: str) -> None:
-        self._try(lambda: self._shelf.forget(kind, key))
-
-    def update(self, kind: str, key: str, change: Callable[[str | None], str | None]) -> None:
-        self._try(lambda: self._shelf.update(kind, key, change))
-
-    def _try(self, change: Callable[[], None]) -> None:
-        if self._is_blind:
-            return
-        try:
-            change()
-        except SpoolFailed as error:
-            self._go_blind(error)
-
-    def _go_blind(self, error: SpoolFailed) -> None:
-        self._is_blind = True
-        _log.warning("the directory goes on without the spool", extra={"fault": str(error)})
 
 
 def _negative(claim: Claim) -> Claim:

@@ -9,7 +9,7 @@ from ..plugins import DeadLetter
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ..plugins import Settlement
 
@@ -23,12 +23,12 @@ class Graves:
     Keeps dead letters.
 
     Args:
-        connection: The spool's.
+        run: Runs a statement in the spool's file.
         limit: How many are kept; the oldest leave first.
     """
 
-    def __init__(self, connection: sqlite3.Connection, limit: int) -> None:
-        self._run = connection.execute
+    def __init__(self, run: Callable[..., sqlite3.Cursor], limit: int) -> None:
+        self._run = run
         self._limit = limit
         self.evicted = 0
         """Dead letters that had to leave."""

@@ -27,7 +27,8 @@ _FRAME = struct.Struct("<II")
 _LONGEST_LINE = 64 * 2**20
 # A journal that was sorted in to its end is replaced by a new one when it is longer than this.
 _LONGEST_JOURNAL = 256 * 1024
-_PIECE = 1024 * 1024
+# Not every system has the cheaper one.
+_sync_file = getattr(os, "fdatasync", os.fsync)
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
@@ -78,9 +79,15 @@ class Intake:
         """Bytes of the current journal."""
         try:
             os.makedirs(folder, mode=0o700, exist_ok=True)
+            if sync:
+                _sync_folder(os.path.dirname(folder))
             self.owner, self._lock = _own(folder)
+        except OSError as error:
+            raise _failed(folder, error) from error
+        try:
             self.name, self._file = self._new_journal()
         except OSError as error:
+            os.close(self._lock)
             raise _failed(folder, error) from error
 
     def append(
@@ -101,7 +108,7 @@ class Intake:
             if written != len(line):
                 raise OSError(28, "no space left for a whole line")
             if self._sync:
-                os.fdatasync(self._file)
+                _sync_file(self._file)
         except OSError as error:
             self._cut_back()
             raise _failed(self._folder, error) from error

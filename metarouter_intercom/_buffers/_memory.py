@@ -9,7 +9,7 @@ import sys
 import threading
 from collections import deque
 from operator import attrgetter
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from ..plugins import Claim, DeadLetter, Entry, Tallies
 
@@ -24,6 +24,8 @@ _FORMAT = 4
 _seq = attrgetter("seq")
 # While a claim sorts what was accepted, callers wait for the lock: it is let go after so many messages.
 _SORTED_AT_ONCE = 256
+# A clock that is set back further than this makes everything due: instants noted before mean nothing now.
+_SET_BACK = 60.0
 
 # What the caller pays for, and no more: seq, body, message id, keys, whether it upserts, when.
 _Accepted: TypeAlias = "tuple[int, bytes, str, tuple[str, ...], bool, float]"
@@ -90,6 +92,15 @@ class _Lane:
         self.joined: _Lane | None = None
 
 
+class Withdrawn(NamedTuple):
+    """A message with what it was accepted with."""
+
+    message: JsonObject
+    keys: tuple[str, ...]
+    upserts: bool
+    accepted_at: float
+
+
 class MemoryBuffer:
     """
     Implements ``plugins.Buffer`` in memory; everything is lost with the process.
@@ -116,6 +127,7 @@ class MemoryBuffer:
         self._dead_id = 0
         self._dead_taken = 0
         self._live: dict[str, _Accepted] = {}
+        self._latest = 0.0
 
     # --- accepting ------------------------------------------------------------------------------------
 
@@ -210,6 +222,10 @@ class MemoryBuffer:
                 self._sort(_SORTED_AT_ONCE)
         with self._lock:
             self._sort()
+            if now < self._latest - _SET_BACK:
+                self._make_due(now)
+                self._latest = now
+            self._latest = max(self._latest, now)
             while self._due and self._due[0][0] <= now:
                 due_at, _, lane = heapq.heappop(self._due)
                 if not self._is_current(due_at, lane):
@@ -329,10 +345,35 @@ class MemoryBuffer:
         """Make every lane due at once."""
         with self._lock:
             self._sort()
-            for lane in {id(lane): lane for lane in self._lanes.values()}.values():
-                if lane.held and lane.due_at > now:
-                    lane.due_at = now
-                    self._offer(lane)
+            self._make_due(now)
+
+    def _make_due(self, now: float) -> None:
+        for lane in self._all_lanes():
+            if lane.held and lane.due_at > now:
+                lane.due_at = now
+                self._offer(lane)
+
+    def _all_lanes(self) -> list[_Lane]:
+        # Those of messages about nobody have no key.
+        found = {id(lane): lane for lane in self._lanes.values()}
+        found.update((id(lane), lane) for _, _, lane in self._due if lane.joined is None)
+        return list(found.values())
+
+    def has_claims(self) -> bool:
+        """Tell whether a claim is out."""
+        return bool(self._claims)
+
+    def withdraw(self) -> list[Withdrawn]:
+        """Forget the messages that are not leased, and return them in the order of acceptance."""
+        with self._lock:
+            self._sort()
+            lanes = self._all_lanes()
+            going = sorted((held for lane in lanes for held in lane.held), key=_seq)
+            for lane in lanes:
+                held_now, lane.held = lane.held, []
+                for held in held_now:
+                    self._forget(held, lane)
+            return [Withdrawn(held.message(), held.keys, held.upserts, held.accepted_at) for held in going]
 
     def drop(self, keys: Sequence[str]) -> list[JsonObject]:
         """Forget the unleased messages that carry one of *keys*."""

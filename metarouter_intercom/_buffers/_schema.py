@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from typing import TYPE_CHECKING
 
 from ..errors import SpoolFailed
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
 # How long a statement waits for another process's transaction.
 PATIENCE = 10.0
+
+# Held while a file is made, so that nobody in this process has opened it before it is closed again.
+_creating = threading.Lock()
 
 # One script a version, applied in turn; the file's user_version counts them. A released script is never changed.
 STEPS = (
@@ -104,12 +108,7 @@ def connect(path: str, *, sync: str, steps: Sequence[str] = STEPS) -> sqlite3.Co
     Raises:
         SpoolFailed: The file cannot be opened, is no database, is locked, or was made by a newer version.
     """
-    try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    except OSError as error:
-        raise SpoolFailed(
-            f"spool: cannot open {path} ({error.strerror}); choose a file in a folder that this process may write to"
-        ) from error
+    _create(path)
     connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
@@ -124,18 +123,46 @@ def connect(path: str, *, sync: str, steps: Sequence[str] = STEPS) -> sqlite3.Co
     return connection
 
 
+def _create(path: str) -> None:
+    """
+    Make the file when it is not there.
+
+    A file that is there must not even be opened: closing it would end every lock that SQLite holds on it in this process.
+
+    Source: SQLite's page "How To Corrupt An SQLite Database File", section 2.2, on locks cancelled by a close.
+    """
+    try:
+        with _creating:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError as error:
+        if os.path.isfile(path) and os.access(path, os.R_OK | os.W_OK):
+            return
+        fault = "this process may not read and write it" if os.path.isfile(path) else "no plain file"
+        raise _unusable(path, fault) from error
+    except OSError as error:
+        raise _unusable(path, str(error.strerror)) from error
+
+
+def _unusable(path: str, fault: str) -> SpoolFailed:
+    return SpoolFailed(
+        f"spool: cannot open {path} ({fault}); choose a file in a folder that this process may write to"
+    )
+
+
 def failed(path: str, error: sqlite3.Error) -> SpoolFailed:
     """Return the error that tells what is wrong with the file, and the remedy."""
     text = str(error)
+    passes = False
     if "locked" in text or "busy" in text:
         remedy = "another process keeps it locked; end that process"
+        passes = True
     elif "full" in text:
         remedy = "free space on its disk"
     elif "readonly" in text or "read-only" in text:
         remedy = "grant this process the right to write to the file and its folder"
     else:
         remedy = "move the file away (it keeps what can still be read) and start again"
-    return SpoolFailed(f"spool: {path}: {text}; {remedy}")
+    return SpoolFailed(f"spool: {path}: {text}; {remedy}", is_passing=passes)
 
 
 def _migrate(connection: sqlite3.Connection, path: str, steps: Sequence[str]) -> None:

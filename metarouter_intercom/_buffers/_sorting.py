@@ -27,29 +27,41 @@ class Sorter:
         duplicates: Lines left out because their message id had been accepted before.
     """
 
-    def __init__(self, connection: sqlite3.Connection, folder: str) -> None:
-        self._run = connection.execute
+    def __init__(self, run: Callable[..., sqlite3.Cursor], folder: str) -> None:
+        self._run = run
         self._folder = folder
         self.positions: dict[str, int] = {}
         self.lines: dict[str, int] = {}
         self.duplicates = 0
-        self._gone: set[str] = set()
+        self._duplicates_before = 0
+        # Journals that could not be read to their end, with their size then: half a line is no news until it grows.
+        self._torn: dict[str, int] = {}
+
+    def has_news(self) -> bool:
+        """Tell whether some journal holds lines that were not sorted in; may be called outside a transaction."""
+        return any(
+            size not in (self.positions.get(name, 0), self._torn.get(name))
+            for name, size in _intake.journals(self._folder).items()
+        )
 
     def forget(self, *names: str) -> None:
-        """Drop the rows of journals that were removed, with the next transaction."""
-        self._gone.update(names)
+        """Forget journals that were removed."""
         for name in names:
             self.positions.pop(name, None)
             self.lines.pop(name, None)
 
     def sort(self, limit: int) -> bool:
         """Sort in at most *limit* lines; True when there may be more."""
-        for name in self._gone:
-            self._run("DELETE FROM journals WHERE name = ?", (name,))
-        read_until = {
-            name: (position, lines) for name, position, lines in self._run("SELECT * FROM journals")
+        known = {
+            name: (position, lines)
+            for name, position, lines in self._run("SELECT * FROM journals").fetchall()
         }
+        read_until = dict(known)
+        self._duplicates_before = self.duplicates
         first = _intake.journals(self._folder)
+        # Whoever removed a journal may have died before it told so here; its name never comes again.
+        for name in known.keys() - first.keys():
+            self._run("DELETE FROM journals WHERE name = ?", (name,))
         # A line seen in the first look may answer to one that another process wrote just before it, behind that look's back: the
         # second look has it. What is newer than all of the first look has to wait for the next time.
         sizes = _intake.journals(self._folder) if len(first) > 1 else first
@@ -63,14 +75,20 @@ class Sorter:
             if batch.size >= limit or not unread:
                 break
         batch.finish()
-        for name in sizes:
-            position, lines = read_until.get(name, (0, 0))
-            if position != self.positions.get(name, 0):
+        for name, (position, lines) in read_until.items():
+            if (position, lines) != known.get(name):
                 self._run("INSERT OR REPLACE INTO journals VALUES (?, ?, ?)", (name, position, lines))
-            self.positions[name] = position
-            self.lines[name] = lines
-        self._gone.clear()
+        self.positions = {name: read_until.get(name, (0, 0))[0] for name in sizes}
+        self.lines = {name: read_until.get(name, (0, 0))[1] for name in sizes}
+        self._torn = {name: sizes[name] for name in unread if batch.size < limit}
         return batch.size >= limit
+
+    def undo(self) -> None:
+        """Forget the last sorting: its transaction failed, so that nothing of it stands in the tables."""
+        self.positions.clear()
+        self.lines.clear()
+        self._torn.clear()
+        self.duplicates = self._duplicates_before
 
     def _in_order(
         self, sizes: dict[str, int], read_until: dict[str, tuple[int, int]]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable
-    from contextlib import AbstractContextManager
+
+    from ._database import Database
 
 # Values of each kind; those not written for longest leave first.
 _CAPACITY = 200_000
@@ -20,46 +20,34 @@ class SpoolShelf:
     Implements ``plugins.Shelf``.
 
     Args:
-        connection: The spool's.
-        transaction: Opens a transaction of the spool's.
-        told: Turns SQLite's errors into ours.
-        lock: Guards the connection.
+        database: The spool's.
         capacity: Values of each kind.
     """
 
-    def __init__(
-        self,
-        connection: sqlite3.Connection,
-        transaction: Callable[[], AbstractContextManager[None]],
-        told: Callable[[], AbstractContextManager[None]],
-        lock: AbstractContextManager[object],
-        capacity: int = _CAPACITY,
-    ) -> None:
-        self._run = connection.execute
-        self._transaction = transaction
-        self._told = told
-        self._lock = lock
+    def __init__(self, database: Database, capacity: int = _CAPACITY) -> None:
+        self._database = database
+        self._run = database.run
         self._capacity = capacity
         self._puts = 0
 
     def get(self, kind: str, key: str) -> str | None:
         """Return the value, or None."""
-        with self._lock, self._told():
+        with self._database.lock, self._database.told():
             return self._read(kind, key)
 
     def put(self, kind: str, key: str, value: str) -> None:
         """Store the value."""
-        with self._lock, self._transaction():
+        with self._database.lock, self._database.transaction():
             self._write(kind, key, value)
 
     def forget(self, kind: str, key: str) -> None:
         """Remove the value."""
-        with self._lock, self._transaction():
+        with self._database.lock, self._database.transaction():
             self._run("DELETE FROM shelf WHERE kind = ? AND key = ?", (kind, key))
 
     def update(self, kind: str, key: str, change: Callable[[str | None], str | None]) -> None:
         """Replace the value by ``change(value)`` in one step; None removes it."""
-        with self._lock, self._transaction():
+        with self._database.lock, self._database.transaction():
             value = change(self._read(kind, key))
             if value is None:
                 self._run("DELETE FROM shelf WHERE kind = ? AND key = ?", (kind, key))

@@ -9,6 +9,7 @@ import threading
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from .._forking import rest_at_forks
 from ..errors import ConfigurationError, ConnectFailed, ReadFailed
 from ..plugins import Response
 
@@ -55,6 +56,7 @@ class HttpTransport:
         self._pid = 0
         self._exchange: Callable[[Request, bytes | None], requests.Response] | None = None
         self._close: Callable[[], None] | None = None
+        rest_at_forks(self)
 
     def send(self, request: Request) -> Response:
         """Send *request* once; see ``plugins.Transport``."""
@@ -87,11 +89,26 @@ class HttpTransport:
         with self._lock():
             exchange = self._exchange
             if exchange is None or self._pid != os.getpid():
+                # A module whose import a fork cut off can never be imported in the child, so all of them are, here, at once.
+                from . import _failures  # noqa: F401
+
+                "localhost".encode("idna")
                 exchange = self._lean() if self._session is None else self._own_session(self._session)
                 # Only with the new pid a child may use it, so the pid comes last.
                 self._exchange = exchange
                 self._pid = os.getpid()
             return exchange
+
+    def before_fork(self) -> None:
+        """Wait for an opening in hand."""
+        self._lock().acquire()
+
+    def after_fork_in_parent(self) -> None:
+        """Go on."""
+        self._lock().release()
+
+    def after_fork_in_child(self) -> None:
+        """There is nothing to let go of: a child's lock and connections are its own."""
 
     def _own_session(self, session: requests.Session) -> Callable[[Request, bytes | None], requests.Response]:
         if self._pid:

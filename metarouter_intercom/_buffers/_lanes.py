@@ -1,0 +1,187 @@
+"""The spool's lanes: leasing their messages, and what becomes of them (rules O1, M2, Q5); runs inside its owner's transactions."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from ..plugins import Claim, Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from ..plugins import Settlement
+    from ._database import Database
+
+# Delivered message ids that are remembered (rule Q5).
+_DELIVERED = 100_000
+
+
+class Lanes:
+    """
+    Leases messages lane by lane.
+
+    Args:
+        database: The spool's.
+        lease: Seconds after which a claim of a process that hangs is given to another one.
+    """
+
+    def __init__(self, database: Database, lease: float) -> None:
+        self._run = database.run
+        self._run_many = database.run_many
+        self._lease = lease
+
+    # --- leases ---------------------------------------------------------------------------------------
+
+    def claim(self, owner: str, now: float, limit: int) -> Claim | None:
+        """Lease the first messages of the lane that is due longest."""
+        found = self._run(
+            "SELECT lane, waiting_since FROM lanes WHERE leased = 0 AND due_at <= ? ORDER BY due_at LIMIT 1",
+            (now,),
+        ).fetchone()
+        if found is None:
+            return None
+        lane, waits_since = found
+        entries = [_entry(row, waits_since) for row in self._rows(lane, limit)]
+        number = self._run("UPDATE numbers SET claim = claim + 1 RETURNING claim").fetchone()[0]
+        self._run("UPDATE lanes SET leased = leased + 1 WHERE lane = ?", (lane,))
+        seqs = json.dumps([entry.seq for entry in entries])
+        self._run("INSERT INTO claims VALUES (?, ?, ?, ?, ?)", (number, lane, owner, now + self._lease, seqs))
+        return Claim(number, tuple(entries))
+
+    def _rows(self, lane: int, limit: int) -> list[tuple[Any, ...]]:
+        """Return the first *limit* messages; the upserts behind a longer row of waiting ones come along (rule M2)."""
+        columns = "seq, body, accepted_at, attempts, failures, waiting_since, waiting"
+        rows = self._run(
+            f"SELECT {columns} FROM messages WHERE lane = ? ORDER BY seq LIMIT ?", (lane, limit)
+        ).fetchall()
+        if len(rows) == limit and all(row[6] for row in rows):
+            rows += self._run(
+                f"SELECT {columns} FROM messages INDEXED BY messages_upserts"
+                " WHERE lane = ? AND upserts = 1 AND waiting = 0 AND seq > ? ORDER BY seq LIMIT ?",
+                (lane, rows[-1][0], limit),
+            ).fetchall()
+        return rows
+
+    def renew(self, number: int, now: float) -> bool:
+        """Lengthen a lease; False when it was lost."""
+        query = "UPDATE claims SET until = ? WHERE claim = ?"
+        return self._run(query, (now + self._lease, number)).rowcount == 1
+
+    def end_lease(self, number: int) -> int | None:
+        """Forget a claim; returns its lane, or None when the lease was lost."""
+        found = self._run("DELETE FROM claims WHERE claim = ? RETURNING lane", (number,)).fetchone()
+        return None if found is None else int(found[0])
+
+    def free_claims(self, owners: Collection[str], now: float) -> None:
+        """Give back the claims of *owners*, and those that ran out."""
+        for claim, lane, owner, until in self._run("SELECT claim, lane, owner, until FROM claims").fetchall():
+            if until <= now or owner in owners:
+                self._run("DELETE FROM claims WHERE claim = ?", (claim,))
+                self._run("UPDATE lanes SET leased = leased - 1 WHERE lane = ?", (lane,))
+
+    # --- when lanes are due -----------------------------------------------------------------------------
+
+    def make_due(self, now: float, *, beyond: float) -> None:
+        """Make the lanes due that were not to be before *beyond*."""
+        self._run("UPDATE lanes SET due_at = ? WHERE leased = 0 AND due_at > ?", (now, beyond))
+
+    def make_all_due(self, now: float) -> None:
+        """Make every lane due, and end every lease in the usual time from now."""
+        self._run("UPDATE lanes SET due_at = ? WHERE due_at > ?", (now, now))
+        self._run("UPDATE claims SET until = MIN(until, ?)", (now + self._lease,))
+
+    # --- the end of messages ----------------------------------------------------------------------------
+
+    def finish(self, done: Sequence[Settlement], ids: dict[int, str]) -> None:
+        """Forget delivered messages but for their ids."""
+        if not done:
+            return
+        self.remove([one.seq for one in done])
+        self._run_many(
+            "INSERT OR IGNORE INTO delivered (message_id) VALUES (?)", [(ids[one.seq],) for one in done]
+        )
+        self._run(
+            "DELETE FROM delivered WHERE number <= (SELECT MAX(number) FROM delivered) - ?", (_DELIVERED,)
+        )
+
+    def remove(self, seqs: Sequence[int]) -> None:
+        """Forget messages."""
+        lanes: dict[int, int] = {}
+        for seq in seqs:
+            for (lane,) in self._run("DELETE FROM messages WHERE seq = ? RETURNING lane", (seq,)).fetchall():
+                lanes[lane] = lanes.get(lane, 0) + 1
+        for lane, number in lanes.items():
+            self._run("UPDATE lanes SET size = size - ? WHERE lane = ?", (number, lane))
+            self._run("UPDATE numbers SET pending = pending - ?", (number,))
+
+    def put_back(self, lane: int, settlements: Sequence[Settlement], now: float) -> None:
+        """Keep what is to be attempted again, and say when the lane is due; an empty lane is forgotten."""
+        self._run_many(
+            "UPDATE messages SET attempts = attempts + 1, failures = failures + ?, waiting = ?,"
+            " waiting_since = CASE WHEN ? THEN COALESCE(waiting_since, ?) ELSE waiting_since END WHERE seq = ?",
+            [
+                (one.failed, one.kind == "wait", one.kind == "wait", now, one.seq)
+                for one in settlements
+                if one.kind in ("again", "wait")
+            ],
+        )
+        self._run("UPDATE lanes SET leased = leased - 1 WHERE lane = ?", (lane,))
+        if not self.forget_if_empty(lane):
+            self._set_due(lane, settlements, now)
+
+    def _set_due(self, lane: int, settlements: Sequence[Settlement], now: float) -> None:
+        kinds = {one.kind for one in settlements}
+        due_at = max([one.due_at for one in settlements if one.kind in ("again", "wait")], default=now)
+        is_blocked = "again" in kinds
+        if "wait" in kinds and not is_blocked and self._brings_contact(lane):
+            due_at = now
+        self._run(
+            "UPDATE lanes SET due_at = ?, blocked = ?,"
+            " waiting_since = CASE WHEN ? THEN COALESCE(waiting_since, ?) END WHERE lane = ?",
+            (due_at, is_blocked, "wait" in kinds, now, lane),
+        )
+
+    def _brings_contact(self, lane: int) -> bool:
+        query = (
+            "SELECT 1 FROM messages INDEXED BY messages_upserts"
+            " WHERE lane = ? AND upserts = 1 AND waiting = 0 LIMIT 1"
+        )
+        return self._run(query, (lane,)).fetchone() is not None
+
+    def forget_if_empty(self, lane: int) -> bool:
+        """Forget a lane that holds nothing and is not leased."""
+        query = "DELETE FROM lanes WHERE lane = ? AND size = 0 AND leased = 0"
+        if not self._run(query, (lane,)).rowcount:
+            return False
+        self._run("DELETE FROM lane_keys WHERE lane = ?", (lane,))
+        return True
+
+    def drop(self, keys: Sequence[str]) -> list[str]:
+        """Forget the unleased messages that carry one of *keys*; returns their bodies, in order."""
+        wanted = frozenset(keys)
+        marks = ", ".join("?" * len(keys))
+        found = self._run(
+            f"SELECT DISTINCT lane FROM lane_keys WHERE key IN ({marks})", tuple(keys)
+        ).fetchall()
+        leased = {
+            seq for (seqs,) in self._run("SELECT seqs FROM claims").fetchall() for seq in json.loads(seqs)
+        }
+        going = [
+            (seq, body)
+            for (lane,) in found
+            for seq, own, body in self._run("SELECT seq, keys, body FROM messages WHERE lane = ?", (lane,))
+            if seq not in leased and wanted.intersection(json.loads(own))
+        ]
+        self.remove([seq for seq, _ in going])
+        for (lane,) in found:
+            self.forget_if_empty(lane)
+        return [body for _, body in sorted(going)]
+
+
+def _entry(row: tuple[Any, ...], lane_waits_since: float | None) -> Entry:
+    seq, body, accepted_at, attempts, failures, waiting_since, _ = row
+    if waiting_since is None and lane_waits_since is not None:
+        # It waits behind others for the same contact: its time runs since they began to wait, or it came.
+        waiting_since = max(lane_waits_since, accepted_at)
+    return Entry(seq, json.loads(body), accepted_at, attempts, failures, waiting_since)
