@@ -14,6 +14,7 @@ project_copyright = "2026, The metarouter-intercom authors"
 release = version_of("metarouter-intercom")
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
 html_theme = "furo"
