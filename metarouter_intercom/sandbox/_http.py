@@ -64,7 +64,7 @@ class SandboxServer(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     request_queue_size = 512
 
-    def __init__(self, address: tuple[str, int], service: Service, app: WsgiApp | None) -> None:
+    def __init__(self, address: tuple[str, int], service: Service, app: WsgiApp) -> None:
         self.service = service
         self.app = app
         self.closing = threading.Event()
@@ -214,13 +214,10 @@ class _Connection(socketserver.StreamRequestHandler):
             return self._respond_as_intercom(request)
         if is_control(request.path):
             self._write(server.service.control(request.method, request.path, request.content))
-        elif server.app is None:
-            self._write(Response(404, {"error": f"nothing at {request.path}"}))
-        else:
-            return run_wsgi(
-                server.app, request.method, request.path, request.headers, request.content, self.wfile.write
-            )
-        return True
+            return True
+        return run_wsgi(
+            server.app, request.method, request.path, request.headers, request.content, self.wfile.write
+        )
 
     def _respond_as_intercom(self, request: HttpRequest) -> bool:
         meeting = self.server.service.meet(request.method, request.path, request.headers, request.content)

@@ -92,7 +92,7 @@ class Pages(Api):
     def look(self, path: str, status: int = 200) -> Element:
         """Return the page at *path*."""
         answer = self.client.get(path)
-        assert answer.status_code == status, answer.text
+        assert answer.status_code == status
         return read_html(answer.text)
 
     def names(self, path: str) -> list[str]:

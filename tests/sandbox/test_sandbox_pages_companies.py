@@ -63,6 +63,7 @@ def test_everything_about_a_company(pages):
         website="https://example.com",
         remote_created_at=NOW,
         custom_attributes={"tier": "gold"},
+        update_last_request_at=True,
     )
     person = pages.contact(external_id="u-1", name="Ada Example")
     pages.post(f"/contacts/{person}/companies", {"id": acme})
@@ -73,6 +74,7 @@ def test_everything_about_a_company(pages):
 
     assert page.first("h1").text == "Acme"
     assert (facts["Company ID"], facts["Intercom ID"], facts["tier"]) == ("c-1", acme, "gold")
+    assert facts["Last seen"] == "14 Nov 2023, 22:13:20 UTC"
     assert facts["Company created"] == "14 Nov 2023, 22:13:20 UTC"
     assert page.first("a", class_="out")["href"] == "https://example.com"
     assert page.first("ul", class_="tags").text == "vip"

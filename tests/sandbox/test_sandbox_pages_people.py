@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from metarouter_intercom.sandbox.samples import add_samples
+
 from .asking import BEGINNING
 from .looking import Pages
 
@@ -174,6 +176,22 @@ def test_everything_about_a_person(pages):
     assert page.first("ul", class_="notes").text.startswith("Called twice Ada Example , 14 Nov 2023")
 
 
+def test_samples_fill_every_part_of_a_page():
+    """The sample people have histories with prices, links and dates, companies, tags, attributes and consents."""
+    pages = Pages(attributes={})
+    add_samples(pages.workspace)
+
+    page, facts = pages.look("/ui/people/u-1"), pages.facts("/ui/people/u-1")
+
+    assert len(pages.names("/ui/people")) == 9
+    assert pages.names("/ui/companies") == ["Placeholder Labs", "Sample Studios", "Example Shipping"]
+    assert pages.workspace.violations == []
+    assert (facts["price"], facts["renewal_date"]) == ("$129.00", "1 Jan 2027, 00:00:00 UTC")
+    assert (facts["plan"], facts["Text messages"]) == ("enterprise", "opted in")
+    assert [one.text for one in page.all("ul", class_="tags")[0].all("li")] == ["Customer", "Beta"]
+    assert page.first("a", class_="out")["href"] == "https://example.com/reports/12"
+
+
 def test_a_person_with_nothing(pages):
     """Every part says that it is empty, and the history what to do."""
     person = pages.contact(external_id='u"1')
@@ -255,18 +273,22 @@ def test_a_person_is_found_by_every_id(pages, name):
 
 
 def test_what_became_of_those_who_are_gone(pages):
-    """Archived, deleted, merged or never there: the page says which."""
+    """Archived, blocked, deleted, merged or never there: the page says which."""
     archived, deleted = pages.contact(external_id="a"), pages.contact(external_id="b")
     lead, user = pages.contact(role="lead"), pages.contact(external_id="c")
+    blocked = pages.contact(external_id="d")
     pages.post(f"/contacts/{archived}/archive")
+    pages.post(f"/contacts/{blocked}/block")
     pages.delete(f"/contacts/{deleted}")
     pages.post("/contacts/merge", {"from": lead, "into": user, "skip_duplicate_validation": True})
 
     told = [
-        pages.look(f"/ui/people/{one}", 404).first("main").text for one in (archived, deleted, lead, "zodiac")
+        pages.look(f"/ui/people/{one}", 404).first("main").text
+        for one in (archived, deleted, lead, "zodiac", blocked)
     ]
 
     assert "archived" in told[0]
     assert "deleted for good" in told[1]
     assert f"merged into the contact {user}" in told[2]
     assert "No contact has this id" in told[3]
+    assert "was blocked" in told[4]

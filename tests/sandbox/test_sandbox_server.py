@@ -182,7 +182,7 @@ def test_other_sites_names_do_not_lead_here(sandbox, host, status, place):
     assert talk(sandbox, request).startswith(b"HTTP/1.1 %d " % status)
 
 
-@pytest.mark.parametrize(("host", "status"), [("0.0.0.0", 200), ("127.0.0.2", 403)])
+@pytest.mark.parametrize(("host", "status"), [("0.0.0.0", 200), ("127.0.0.2", 403), ("localhost", 403)])
 def test_told_to_serve_others_every_name_is_answered(host, status):
     """Whoever listens on more than loopback has decided who may come."""
     with Sandbox(host=host) as sandbox:

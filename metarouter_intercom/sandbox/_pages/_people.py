@@ -229,8 +229,6 @@ def _fields(contact: Contact, admins: dict[str, str]) -> list[Fact]:
         if value is not None:
             told.append((label, value, "date" if name in _DATES else None))
     told += [("Created", contact.created_at, "date"), ("Updated", contact.updated_at, "date")]
-    if contact.blocked:
-        told.append(("Blocked", True, None))
     return [Fact(label, show_attribute(value, kind)) for label, value, kind in told]
 
 

@@ -151,9 +151,8 @@ def _phrase(status: int) -> str:
 
 def _message(answer: JsonValue) -> str:
     errors = answer.get("errors") if isinstance(answer, dict) else None
-    if isinstance(errors, list) and errors and isinstance(errors[0], dict):
-        return str(errors[0].get("message") or errors[0].get("code") or "")
-    return ""
+    first = errors[0] if isinstance(errors, list) and errors else None
+    return str(first.get("message") or "") if isinstance(first, dict) else ""
 
 
 def _as_json(value: JsonValue) -> str:

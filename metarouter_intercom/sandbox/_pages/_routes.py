@@ -183,6 +183,8 @@ class _Reader:
             return f"This lead was merged into the contact {contact.merged_into}."
         if contact.deleted:
             return "This contact was deleted for good."
+        if contact.blocked:
+            return "This contact was blocked, which archives it."
         return "This contact is archived: Intercom answers 404 for it until it is unarchived."
 
     # --- companies ---
