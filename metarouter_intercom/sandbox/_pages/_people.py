@@ -115,17 +115,23 @@ class Person:
 # --- the list ---------------------------------------------------------------------------------------------
 
 
-def list_people(
-    contacts: Sequence[Contact], workspace: Workspace, wanted: PeopleFilter, number: int
-) -> Page[Contact]:
-    """Return a page of the live *contacts* that fit, the newest first; *contacts* are in the order of creation."""
+def candidates(workspace: Workspace, company_id: str) -> list[Contact]:
+    """Return all contacts, or those of one company, in the order of creation."""
+    state = workspace.state
+    if not company_id:
+        return list(state.contacts.values())
+    company = state.companies.get(company_id)
+    people = () if company is None else company.people
+    return sorted((state.contacts[one] for one in people), key=lambda one: one.seq)
+
+
+def list_people(contacts: Sequence[Contact], wanted: PeopleFilter, number: int) -> Page[Contact]:
+    """
+    Return a page of the live ones of *contacts* that fit, the newest first.
+
+    It reads single fields only, so that it may run while the workspace changes.
+    """
     words = wanted.words.lower().split()
-    company = workspace.state.companies.get(wanted.company)
-    if company is not None:
-        contacts = [workspace.state.contacts[one] for one in company.people]
-        contacts.sort(key=lambda one: one.seq)
-    elif wanted.company:
-        contacts = []
     fitting = [
         one
         for one in reversed(contacts)

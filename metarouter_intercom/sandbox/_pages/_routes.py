@@ -15,7 +15,7 @@ from ..service import Service
 from . import _instants, _texts
 from ._budget import read_budget
 from ._companies import company_options, company_view, list_companies
-from ._people import PeopleFilter, list_people, person, person_row
+from ._people import PeopleFilter, candidates, list_people, person, person_row
 from ._requests import CHOICES, list_requests, request_view
 from ._snippets import identify_snippet, track_snippet
 
@@ -126,7 +126,6 @@ class _Reader:
                     "companies": len(workspace.state.companies),
                     "requests": workspace.handled,
                 },
-                "violations": len(workspace.violations),
             }
 
     def asset(self, name: str) -> Response:
@@ -148,9 +147,9 @@ class _Reader:
             words=_asked("q"), role=role if role in _ROLES else "", company=_asked("company")
         )
         with self._service.lock:
-            contacts = list(self._workspace.state.contacts.values())
+            contacts = candidates(self._workspace, wanted.company)
         # Outside of the lock: looking through many people must not keep the API waiting.
-        page = list_people(contacts, self._workspace, wanted, _page_number())
+        page = list_people(contacts, wanted, _page_number())
         with self._service.lock:
             rows = [person_row(self._workspace, one) for one in page.items]
             options = company_options(self._workspace, wanted.company)
