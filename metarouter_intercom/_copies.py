@@ -8,6 +8,7 @@ from datetime import date, datetime, time, timezone
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from ._traits import with_article
 from .errors import Problem
 from .plugins import Note
 
@@ -219,7 +220,8 @@ class Copier:
             return str(int(key))
         if isinstance(key, float):
             return repr(float(key))
-        self._refuse(path, f"a key that is a {type(key).__name__}, not a text", "name every value by a text")
+        fault = f"a key that is {with_article(type(key).__name__)}, not a text"
+        self._refuse(path, fault, "name every value by a text")
         return None
 
     def _other(self, value: Any, path: str, depth: int) -> JsonValue | _LeftOut:
@@ -252,7 +254,7 @@ class Copier:
             return float(value)
         return self._refuse(
             path,
-            f"a {type(value).__name__}, which is no JSON value",
+            f"{with_article(type(value).__name__)}, which is no JSON value",
             "send text, numbers, booleans, lists or objects",
         )
 

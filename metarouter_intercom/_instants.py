@@ -50,7 +50,7 @@ def unix_time(value: object) -> float | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
-        return _of_number(value)
+        return _of_number(value if type(value) in (int, float) else float(value))
     if isinstance(value, datetime):
         return _of_datetime(value)
     if isinstance(value, date):

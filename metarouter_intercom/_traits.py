@@ -133,6 +133,11 @@ def id_text(value: JsonValue) -> str | None:
     return None
 
 
+def with_article(kind: str) -> str:
+    """Return the name of a *kind* of value as a sentence has it: ``a set``, ``an object``."""
+    return f"an {kind}" if kind[:1] in "aeiouAEIOU" else f"a {kind}"
+
+
 def is_address(text: str) -> bool:
     """Tell whether *text* looks like an e-mail address."""
     return "@" in text and len(text) <= 254 and _ADDRESS.fullmatch(text) is not None

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import attrs
 
-FOLDER = Path(__file__).parent / "cases" / "translate"
+_CASES = Path(__file__).parent / "cases"
 
 
-def read_cases():
-    """Return every case of ``tests/cases/translate`` as ``(id, case)``."""
+def read_cases(folder="translate"):
+    """Return every case of a folder of ``tests/cases`` as ``(id, case)``."""
     found = []
-    for path in sorted(FOLDER.glob("*.json")):
+    for path in sorted((_CASES / folder).glob("*.json")):
         for number, case in enumerate(json.loads(path.read_text(encoding="utf-8"))):
             found.append((f"{path.stem}-{number}-{case['rule']}", case))
     return found

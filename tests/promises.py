@@ -1,0 +1,96 @@
+"""How thorough the property tests are, and the messages they are about; no test of its own."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import settings
+from hypothesis import strategies as st
+
+# So many messages a property sees; ``PROMISE_EXAMPLES=5000`` looks for what nobody has thought of yet.
+EXAMPLES = int(os.environ.get("PROMISE_EXAMPLES", "60"))
+_IS_THOROUGH = "PROMISE_EXAMPLES" in os.environ
+
+
+def promised(test, *, share: float = 1.0):
+    """Run *test* on ``EXAMPLES`` examples, or a *share* of them; the same ones each time unless more were asked for."""
+    many = max(1, int(EXAMPLES * share))
+    return settings(max_examples=many, deadline=None, derandomize=not _IS_THOROUGH, database=None)(test)
+
+
+TEXTS = st.text(max_size=12) | st.sampled_from(
+    [
+        "2026-03-01",
+        "2026-03-01T10:00:00Z",
+        "9999-12-31",
+        "a@example.com",
+        "19.99",
+        "$1,025.00",
+        "",
+        " ",
+        "x" * 300,
+        "https://example.com/x",
+        "1e400",
+        "٣",
+        "\x00",
+        "user",
+        "lead",
+        "eur",
+    ]
+)
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | TEXTS
+NAMES = st.sampled_from(
+    [
+        "email", "e_mail", "name", "Name", "firstName", "last_name", "phone", "phones", "avatar", "photoUrl", "createdAt", "created_at",
+        "created", "signedUpAt", "lastSeenAt", "lastRequestAt", "unsubscribedFromEmails", "ownerId", "role", "company", "companies",
+        "id", "userId", "company_id", "groupId", "remove", "size", "employees", "plan", "monthlySpend", "tags", "revenue", "Revenue",
+        "total", "currency", "price", "item_price", "url", "value", "amount", "address", "address_city", "a.b", "a_b", "A_B", "born",
+        "born_at", "seen at", "user_hash", "anonymous_id", "os_name",
+    ]
+)  # fmt: skip
+_KEYS = NAMES | st.text(max_size=4)
+_inner = SCALARS | st.lists(SCALARS, max_size=3) | st.dictionaries(_KEYS, SCALARS, max_size=3)
+VALUES = SCALARS | st.lists(_inner, max_size=3) | st.dictionaries(_KEYS, _inner, max_size=4)
+FACTS = st.dictionaries(_KEYS, VALUES, max_size=6)
+IDS = st.none() | st.integers() | st.sampled_from(["u1", "a@example.com", " ", "anon"])
+_OPTIONS = st.dictionaries(
+    st.sampled_from(
+        ["contact_id", "contactId", "role", "owner_id", "unsubscribed", "user_hash", "language_override", "x"]
+    ),
+    SCALARS,
+    max_size=3,
+)
+_CHOICES = st.dictionaries(
+    st.sampled_from(["All", "all", "Intercom", "intercom", "Mixpanel"]), st.booleans() | _OPTIONS, max_size=2
+)
+MESSAGES = st.fixed_dictionaries(
+    {"type": st.sampled_from(["identify", "track", "group", "page", "screen", "alias", "Identify"])},
+    optional={
+        "userId": IDS,
+        "anonymousId": IDS,
+        "groupId": IDS,
+        "previousId": IDS,
+        "messageId": IDS,
+        "event": st.sampled_from(["Order Completed", " x ", "é" * 300]),
+        "name": TEXTS,
+        "category": SCALARS,
+        "timestamp": VALUES,
+        "originalTimestamp": SCALARS,
+        "traits": FACTS,
+        "properties": FACTS,
+        "context": st.fixed_dictionaries(
+            {},
+            optional={
+                "traits": FACTS,
+                "page": FACTS,
+                "groupId": IDS,
+                "active": st.booleans(),
+                "os": FACTS,
+                "Intercom": _OPTIONS,
+                "integrations": _CHOICES,
+            },
+        ),
+        "integrations": _CHOICES,
+    },
+)
+"""Messages in wire form, most of which can be read."""
