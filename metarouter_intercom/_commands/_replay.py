@@ -201,10 +201,7 @@ class Replay:
 
 def words_of_interrupt(replay: Replay, report: Report) -> str:
     """Return what a person has to know after an interrupt."""
-    read = number_of(replay.progress.read, "message")
+    told = f"{replay.file}: {number_of(replay.progress.read, 'message')} read, of which {report.pending:,} wait in the spool"
     if replay.size is None:
-        return (
-            f"{read} were read, {report.pending:,} of them wait in the spool and go out with the next run; standard input cannot be "
-            "read again: send only what comes after them"
-        )
-    return f"{read} of {replay.file} were read, {report.pending:,} of them wait in the spool; {RESUME}"
+        return f"{told} and go out with the next run; standard input cannot be read again: send only what comes after"
+    return f"{told}; {RESUME}"

@@ -12,6 +12,7 @@ import pytest
 from metarouter_intercom._commands import commands, run
 from metarouter_intercom._commands._errors import ExitCode, failure
 from metarouter_intercom._commands._words import echo
+from metarouter_intercom.cli import main
 from metarouter_intercom.errors import BufferFull, ConnectFailed, DeliveryFailed, RejectedMessage, SpoolFailed
 
 
@@ -173,14 +174,27 @@ def _feed(process, rows):
     return err
 
 
-def test_without_the_extra_one_line_says_how_to_install_it():
+@pytest.mark.parametrize("library", ["click", "tqdm"])
+def test_without_the_extra_one_line_says_how_to_install_it(monkeypatch, capsys, library):
     """Where click or tqdm is missing, one line says what to install; exit code 2."""
-    script = "import sys\nsys.modules['tqdm'] = None\nfrom metarouter_intercom.cli import main\nmain()"
+    monkeypatch.setitem(sys.modules, library, None)
 
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    with pytest.raises(SystemExit) as caught:
+        main()
 
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert done.stderr == (
-        'metarouter-intercom: the command line needs click and tqdm; run pip install "metarouter-intercom[cli]"\n'
+    assert caught.value.code == 2
+    assert capsys.readouterr() == (
+        "",
+        'metarouter-intercom: the command line needs click and tqdm; run pip install "metarouter-intercom[cli]"\n',
     )
+
+
+def test_the_installed_program_takes_the_arguments_of_its_process(monkeypatch, capsys):
+    """The entry point runs what stands on its command line."""
+    monkeypatch.setattr(sys, "argv", ["metarouter-intercom", "--version"])
+
+    with pytest.raises(SystemExit) as caught:
+        main()
+
+    assert caught.value.code == 0
+    assert capsys.readouterr().out.startswith("metarouter-intercom, version ")

@@ -14,7 +14,7 @@ from metarouter_intercom._commands._errors import ExitCode, Failed
 from metarouter_intercom._commands._progress import Progress
 from metarouter_intercom._commands._rejects import Rejects
 from metarouter_intercom._commands._replay import Replay
-from metarouter_intercom._commands._stop import Stop, stop_signals
+from metarouter_intercom._commands._stop import Stop, stop_signals, until_interrupted
 from metarouter_intercom.sandbox import Workspace, WorkspaceTransport
 
 from .replaying import differences, write_messages
@@ -142,3 +142,14 @@ def test_the_first_signal_is_a_wish_and_the_second_an_order():
     assert noted
     assert waiting.is_wanted
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_a_server_waits_until_it_is_interrupted():
+    """What runs until Ctrl-C or SIGTERM ends without an error, whenever the signal comes."""
+    happened = []
+    with until_interrupted():
+        happened.append("begun")
+        os.kill(os.getpid(), signal.SIGTERM)
+        happened.append("never")
+
+    assert happened == ["begun"]
