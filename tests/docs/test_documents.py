@@ -86,3 +86,18 @@ def test_every_page_is_in_the_table_of_contents() -> None:
     missing = [page for page in pages if page != "index" and f"\n{page}\n" not in index]
 
     assert missing == []
+
+
+def test_the_readme_has_two_commands_that_do_it_all() -> None:
+    """One command runs the main job and one passes the tests, each from nothing but Python and pip; .ci/run runs both."""
+    commands = {block.detail: block.text for block in blocks_of(TOP / "README.md") if block.word == "command"}
+
+    assert {name: len(text.splitlines()) for name, text in commands.items()} == {"demo": 1, "test": 1}
+    assert all(text.startswith("python3 -m venv .venv && ") for text in commands.values())
+
+
+def test_the_example_of_the_readme_is_short() -> None:
+    """The first block is read before anything else, so it has no more than fifteen lines."""
+    first = next(block for block in blocks_of(TOP / "README.md") if block.language == "python")
+
+    assert len(first.text.splitlines()) <= 15
