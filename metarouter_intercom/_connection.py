@@ -124,7 +124,7 @@ class Connection:
 
     def depth(self) -> int:
         """Return how many deliveries the calling thread is in: above 0 in a hook that is told of one."""
-        return self._dispatcher.depth()
+        return self._dispatcher.depth.number
 
     def tell_error(self, error: Exception, messages: Sequence[Mapping[str, JsonValue]]) -> None:
         """Tell the ``on_error`` hook."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from itertools import count
-from threading import get_ident
 from typing import TYPE_CHECKING
 
 from ._log import untold
+from ._worker import Depth
 from .errors import DeliveryFailed
 from .plugins import Delivery, Settlement
 
@@ -71,8 +71,8 @@ class Dispatcher:
         self._connection = connection
         self.awaited: dict[str, Delivery | None] = {}
         """Message ids whose end somebody waits for (inline delivery)."""
-        # Thread -> deliveries it is in: a hook may flush, and so deliver, in the midst of one.
-        self._depths: dict[int, int] = {}
+        self.depth = Depth()
+        """What deliveries the calling thread is in."""
         self._numbers = count()
         self._in_hand: set[int] = set()
 
@@ -97,24 +97,15 @@ class Dispatcher:
                 return None if due_at is None else max(0.01, due_at - now)
             if on_claim is not None:
                 on_claim()
-            thread = get_ident()
-            depth = self.depth()
-            self._depths[thread] = depth + 1
+            self.depth.number += 1
             try:
                 self._deliver(claim, probe)
             finally:
-                if depth:
-                    self._depths[thread] = depth
-                else:
-                    del self._depths[thread]
+                self.depth.number -= 1
             return 0.0
         finally:
             if probe:
                 self._gate.end_probe()
-
-    def depth(self) -> int:
-        """Return how many deliveries the calling thread is in; above 0 only inside a hook, a plugin or a transport."""
-        return self._depths.get(get_ident(), 0)
 
     def in_hand(self) -> frozenset[int]:
         """Return the numbers of the claims that are being delivered now."""

@@ -156,6 +156,12 @@ class Signal:
                 self._waiters -= 1
 
 
+class Depth(threading.local):
+    """How many deliveries the calling thread is in: one in a hook that is told of it, more where a hook delivers by itself."""
+
+    number: int = 0
+
+
 class Turns:
     """Locks by name, a bounded number of them: two names may share one, which costs a wait and nothing else."""
 
