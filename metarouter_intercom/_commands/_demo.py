@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing
 from datetime import datetime, timedelta, timezone
 from importlib.resources import files
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import click
 
@@ -24,6 +24,9 @@ from ._options import has_key
 from ._sandbox import listening, people_page
 from ._stop import until_interrupted
 from ._words import echo, is_complete, number_of, report_lines, title_of
+
+if TYPE_CHECKING:
+    from ..sandbox import Sandbox
 
 # Seconds that an event waits for its contact: here nobody else brings it.
 _PATIENCE = 1.0
@@ -57,8 +60,8 @@ def demo(file: str | None, yes: bool, keep_open: bool, port: int) -> int:
     """
     outcomes = _Outcomes()
     with ExitStack() as stack:
-        is_real = has_key()
-        settings = _real_settings(yes) if is_real else _local_settings(stack, port)
+        server = None if has_key() else stack.enter_context(_local_intercom(port))
+        settings = _real_settings(yes) if server is None else _local_settings(server)
         client = stack.enter_context(Client(settings, after=[outcomes]))
         account = client.check()
         echo(f"connected to {account.name or 'a workspace'} ({account.app_id}) at {settings.address}")
@@ -70,8 +73,8 @@ def demo(file: str | None, yes: bool, keep_open: bool, port: int) -> int:
         outcomes.show()
         echo("Report")
         echo("\n".join(f"  {line}" for line in report_lines(report)))
-        if keep_open and not is_real:
-            _keep_open(settings.address, names)
+        if keep_open and server is not None:
+            _keep_open(server, names)
     return ExitCode.DONE if is_complete(report) else ExitCode.INCOMPLETE
 
 
@@ -87,11 +90,14 @@ def _real_settings(yes: bool) -> Settings:
     return settings
 
 
-def _local_settings(stack: ExitStack, port: int) -> Settings:
+def _local_intercom(port: int) -> Sandbox:
     from ..sandbox import Sandbox
 
-    sandbox = stack.enter_context(listening(Sandbox(port=port)))
-    return Settings(api_key=sandbox.token, base_url=sandbox.url, name="demo", missing_contact_wait=_PATIENCE)
+    return listening(Sandbox(port=port))
+
+
+def _local_settings(server: Sandbox) -> Settings:
+    return Settings(api_key=server.token, base_url=server.url, name="demo", missing_contact_wait=_PATIENCE)
 
 
 def _messages(stack: ExitStack, file: str | None) -> Iterable[Found]:
@@ -172,10 +178,10 @@ class _Outcomes:
         echo("\n".join(f"  {line}" for line in sorted(self._notes) or ["nothing"]) + "\n")
 
 
-def _keep_open(address: str, names: list[str]) -> None:
+def _keep_open(server: Sandbox, names: list[str]) -> None:
     with until_interrupted():
         echo("\nThe local Intercom keeps running (Ctrl-C ends)")
-        echo(f"  people:      {people_page(address)}")
+        echo(f"  people:      {people_page(server)}")
         if names:
-            echo(f"  one person:  {people_page(address, names[0])}")
+            echo(f"  one person:  {people_page(server, names[0])}")
     echo("stopped")

@@ -54,12 +54,17 @@ class Record:
         path: Of the record.
 
     Raises:
-        Failed: Another process has it, or it cannot be read.
+        Failed: Another process has it, it cannot be read, or the system has no locks.
     """
 
     def __init__(self, path: Path) -> None:
-        import fcntl
-
+        try:
+            import fcntl
+        except ImportError:
+            raise Failed(
+                "send: this system has no file locks, which its spool needs; hand the messages to Client.send() instead",
+                ExitCode.USAGE,
+            ) from None
         self.path = path
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:

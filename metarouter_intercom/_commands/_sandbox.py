@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 import click
 
@@ -48,7 +47,7 @@ def sandbox(port: int, host: str, token: str, seed: bool, auto_attributes: bool,
     if seed:
         add_samples(server.workspace)
     with listening(server), until_interrupted():
-        click.echo(json.dumps({"url": server.url, "token": token}) if as_json else _words(server.url, token))
+        click.echo(json.dumps({"url": server.url, "token": token}) if as_json else _words(server))
     if not as_json:
         click.echo("stopped")
 
@@ -70,17 +69,16 @@ def listening(server: Sandbox) -> Sandbox:
         ) from None
 
 
-def people_page(url: str, external_id: str | None = None) -> str:
+def people_page(server: Sandbox, name: str | None = None) -> str:
     """Return the address of the list of people, or of one person; or what is missing for the pages."""
     if not find_spec("flask"):
         return 'the pages need Flask: pip install "metarouter-intercom[sandbox]"'
-    page = f"{url}/ui/people"
-    return page if external_id is None else f"{page}/{quote(external_id, safe='')}"
+    return server.pages if name is None else server.page_of(name)
 
 
-def _words(url: str, token: str) -> str:
+def _words(server: Sandbox) -> str:
     return (
-        f"a local Intercom at {url}  (Ctrl-C ends)\n"
-        f"  look at it:  {people_page(url)}\n"
-        f"  send to it:  export INTERCOM_BASE_URL={url} INTERCOM_API_KEY={token}"
+        f"a local Intercom at {server.url}  (Ctrl-C ends)\n"
+        f"  look at it:  {people_page(server)}\n"
+        f"  send to it:  export INTERCOM_BASE_URL={server.url} INTERCOM_API_KEY={server.token}"
     )

@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import signal
+import sys
 from itertools import islice
 
 import pytest
@@ -339,6 +340,17 @@ def test_a_key_revoked_on_the_way_stops_the_run(cli, file):
     assert done.err.count("\n") == 1
     assert "Intercom refuses the key now" in done.err
     assert "run the same command again to go on" in done.err
+
+
+def test_a_system_without_file_locks_is_told(connected, file, monkeypatch):
+    """Where there are no file locks (Windows), one line says what to do instead; exit code 2."""
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+
+    done = connected("send", file)
+
+    assert done.code == 2
+    assert done.err.count("\n") == 1
+    assert "hand the messages to Client.send() instead" in done.err
 
 
 def test_a_spool_that_cannot_be_made_is_one_line(connected, file, tmp_path):
