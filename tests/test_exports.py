@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import subprocess
+import sys
 
 import pytest
 
@@ -81,3 +83,16 @@ def test_errors_are_exported_from_the_root_and_from_their_module():
 
     assert kinds <= set(metarouter_intercom.__all__)
     assert all(getattr(errors, name) is getattr(metarouter_intercom, name) for name in kinds)
+
+
+def test_namespaces_are_reached_without_an_import_of_their_own():
+    """The package imports its parts where they are first used: after ``import metarouter_intercom`` each is an attribute."""
+    script = (
+        "import metarouter_intercom as package\n"
+        "assert 'testing' in dir(package) and 'Client' in dir(package)\n"
+        "print(package.testing.FakeClock(1).now(), package.errors.Problem.__name__, package.Client.__name__)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+
+    assert done.stdout == "1.0 Problem Client\n"
