@@ -130,6 +130,15 @@ class DeliveryFailed(MetarouterError):
         self.request_id = request_id
         super().__init__(text)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild_failed, (str(self), self.reason, self.status, self.code, self.request_id)
+
+
+def _rebuild_failed(
+    text: str, reason: str, status: int | None, code: str | None, request_id: str | None
+) -> DeliveryFailed:
+    return DeliveryFailed(text, reason=reason, status=status, code=code, request_id=request_id)
+
 
 class TransportError(MetarouterError):
     """There is no answer to a request; its two kinds say whether it can have had an effect."""
