@@ -94,6 +94,8 @@ def _write_clearable(
         draft.fields[field] = value
     elif taken is not None and taken[1] is None:
         draft.fields[field] = None
+    if taken is not None and taken[1] is None and value is not None:
+        draft.note(rule, taken[0], "another trait stands in")
     if taken is not None and taken[1] is not None and text_field(taken[1]) is None:
         draft.note(rule, taken[0], "blank" if is_absent(taken[1]) else "not a text")
 
@@ -118,14 +120,17 @@ def _first_phone(draft: Draft) -> str | None:
 
 
 def _write_avatar(draft: Draft) -> None:
+    cleared = ""
     for plain in _AVATARS:
         taken = None if draft.fields.get("avatar") else draft.found.pop(plain, None)
         if taken is None:
             continue
         key, value = taken
         if value is None:
-            draft.fields.setdefault("avatar", None)
+            draft.fields["avatar"], cleared = None, key
         elif isinstance(value, str) and _WEB_ADDRESS.fullmatch(value.strip()):
+            if "avatar" in draft.fields:
+                draft.note("I4", cleared, "another trait stands in")
             draft.fields["avatar"] = value.strip()
         else:
             draft.note("I4", key, "blank" if is_absent(value) else "no http(s) address")
