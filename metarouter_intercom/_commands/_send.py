@@ -8,7 +8,7 @@ import stat
 import sys
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
 import click
@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from .._buffers._sqlite import SpoolBuffer
 from .._client import Client
-from ._errors import ExitCode
+from ._errors import ExitCode, Failed
 from ._input import read_messages
 from ._options import connection_options, json_option, settings_of
 from ._progress import Progress, Record
@@ -88,13 +88,10 @@ def send(
     Interrupted by Ctrl-C or a crash, the same command goes on where it was, and nothing is sent twice. Standard input cannot be read
     again: there, what was read goes out with the next run, and you send only what comes after it.
     """
-    # A pipe can be read once, however it is called.
-    is_stream = file == "-" or stat.S_ISFIFO(os.stat(file).st_mode)
-    name = "stdin" if is_stream else file
-    kept = Path(spool or f"{name}.spool")
+    job = _job(file, spool, rejects)
     settings = settings_of(
         **connection,
-        spool=kept,
+        spool=job.spool,
         max_buffered=_AHEAD,
         when_full="block",
         block_timeout=LOOK_EVERY,
@@ -104,33 +101,69 @@ def send(
     )
     with ExitStack() as stack:
         stream = sys.stdin.buffer if file == "-" else stack.enter_context(open(file, "rb"))
-        size = None if is_stream else os.fstat(stream.fileno()).st_size
+        size = None if job.is_stream else os.fstat(stream.fileno()).st_size
         _check(settings)
-        record = None if is_stream else stack.enter_context(closing(Record(_record_path(kept))))
-        # Each run over a stream is one of its own, so ids made for its messages must not be met again.
-        progress = Progress(digest=os.urandom(12).hex()) if record is None else record.progress
-        if record is not None and progress.sent_bytes == size:
-            echo(
-                f"{file}: all of it was sent before; delete {kept} and {record.path} to send it once more",
-                err=True,
-            )
+        record = None if job.is_stream else stack.enter_context(closing(Record(_record_path(job.spool))))
+        if record is not None and _was_sent(job, record, size):
             return ExitCode.DONE
-        where = Path(rejects or f"{name}.rejects.jsonl")
-        rejected = stack.enter_context(closing(Rejects(where, keep=progress.rejects_bytes)))
-        bar = stack.enter_context(_bar(None if is_stream else file, no_progress or as_json))
-        stop = stack.enter_context(stop_signals())
-        replay = Replay(
-            file="<stdin>" if is_stream else file,
-            client=_client(settings, kept),
-            progress=progress,
-            save=_nowhere if record is None else record.save,
-            rejects=rejected,
-            bar=bar,
-            stop=stop,
-            size=size,
-        )
+        replay = _replay(stack, job, record, settings=settings, size=size, hide=no_progress or as_json)
         report = replay.run(stream)
-    return _tell(replay, report, kept, as_json=as_json)
+    return _tell(replay, report, job, as_json=as_json)
+
+
+class _Job(NamedTuple):
+    """What is sent, and the files beside it."""
+
+    file: str
+    is_stream: bool
+    spool: Path
+    rejects: Path
+
+
+def _job(file: str, spool: str | None, rejects: str | None) -> _Job:
+    # A pipe can be read once, however it is called.
+    is_stream = file == "-" or stat.S_ISFIFO(os.stat(file).st_mode)
+    name = "stdin" if is_stream else file
+    return _Job(file, is_stream, Path(spool or f"{name}.spool"), Path(rejects or f"{name}.rejects.jsonl"))
+
+
+def _was_sent(job: _Job, record: Record, size: int | None) -> bool:
+    """
+    Tell whether nothing is left to do, and say so.
+
+    Raises:
+        Failed: The spool is gone that holds what was read and not delivered.
+    """
+    if record.progress.sent_bytes == size:
+        remedy = f"delete {job.spool} and {record.path} to send it once more"
+        echo(f"{job.file}: all of it was sent before; {remedy}", err=True)
+        return True
+    if record.progress.read and not job.spool.exists():
+        raise Failed(
+            f"{job.spool}: gone, with what was read and not delivered; delete {record.path} to send {job.file} from its beginning",
+            ExitCode.FILE,
+        )
+    return False
+
+
+def _replay(
+    stack: ExitStack, job: _Job, record: Record | None, *, settings: Settings, size: int | None, hide: bool
+) -> Replay:
+    # Each run over a stream is one of its own, so ids made for its messages must not be met again.
+    progress = Progress(digest=os.urandom(12).hex()) if record is None else record.progress
+    rejects = stack.enter_context(closing(Rejects(job.rejects, keep=progress.rejects_bytes)))
+    bar = stack.enter_context(_bar(None if job.is_stream else job.file, hide))
+    stop = stack.enter_context(stop_signals())
+    return Replay(
+        file="<stdin>" if job.is_stream else job.file,
+        client=_client(settings, job.spool),
+        progress=progress,
+        save=_nowhere if record is None else record.save,
+        rejects=rejects,
+        bar=bar,
+        stop=stop,
+        size=size,
+    )
 
 
 def _check(settings: Settings) -> None:
@@ -158,7 +191,7 @@ def _nowhere() -> None:
     """A stream has no place to go on from."""
 
 
-def _tell(replay: Replay, report: Report, spool: Path, *, as_json: bool) -> ExitCode:
+def _tell(replay: Replay, report: Report, job: _Job, *, as_json: bool) -> ExitCode:
     progress = replay.progress
     if as_json:
         facts = {
@@ -175,9 +208,12 @@ def _tell(replay: Replay, report: Report, spool: Path, *, as_json: bool) -> Exit
         echo(f"{replay.file}: {read} read{earlier}, {progress.rejected:,} rejected")
         echo("\n".join(report_lines(report)))
     if progress.rejected:
-        echo(f"rejected messages are in {replay.rejects.path}", err=True)
+        echo(f"rejected messages are in {job.rejects}", err=True)
     if report.dead:
-        echo(f"look into what was given up: metarouter-intercom dead-letters list --spool {spool}", err=True)
+        echo(
+            f"look into what was given up: metarouter-intercom dead-letters list --spool {job.spool}",
+            err=True,
+        )
     if replay.stop.is_wanted:
         echo(words_of_interrupt(replay, report), err=True)
         return ExitCode.INTERRUPTED

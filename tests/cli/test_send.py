@@ -17,7 +17,7 @@ from metarouter_intercom.sandbox import Sandbox, Workspace
 
 from .replaying import differences, write_messages
 
-_NUMBER = 200
+_NUMBER = 100
 
 
 @pytest.fixture
@@ -34,8 +34,8 @@ def test_a_file_is_sent_whole_and_reported(connected, sandbox, file):
 
     lines = done.out.splitlines()
     assert done.code == 0
-    assert lines[0] == f"{file}: 200 messages read, 0 rejected"
-    assert lines[1].startswith("200 accepted: 200 delivered")
+    assert lines[0] == f"{file}: 100 messages read, 0 rejected"
+    assert lines[1].startswith("100 accepted: 100 delivered")
     assert differences(sandbox.workspace, _NUMBER) == []
     assert done.err == ""
 
@@ -46,11 +46,11 @@ def test_json_for_machines(connected, file):
 
     assert (told["file"], told["read"], told["read_rejected"], told["is_finished"]) == (
         str(file),
-        200,
+        100,
         0,
         True,
     )
-    assert (told["accepted"], told["delivered"], told["pending"]) == (200, 200, 0)
+    assert (told["accepted"], told["delivered"], told["pending"]) == (100, 100, 0)
 
 
 @pytest.mark.parametrize("form", ["array", "batch", "gzip"])
@@ -90,7 +90,7 @@ def test_a_file_that_grew_goes_on_where_it_was(connected, sandbox, file):
     done = connected("send", file)
 
     assert done.code == 0
-    assert done.out.splitlines()[0] == f"{file}: 250 messages read (200 of them by earlier runs), 0 rejected"
+    assert done.out.splitlines()[0] == f"{file}: 150 messages read (100 of them by earlier runs), 0 rejected"
     assert done.out.splitlines()[1].startswith("50 accepted: 50 delivered")
     assert differences(sandbox.workspace, _NUMBER + 50) == []
 
@@ -121,6 +121,21 @@ def test_a_record_that_is_none_is_told(connected, file):
 
     assert done.code == 5
     assert f"{record}: no record of a progress; delete it" in done.err
+
+
+def test_a_spool_that_is_gone_is_told(connected, file):
+    """Where the spool of a file that was begun is gone, so is what it held: said, not passed over."""
+    record = Record(file.with_name("events.jsonl.spool.progress.json"))
+    record.progress = Progress(read=5, digest="d")
+    record.save()
+    record.close()
+
+    done = connected("send", file)
+
+    assert done.code == 5
+    assert done.err.startswith(
+        f"metarouter-intercom: {file}.spool: gone, with what was read and not delivered; delete "
+    )
 
 
 def test_two_runs_of_one_file_do_not_meet(connected, file):
@@ -154,7 +169,7 @@ def test_broken_messages_stop_nothing_and_are_kept(connected, sandbox, file):
     kept = [json.loads(line) for line in rejects.read_text().splitlines()]
     assert done.code == 1
     assert differences(sandbox.workspace, _NUMBER) == []
-    assert done.out.splitlines()[0] == f"{file}: 203 messages read, 3 rejected"
+    assert done.out.splitlines()[0] == f"{file}: 103 messages read, 3 rejected"
     assert [line.rpartition(";")[0] for line in done.err.splitlines()[:-1]] == [
         f"{file}:4: not JSON at column 2: Expecting property name enclosed in double quotes",
         f"{file}:8: event: missing or blank",
@@ -247,7 +262,7 @@ def test_an_interrupted_run_goes_on_without_doubling(cli, interrupting, file):
     assert "wait in the spool; what was read is kept; run the same command again to go on" in first.err
     assert first.out.startswith(f"{file}: ")
     assert second.code == 0
-    assert second.out.startswith(f"{file}: 200 messages read (")
+    assert second.out.startswith(f"{file}: 100 messages read (")
     assert differences(interrupting.workspace, _NUMBER) == []
     assert interrupting.workspace.repeated_events == 0
 
@@ -269,7 +284,7 @@ def test_rejects_are_written_once_whenever_a_run_ends(connected, file):
 
     done = connected("send", file)
 
-    assert done.out.splitlines()[1] == "0 accepted: 196 duplicates"
+    assert done.out.splitlines()[1] == "0 accepted: 96 duplicates"
     assert rejects.read_bytes() == whole
 
 
