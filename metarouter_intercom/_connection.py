@@ -154,8 +154,8 @@ class Connection:
         """
         Deliver what is buffered now, for at most *timeout* seconds; None waits as long as it makes sense.
 
-        When *closing*, what calls still bring that were under way is delivered too, for nobody else will. In a hook the calling thread delivers, for a worker
-        cannot wait for itself; in a hook within that one nothing happens, for the outer flush goes on anyway.
+        When *closing*, what calls still bring that were under way is delivered too, for nobody else will. In a hook the calling thread
+        delivers, for a worker cannot wait for itself; in a hook within that one nothing happens, for the outer flush goes on anyway.
         """
         if not self._settings.enabled or self.depth() > 1:
             return
@@ -164,6 +164,7 @@ class Connection:
         probe = self.gate.probe_now()
         if self._settings.delivery == "background":
             self._workers.wake()
+        self._patience.is_over = False
         follow = closing and self._is_volatile
         while self._buffer.has_pending(self._buffer.mark() if follow else mark):
             seconds = self._work(deadline)
@@ -196,14 +197,24 @@ class Connection:
         while True:
             try:
                 outcome = self._courier.run(operation)
-            except Paused as paused:
-                raise DeliveryFailed(f"nothing is sent now ({paused})", reason="held") from None
+            except Paused:
+                raise self._not_now() from None
             if outcome.kind != "retry" or attempt == _ATTEMPTS:
                 return outcome
             self._clock.sleep(
                 min(self._settings.backoff_max, self._settings.backoff_base * 2.0 ** (attempt - 1))
             )
             attempt += 1
+
+    def _not_now(self) -> DeliveryFailed:
+        status, reason, _ = self.health()
+        if status == "held":
+            return DeliveryFailed(
+                f"nothing is sent while the credentials are refused ({reason})", reason="held"
+            )
+        return DeliveryFailed(
+            f"nothing is sent while Intercom does not answer ({reason})", reason=reason or "timeout"
+        )
 
     def release(self) -> None:
         """Go on at once: the credentials were found good."""
@@ -275,10 +286,11 @@ class Connection:
     def _work(self, deadline: float | None) -> float:
         """Deliver a claim, or leave it to the workers; returns the seconds to wait before looking again."""
         if self._settings.delivery == "background" and not self.depth():
-            self._workers.start()
+            if not self._workers.is_started:
+                self._workers.start()
             if self._workers.is_started:
                 return _LOOK_EVERY
-        self._patience.until, self._patience.is_over = deadline, False
+        self._patience.until = deadline
         try:
             seconds = self._dispatcher.work()
         finally:

@@ -50,6 +50,7 @@ class Workers:
         self._condition = threading.Condition()
         self._is_watched = False
         self._is_stopping = False
+        self._is_short = False
         self._threads: list[threading.Thread] = []
 
     @property
@@ -73,10 +74,15 @@ class Workers:
                 try:
                     thread.start()
                 except RuntimeError:
-                    facts = {"connection": self._name, "threads": len(self._threads)}
-                    _log.warning("no thread could be started", extra=facts)
+                    self._tell_shortage()
                     return
                 self._threads.append(thread)
+
+    def _tell_shortage(self) -> None:
+        if not self._is_short:
+            self._is_short = True
+            facts = {"connection": self._name, "threads": len(self._threads)}
+            _log.warning("no thread could be started", extra=facts)
 
     def wake(self) -> None:
         """Let a resting worker look at the buffer now."""

@@ -404,7 +404,7 @@ def test_a_request_without_a_whole_answer_may_have_been_applied(make_transport, 
     """It left, and no whole answer came back: ``ReadFailed``, within the read time-out, and the next request passes."""
     answers = [answer]
     with TinyServer(lambda asked: answers.pop() if answers else OK) as server:
-        transport = make_transport(server.url, read_timeout=0.2)
+        transport = make_transport(server.url, read_timeout=0.4)
         with pytest.raises(ReadFailed):
             transport.send(_WRITE)
 
