@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from cattrs import ClassValidationError, Converter
 from cattrs.errors import AttributeValidationNote
@@ -38,8 +38,6 @@ _WIRE_NAMES = {
 _TEXT_IDS = ("user_id", "anonymous_id", "message_id", "group_id", "previous_id")
 _OBJECTS = ("context", "integrations", "traits", "properties")
 _NOTHING: Mapping[str, Any] = {}
-# Sets of keys are few and repeat; beyond so many they are looked at each time.
-_KEPT_SHAPES = 5_000
 # Bits: more than any id has, and few enough for Python to write them as digits on every version.
 _LONGEST_ID = 256
 
@@ -211,37 +209,32 @@ def _read_usual(
 
     It is what the reader by cattrs returns for the same, at a third of the cost; only that one finds faults.
     """
-    if type(wire) is not dict:
-        return None
-    reading = _readings[kind][tuple(wire)]
-    facts = reading.blank.copy()
-    facts["timestamp"], facts["notes"] = instant, notes
-    for name, wire_name in reading.texts:
-        value = wire[wire_name]
-        if type(value) is str and value and not value.isspace():
+    facts: dict[str, Any] = {"timestamp": instant, "notes": notes}
+    for name, wire_name in _USUAL_TEXTS[kind]:
+        value = wire.get(wire_name)
+        if value is None:
+            facts[name] = None
+        elif type(value) is str and value.strip():
             facts[name] = value
-        elif value is not None:
+        else:
             return None
     if facts["message_id"] is None or (kind is Track and facts["event"] is None):
         return None
-    for name in reading.objects:
-        value = wire[name]
+    for name in _USUAL_OBJECTS[kind]:
+        value = wire.get(name)
         if type(value) is dict:
             facts[name] = value
-        elif value is not None:
+        elif value is None:
+            facts[name] = _NOTHING
+        else:
             return None
-    for wire_name, usual in reading.foreign:
-        value = wire[wire_name]
+    for wire_name, usual in _FOREIGN[kind]:
+        value = wire.get(wire_name)
         if value is not None and type(value) is not usual:
             return None
-    message = _new(kind)
-    _set(message, "__dict__", facts)
+    message = kind.__new__(kind)
+    message.__dict__.update(facts)
     return message
-
-
-_new: Callable[[type[Message]], Message] = object.__new__
-# The values are frozen, so that nothing but this can fill them at once.
-_set = object.__setattr__
 
 
 def _names_in(kind: type[Message], names: Sequence[str]) -> tuple[str, ...]:
@@ -267,48 +260,6 @@ _FOREIGN = {
     )
     for kind in _KINDS.values()
 }
-
-
-class _Reading(NamedTuple):
-    """
-    How to read messages of one type with one set of keys.
-
-    Attributes:
-        blank: Field -> what it is where the wire tells nothing.
-        texts: Field and key of the texts that are there.
-        objects: The objects that are there; their fields and keys are one name.
-        foreign: Keys that are there and mean nothing here, with their own type.
-    """
-
-    blank: dict[str, Any]
-    texts: tuple[tuple[str, str], ...]
-    objects: tuple[str, ...]
-    foreign: tuple[tuple[str, type], ...]
-
-
-class _Readings(dict["tuple[str, ...]", _Reading]):
-    """Keys of a message -> how it is read; sets of keys are few and repeat."""
-
-    __slots__ = ("_kind",)
-
-    def __init__(self, kind: type[Message]) -> None:
-        super().__init__()
-        self._kind = kind
-
-    def __missing__(self, keys: tuple[str, ...]) -> _Reading:
-        kind, there = self._kind, frozenset(keys)
-        made = _Reading(
-            {name: None for name, _ in _USUAL_TEXTS[kind]} | dict.fromkeys(_USUAL_OBJECTS[kind], _NOTHING),
-            tuple(pair for pair in _USUAL_TEXTS[kind] if pair[1] in there),
-            tuple(name for name in _USUAL_OBJECTS[kind] if name in there),
-            tuple(pair for pair in _FOREIGN[kind] if pair[0] in there),
-        )
-        if len(self) < _KEPT_SHAPES:
-            self[keys] = made
-        return made
-
-
-_readings = {kind: _Readings(kind) for kind in _KINDS.values()}
 
 
 def _kind(wire: Mapping[str, Any]) -> type[Message]:
