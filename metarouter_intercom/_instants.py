@@ -15,6 +15,9 @@ _EARLIEST, _LATEST = -62_135_596_800, 253_402_300_799
 # events hold neither.
 _LAST_RECORDABLE = 9_999_999_999
 
+# What may follow the seconds of a usual text, and a fraction that has no digits.
+_USUAL = ("", ".", "+", "-")
+_UNUSUAL = (".", ".Z", ".+", ".-")
 # From 3.11 on ``datetime.fromisoformat`` knows Z.
 _READS_Z = sys.version_info >= (3, 11)
 
@@ -101,6 +104,15 @@ def _of_usual(text: str) -> float | None:
     """Read ``YYYY-MM-DDThh:mm:ss`` with or without fraction and offset, as nearly every producer writes it, the quick way."""
     if text[4] != "-" or text[7] != "-" or text[10] not in "T " or not text.isascii():
         return None
+    rest = text[19:]
+    # Python's own reader takes more than ISO 8601 has, and each version more than the one before.
+    if rest != "Z" and (
+        rest[:1] not in _USUAL
+        or rest[:2] in _UNUSUAL
+        or rest.count(":") > 1
+        or (rest[-1:] != "Z" and rest[-2:] > "59")
+    ):
+        return None
     try:
         instant = datetime.fromisoformat(text if _READS_Z or text[-1] != "Z" else f"{text[:-1]}+00:00")
         return (instant if instant.tzinfo is not None else instant.replace(tzinfo=timezone.utc)).timestamp()
@@ -181,5 +193,5 @@ def _offset(zone: str | None) -> int:
 
 
 def _of_datetime(instant: datetime) -> float:
-    aware = instant if instant.tzinfo is not None else instant.replace(tzinfo=timezone.utc)
+    aware = instant if instant.utcoffset() is not None else instant.replace(tzinfo=timezone.utc)
     return aware.timestamp()

@@ -205,7 +205,7 @@ def _covers(noted, path):
 
 
 def _says_nothing(facts, path):
-    """Tell whether the value at *path* says what is so without it: nothing in a list, not removed, its own id, a tag again."""
+    """Tell whether the value at *path* says what is so without it: nothing in a list, not removed, its own id or role, a tag again."""
     holder = facts
     for part in path[1:-1]:
         holder = holder[part]
@@ -215,7 +215,7 @@ def _says_nothing(facts, path):
         (value is None and isinstance(holder, list))
         or (value is False and plain == "remove")
         or value == []
-        or plain in ("id", "userid", "companyid", "groupid")
+        or plain in ("id", "userid", "companyid", "groupid", "role")
         or (isinstance(path[-1], int) and re.sub(r"[\s_\-.]+", "", str(path[-2])).lower() == "tags")
         or (value is None and plain in ("revenue", "total", "currency"))
     )
