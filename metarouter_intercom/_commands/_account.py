@@ -14,6 +14,7 @@ from .._report import Account
 from ..settings import Settings
 from ._options import connection_options, json_option, settings_of
 from ._store import write_connection
+from ._words import echo
 
 
 @click.command(short_help="Check a key and store it as a named connection.")
@@ -40,17 +41,23 @@ def connect(
     The key is asked for without being shown and is never printed. It is stored in a file that only you can read.
     """
     if app_id is None and not api_key_stdin:
-        app_id = click.prompt("App/Source ID (empty to skip)", default="", show_default=False).strip() or None
-    key: str = _from_stdin() if api_key_stdin else click.prompt("API key", hide_input=True)
+        app_id = _asked("App/Source ID (empty to skip)", default="", show_default=False) or None
+    key: str = _from_stdin() if api_key_stdin else _asked("API key", hide_input=True)
     facts = {"api_key": key, "app_id": app_id, "region": region, "base_url": base_url}
     given: dict[str, Any] = {field: value for field, value in facts.items() if value is not None}
     account = _ask(Settings(**given))
-    click.echo(f"connected to {_words(account)}")
+    # What is printed for the environment is all that goes to standard output, so that it can go into a file.
+    echo(f"connected to {_words(account)}", err=print_env)
     if print_env:
         click.echo("\n".join(_lines(account, region, base_url)))
         return
     path = write_connection(name, {**facts, "app_id": app_id or account.app_id})
-    click.echo(f"stored as {name!r} in {path}")
+    echo(f"stored as {name!r} in {path}")
+
+
+def _asked(question: str, **how: Any) -> str:
+    answer: str = click.prompt(question, err=True, **how)
+    return answer.strip()
 
 
 def _from_stdin() -> str:
@@ -59,7 +66,7 @@ def _from_stdin() -> str:
 
 def _lines(account: Account, region: str, base_url: str | None) -> list[str]:
     lines = [
-        "export INTERCOM_API_KEY=...  # the key you have just entered",
+        "# export INTERCOM_API_KEY=<the key that you have just entered>",
         f"export INTERCOM_APP_ID={shlex.quote(account.app_id)}",
     ]
     lines.append(f"export INTERCOM_REGION={region}")
@@ -74,7 +81,7 @@ def _lines(account: Account, region: str, base_url: str | None) -> list[str]:
 def check(as_json: bool, **options: Any) -> None:
     """Ask Intercom whether the key works, in this region, for this App/Source ID."""
     account = _ask(settings_of(**options))
-    click.echo(json.dumps(account._asdict()) if as_json else f"ok: {_words(account)}")
+    echo(json.dumps(account._asdict()) if as_json else f"ok: {_words(account)}")
 
 
 def _ask(settings: Settings) -> Account:

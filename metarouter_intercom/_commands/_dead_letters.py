@@ -133,7 +133,7 @@ def retry(
         raise
     report = client.close(timeout)
     if as_json:
-        click.echo(json.dumps({"retried": number, **report_object(report)}))
+        click.echo(json.dumps({"accepted_again": number, **report_object(report)}))
     else:
         were = number_of(number, "dead letter was", "dead letters were")
         echo("\n".join([f"{were} accepted again", *report_lines(report)]))
@@ -146,14 +146,20 @@ def retry(
 @_all_option
 @_reason_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def discard(spool: str, ids: tuple[int, ...], every: bool, reason: str | None, yes: bool) -> None:
+@json_option
+def discard(
+    spool: str, ids: tuple[int, ...], every: bool, reason: str | None, yes: bool, as_json: bool
+) -> None:
     """Forget dead letters for good: those with IDS, with a --reason, or --all."""
     _choice(ids, every, reason)
     if not yes:
-        click.confirm("They cannot be brought back. Discard them?", abort=True)
+        click.confirm("They cannot be brought back. Discard them?", abort=True, err=True)
     with closing(open_spool(spool)) as buffer:
         number = _letters(buffer).discard(list(ids) or None, reason=reason)
-    echo(f"{number_of(number, 'dead letter was', 'dead letters were')} discarded")
+    if as_json:
+        click.echo(json.dumps({"discarded": number}))
+    else:
+        echo(f"{number_of(number, 'dead letter was', 'dead letters were')} discarded")
 
 
 @dead_letters.command()

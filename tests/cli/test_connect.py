@@ -30,7 +30,7 @@ def test_it_asks_checks_and_stores(cli, sandbox, tmp_path):
     check = cli("check", "--connection", "live")
 
     assert (done.code, check.code) == (0, 0)
-    assert "App/Source ID (empty to skip): " in done.out
+    assert "App/Source ID (empty to skip): " in done.err
     assert "connected to workspace Example Shipping (9iefb489), region eu" in done.out
     assert f"stored as 'live' in {_stored(tmp_path)}" in done.out
     assert check.out.startswith("ok: workspace Example Shipping (9iefb489)")
@@ -65,8 +65,9 @@ def test_lines_for_the_environment_hold_no_key(cli, sandbox, tmp_path):
     done = cli("connect", "--print-env", "--api-key-stdin", "--base-url", sandbox.url, stdin=f"{_KEY}\n")
 
     assert done.code == 0
-    assert done.out.splitlines()[1:] == [
-        "export INTERCOM_API_KEY=...  # the key you have just entered",
+    assert done.err == "connected to workspace Example Shipping (9iefb489), region eu, as Ada Example\n"
+    assert done.out.splitlines() == [
+        "# export INTERCOM_API_KEY=<the key that you have just entered>",
         "export INTERCOM_APP_ID=9iefb489",
         "export INTERCOM_REGION=us",
         f"export INTERCOM_BASE_URL={sandbox.url}",

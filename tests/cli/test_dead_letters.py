@@ -112,7 +112,7 @@ def test_retry_of_one_speaks_json(cli, connected, sandbox, spool):
     told = json.loads(done.out)
 
     assert done.code == 1
-    assert told["retried"] == 1
+    assert told["accepted_again"] == 1
     assert told["pending"] >= 1
     assert _ids(cli, spool) == [first]
 
@@ -141,11 +141,13 @@ def test_discard_asks_first(cli, spool):
     refused = cli("dead-letters", "discard", "--spool", spool, "--all", stdin="n\n")
     kept = len(_ids(cli, spool))
     one = cli("dead-letters", "discard", "--spool", spool, "--yes", first)
-    asked = cli("dead-letters", "discard", "--spool", spool, "--reason", "contact_missing", stdin="y\n")
+    asked = cli(
+        "dead-letters", "discard", "--spool", spool, "--json", "--reason", "contact_missing", stdin="y\n"
+    )
 
     assert (refused.code, kept) == (130, 2)
     assert one.out == "1 dead letter was discarded\n"
-    assert asked.out.endswith("1 dead letter was discarded\n")
+    assert json.loads(asked.out) == {"discarded": 1}
     assert _ids(cli, spool) == []
 
 
