@@ -17,6 +17,8 @@ _LAST_RECORDABLE = 9_999_999_999
 
 # What may follow the seconds of a usual text, and a fraction that has no digits.
 _USUAL = ("", ".", "+", "-")
+# Each third character of a usual text, from the fifth on: "2024-02-29T23:59:59".
+_SHAPES = ("--T::", "-- ::")
 _UNUSUAL = (".", ".Z", ".+", ".-")
 # From 3.11 on ``datetime.fromisoformat`` knows Z.
 _READS_Z = sys.version_info >= (3, 11)
@@ -102,7 +104,7 @@ def _of_number(number: float) -> float | None:
 
 def _of_usual(text: str) -> float | None:
     """Read ``YYYY-MM-DDThh:mm:ss`` with or without fraction and offset, as nearly every producer writes it, the quick way."""
-    if text[4] != "-" or text[7] != "-" or text[10] not in "T " or not text.isascii():
+    if text[4:17:3] not in _SHAPES or not text.isascii():
         return None
     rest = text[19:]
     # Python's own reader takes more than ISO 8601 has, and each version more than the one before.
