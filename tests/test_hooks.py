@@ -293,3 +293,24 @@ def test_a_translator_that_raises_costs_one_message(caplog):
 
     assert (report.dead, report.skipped) == ({"translator_failed": 1}, {"fine": 1})
     assert "ada@example.com" not in caplog.text
+
+
+def test_a_hook_of_a_probe_may_flush():
+    """T1, T5: the hook stands in the way of the only probe there is, so its flush does not wait for one."""
+    reports = []
+
+    def hook(delivery):
+        reports.append(client.flush())
+
+    clock = FakeClock()
+    client = manual_client(answering(401), clock=clock, after=[hook])
+    client.track("u-1", "A")
+    client.flush()
+    clock.advance(1)
+    client.page("u-2")
+
+    for _ in range(2):  # one probe each, in turn of who is due longest
+        client.flush()
+
+    assert [report.skipped for report in reports] == [{"page_off": 1}]
+    assert client.health().status == "held"

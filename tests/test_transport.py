@@ -261,6 +261,27 @@ def test_workers_share_one_pool(make_transport):
         assert server.connections <= threads
 
 
+def test_more_callers_than_kept_connections_are_served_all_the_same(make_transport):
+    """Beyond the workers' own connections further ones are opened, and closed after use."""
+    callers = 8
+    together = threading.Barrier(callers, timeout=20)
+
+    def respond(asked):
+        together.wait()
+        return OK
+
+    with TinyServer(respond) as server:
+        transport = make_transport(server.url, workers=1)
+        with ThreadPoolExecutor(callers) as pool:
+            statuses = [
+                status
+                for _ in range(2)
+                for status in pool.map(lambda _: transport.send(_WRITE).status, range(callers))
+            ]
+
+    assert statuses == [200] * 2 * callers
+
+
 def test_a_stale_connection_is_replaced_before_it_is_used(make_transport):
     """A kept connection that the server closed while idle costs neither a request nor a doubt."""
     with TinyServer() as server:
@@ -498,6 +519,14 @@ def test_a_host_without_proxy_is_asked_itself(make_transport, monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with TinyServer() as server:
         assert make_transport(server.url).send(_PING).status == 200
+
+
+def test_a_socks_proxy_that_cannot_be_used_was_never_sent_anything(make_transport, monkeypatch):
+    """Whether its library is missing or the proxy is: the request never left."""
+    monkeypatch.setenv("ALL_PROXY", f"socks5://127.0.0.1:{_unused_port()}")
+
+    with pytest.raises(ConnectFailed):
+        make_transport("http://intercom.example.com").send(_WRITE)
 
 
 @pytest.mark.parametrize("answer", [_answer(b"", status="407 Proxy Authentication Required"), Last(b"")])
