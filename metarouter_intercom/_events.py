@@ -71,6 +71,7 @@ class Events:
     def __init__(self, settings: Settings, flattener: Flattener) -> None:
         self._allow = settings.events_allow
         self._deny = settings.events_deny
+        self._filters = bool(self._allow or self._deny)
         self._default_currency = currency_code(settings.default_currency) or "USD"
         self._rich = frozenset(settings.rich_link_properties)
         self._first = settings.metadata_first
@@ -90,7 +91,7 @@ class Events:
             name = _filled(template, message)
             if not name:
                 return None, f"{message.type}_unnamed"
-        if self._is_filtered(name):
+        if self._filters and self._is_filtered(name):
             return None, "event_filtered"
         return name, None
 

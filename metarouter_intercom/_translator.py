@@ -64,8 +64,10 @@ class Translator:
         return self._event(message, options, notes)
 
     def _group(self, message: Group, options: Options, notes: list[Note]) -> Translation:
-        given = look_up(object_at(message.context, "traits"), "email")
-        who = self._who(message, options, None if message.user_id else address(given))
+        email: str | None = None
+        if not message.user_id:
+            email = address(look_up(object_at(message.context, "traits"), "email"))
+        who = self._who(message, options, email)
         operations = self._companies.of_group(message.group_id, message.traits, who, notes)
         return _translation(operations, notes, "no_identity" if message.group_id else "no_company")
 
@@ -93,6 +95,8 @@ class Translator:
 
     def _who(self, message: Group | Track | Page, options: Options, email: str | None) -> Who | None:
         """Return whom *message* is about (R8); None when that is nobody we may name."""
+        if options is NO_OPTIONS and email is None and message.user_id is not None:
+            return Who(external_id=_external(message.user_id))
         contact_id = options.contact_id()
         if contact_id is not None or message.user_id is not None or email is not None:
             return Who(contact_id=_contact(contact_id), external_id=_external(message.user_id), email=email)
