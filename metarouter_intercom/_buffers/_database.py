@@ -30,17 +30,19 @@ class Database:
     Args:
         path: Of the file.
         sync: ``normal`` or ``full``.
+        patience: Seconds that a statement waits for another process.
 
     Raises:
         SpoolFailed: The file cannot be opened.
     """
 
-    def __init__(self, path: str, *, sync: str) -> None:
+    def __init__(self, path: str, *, sync: str, patience: float = PATIENCE) -> None:
         self.path = path
         self.lock = threading.RLock()
         self._sync = sync
+        self._patience = patience
         self._is_closed = False
-        self._connection: sqlite3.Connection | None = connect(path, sync=sync)
+        self._connection: sqlite3.Connection | None = connect(path, sync=sync, patience=patience)
         rest_at_forks(self)
 
     def run(self, query: str, parameters: Sequence[object] = ()) -> sqlite3.Cursor:
@@ -87,7 +89,7 @@ class Database:
             try:
                 yield
             finally:
-                self.run(f"PRAGMA busy_timeout = {int(PATIENCE * 1000)}")
+                self.run(f"PRAGMA busy_timeout = {int(self._patience * 1000)}")
 
     def close(self) -> None:
         """Release the file."""
@@ -99,7 +101,7 @@ class Database:
     def _open(self) -> sqlite3.Connection:
         if self._is_closed:
             raise SpoolFailed(f"spool: {self.path} was closed; make a new client")
-        self._connection = connect(self.path, sync=self._sync)
+        self._connection = connect(self.path, sync=self._sync, patience=self._patience)
         return self._connection
 
     # --- forks ----------------------------------------------------------------------------------------

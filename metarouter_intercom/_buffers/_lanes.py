@@ -106,7 +106,7 @@ class Lanes:
         )
 
     def remove(self, seqs: Sequence[int]) -> None:
-        """Forget messages."""
+        """Forget messages, and lanes that hold nothing more and are not leased."""
         lanes: dict[int, int] = {}
         for seq in seqs:
             for (lane,) in self._run("DELETE FROM messages WHERE seq = ? RETURNING lane", (seq,)).fetchall():
@@ -114,6 +114,7 @@ class Lanes:
         for lane, number in lanes.items():
             self._run("UPDATE lanes SET size = size - ? WHERE lane = ?", (number, lane))
             self._run("UPDATE numbers SET pending = pending - ?", (number,))
+            self._forget_if_empty(lane)
 
     def put_back(self, lane: int, settlements: Sequence[Settlement], now: float) -> None:
         """Keep what is to be attempted again, and say when the lane is due; an empty lane is forgotten."""
@@ -127,7 +128,7 @@ class Lanes:
             ],
         )
         self._run("UPDATE lanes SET leased = leased - 1 WHERE lane = ?", (lane,))
-        if not self.forget_if_empty(lane):
+        if not self._forget_if_empty(lane):
             self._set_due(lane, settlements, now)
 
     def _set_due(self, lane: int, settlements: Sequence[Settlement], now: float) -> None:
@@ -149,8 +150,7 @@ class Lanes:
         )
         return self._run(query, (lane,)).fetchone() is not None
 
-    def forget_if_empty(self, lane: int) -> bool:
-        """Forget a lane that holds nothing and is not leased."""
+    def _forget_if_empty(self, lane: int) -> bool:
         query = "DELETE FROM lanes WHERE lane = ? AND size = 0 AND leased = 0"
         if not self._run(query, (lane,)).rowcount:
             return False
@@ -174,8 +174,6 @@ class Lanes:
             if seq not in leased and wanted.intersection(json.loads(own))
         ]
         self.remove([seq for seq, _ in going])
-        for (lane,) in found:
-            self.forget_if_empty(lane)
         return [body for _, body in sorted(going)]
 
 

@@ -12,7 +12,7 @@ from ..errors import SpoolFailed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# How long a statement waits for another process's transaction.
+# How long a statement waits for another process's transaction, in seconds.
 PATIENCE = 10.0
 
 # Held while a file is made, so that nobody in this process has opened it before it is closed again.
@@ -96,20 +96,23 @@ STEPS = (
 )
 
 
-def connect(path: str, *, sync: str, steps: Sequence[str] = STEPS) -> sqlite3.Connection:
+def connect(
+    path: str, *, sync: str, patience: float = PATIENCE, steps: Sequence[str] = STEPS
+) -> sqlite3.Connection:
     """
     Open the file, make it when it is not there, readable by its owner only, and bring its tables up to date.
 
     Args:
         path: Of the file; its folder must be there.
         sync: ``normal`` or ``full``, as SQLite calls it.
+        patience: Seconds that a statement waits for another process.
         steps: The script of each version.
 
     Raises:
         SpoolFailed: The file cannot be opened, is no database, is locked, or was made by a newer version.
     """
     _create(path)
-    connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {'FULL' if sync == 'full' else 'NORMAL'}")

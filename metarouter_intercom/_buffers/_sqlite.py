@@ -15,6 +15,7 @@ from ._database import Database
 from ._graves import Graves
 from ._intake import Intake
 from ._lanes import Lanes
+from ._schema import PATIENCE
 from ._sorting import Sorter
 from ._spool_shelf import SpoolShelf
 
@@ -51,6 +52,7 @@ class SpoolBuffer:
         dead_letters: How many are kept; the oldest leave first.
         sync: ``normal`` survives the process, ``full`` also the machine.
         lease: Seconds after which a claim of a process that hangs is given to another one.
+        patience: Seconds that a statement waits for another process.
 
     Raises:
         SpoolFailed: The file cannot be opened; the text names the remedy.
@@ -64,6 +66,7 @@ class SpoolBuffer:
         dead_letters: int,
         sync: str = "normal",
         lease: float = 60.0,
+        patience: float = PATIENCE,
     ) -> None:
         self._path = os.path.abspath(os.fspath(path))
         self._folder = f"{self._path}-intake"
@@ -71,6 +74,7 @@ class SpoolBuffer:
         self._dead_limit = dead_letters
         self._sync = sync
         self._lease = lease
+        self._patience = patience
         self._pending = 0
         self._is_closed = False
         self._intake: Intake | None = None
@@ -78,7 +82,7 @@ class SpoolBuffer:
 
     def _begin(self) -> None:
         self._accept_lock = threading.Lock()
-        self._database = Database(self._path, sync=self._sync)
+        self._database = Database(self._path, sync=self._sync, patience=self._patience)
         self._sorter = Sorter(self._database.run, self._folder)
         self._graves = Graves(self._database.run, self._dead_limit)
         self._lanes = Lanes(self._database, self._lease)

@@ -1,0 +1,397 @@
+"""What the spool does beyond memory (rules Q3 to Q5, O1, W4): it survives, is shared, and forgets nothing when a step fails."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+import threading
+
+import pytest
+
+from metarouter_intercom._buffers._sqlite import SpoolBuffer
+from metarouter_intercom.errors import SpoolFailed
+
+from .filling import drain, names, put, settle, take
+
+
+@pytest.fixture
+def path(tmp_path):
+    """Where the spool is."""
+    return tmp_path / "spool.db"
+
+
+@pytest.fixture
+def open_spool(path):
+    """Return a function that opens the spool; all are closed afterwards."""
+    opened = []
+
+    def open_it(**choices):
+        buffer = SpoolBuffer(path, **{"limit": 1000, "dead_letters": 100, "patience": 0.05} | choices)
+        opened.append(buffer)
+        return buffer
+
+    yield open_it
+    for buffer in opened:
+        buffer.close()
+
+
+@pytest.fixture
+def spool(open_spool):
+    """An open spool."""
+    return open_spool()
+
+
+def _ask(path, query):
+    connection = sqlite3.connect(path)
+    try:
+        return connection.execute(query).fetchall()
+    finally:
+        connection.close()
+
+
+# --- surviving --------------------------------------------------------------------------------------------
+
+
+def test_messages_outlive_a_closed_spool(open_spool):
+    """Q3: what was accepted is there when the file is opened again, sorted in or not."""
+    first = open_spool()
+    put(first, "sorted")
+    first.pending()
+    put(first, "in the journal", keys=["user:b"])
+    first.close()
+
+    assert sorted(drain(open_spool())) == ["in the journal", "sorted"]
+
+
+def test_retries_outlive_a_closed_spool(open_spool):
+    """T2: attempts, failures and when the next one is due are kept in the file."""
+    first = open_spool()
+    put(first, "m")
+    settle(first, take(first), "again", due_at=10.0, failed=True)
+    first.close()
+    second = open_spool()
+
+    assert take(second, now=9.0) is None
+    assert take(second, now=10.0).entries[0][3:5] == (1, 1)
+
+
+def test_everything_is_the_owners_only(path, spool):
+    """Q3: nobody else may read messages, wherever they stand."""
+    put(spool, "m")
+    settle(spool, take(spool), "again")
+
+    folder = path.parent / f"{path.name}-intake"
+    files = [file for file in path.parent.rglob("*") if file.is_file()]
+    assert {file.name for file in files} >= {"spool.db", "spool.db-wal", "spool.db-shm"}
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_an_emptied_spool_leaves_no_journal(path, open_spool):
+    """What was sorted in is not kept twice: after the last close only the database is left."""
+    spool = open_spool()
+    for number in range(5):
+        put(spool, f"m{number}")
+    spool.close()
+
+    assert list((path.parent / f"{path.name}-intake").iterdir()) == []
+    assert open_spool().pending() == 5
+
+
+def test_a_long_journal_begins_anew(path, spool):
+    """W4: a journal that was sorted in to its end does not grow for ever."""
+    facts = {"text": "x" * 10_000}
+    for number in range(60):
+        put(spool, f"m{number}", properties=facts)
+        if number % 10 == 9:
+            spool.pending()
+
+    sizes = [file.stat().st_size for file in (path.parent / f"{path.name}-intake").glob("*.journal")]
+    assert len(sizes) == 1
+    assert sizes[0] < 300_000
+    assert len(drain(spool)) == 60
+
+
+def test_a_caller_sorts_in_what_nobody_claims(path, open_spool):
+    """W4: without a worker the journal is sorted in all the same, so that it stays short."""
+    spool = open_spool(limit=10_000)
+    for number in range(4_000):
+        put(spool, f"m{number}")
+
+    assert _ask(path, "SELECT COUNT(*) FROM messages")[0][0] >= 2_000
+
+
+def test_accepting_does_not_wait_for_a_locked_file(path, open_spool):
+    """Q1: another process that keeps the file locked stops no caller, and loses nothing."""
+    spool = open_spool(limit=10_000)
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    for number in range(3_000):
+        put(spool, f"m{number}")
+    with pytest.raises(SpoolFailed, match="locked") as caught:
+        take(spool)
+    holder.execute("ROLLBACK")
+    holder.close()
+
+    assert caught.value.is_passing is True
+    assert len(drain(spool)) == 3_000
+
+
+def test_full_sync_keeps_what_it_says(path, open_spool):
+    """Q3: with ``spool_sync="full"`` SQLite writes each step through, and messages are kept as ever."""
+    spool = open_spool(sync="full")
+    put(spool, "m")
+
+    assert names(take(spool)) == ["m"]
+    assert spool._database.ask("PRAGMA synchronous") == (2,)
+
+
+# --- a step that fails --------------------------------------------------------------------------------------
+
+
+def test_a_failed_sorting_hides_nothing(spool):
+    """Q3: when the database cannot take the journal's lines now, they are sorted in later, each once."""
+    put(spool, "m0")
+    spool.pending()
+    (pages,) = spool._database.ask("PRAGMA page_count")
+    spool._database.ask(f"PRAGMA max_page_count = {pages}")
+    for number in range(1, 40):
+        put(spool, f"m{number}", properties={"text": "x" * 1_000})
+    with pytest.raises(SpoolFailed, match="free space"):
+        spool.pending()
+    spool._database.ask("PRAGMA max_page_count = 1000000")
+
+    assert spool.next_due_at(now=5.0) == 5.0
+    assert drain(spool) == [f"m{number}" for number in range(40)]
+    assert spool.tallies().late_duplicates == 0
+
+
+def test_half_a_line_is_no_news(path, spool):
+    """A line that another process has not finished yet is waited for without a stir."""
+    folder = path.parent / f"{path.name}-intake"
+    (folder / "4711-other.1.journal").write_bytes(b"\x40\x00\x00\x00\x01\x02\x03\x04half")
+    put(spool, "m")
+
+    assert drain(spool) == ["m"]
+    assert spool.next_due_at(now=5.0) is None
+
+
+def test_a_length_that_cannot_be_ends_a_journal(path, spool):
+    """Bytes that are no line are never read as one."""
+    folder = path.parent / f"{path.name}-intake"
+    (folder / "4711-other.1.journal").write_bytes(b"\xff\xff\xff\xff\x01\x02\x03\x04" + b"x" * 100)
+    (folder / "4712-other.1.journal").write_bytes(b"\x04\x00\x00\x00\x01\x02\x03\x04wrong checksum")
+
+    assert take(spool) is None
+
+
+def test_rows_of_journals_that_are_gone_go_too(path, spool):
+    """What a process left behind when it died between two steps is cleaned up."""
+    spool._database.run("INSERT INTO journals VALUES ('4711-gone.1.journal', 10, 1)")
+    put(spool, "m")
+    spool.pending()
+
+    rows = _ask(path, "SELECT name FROM journals")
+    assert [name for (name,) in rows if name.startswith("4711")] == []
+
+
+# --- duplicates (rule Q5) -------------------------------------------------------------------------------------
+
+
+def test_delivered_messages_are_remembered(open_spool):
+    """Q5: a message id that was delivered is a counted no-op, also for a later process."""
+    first = open_spool()
+    put(first, "m")
+    drain(first)
+    first.close()
+    second = open_spool()
+    put(second, "m")
+
+    assert take(second) is None
+    assert second.pending() == 0
+    assert second.tallies().late_duplicates == 1
+
+
+def test_the_window_of_delivered_messages_ends(path, spool):
+    """Q5: of delivered messages the last 100,000 ids are kept."""
+    spool._database.run("INSERT INTO delivered VALUES (1, 'oldest'), (2, 'old'), (100000, 'new')")
+    put(spool, "m")
+    drain(spool)
+
+    assert _ask(path, "SELECT message_id FROM delivered ORDER BY number") == [("old",), ("new",), ("m",)]
+
+
+# --- several on one file ------------------------------------------------------------------------------------------
+
+
+def test_two_spools_share_a_file(open_spool):
+    """O1: a contact's messages come in the order of acceptance, whoever accepted and whoever claims them."""
+    one, other = open_spool(), open_spool()
+    put(one, "m1", now=1.0)
+    put(other, "m2", now=1.1)
+    put(one, "m3", now=1.2)
+    put(other, "m4", now=1.3)
+
+    claim = take(other)
+
+    assert names(claim) == ["m1", "m2", "m3", "m4"]
+    assert take(one) is None
+    settle(other, claim)
+    assert one.pending() == 0
+
+
+def test_the_limit_is_shared(open_spool):
+    """Q4: the limit counts the messages of all processes."""
+    one, other = open_spool(limit=4), open_spool(limit=4)
+    for number in range(3):
+        put(one, f"m{number}")
+    other.pending()
+
+    assert [put(other, f"n{number}") for number in range(2)] == ["accepted", "full"]
+
+
+def test_closing_gives_leases_back(open_spool):
+    """Who goes while another one stays leaves nothing locked."""
+    one, other = open_spool(), open_spool()
+    put(one, "m")
+    take(one)
+    assert take(other) is None
+    one.close()
+
+    assert names(take(other)) == ["m"]
+
+
+def test_a_lease_that_ran_out_is_given_to_another(open_spool):
+    """A process that hangs keeps its messages for the time of a lease, no longer."""
+    one, other = open_spool(lease=60.0), open_spool()
+    put(one, "m")
+    lost = take(one, now=2.0)
+
+    assert take(other, now=61.0) is None
+    claim = take(other, now=62.5)
+    assert names(claim) == ["m"]
+    assert one.renew(lost, now=63.0) is False
+
+    settle(one, lost, "again", due_at=99.0)
+    settle(other, claim)
+    assert one.pending() == 0
+
+
+def test_a_late_end_still_counts(open_spool):
+    """What was delivered under a lost lease is not delivered again by a third one."""
+    one, other = open_spool(lease=60.0), open_spool()
+    put(one, "m")
+    lost = take(one, now=2.0)
+    claim = take(other, now=70.0)
+    settle(one, lost, now=71.0)
+    settle(other, claim, "again", now=72.0)
+
+    assert take(one, now=100.0) is None
+    assert one.pending() == 0
+
+
+def test_an_end_between_two_leases_leaves_no_lane(path, open_spool):
+    """A lane whose last message ended late, while nobody held it, is forgotten."""
+    one, other = open_spool(lease=60.0), open_spool()
+    put(one, "n", keys=["user:b"], now=1.0)
+    put(one, "m", now=5.0)
+    first, lost = take(one, now=6.0), take(one, now=6.0)
+    settle(one, first, "release", now=2.0)
+    held = take(other, now=70.0)
+    settle(one, lost, now=71.0)
+
+    assert (names(lost), names(held)) == (["m"], ["n"])
+    assert take(other, now=71.0) is None
+    settle(other, held, now=72.0)
+    assert _ask(path, "SELECT (SELECT COUNT(*) FROM lanes), (SELECT COUNT(*) FROM lane_keys)") == [(0, 0)]
+
+
+def test_opening_a_second_one_ends_no_lock(path, spool):
+    """Another process that comes and goes must not take the file for abandoned: SQLite then removes the log that is in use."""
+    put(spool, "m")
+    spool.pending()
+    SpoolBuffer(path, limit=10, dead_letters=10).close()
+    put(spool, "n", keys=["user:b"])
+    spool.pending()
+
+    import subprocess
+    import sys
+
+    visit = (
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT 1 FROM numbers'); c.close()"
+    )
+    subprocess.run([sys.executable, "-c", visit, str(path)], check=True)
+
+    assert (path.parent / "spool.db-wal").stat().st_size > 0
+    assert sorted(drain(spool)) == ["m", "n"]
+
+
+def test_threads_may_close_while_others_accept(open_spool):
+    """Whoever comes too late is told, and nothing that was accepted is lost."""
+    spool = open_spool()
+    accepted, refused = [], []
+
+    def accept():
+        for number in range(2_000):
+            try:
+                put(spool, f"m{number}")
+            except SpoolFailed:
+                refused.append(number)
+                return
+            accepted.append(f"m{number}")
+
+    thread = threading.Thread(target=accept)
+    thread.start()
+    while len(accepted) < 50:
+        pass
+    spool.close()
+    thread.join(30)
+
+    assert drain(open_spool()) == accepted
+    assert len(refused) <= 1
+
+
+# --- the clock ----------------------------------------------------------------------------------------------------
+
+
+def test_a_clock_set_back_delays_nothing(make_buffer):
+    """T2: instants noted before the clock was set back mean nothing afterwards, in memory as in the file."""
+    buffer = make_buffer()
+    put(buffer, "m", now=10_000.0)
+    settle(buffer, take(buffer, now=10_000.0), "again", due_at=10_030.0)
+
+    assert take(buffer, now=10_001.0) is None
+    assert names(take(buffer, now=500.0)) == ["m"]
+
+
+def test_a_clock_set_back_between_two_processes_delays_nothing(open_spool):
+    """An instant far ahead is none that a back-off can have meant."""
+    first = open_spool()
+    put(first, "m", now=50_000.0)
+    first.pending()
+    first.close()
+
+    assert names(take(open_spool(), now=1_000.0)) == ["m"]
+
+
+# --- closed -------------------------------------------------------------------------------------------------------
+
+
+def test_a_closed_spool_says_so(spool):
+    """Its last numbers stay readable; everything else names the fault."""
+    put(spool, "m")
+    spool.close()
+    spool.close()
+    spool.after_fork()
+
+    assert spool.pending() == 1
+    assert spool.oldest_accepted_at() is None
+    with pytest.raises(SpoolFailed, match="was closed"):
+        put(spool, "n")
+    with pytest.raises(SpoolFailed, match="was closed"):
+        spool.mark()
+
+
+def test_the_path_is_told(path, spool):
+    """For errors and for people."""
+    assert spool.path == str(path)
