@@ -30,7 +30,17 @@ _ROOT = [
     "Stats",
     "TransportError",
 ]
-_PUBLIC = ("", ".errors", ".messages", ".operations", ".identity", ".plugins", ".settings")
+_PUBLIC = (
+    "",
+    ".errors",
+    ".messages",
+    ".operations",
+    ".identity",
+    ".plugins",
+    ".sandbox",
+    ".settings",
+    ".testing",
+)
 
 
 def test_the_names_of_the_root_are_pinned():
