@@ -34,11 +34,13 @@ def create_app(service: Service) -> Flask:
         raise ConfigurationError(
             'sandbox: Flask is not installed; run pip install "metarouter-intercom[sandbox]"'
         ) from error
+    from ._pages._compiled import COMPILED
     from ._pages._routes import make_pages
 
     app = flask.Flask("metarouter_intercom.sandbox", static_folder=None)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.undefined = jinja2.StrictUndefined
+    app.jinja_env.bytecode_cache = COMPILED
 
     def answer_first() -> FlaskResponse | None:
         return _answer(service, _path(flask.request.environ))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from metarouter_intercom.sandbox import Fault, Faults
+from metarouter_intercom.sandbox._pages._compiled import COMPILED
 
 from .looking import Pages
 
@@ -194,3 +195,13 @@ def test_the_navigation_counts(pages):
         ("Companies 1", "true")
     ]
     assert pages.look("/ui/people").first("nav", id="nav").first("a")["aria-current"] == "page"
+
+
+def test_templates_are_compiled_once(pages):
+    """A second application finds them compiled, and shows its own workspace."""
+    pages.contact(external_id="u-1", name="Ada")
+    other = Pages()
+    other.contact(external_id="u-1", name="Bob")
+
+    assert (pages.names("/ui/people"), other.names("/ui/people")) == (["Ada"], ["Bob"])
+    assert {app.application.jinja_env.bytecode_cache for app in (pages.client, other.client)} == {COMPILED}
