@@ -91,6 +91,13 @@ class Database:
             finally:
                 self.run(f"PRAGMA busy_timeout = {int(self._patience * 1000)}")
 
+    def rest(self) -> None:
+        """Close the connection until it is next used; a transaction in hand goes on."""
+        connection = self._connection
+        if connection is not None and not connection.in_transaction:
+            connection.close()
+            self._connection = None
+
     def close(self) -> None:
         """Release the file."""
         self._is_closed = True
@@ -109,10 +116,7 @@ class Database:
     def before_fork(self) -> None:
         """Wait for the statement in hand and close the connection."""
         self.lock.acquire()
-        connection = self._connection
-        if connection is not None and not connection.in_transaction:
-            connection.close()
-            self._connection = None
+        self.rest()
 
     def after_fork_in_parent(self) -> None:
         """Let the others go on."""

@@ -90,10 +90,10 @@ class SpoolBuffer:
         self._moved = 0
         self._looked_at: float | None = None
         self._latest = 0.0
+        self._is_delivering = False
         try:
             self._intake = Intake(self._folder, sync=self._sync == "full")
-            with self._database.lock, self._database.transaction():
-                self._read_numbers()
+            self.pending()
         except BaseException:
             self._database.close()
             if self._intake is not None:
@@ -209,6 +209,7 @@ class SpoolBuffer:
         """Lease the due messages of one lane; see ``plugins.Buffer``."""
         owner = self._own.owner
         with self._database.lock:
+            self._is_delivering = True
             self._follow_clock(now)
             if self._looked_at is None or abs(now - self._looked_at) >= _LOOK_EVERY:
                 self._look_around(now)
@@ -261,6 +262,9 @@ class SpoolBuffer:
             if not self._is_closed:
                 self._catch_up()
                 self._read_numbers()
+                if not self._is_delivering:
+                    # Servers that fork outside Python run no hook: one that only loads the application carries no connection then.
+                    self._database.rest()
             return self._pending
 
     def has_pending(self, up_to: int) -> bool:

@@ -306,10 +306,21 @@ def test_an_end_between_two_leases_leaves_no_lane(path, open_spool):
     assert _ask(path, "SELECT (SELECT COUNT(*) FROM lanes), (SELECT COUNT(*) FROM lane_keys)") == [(0, 0)]
 
 
+def test_a_spool_that_delivers_nothing_holds_no_connection(path, spool):
+    """W3: a server that only loads the application carries no open connection into the workers it forks outside Python."""
+    put(spool, "m")
+    spool.pending()
+    assert not (path.parent / "spool.db-wal").exists()
+
+    assert names(take(spool)) == ["m"]
+    spool.pending()
+    assert (path.parent / "spool.db-wal").exists()
+
+
 def test_opening_a_second_one_ends_no_lock(path, spool):
     """Another process that comes and goes must not take the file for abandoned: SQLite then removes the log that is in use."""
     put(spool, "m")
-    spool.pending()
+    settle(spool, take(spool), "release")
     SpoolBuffer(path, limit=10, dead_letters=10).close()
     put(spool, "n", keys=["user:b"])
     spool.pending()

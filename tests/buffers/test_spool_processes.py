@@ -166,7 +166,7 @@ def test_a_child_holds_a_lock_of_its_own_on_the_file(path):
             os.read(reader, 1)
             os._exit(0)
         spool.after_fork()
-        spool.pending()
+        spool.claim(now=0.5, limit=1)
         os.close(writer)
         os.close(reader)
         while os.getppid() == parent:
@@ -276,7 +276,7 @@ def test_put_and_take_in_this_process_stay_apart(path, spool):
     """Two clients of one process are as apart as two processes."""
     other = SpoolBuffer(path, limit=1000, dead_letters=100)
     put(spool, "m")
-    put(other, "n", keys=["user:b"])
+    put(other, "n", keys=["user:b"], now=1.5)
 
     assert names(take(other)) == ["m"]
     assert names(take(spool)) == ["n"]
