@@ -365,8 +365,22 @@ def test_messages_given_up_fail_the_session_in_the_end():
     lines = _failure(app).splitlines()
 
     assert lines[0] == "messages did not reach Intercom:"
-    assert lines[1].startswith("  track Signed Up u-nobody: contact_missing (404 ")
+    assert lines[1] == "  track Signed Up u-nobody: contact_missing (404)"
     assert lines[2] == "a test that expects this says so with client.dead_letters.discard()"
+
+
+def test_what_intercom_said_is_told():
+    """The reason of a message that Intercom refused comes with its status, code and words."""
+
+    def app():
+        with testing.intercom(Workspace(event_name_limit=0), delivery="manual") as (client, _, _):
+            client.identify("u-1", {"name": "Grace Example"})
+            client.track("u-1", "Signed Up")
+
+    line = _failure(app).splitlines()[1]
+
+    assert line.startswith("  track Signed Up u-1: event_name_limit (422 ")
+    assert line.endswith(" Cannot have more than 0 active event names)")
 
 
 def test_dead_letters_can_be_expected():

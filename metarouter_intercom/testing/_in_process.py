@@ -127,9 +127,9 @@ def _title(message: Mapping[str, Any]) -> str:
 
 
 def _told(answer: Mapping[str, Any] | None) -> str:
-    if answer is None:
-        return ""
-    return f" ({answer.get('status')} {answer.get('code')}: {answer.get('message')})"
+    facts = [] if answer is None else [answer.get(name) for name in ("status", "code", "message")]
+    told = " ".join(str(fact) for fact in facts if fact is not None)
+    return f" ({told})" if told else ""
 
 
 class IntercomTestMixin:
