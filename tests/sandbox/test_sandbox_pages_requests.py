@@ -6,6 +6,7 @@ import pytest
 
 from metarouter_intercom.sandbox import Fault, Faults
 from metarouter_intercom.sandbox._pages._compiled import COMPILED
+from metarouter_intercom.sandbox._rate import RateWindows
 
 from .looking import Pages
 
@@ -149,6 +150,27 @@ def test_the_strip_tells_what_the_window_used():
         ("calm", "14"),
         ("over", "28"),
     ]
+
+
+def test_the_strip_warns_when_little_is_left():
+    """From four fifths of the budget on."""
+    pages = Pages(app_limit=5)
+
+    levels = []
+    for _ in range(5):
+        pages.get("/me")
+        levels.append(pages.look("/ui/people").first("svg", role="meter").all("rect")[1]["class"])
+
+    assert levels == ["calm", "calm", "calm", "high", "high"]
+
+
+def test_refusals_count_in_their_own_window():
+    """Even when nothing else was asked in it."""
+    rate = RateWindows(app_limit=1, workspace_limit=1, window=10.0, reset_slack=2.0)
+    rate.refuse(5.0)
+    rate.refuse(15.0)
+
+    assert rate.use(25.0).refused == {0: 1, 1: 1}
 
 
 def test_the_strip_knows_all_apps():
