@@ -1,0 +1,136 @@
+"""The JSON edge: wire form to messages and back (rules R1, R2, R5)."""
+
+from __future__ import annotations
+
+import json
+from collections import UserDict
+from enum import Enum
+
+import pytest
+from hypothesis import given
+
+from metarouter_intercom import RejectedMessage
+from metarouter_intercom._codec import read_message, read_stamped, write_message
+from metarouter_intercom.messages import Alias, Group, Identify, Page, Screen, Track
+from metarouter_intercom.plugins import Note
+
+from .promises import MESSAGES, promised
+
+_NOW = 1_795_000_000.5
+
+
+class _Name(str, Enum):
+    SEEN = "Seen"
+
+
+@pytest.mark.parametrize(
+    ("wire", "message"),
+    [
+        ({"type": "identify", "userId": "u1", "traits": {"a": 1}, "groupId": 5},
+         Identify(user_id="u1", traits={"a": 1}, group_id="5", message_id="m", timestamp=_NOW)),
+        ({"type": "Track", "anonymousId": 7, "event": " x ", "traits": {"email": "e"}},
+         Track(anonymous_id="7", event=" x ", traits={"email": "e"}, message_id="m", timestamp=_NOW)),
+        ({"type": "group", "groupId": "c1", "context": None}, Group(group_id="c1", message_id="m", timestamp=_NOW)),
+        ({"type": "page", "name": "N", "category": 4}, Page(name="N", category="4", message_id="m", timestamp=_NOW)),
+        ({"type": "screen", "name": ["N"]}, Screen(message_id="m", timestamp=_NOW)),
+        ({"type": " ALIAS", "userId": "u1", "previousId": "p"},
+         Alias(user_id="u1", previous_id="p", message_id="m", timestamp=_NOW)),
+        ({"type": "track", "event": _Name.SEEN, "userId": _Name.SEEN},
+         Track(event="Seen", user_id="Seen", message_id="m", timestamp=_NOW)),
+    ],
+)  # fmt: skip
+def test_each_type_is_read(wire, message):
+    """R1, R2: every type by its own fields; ids as text, what is absent as None or empty."""
+    assert read_message({"messageId": "m", **wire}, now=_NOW) == message
+
+
+def test_any_mapping_is_read():
+    """R1: a message and its objects may be any mapping."""
+    wire = UserDict(type="identify", userId="u1", traits=UserDict(a=1))
+
+    message = read_message(wire, now=_NOW)
+
+    assert (message.user_id, message.traits) == ("u1", {"a": 1})
+    assert message.message_id
+
+
+@pytest.mark.parametrize(
+    ("wire", "problems"),
+    [
+        ({"type": "identify", "userId": 1.5}, ["userId: a number, not a text; send the id as text or as a whole number"]),
+        ({"type": "identify", "userId": 2**300}, ["userId: an integer that is no id; send the id as text"]),
+        ({"type": "identify", "traits": "x"}, ["traits: a text, not an object; send an object, or leave it out"]),
+        ({"type": "track"}, ["event: missing or blank; send the event's name as text"]),
+        ({"type": "track", "event": True}, ["event: a boolean, not a text; send the event's name as text"]),
+        ({"type": "track", "event": "x", "groupId": [], "previousId": {}},
+         ["groupId: a list, not a text; send the id as text or as a whole number",
+          "previousId: an object, not a text; send the id as text or as a whole number"]),
+        ({"type": "alias", "userId": True, "properties": 3},
+         ["userId: a boolean, not a text; send the id as text or as a whole number",
+          "properties: a number, not an object; send an object, or leave it out"]),
+        ({"type": "delete"}, ["type: missing or unknown; use one of identify, track, group, page, screen, alias"]),
+        ([], ["message: a list, not an object; send one Segment message"]),
+    ],
+)  # fmt: skip
+def test_faults_are_told_by_the_wire_s_names(wire, problems):
+    """R1, R2, E1: every fault at once, each with path, fault and remedy."""
+    with pytest.raises(RejectedMessage) as raised:
+        read_message(wire, now=_NOW)
+
+    assert str(raised.value).splitlines() == problems
+
+
+def test_page_labels_that_are_no_text():
+    """E9: a number is a label, anything else is none; a number of no end is none either."""
+    wire = {"type": "page", "messageId": "m", "name": 2**300, "category": 404}
+
+    message = read_message(wire, now=_NOW)
+
+    assert (message.name, message.category) == (None, "404")
+
+
+@given(MESSAGES)
+@promised
+def test_what_is_written_reads_back(wire):
+    """Q3: a message that was written, kept as JSON text and read again is the same."""
+    message = read_message({"event": "x", **wire}, now=_NOW)
+
+    again = read_stamped(json.loads(json.dumps(write_message(message))))
+
+    assert repr(again) == repr(message)
+    assert write_message(again) == write_message(message) or "nan" in repr(message)
+
+
+def test_notes_are_kept():
+    """What acceptance noted goes with the message."""
+    message = read_message({"type": "track", "event": "x", "timestamp": "soon"}, now=_NOW)
+
+    again = read_stamped(json.loads(json.dumps(write_message(message))))
+
+    assert again.notes == (Note("R5", "timestamp", "not an instant"),)
+
+
+def test_what_is_empty_is_not_written():
+    """Buffers keep only what a message says."""
+    wire = write_message(Identify(user_id="u1", message_id="m", timestamp=5.0))
+
+    assert wire == {"type": "identify", "messageId": "m", "timestamp": 5.0, "userId": "u1"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "instant"),
+    [
+        ({}, _NOW),
+        ({"timestamp": 5}, 5),
+        ({"originalTimestamp": 100}, 100),
+        ({"originalTimestamp": 100, "sentAt": 160, "receivedAt": 130}, 70),
+        ({"originalTimestamp": 100, "sentAt": 160, "receivedAt": 10}, 100),
+        ({"timestamp": 5, "originalTimestamp": 100, "sentAt": 160, "receivedAt": 130}, 5),
+        ({"timestamp": " ", "originalTimestamp": " "}, _NOW),
+    ],
+)
+def test_message_time(facts, instant):
+    """R5: timestamp, else originalTimestamp with the sender's clock put right where that gives a time, else acceptance."""
+    message = read_message({"type": "track", "event": "x", **facts}, now=_NOW)
+
+    assert message.timestamp == instant
