@@ -93,10 +93,11 @@ class Replay:
         messages = self._unread(read_messages(stream))
         while True:
             found = self._next(messages)
+            if found is None:
+                # Of a stream an interrupt may have cut the reading off; a file is at its end.
+                return self.size is not None or not self.stop.is_wanted
             if self.stop.is_wanted:
                 return False
-            if found is None:
-                return True
             digest = digest_of(self.progress.digest, found)
             if found.message is None:
                 self._reject(found, [Problem("", found.fault or "unreadable", "send one JSON object a line")])

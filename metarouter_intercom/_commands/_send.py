@@ -214,7 +214,7 @@ def _tell(replay: Replay, report: Report, job: _Job, *, as_json: bool) -> ExitCo
             f"look into what was given up: metarouter-intercom dead-letters list --spool {job.spool}",
             err=True,
         )
-    if replay.stop.is_wanted:
+    if replay.stop.is_wanted and not replay.is_finished:
         echo(words_of_interrupt(replay, report), err=True)
         return ExitCode.INTERRUPTED
     if replay.is_finished and is_complete(report) and not progress.rejected:

@@ -233,38 +233,59 @@ def test_blank_ids_are_no_ids(connected, sandbox, tmp_path):
 
 
 class _Interrupting(Workspace):
-    """Interrupts this process at one request, as Ctrl-C does."""
+    """Interrupts this process at one request, as Ctrl-C does, and is out of order from then on."""
 
-    interrupt_at = 0
+    interrupt_at = 30
+    is_down = False
 
     def handle_bytes(self, method, path, headers, content):
         if self.handled + 1 == self.interrupt_at:
+            self.is_down = True
             os.kill(os.getpid(), signal.SIGINT)
+        if self.is_down:
+            return self.refuse(method, path, headers, content, 503)
         return super().handle_bytes(method, path, headers, content)
 
 
-@pytest.fixture
-def interrupting():
-    """A local Intercom that interrupts the command when it is asked for the thirtieth time."""
-    with Sandbox(workspace=_Interrupting(app_limit=10**6, workspace_limit=10**6)) as server:
-        server.workspace.interrupt_at = 30
-        yield server
-
-
-def test_an_interrupted_run_goes_on_without_doubling(cli, interrupting, file):
+def test_an_interrupted_run_goes_on_without_doubling(cli, file):
     """Ctrl-C ends a run with a report and code 130; the same command sends the rest, and nothing twice."""
-    known = {"INTERCOM_API_KEY": interrupting.token, "INTERCOM_BASE_URL": interrupting.url}
-
-    first = cli("send", file, "--workers", 1, **known)
-    second = cli("send", file, **known)
+    workspace = _Interrupting(app_limit=10**6, workspace_limit=10**6)
+    with Sandbox(workspace=workspace) as server:
+        known = {"INTERCOM_API_KEY": server.token, "INTERCOM_BASE_URL": server.url}
+        first = cli("send", file, **known)
+        workspace.is_down = False
+        second = cli("send", file, **known)
 
     assert first.code == 130
     assert "wait in the spool; what was read is kept; run the same command again to go on" in first.err
     assert first.out.startswith(f"{file}: ")
     assert second.code == 0
     assert second.out.startswith(f"{file}: 100 messages read (")
-    assert differences(interrupting.workspace, _NUMBER) == []
-    assert interrupting.workspace.repeated_events == 0
+    assert differences(workspace, _NUMBER) == []
+    assert workspace.repeated_events == 0
+
+
+def test_an_interrupt_that_comes_too_late_changes_nothing(cli, tmp_path):
+    """A run in which everything is delivered all the same ends as any other."""
+    path = tmp_path / "events.jsonl"
+    path.write_text('{"type": "identify", "userId": "u-1"}\n')
+    workspace = _Late()
+    with Sandbox(workspace=workspace) as server:
+        done = cli("send", path, INTERCOM_API_KEY=server.token, INTERCOM_BASE_URL=server.url)
+
+    assert done.code == 0
+    assert done.err == ""
+    assert len(workspace.contacts()) == 1
+
+
+class _Late(Workspace):
+    """Interrupts this process with the answer to the only message."""
+
+    def handle_bytes(self, method, path, headers, content):
+        answer = super().handle_bytes(method, path, headers, content)
+        if method == "POST":
+            os.kill(os.getpid(), signal.SIGINT)
+        return answer
 
 
 def test_rejects_are_written_once_whenever_a_run_ends(connected, file):
