@@ -417,7 +417,7 @@ def test_a_connection_that_nobody_takes_was_never_sent():
         pytest.param(Last(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\n"), id="too-many-headers"),
         pytest.param(Last(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 100_000 + b"\r\n\r\n"), id="endless-header"),
         pytest.param(
-            Last(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc"), id="bad-gzip"
+            b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc", id="bad-gzip"
         ),
     ],
 )
