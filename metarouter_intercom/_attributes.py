@@ -145,7 +145,7 @@ class Flattener:
     def _flatten(
         self,
         name: str,
-        value: JsonValue,
+        value: dict[str, JsonValue] | list[JsonValue],
         level: int,
         out: JsonObject,
         taken: set[str] | JsonObject,
@@ -153,11 +153,9 @@ class Flattener:
         path: str,
     ) -> None:
         """Write the members of *value* under names that begin with *name*; *level* counts from 1."""
-        members: Iterable[tuple[object, JsonValue]] = ()
-        if isinstance(value, dict):
-            members = value.items()
-        elif isinstance(value, list):
-            members = enumerate(value)
+        members: Iterable[tuple[object, JsonValue]] = (
+            value.items() if isinstance(value, dict) else enumerate(value)
+        )
         for key, member in members:
             inner_name = f"{name}_{key}"
             kind = type(member)

@@ -294,10 +294,10 @@ def _foreign_problems(kind: type[Message], wire: Mapping[str, Any]) -> list[Prob
 
 def _problems(kind: type[Message], wire: Mapping[str, Any]) -> list[Problem]:
     """Read once more, slowly, to find every fault."""
+    found: list[Problem] = []
     try:
         _reader(kind, detailed=True)(wire, kind)
     except ClassValidationError as errors:
-        found = []
         for error in errors.exceptions:
             notes = [
                 note for note in getattr(error, "__notes__", ()) if isinstance(note, AttributeValidationNote)
@@ -309,10 +309,7 @@ def _problems(kind: type[Message], wire: Mapping[str, Any]) -> list[Problem]:
                 else (str(error), "send another value")
             )
             found.append(Problem(_WIRE_NAMES.get(name, name), fault, remedy))
-        return found
-    except (ValueError, TypeError) as error:
-        return [Problem("message", str(error), "send another value")]
-    return [Problem("message", "unreadable", "send one Segment message")]
+    return found or [Problem("message", "unreadable", "send one Segment message")]
 
 
 def _instant(wire: Mapping[str, Any], now: float) -> tuple[float, tuple[Note, ...]]:

@@ -124,7 +124,7 @@ def _with_point(number: str) -> str:
     if last_comma > last_point:
         if last_point < 0 and re.fullmatch(r"\d{1,3}(,\d{3})+", number):
             return number.replace(",", "")
-        return number.replace(".", "").replace(",", ".", number.count(",") - 1).replace(",", ".")
+        return number.replace(".", "").replace(",", ".")
     if number.count(".") > 1 and last_comma < 0:
         return number.replace(".", "")
     return number.replace(",", "")

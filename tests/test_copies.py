@@ -11,7 +11,7 @@ from enum import Enum, IntEnum
 import pytest
 from hypothesis import given
 
-from metarouter_intercom._copies import Copier, is_clean, json_size
+from metarouter_intercom._copies import Copier, KeySizes, is_clean, json_size
 from metarouter_intercom.errors import Problem
 from metarouter_intercom.plugins import Note
 
@@ -174,6 +174,16 @@ def _integers(value):
             yield from _integers(member)
     elif isinstance(value, int):
         yield value
+
+
+def test_sizes_of_names_are_kept_up_to_a_bound():
+    """However many sets of names come, so many are kept; the others are looked at each time."""
+    sizes = KeySizes()
+    for count in range(5_010):
+        assert sizes[(f"k{count:04}",)] == sizes[("other",)]
+
+    assert len(sizes) == 5_000
+    assert sizes[("a\ud800",)] == sizes[(1,)] == -1
 
 
 @pytest.mark.parametrize(("text", "clean"), [("abc", True), ("ü😀", True), ("a\ud800", False)])

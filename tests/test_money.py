@@ -52,6 +52,8 @@ from .promises import promised
         ("(5)", "USD", None),
         ("1e3", "USD", None),
         ("5-6", "USD", None),
+        ("1,2,3", "USD", None),
+        ("1.2,3.4,5", "EUR", None),
         ("٥", "USD", None),
         ("9" * 40, "USD", None),
         ("9" * 65, "USD", None),

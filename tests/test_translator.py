@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from datetime import date, datetime, timezone
+from decimal import Decimal
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,6 +17,7 @@ from metarouter_intercom import RejectedMessage, Settings
 from metarouter_intercom._codec import company_body, contact_body, event_body, read_message
 from metarouter_intercom._preview import preview
 from metarouter_intercom._translator import Translator, translate
+from metarouter_intercom.messages import Group, Identify, Track
 from metarouter_intercom.operations import SubmitEvent, UpsertCompany, UpsertContact
 
 from .mapping_cases import operation_facts, read_cases
@@ -28,6 +31,7 @@ _RULES = (
     + [f"C{n}" for n in range(1, 6)]
     + [f"E{n}" for n in range(1, 10)]
     + [f"A{n}" for n in range(1, 6)]
+    + [f"V{n}" for n in range(1, 4)]
     + ["L1"]
 )
 _SCHEMA = Path(__file__).parents[2] / "shared" / "intercom-api" / "openapi" / "intercom-2.16.strict.json"
@@ -55,9 +59,123 @@ def test_the_mapping(case):
 
 def test_each_rule_has_two_cases():
     """No rule of the mapping is without data."""
-    counts = Counter(case["rule"] for _, case in _CASES)
+    counts = Counter(case["rule"] for _, case in (*_CASES, *read_cases("accept")))
 
     assert [rule for rule in _RULES if counts[rule] < 2] == []
+
+
+def test_messages_made_by_hand_mean_what_accepted_ones_do():
+    """R4, R9: datetimes, dates, Decimals, tuples and sets of a message that was made by hand are what acceptance makes of them."""
+    made = Identify(
+        user_id="u1",
+        timestamp=1790000000.0,
+        traits={
+            "createdAt": datetime(2024, 2, 29, tzinfo=timezone.utc),
+            "birthday": date(1990, 5, 17),
+            "ownerId": Decimal("7"),
+            "score": Decimal("1.5"),
+            "tags": ("a", "b"),
+            "o": {"since": datetime(2024, 2, 29), "n": [Decimal("2"), {"m": Decimal("0.5")}]},
+            "company": {
+                "id": Decimal("5"),
+                "name": "C",
+                "size": Decimal("50"),
+                "monthlySpend": Decimal("9.99"),
+            },
+        },
+    )
+
+    translation = translate(made, Settings(api_key="k"))
+
+    assert [operation_facts(operation) for operation in translation.operations] == [
+        {
+            "op": "UpsertContact",
+            "who": {"external_id": "u1"},
+            "role": "user",
+            "fields": {"signed_up_at": 1709164800, "last_seen_at": 1790000000, "owner_id": 7},
+            "attributes": {
+                "birthday_at": 642902400,
+                "score": 1.5,
+                "tags": "a, b",
+                "o_since_at": 1709164800,
+                "o_n_0": 2,
+                "o_n_1_m": 0.5,
+            },
+        },
+        {
+            "op": "UpsertCompany",
+            "company_id": "5",
+            "fields": {"name": "C", "size": 50, "monthly_spend": 9},
+            "attributes": {},
+        },
+        {"op": "AttachCompany", "who": {"external_id": "u1"}, "company_id": "5", "only_known": False},
+    ]
+    assert translation.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("properties", "metadata", "notes"),
+    [
+        ({"revenue": Decimal("19.99")}, {"price": {"amount": 1999, "currency": "USD"}}, []),
+        ({"l": [Decimal("1.5")], "when": date(2024, 2, 29)}, {"l": "1.5", "when_date": 1709164800}, []),
+        ({1: "a", "b": 2}, {"1": "a", "b": 2}, []),
+        ({"a": b"x", "b": 1}, {"b": 1}, [("Q2", "properties.a")]),
+        ({"a": {"b": object()}, "c": 1}, {"c": 1}, [("Q2", "properties.a.b"), ("A5", "properties.a")]),
+        ({"a": {"b": {1, 2}}}, {"a_b": "1, 2"}, []),
+    ],
+)
+def test_properties_made_by_hand(properties, metadata, notes):
+    """What JSON has a form for takes that form; what it has none for is left out with a note, never raised."""
+    made = Track(user_id="u1", event="x", timestamp=5.0, properties=properties)
+
+    translation = translate(made, Settings(api_key="k"))
+
+    assert translation.operations[0].metadata == metadata
+    assert [(note.rule, note.path) for note in translation.notes] == notes
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"x",
+        object(),
+        {1: 2},
+        [b"x"],
+        {"a": [object()]},
+        {"a": b"x"},
+        [{"a": b""}],
+        {(1,): 2},
+        {1},
+        Decimal("NaN"),
+    ],
+)
+@pytest.mark.parametrize("choice", ["flatten", "stringify", "drop"])
+def test_no_value_made_by_hand_raises(value, choice):
+    """The translator never raises on a customer's data, wherever it stands."""
+    names = (
+        "x",
+        "email",
+        "name",
+        "phone",
+        "phones",
+        "createdAt",
+        "ownerId",
+        "role",
+        "company",
+        "companies",
+        "id",
+        "avatar",
+    )
+    chosen = Settings(api_key="k", nested=choice)
+    for name in names:
+        made = Identify(
+            user_id="u1", traits={name: value}, context={"traits": {name: value}, "groupId": value}
+        )
+        assert translate(made, chosen).operations
+    for name in ("x", "revenue", "currency", "price", "email"):
+        assert translate(Track(user_id="u1", event="x", properties={name: value}), chosen).operations
+    for name in ("x", "name", "size", "tags", "remove", "monthlySpend", "id", "createdAt"):
+        assert translate(Group(user_id="u1", group_id="c1", traits={name: value}), chosen).operations
 
 
 # --- promises without a table -----------------------------------------------------------------------------------

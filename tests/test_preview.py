@@ -1,0 +1,75 @@
+"""What a message would ask of Intercom, without asking."""
+
+from __future__ import annotations
+
+import pytest
+
+from metarouter_intercom import Settings
+from metarouter_intercom._preview import preview
+from metarouter_intercom.messages import Alias, Group, Identify, Page, Track
+
+
+def _requests(message, **choices):
+    shown = preview(message, Settings(api_key="k", **choices))
+    return [f"{request.method} {request.path}" for request in shown.requests]
+
+
+@pytest.mark.parametrize(
+    ("message", "requests"),
+    [
+        (Identify(user_id="u1", traits={"plan": "pro"}, timestamp=5.0), ["POST /contacts"]),
+        (
+            Identify(traits={"email": "a@example.com"}, timestamp=5.0),
+            ["POST /contacts/search", "POST /contacts"],
+        ),
+        (Track(user_id="u1", event="x", timestamp=5.0), ["POST /events"]),
+    ],
+)
+def test_requests_for_somebody_new(message, requests):
+    """A dry run lists the requests that a workspace would get that does not know the person yet."""
+    assert _requests(message) == requests
+
+
+def test_a_group_names_its_company_and_its_contact():
+    """C4: the company is written, the contact is found and attached."""
+    message = Group(user_id="u1", group_id="c 1", traits={"name": "C", "tags": ["vip"]}, timestamp=5.0)
+
+    requests = _requests(message)
+
+    assert requests[0] == "POST /companies"
+    assert "POST /tags" in requests
+    assert requests[-1] == "POST /contacts/%3Ccontact%20id%3E/companies"
+
+
+def test_an_alias_of_a_lead():
+    """L1: the lead is searched, the user found, the one merged into the other, as far as an empty workspace has them."""
+    requests = _requests(Alias(user_id="u1", previous_id="a1", timestamp=5.0), anonymous="lead")
+
+    assert requests[0] == "POST /contacts/search"
+
+
+def test_a_company_that_is_only_named_is_looked_up():
+    """I12: a bare group id on an identify looks for the company and attaches it."""
+    requests = _requests(Identify(user_id="u1", group_id="c/1", timestamp=5.0))
+
+    assert "GET /companies?company_id=c%2F1" in requests
+
+
+def test_what_is_skipped_asks_nothing():
+    """A message with nothing to do shows its reason and no request."""
+    shown = preview(Page(user_id="u1", name="N"), Settings(api_key="k"))
+
+    assert (shown.skipped, list(shown.requests), list(shown.operations)) == ("page_off", [], [])
+
+
+def test_notes_of_translation_and_delivery_are_shown():
+    """What the mapping leaves out is told, and what no body of Intercom's can hold."""
+    message = Identify(user_id="u1", traits={"email": "nope", "createdAt": -5}, timestamp=5.0)
+
+    shown = preview(message, Settings(api_key="k"))
+
+    assert [(note.rule, note.path) for note in shown.notes] == [
+        ("I2", "traits.email"),
+        ("M3", "signed_up_at"),
+    ]
+    assert "signed_up_at" not in shown.requests[0].body
