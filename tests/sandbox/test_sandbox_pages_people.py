@@ -71,6 +71,15 @@ def test_the_filter_stays_in_the_form(pages):
     assert [link["href"] for link in page.all("a") if link.text == "Clear"] == ["/ui/people"]
 
 
+@pytest.mark.parametrize("place", ["/ui/people", "/ui/companies"])
+def test_every_field_has_a_label(pages, place):
+    """A placeholder vanishes while one types; the label stays."""
+    form = pages.look(place).first("form")
+
+    fields = [field["id"] for tag in ("input", "select") for field in form.all(tag)]
+    assert sorted(fields) == sorted(label["for"] for label in form.all("label"))
+
+
 def test_long_lists_come_in_pages(pages):
     """25 people a page; the filter is kept from page to page, and a page that is not there is the nearest one."""
     for number in range(60):
