@@ -82,6 +82,14 @@ class Directory:
         """Tell whether the external id in *key* must not be written to the contact, for it has another one."""
         return self._get("foreign", key) == contact_id
 
+    def mark_folded(self, key: str, contact_id: ContactId) -> None:
+        """Remember that the lead known by *key* is a user now."""
+        self._put("folded", key, contact_id)
+
+    def is_folded(self, key: str, contact_id: str) -> bool:
+        """Tell whether *contact_id*, known by a lead's *key*, is the user that the lead became."""
+        return self._get("folded", key) == contact_id
+
     def company_id(self, own_id: str) -> CompanyId | None:
         """Return Intercom's id of the company that the caller knows as *own_id*."""
         found = self._get("company", own_id)
@@ -229,6 +237,13 @@ class Directory:
 
         self._change("attributes", model, change)
         self._drop_from_memory("attributes", model)
+
+    def takes(self, model: str, name: str, value: JsonValue, now: float) -> bool:
+        """Tell whether a write of an attribute can change anything: not while it is refused, nor by clearing what is not there."""
+        if self.is_refused(model, name, now):
+            return False
+        known = self.attributes(model) if value is None else None
+        return known is None or name in known
 
     def refuse(self, model: str, name: str, now: float) -> None:
         """Remember for an hour that Intercom refuses *name* (an attribute, or an event's name under ``event``)."""

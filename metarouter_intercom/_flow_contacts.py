@@ -294,7 +294,7 @@ def _is_unchanged(operation: UpsertContact, contact_id: str, world: World) -> bo
     facts = {
         name: value
         for name, value in _facts(body, operation).items()
-        if not (name.startswith("a:") and directory.is_refused("contact", name[2:], world.now))
+        if not name.startswith("a:") or directory.takes("contact", name[2:], value, world.now)
     }
     seen = facts.pop(_SEEN, None)
     if not directory.knows("contact", contact_id, facts, now=world.now, within=settings.unchanged_for):

@@ -52,7 +52,7 @@ def _upsert_company(operation: UpsertCompany, world: World) -> Flow:
     wanted = {
         name: value
         for name, value in _facts(body).items()
-        if not (name.startswith("a:") and directory.is_refused("company", name[2:], world.now))
+        if not name.startswith("a:") or directory.takes("company", name[2:], value, world.now)
     }
     if directory.knows("company", own_id, wanted, now=world.now, within=settings.unchanged_for):
         directory.note_order(own_id, order)
@@ -137,9 +137,8 @@ def attach_company(operation: AttachCompany, world: World) -> Flow:
     """See that the contact belongs to the company (C4, I12); waits for a contact that is not there (M2)."""
     who: Who | None = operation.who
     gone = "contact"
-    for _ in range(HOPS + 1):
-        if who is None:
-            break
+    tried: set[tuple[str, str]] = set()
+    while who is not None and len(tried) <= HOPS:
         contact_id = yield from _contact(who, world)
         if not isinstance(contact_id, str):
             return contact_id
@@ -148,6 +147,9 @@ def attach_company(operation: AttachCompany, world: World) -> Flow:
             return company_id
         if company_id is None:
             return _company_missing(operation)
+        if (contact_id, company_id) in tried:
+            break
+        tried.add((contact_id, company_id))
         if _is_linked(contact_id, company_id, True, world):
             return _UNCHANGED
         request = Request("POST", f"/contacts/{in_path(contact_id)}/companies", {"id": company_id})
@@ -161,9 +163,8 @@ def attach_company(operation: AttachCompany, world: World) -> Flow:
 def detach_company(operation: DetachCompany, world: World) -> Flow:
     """See that the contact does not belong to the company; what is not there is a success with a note (I12)."""
     who: Who | None = operation.who
-    for _ in range(HOPS + 1):
-        if who is None:
-            break
+    tried: set[tuple[str, str]] = set()
+    while who is not None and len(tried) <= HOPS:
         contact_id = yield from find_contact(who, world)
         if isinstance(contact_id, Outcome):
             return contact_id
@@ -174,6 +175,11 @@ def detach_company(operation: DetachCompany, world: World) -> Flow:
             return company_id
         if contact_id is None or company_id is None:
             break
+        if (contact_id, company_id) in tried:
+            # Both are there, so it is the link that is not.
+            _remember_link(contact_id, company_id, False, world)
+            break
+        tried.add((contact_id, company_id))
         if _is_linked(contact_id, company_id, False, world):
             return _UNCHANGED
         request = Request("DELETE", f"/contacts/{in_path(contact_id)}/companies/{in_path(company_id)}")
@@ -227,9 +233,12 @@ def _linked(request: Request, response: Response, contact_id: str, company_id: s
     """Remember a link that was made or undone."""
     if not is_success(response):
         return classify(request, response)
-    fact: dict[str, JsonValue] = {f"c:{company_id}": request.method == "POST"}
-    world.directory.add_facts("contact", contact_id, fact, world.now)
+    _remember_link(contact_id, company_id, request.method == "POST", world)
     return DELIVERED
+
+
+def _remember_link(contact_id: str, company_id: str, is_linked: bool, world: World) -> None:
+    world.directory.add_facts("contact", contact_id, {f"c:{company_id}": is_linked}, world.now)
 
 
 def _learn_what_is_gone(

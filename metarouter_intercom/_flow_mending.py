@@ -197,14 +197,21 @@ class _Mending:
     def _make_or_drop(self, name: str) -> Steps[Outcome | None]:
         """Make the attribute *name*, or leave it out with a note (A6); an outcome when that failed for now."""
         value = self._attributes()[name]
-        if self._policy == "create" and value is not None:
+        if self._policy == "create" and value is None:
+            # What is to be cleared is clear; the next write shall know that beforehand.
+            known = (
+                None if self._directory.attributes(self._model) is not None else (yield from self._look_up())
+            )
+            if isinstance(known, Outcome):
+                return known
+        elif self._policy == "create":
             made = yield from self._make(name, value)
             if isinstance(made, Outcome):
                 return made
             if made:
                 self._made.add(name)
                 return None
-        if value is not None:
+        if value is not None or self._policy != "create":
             self._directory.refuse(self._model, name, self._world.now)
         self._drop(name)
         return None

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ._answers import DELIVERED, Outcome, classify
-from ._flow import canonical_id, in_path, is_success, waits
-from ._flow_finding import find_contact
+from ._flow import canonical_id, id_of, in_path, is_success, waits
+from ._flow_finding import by_anonymous_id, find_contact
+from ._types import ContactId
 from .plugins import Note, Request
 
 if TYPE_CHECKING:
-    from ._flow import Flow, World
-    from ._types import ContactId, JsonObject
-    from .operations import DeleteContact, MergeContact
+    from ._flow import Flow, Steps, World
+    from ._types import JsonObject
+    from .operations import DeleteContact, MergeContact, Who
 
 # From this version on Intercom merges look-alikes only, unless it is told that the two are one (contract, section 4).
 _CHECKS_DUPLICATES_FROM = (2, 16)
@@ -21,14 +22,15 @@ _FOLDED = DELIVERED._replace(notes=(Note("L1", "previousId", "no such lead"),), 
 
 def merge_contact(operation: MergeContact, world: World) -> Flow:
     """Fold the lead into the user (L1); a lead that is not there counts as folded already."""
-    directory = world.directory
-    lead = yield from find_contact(operation.lead, world)
+    lead = yield from _find_lead(operation.lead, world)
     if isinstance(lead, Outcome):
         return lead
+    if lead is None:
+        return _FOLDED
     user = yield from find_contact(operation.user, world)
     if isinstance(user, Outcome):
         return user
-    if lead is None or lead == user:
+    if lead == user:
         return _FOLDED
     if user is None:
         return waits()
@@ -38,13 +40,38 @@ def merge_contact(operation: MergeContact, world: World) -> Flow:
     request = Request("POST", "/contacts/merge", body)
     response = yield request
     if is_success(response):
-        directory.forget_contact(operation.lead.key, lead)
-        directory.forget_facts("contact", user)
-        directory.remember_contact(operation.lead.key, user)
+        _remember_folded(operation.lead, lead, user, world)
         return DELIVERED
     if response.status in (404, 410):
         return (yield from _who_is_gone(operation, lead, user, world))
     return classify(request, response)
+
+
+def _find_lead(who: Who, world: World) -> Steps[ContactId | Outcome | None]:
+    """Return Intercom's id of the lead; None when there is none, or none any more: it became a user."""
+    directory = world.directory
+    known = who.contact_id or directory.contact_id(who.key)
+    if known is not None:
+        return None if directory.is_folded(who.key, known) else known
+    found = yield from by_anonymous_id(who.anonymous_id or "")
+    if isinstance(found, Outcome):
+        return found
+    contact_id = None if found is None else id_of(found)
+    if found is None or contact_id is None:
+        return None
+    directory.remember_contact(who.key, ContactId(contact_id))
+    if found.get("role") != "user":
+        return ContactId(contact_id)
+    directory.mark_folded(who.key, ContactId(contact_id))
+    return None
+
+
+def _remember_folded(who: Who, lead: ContactId, user: ContactId, world: World) -> None:
+    world.directory.forget_contact(who.key, lead)
+    world.directory.forget_facts("contact", user)
+    if who.contact_id is None:
+        world.directory.remember_contact(who.key, user)
+        world.directory.mark_folded(who.key, user)
 
 
 def _who_is_gone(operation: MergeContact, lead: ContactId, user: ContactId, world: World) -> Flow:
@@ -59,8 +86,7 @@ def _who_is_gone(operation: MergeContact, lead: ContactId, user: ContactId, worl
         return classify(request, answer)
     directory.forget_contact(operation.lead.key, lead)
     if canonical_id(answer) == user:
-        directory.forget_facts("contact", user)
-        directory.remember_contact(operation.lead.key, user)
+        _remember_folded(operation.lead, lead, user, world)
     return _FOLDED
 
 

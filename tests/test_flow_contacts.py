@@ -939,6 +939,17 @@ def test_an_attribute_that_is_refused_for_an_hour_is_no_difference():
     assert outcome == _UNCHANGED
 
 
+def test_null_for_an_attribute_that_there_is_not_is_no_difference():
+    """O3, A1: nothing is there that could be cleared."""
+    directory = _written(_upsert(name="Ann"))
+    directory.learn_attributes("contact", ["seats"])
+    cleared = _upsert(name="Ann", attributes={"plan": None})
+    known = _upsert(name="Ann", attributes={"seats": None})
+
+    assert play(upsert_contact(cleared, make_world(directory))) == _UNCHANGED
+    assert play(upsert_contact(known, make_world(directory)), ("PUT /contacts/c1", ANY, ok())) == DELIVERED
+
+
 def test_an_owner_is_the_same_in_every_version():
     """I8, O3: text from 2.16 on, a number before, one fact."""
     directory = _written(_upsert(owner_id=5))

@@ -106,6 +106,15 @@ def test_what_is_left_out_of_a_company_is_noted():
     assert again == _UNCHANGED
 
 
+def test_null_for_an_attribute_that_there_is_not_is_no_difference():
+    """O3, A1: nothing is there that could be cleared."""
+    world = make_world()
+    play(upsert_company(_upsert(name="K"), world), (_POST, ANY, _company()))
+    world.directory.learn_attributes("company", [])
+
+    assert play(upsert_company(_upsert({"tier": None}, name="K"), world)) == _UNCHANGED
+
+
 @pytest.mark.parametrize(
     ("exchanges", "expected"),
     [
@@ -327,7 +336,9 @@ def test_a_company_that_is_found_and_not_found_is_tried_again():
     """The look-up may show a company that links do not know; it is no missing contact."""
     outcome = play(
         attach_company(_ATTACH, make_world(_knowing(company_id=None))),
-        *[(_LOOK, None, _company()), (_LINK, ANY, _NO_COMPANY)] * 4,
+        (_LOOK, None, _company()),
+        (_LINK, ANY, _NO_COMPANY),
+        (_LOOK, None, _company()),
     )
 
     assert (outcome.kind, outcome.reason) == ("retry", "company_missing")
@@ -351,7 +362,9 @@ def test_a_contact_that_is_found_and_not_found_is_waited_for():
     """M2: look-ups may show a contact that was deleted."""
     outcome = play(
         attach_company(_ATTACH, make_world(_knowing(None))),
-        *[(_FIND, None, contact("c1")), (_LINK, ANY, missing())] * 4,
+        (_FIND, None, contact("c1")),
+        (_LINK, ANY, missing()),
+        (_FIND, None, contact("c1")),
     )
 
     assert (outcome.kind, outcome.reason) == ("wait", "contact_missing")
@@ -447,12 +460,28 @@ def test_a_contact_is_detached_once():
         (("c1", None), [(_LOOK, None, _NO_COMPANY)]),
         (("c1", "i1"), [(_UNLINK, None, _NO_COMPANY), (_LOOK, None, _NO_COMPANY)]),
         (("c1", "i1"), [(_UNLINK, None, missing()), (_FIND, None, missing())]),
-        (("c1", None), [(_LOOK, None, _company()), (_UNLINK, None, _NO_COMPANY)] * 4),
+        (("c1", None), [(_LOOK, None, _company()), (_UNLINK, None, _NO_COMPANY), (_LOOK, None, _company())]),
+        (("c1", "i1"), [(_UNLINK, None, _NO_COMPANY), (_LOOK, None, _company())]),
     ],
 )
 def test_what_is_detached_or_unknown_is_a_success(known, exchanges):
     """I12: with a note."""
     assert play(detach_company(_DETACH, make_world(_knowing(*known))), *exchanges) == _NOTED
+
+
+def test_what_was_found_detached_is_not_asked_again():
+    """O3: both are there, the link is not; a stale id of a company made anew is tried once more."""
+    world = make_world(_knowing())
+    play(detach_company(_DETACH, world), (_UNLINK, None, _NO_COMPANY), (_LOOK, None, _company()))
+    again = play(detach_company(_DETACH, world))
+    anew = play(
+        detach_company(_DETACH, make_world(_knowing())),
+        (_UNLINK, None, _NO_COMPANY),
+        (_LOOK, None, _company("i2")),
+        ("DELETE /contacts/c1/companies/i2", None, _company("i2")),
+    )
+
+    assert (again, anew) == (_UNCHANGED, DELIVERED)
 
 
 def test_a_named_contact_that_is_gone_is_detached():

@@ -266,17 +266,29 @@ def test_an_attribute_that_is_refused_again_after_it_was_made_is_left_out():
 
 
 def test_null_for_an_unknown_attribute_makes_nothing():
-    """A1: what is to be cleared is clear already where there is no such attribute."""
+    """A1: what is to be cleared is clear already where there is no such attribute; the next write knows beforehand."""
     world, notes = make_world(), []
 
     play(
         _write(_body(plan=None, seats=1), world, notes),
         (_PUT, ANY, _unknown("plan")),
+        (_LOOK, None, attributes("seats")),
         (_PUT, _body(seats=1), ok()),
     )
+    play(_write(_body(plan=None, seats=1), world), (_PUT, _body(seats=1), ok()))
 
     assert [note.path for note in notes] == ["custom_attributes.plan"]
     assert world.directory.is_refused("contact", "plan", NOW) is False
+
+
+@pytest.mark.parametrize(("look", "kind"), [(refusal(403), None), (refusal(500), "retry")])
+def test_null_where_the_attributes_are_not_told(look, kind):
+    """A1, T1: without the right to look it is left out all the same; without an answer the write comes again."""
+    exchanges = [(_PUT, ANY, _unknown("plan")), (_LOOK, None, look)]
+
+    end = play(_write(_body(plan=None), make_world()), *exchanges, *([] if kind else [(_PUT, ANY, ok())]))
+
+    assert getattr(end, "kind", None) == kind
 
 
 def test_drop_leaves_an_unknown_attribute_out():
@@ -291,6 +303,18 @@ def test_drop_leaves_an_unknown_attribute_out():
     play(_write(_body(plan="pro"), world, notes), (_PUT, ANY, ok()))
 
     assert [note.rule for note in notes] == ["A6", "A6"]
+
+
+def test_drop_leaves_null_out_as_any_value():
+    """A6: and remembers it as any value's."""
+    world = make_world(unknown_attributes="drop")
+
+    play(
+        _write(_body(plan=None, seats=1), world), (_PUT, ANY, _unknown("plan")), (_PUT, _body(seats=1), ok())
+    )
+    play(_write(_body(plan=None, seats=1), world), (_PUT, _body(seats=1), ok()))
+
+    assert world.directory.is_refused("contact", "plan", NOW) is True
 
 
 def test_fail_ends_the_message():

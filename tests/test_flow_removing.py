@@ -116,6 +116,37 @@ def test_a_lead_that_is_the_user_already_counts_as_folded():
     assert play(merge_contact(_MERGE, make_world(directory))).unchanged is True
 
 
+def test_a_lead_that_became_another_user_counts_as_folded():
+    """L1: Intercom merges a lead into a user, never two users; what was folded once is remembered."""
+    directory = _knowing_both()
+    directory.remember_contact("user:u2", "c2")
+    again = MergeContact(lead=_LEAD, user=Who(external_id="u2"))
+    play(merge_contact(_MERGE, make_world(directory)), ("POST /contacts/merge", ANY, contact("c1")))
+
+    assert play(merge_contact(again, make_world(directory))).unchanged is True
+
+
+def test_a_user_that_carries_the_attribute_was_a_lead_once():
+    """L1: another process may have folded it; the user is remembered for what else the anonymous id does."""
+    world = make_world(_knowing())
+    user = {"id": "c7", "role": "user", "custom_attributes": {"anonymous_id": "a1"}}
+
+    outcome = play(merge_contact(_MERGE, world), ("POST /contacts/search", ANY, found(user)))
+    again = play(merge_contact(_MERGE, world))
+
+    assert (outcome.unchanged, again.unchanged) == (True, True)
+    assert world.directory.contact_id("anonymous:a1") == "c7"
+
+
+def test_a_lead_without_an_id_is_none():
+    """A search may bring what holds no id."""
+    lead = {"role": "lead", "custom_attributes": {"anonymous_id": "a1"}}
+
+    outcome = play(merge_contact(_MERGE, make_world(_knowing())), ("POST /contacts/search", ANY, found(lead)))
+
+    assert outcome.unchanged is True
+
+
 def test_a_merge_waits_for_its_user():
     """M2: the identify may come from another process."""
     outcome = play(
