@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from .operations import UpsertCompany, UpsertContact
+from .operations import AttachCompany, DetachCompany, MergeContact, SubmitEvent
 from .plugins import Delivery, Settlement
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 State = Literal["open", "release", "wait", "again", "dead"]
 _GRAVITY: tuple[State, ...] = ("open", "release", "wait", "again", "dead")
-_UPSERTS = (UpsertContact, UpsertCompany)
 
 
 class Fate:
@@ -79,11 +78,12 @@ class Fate:
             inline: The caller waits for the end, so a missing contact is told at once.
         """
         entry, state, outcome = self.entry, self.state, self.outcome
-        reason = None if outcome is None else outcome.reason
+        # What waits behind another message has no answer of its own.
+        reason = "contact_missing" if state == "wait" else None if outcome is None else outcome.reason
         if state == "again" and now - entry.accepted_at >= retry_for:
             state, reason = "dead", "retry_expired"
         since = now if entry.waiting_since is None else entry.waiting_since
-        if state == "wait" and (inline or now - since >= wait_for):
+        if state == "wait" and outcome is not None and (inline or now - since >= wait_for):
             state, reason = "dead", "contact_missing"
         self.state = state
         if state == "open":
@@ -120,8 +120,8 @@ class Run:
     """
     Which of a claim's steps may still run.
 
-    A message that has to be retried holds back the later messages of its contact; one that waits for a missing contact holds back
-    all but upserts, which may bring that contact.
+    A message that has to be retried holds back all that follow it; one that waits for a missing contact holds back only what needs
+    that contact, and no upsert, which may bring it.
 
     Attributes:
         held: The answer that refused the credentials, if one did.
@@ -130,8 +130,8 @@ class Run:
     def __init__(self, fates: list[Fate]) -> None:
         self._fates = fates
         self._retry_from = len(fates)
-        self._wait_from = len(fates)
-        self._wait_outcome: Outcome | None = None
+        self._waits: dict[str, tuple[int, Outcome]] = {}
+        self._folding: dict[str | None, int] = {}
         self.held: Outcome | None = None
 
     def fates_of(self, step: Step) -> list[Fate]:
@@ -148,9 +148,17 @@ class Run:
             for fate in fates:
                 fate.end("release")
             return True
-        if max(step.messages) >= self._wait_from and not isinstance(step.operation, _UPSERTS):
+        if max(step.messages) >= self._folding.get(_lead_of(step.operation), len(self._fates)):
             for fate in fates:
-                fate.end("wait", self._wait_outcome)
+                fate.end("wait")
+            return True
+        needed = _needed(step.operation)
+        waiting = None if needed is None else self._waits.get(needed)
+        if waiting is not None and max(step.messages) >= waiting[0]:
+            # A detach needs no contact: when the attach before it is given up, it is done.
+            outcome = None if isinstance(step.operation, DetachCompany) else waiting[1]
+            for fate in fates:
+                fate.end("wait", outcome)
             return True
         return False
 
@@ -171,8 +179,11 @@ class Run:
         if outcome.kind == "retry":
             self._retry_from = min(self._retry_from, min(step.messages))
         elif outcome.kind == "wait":
-            self._wait_from = min(self._wait_from, min(step.messages))
-            self._wait_outcome = outcome
+            if isinstance(step.operation, MergeContact):
+                self._folding.setdefault(step.operation.lead.key, min(step.messages))
+            for needed in _held_back_by(step.operation):
+                first, _ = self._waits.get(needed, (len(self._fates), outcome))
+                self._waits[needed] = (min(first, min(step.messages)), outcome)
         elif outcome.kind == "held":
             self.held = outcome
 
@@ -191,3 +202,28 @@ class Run:
             if goes_back:
                 fate.end("release")
             goes_back = goes_back or fate.state in ("again", "release")
+
+
+def _needed(operation: Operation) -> str | None:
+    """Return what must not be waiting when *operation* runs; None when nothing of the kind concerns it."""
+    if isinstance(operation, AttachCompany | SubmitEvent):
+        return operation.who.key
+    # A detach is a success without its contact, but it must not pass an attach.
+    return f"links of {operation.who.key}" if isinstance(operation, DetachCompany) else None
+
+
+def _lead_of(operation: Operation) -> str | None:
+    """
+    Return whose merge must not be waiting when *operation* runs.
+
+    An event that was sent to a lead, and may have arrived, is no repeat for the user whom the lead became. So it comes after the merge;
+    and where that one is given up, to the lead.
+    """
+    return operation.who.key if isinstance(operation, SubmitEvent) else None
+
+
+def _held_back_by(operation: Operation) -> list[str]:
+    """Return what waits when *operation* waits for its contact."""
+    if isinstance(operation, AttachCompany):
+        return [operation.who.key, f"links of {operation.who.key}"]
+    return [operation.who.key] if isinstance(operation, SubmitEvent) else []

@@ -56,13 +56,17 @@ def plan(operations: Sequence[tuple[int, Operation]], *, merge_across_events: bo
         if isinstance(operation, DeleteContact):
             steps += [*stretch.steps(), Step(operation, (number,))]
             stretch = _Stretch()
-        else:
-            stretch.add(operation, number)
+            continue
+        if isinstance(operation, MergeContact) and stretch.has_events_of(operation.lead):
+            # Sent to the lead and perhaps arrived, they are no repeats for the user whom it becomes.
+            steps += stretch.steps()
+            stretch = _Stretch()
+        stretch.add(operation, number)
     return steps + stretch.steps()
 
 
 class _Stretch:
-    """Operations with no deletion between them, by the place that rule O2 gives them."""
+    """Operations with nothing between them that parts them, by the place that rule O2 gives them."""
 
     def __init__(self) -> None:
         self._contacts: list[Step] = []
@@ -75,6 +79,13 @@ class _Stretch:
 
     def steps(self) -> list[Step]:
         return [*self._contacts, *self._companies, *self._tags, *self._links, *self._events]
+
+    def has_events_of(self, who: Who) -> bool:
+        return any(
+            step.operation.who.key == who.key
+            for step in self._events
+            if isinstance(step.operation, SubmitEvent)
+        )
 
     def add(self, operation: Operation, number: int) -> None:
         if isinstance(operation, SubmitEvent):

@@ -7,7 +7,17 @@ import pytest
 from metarouter_intercom._answers import DELIVERED, Outcome
 from metarouter_intercom._fates import Fate, Run
 from metarouter_intercom._plan import Step
-from metarouter_intercom.operations import AttachCompany, SubmitEvent, Translation, UpsertContact, Who
+from metarouter_intercom.operations import (
+    AttachCompany,
+    DetachCompany,
+    MergeContact,
+    SubmitEvent,
+    TagCompany,
+    Translation,
+    UpsertCompany,
+    UpsertContact,
+    Who,
+)
 from metarouter_intercom.plugins import Entry, Note
 
 _WHO = Who(external_id="u1")
@@ -106,6 +116,81 @@ def test_what_waits_for_a_contact_lets_upserts_pass():
     assert run.postpones(Step(_ATTACH, (1,))) is True
     assert run.postpones(Step(_UPSERT, (2,))) is False
     assert [fate.state for fate in fates] == ["wait", "wait", "open"]
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        AttachCompany(who=Who(external_id="u2"), company_id="c1"),
+        SubmitEvent(who=Who(anonymous_id="u1"), event_name="Seen", created_at=1, metadata={}),
+        TagCompany(company_id="c1", name="VIP"),
+        UpsertCompany(company_id="c1", fields={}, attributes={}),
+        MergeContact(lead=Who(anonymous_id="a1"), user=_WHO),
+    ],
+)
+def test_only_what_needs_the_missing_contact_waits_along(operation):
+    """M2: contacts may share a lane; what is about another one, or about none, is not held back and does not die along."""
+    fates = _fates(2)
+    run = Run(fates)
+    run.record(Step(_EVENT, (0,)), _WAIT)
+
+    assert run.postpones(Step(operation, (1,))) is False
+    assert run.postpones(Step(_EVENT, (1,))) is True
+
+
+def test_a_detach_waits_behind_an_attach_alone():
+    """M2, I12: without its contact a detach is a success, but it must not pass the attach that it undoes."""
+    detach = DetachCompany(who=_WHO, company_id="c1")
+    fates = _fates(2)
+    run = Run(fates)
+    run.record(Step(_EVENT, (0,)), _WAIT)
+    before = run.postpones(Step(detach, (1,)))
+    run.record(Step(_ATTACH, (0,)), _WAIT)
+
+    assert (before, run.postpones(Step(detach, (1,)))) == (False, True)
+    assert [_settle(fate, wait_for=0.0).kind for fate in fates] == ["bury", "wait"]
+
+
+def test_a_waiting_alias_holds_back_the_leads_later_events_alone():
+    """M2, L1: an event that may have arrived at the lead is no repeat for the user whom it becomes."""
+    lead = Who(anonymous_id="a1")
+    of_lead = SubmitEvent(who=lead, event_name="Seen", created_at=1, metadata={})
+    attach = AttachCompany(who=lead, company_id="c1")
+    fates = _fates(3)
+    run = Run(fates)
+    run.record(Step(MergeContact(lead=lead, user=_WHO), (1,)), _WAIT)
+
+    assert run.postpones(Step(of_lead, (2,))) is True
+    assert [run.postpones(Step(one, (2,))) for one in (_EVENT, attach)] == [False, False]
+    assert run.postpones(Step(of_lead, (0,))) is False
+
+
+def test_what_waits_for_a_merge_does_not_die_with_it():
+    """M2: when the merge is given up, the event is the lead's."""
+    lead = Who(anonymous_id="a1")
+    fates = [Fate(_entry(seq, waiting_since=0.0), Translation((_EVENT,))) for seq in (1, 2)]
+    run = Run(fates)
+    run.record(Step(MergeContact(lead=lead, user=_WHO), (0,)), _WAIT)
+    run.postpones(Step(SubmitEvent(who=lead, event_name="Seen", created_at=1, metadata={}), (1,)))
+
+    settlements = [_settle(fate, now=900.0) for fate in fates]
+    assert [(one.kind, one.reason) for one in settlements] == [
+        ("bury", "contact_missing"),
+        ("wait", "contact_missing"),
+    ]
+
+
+def test_each_missing_contact_holds_back_its_own():
+    """M2: one claim may miss several; what came before the first waiting message of a contact goes on."""
+    other = SubmitEvent(who=Who(external_id="u2"), event_name="Seen", created_at=1, metadata={})
+    fates = _fates(4)
+    run = Run(fates)
+    run.record(Step(_EVENT, (2,)), _WAIT)
+    run.record(Step(other, (1,)), _WAIT)
+    run.record(Step(_EVENT, (1,)), _WAIT)
+
+    postponed = [run.postpones(Step(one, (at,))) for at in (0, 1, 3) for one in (_EVENT, other)]
+    assert postponed == [False, False, True, True, True, True]
 
 
 def test_steps_of_dead_messages_are_left_out():

@@ -237,6 +237,13 @@ def test_what_may_pass_a_merge(operations, expected):
     assert _shape(*operations) == expected
 
 
+def test_a_leads_events_stay_before_its_merge():
+    """L1: they may have arrived at the lead already, and would be no repeats for the user whom it becomes."""
+    operations = [_lead(name="L"), _event(who=_LEAD), _event(), _MERGE, _up(name="Ann"), _event(who=_LEAD)]
+
+    assert _shape(*operations) == [[0], [1], [2], [4], [3], [5]]
+
+
 # --- deletion -------------------------------------------------------------------------------------------------
 
 
