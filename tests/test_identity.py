@@ -1,5 +1,8 @@
 """Proofs of identity: vectors made by openssl, rotation, expiry, and what the page's Messenger gets."""
 
+import base64
+import hashlib
+import hmac
 import json
 
 import pytest
@@ -136,6 +139,47 @@ def test_user_id_of_a_token_is_text_or_integer(named):
     token = jwt.encode({"alg": "HS256"}, {"user_id": named}, OctKey.import_key(KEY))
 
     assert not identity.verify_user_jwt(KEY, token, user_id="u-1", now=1000)
+
+
+def _signed(header, payload):
+    """Return a token with this header and payload, signed by hand with ``KEY``."""
+    parts = [base64.urlsafe_b64encode(part).rstrip(b"=") for part in (header, payload)]
+    signature = hmac.new(KEY.encode(), b".".join(parts), hashlib.sha256).digest()
+    return b".".join([*parts, base64.urlsafe_b64encode(signature).rstrip(b"=")]).decode()
+
+
+@pytest.mark.parametrize(
+    ("header", "payload"),
+    [
+        (b'{"alg":"HS256"}', b'{"user_id":"u-1","exp":"never"}'),
+        (b'{"alg":"HS256"}', b'{"user_id":"u-1","exp":null}'),
+        (b'{"alg":"HS256"}', b'{"user_id":"u-1","exp":true}'),
+        (b'{"alg":"HS256"}', b'{"user_id":"u-1","exp":NaN}'),
+        (b'{"alg":"HS256"}', b'{"user_id":"u-1","exp":1000}'),
+        (b'{"alg":"HS256"}', b'{"user_id":"u-1","nbf":1900000000}'),
+        (b'{"alg":"HS256"}', b'["u-1"]'),
+        (b'{"alg":"HS256"}', b'"u-1"'),
+        (b'{"alg":"HS256"}', b"{" * 5_000),
+        (b'{"alg":"HS256"}', b"\xff"),
+        (b'{"alg":"HS512"}', b'{"user_id":"u-1"}'),
+        (b'{"alg":"none"}', b'{"user_id":"u-1"}'),
+        (b'{"alg":["HS256"]}', b'{"user_id":"u-1"}'),
+        (b'{"alg":"HS256","crit":["x"]}', b'{"user_id":"u-1"}'),
+        (b"{}", b'{"user_id":"u-1"}'),
+        (b"[]", b'{"user_id":"u-1"}'),
+        (b"x", b'{"user_id":"u-1"}'),
+    ],
+)
+def test_signed_rubbish_is_refused_without_an_error(header, payload):
+    """V1: a signature alone is no proof: another algorithm, no claims, no time, or a time that is over."""
+    assert not identity.verify_user_jwt(KEY, _signed(header, payload), user_id="u-1", now=1_800_000_000)
+
+
+def test_a_token_of_a_clock_that_runs_ahead():
+    """V1: a token is good until it expires; when it was issued proves nothing."""
+    token = _signed(b'{"alg":"HS256"}', b'{"user_id":"u-1","iat":1800000060,"exp":1800003660}')
+
+    assert identity.verify_user_jwt(KEY, token, user_id="u-1", now=1_800_000_000)
 
 
 def test_without_a_time_the_clock_is_asked():
