@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from typing import TYPE_CHECKING, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict
 
 from ._types import CompanyId, ContactId
 
@@ -20,6 +20,8 @@ _OPEN_WRITE = 120.0
 # A refused attribute or event name is tried again after an hour: somebody may have made room (rule M4).
 _REFUSED_FOR = 3600.0
 _CAPACITY = 50_000
+Mark = Literal["foreign", "folded", "lead"]
+"""``foreign``: has another external id than the key; ``folded``: a lead that is a user now; ``lead``: no user of that address."""
 
 
 class _Written(TypedDict):
@@ -74,21 +76,13 @@ class Directory:
         self._forget("contact", key)
         self.forget_facts("contact", contact_id)
 
-    def mark_foreign(self, key: str, contact_id: ContactId) -> None:
-        """Remember that the contact known by *key* was merged into one that has another external id."""
-        self._put("foreign", key, contact_id)
+    def mark(self, as_what: Mark, key: str, contact_id: ContactId) -> None:
+        """Remember something of the contact that *key* leads to; holds for that contact only."""
+        self._put(as_what, key, contact_id)
 
-    def is_foreign(self, key: str, contact_id: str) -> bool:
-        """Tell whether the external id in *key* must not be written to the contact, for it has another one."""
-        return self._get("foreign", key) == contact_id
-
-    def mark_folded(self, key: str, contact_id: ContactId) -> None:
-        """Remember that the lead known by *key* is a user now."""
-        self._put("folded", key, contact_id)
-
-    def is_folded(self, key: str, contact_id: str) -> bool:
-        """Tell whether *contact_id*, known by a lead's *key*, is the user that the lead became."""
-        return self._get("folded", key) == contact_id
+    def is_marked(self, as_what: Mark, key: str, contact_id: str) -> bool:
+        """Tell whether *contact_id*, to which *key* leads, was marked so."""
+        return self._get(as_what, key) == contact_id
 
     def company_id(self, own_id: str) -> CompanyId | None:
         """Return Intercom's id of the company that the caller knows as *own_id*."""

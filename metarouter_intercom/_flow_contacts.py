@@ -32,7 +32,7 @@ def upsert_contact(operation: UpsertContact, world: World) -> Flow:
     """See that the contact is there with these facts (M1): one request for a known contact, none when nothing changes (O3)."""
     notes: list[Note] = []
     known = operation.who.contact_id or world.directory.contact_id(operation.who.key)
-    if known is not None:
+    if known is not None and not _is_another(operation, known, world):
         if _is_unchanged(operation, known, world):
             return DELIVERED._replace(unchanged=True)
         outcome = yield from _update(operation, known, world, notes)
@@ -40,6 +40,13 @@ def upsert_contact(operation: UpsertContact, world: World) -> Flow:
             return _noted(outcome, notes)
     outcome = yield from _find_or_create(operation, world, notes)
     return _noted(outcome, notes)
+
+
+def _is_another(operation: UpsertContact, known: ContactId, world: World) -> bool:
+    """Tell whether the remembered contact is a lead of the same address: a user is made beside it (I2)."""
+    is_by_email = operation.who.external_id is None and operation.who.email is not None
+    is_user = is_by_email and operation.role == "user"
+    return is_user and world.directory.is_marked("lead", operation.who.key, known)
 
 
 def _noted(outcome: Outcome, notes: list[Note]) -> Outcome:
@@ -95,7 +102,7 @@ def _follow(who: Who, merged: ContactId, canonical: ContactId, world: World) -> 
     if outcome.kind in ("retry", "held"):
         return outcome
     # The facts follow, the external id does not: that would take over another user.
-    world.directory.mark_foreign(who.key, canonical)
+    world.directory.mark("foreign", who.key, canonical)
     return None
 
 
@@ -128,8 +135,8 @@ def _update_body(operation: UpsertContact, contact_id: str, world: World) -> Jso
     if operation.role == "lead":
         # Leads stay what they are: Intercom refuses to make a user a lead.
         body.pop("role", None)
-    if world.directory.is_foreign(operation.who.key, contact_id):
-        body.pop("external_id", None)
+    if "external_id" in body and world.directory.is_marked("foreign", operation.who.key, contact_id):
+        del body["external_id"]
     return body
 
 
@@ -154,7 +161,8 @@ def _find_or_create(operation: UpsertContact, world: World, notes: list[Note]) -
         if isinstance(found, Outcome):
             return found
         contact_id = None if found is None else id_of(found)
-        if contact_id is not None:
+        if found is not None and contact_id is not None:
+            _mark_lead(who, ContactId(contact_id), found.get("role") == "lead", world)
             return (yield from _update_found(operation, ContactId(contact_id), world, notes))
     written = yield from _create(operation, world, notes)
     if isinstance(written, Outcome):
@@ -194,8 +202,17 @@ def _remember_created(operation: UpsertContact, written: Written, world: World) 
     contact_id = id_of(object_of(written.response))
     if contact_id is not None:
         world.directory.remember_contact(operation.who.key, ContactId(contact_id))
+        _mark_lead(operation.who, ContactId(contact_id), operation.role == "lead", world)
         facts = _facts(written.body, operation)
         world.directory.add_facts("contact", contact_id, facts, world.now)
+
+
+def _mark_lead(who: Who, contact_id: ContactId, is_lead: bool, world: World) -> None:
+    """Remember of a contact that is known by its address alone whether it is a lead."""
+    if is_lead and who.email is not None:
+        world.directory.mark("lead", who.key, contact_id)
+    elif world.directory.is_marked("lead", who.key, contact_id):
+        world.directory.mark("lead", who.key, ContactId(""))
 
 
 def _route_conflict(operation: UpsertContact, response: Response, world: World, notes: list[Note]) -> Flow:

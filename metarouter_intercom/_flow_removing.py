@@ -52,7 +52,7 @@ def _find_lead(who: Who, world: World) -> Steps[ContactId | Outcome | None]:
     directory = world.directory
     known = who.contact_id or directory.contact_id(who.key)
     if known is not None:
-        return None if directory.is_folded(who.key, known) else known
+        return None if directory.is_marked("folded", who.key, known) else known
     found = yield from by_anonymous_id(who.anonymous_id or "")
     if isinstance(found, Outcome):
         return found
@@ -62,7 +62,7 @@ def _find_lead(who: Who, world: World) -> Steps[ContactId | Outcome | None]:
     directory.remember_contact(who.key, ContactId(contact_id))
     if found.get("role") != "user":
         return ContactId(contact_id)
-    directory.mark_folded(who.key, ContactId(contact_id))
+    directory.mark("folded", who.key, ContactId(contact_id))
     return None
 
 
@@ -71,7 +71,7 @@ def _remember_folded(who: Who, lead: ContactId, user: ContactId, world: World) -
     world.directory.forget_facts("contact", user)
     if who.contact_id is None:
         world.directory.remember_contact(who.key, user)
-        world.directory.mark_folded(who.key, user)
+        world.directory.mark("folded", who.key, user)
 
 
 def _who_is_gone(operation: MergeContact, lead: ContactId, user: ContactId, world: World) -> Flow:

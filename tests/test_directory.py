@@ -278,13 +278,16 @@ def test_a_refused_name_is_tried_again_after_an_hour(directory):
 # --- merged users and deleted contacts --------------------------------------------------------------------------
 
 
-def test_a_foreign_contact_is_one_contact(directory):
-    """M1: the mark is of one contact id, not of the key for ever."""
-    directory.mark_foreign("user:u1", "c2")
+@pytest.mark.parametrize("what", ["foreign", "folded", "lead"])
+def test_a_mark_is_of_one_contact(directory, what):
+    """M1, L1, I2: it is of one contact id, not of the key for ever, and says nothing else."""
+    directory.mark(what, "user:u1", "c2")
 
-    assert directory.is_foreign("user:u1", "c2") is True
-    assert directory.is_foreign("user:u1", "c3") is False
-    assert directory.is_foreign("user:u2", "c2") is False
+    assert directory.is_marked(what, "user:u1", "c2") is True
+    assert directory.is_marked(what, "user:u1", "c3") is False
+    assert directory.is_marked(what, "user:u2", "c2") is False
+    others = {"foreign", "folded", "lead"} - {what}
+    assert [directory.is_marked(other, "user:u1", "c2") for other in sorted(others)] == [False, False]
 
 
 def test_failures_are_counted_until_they_are_forgotten(directory):

@@ -690,6 +690,46 @@ def test_a_lead_by_address_is_the_user_or_lead_with_it(others, expected):
     assert outcome == DELIVERED
 
 
+def test_a_user_is_made_beside_a_remembered_lead():
+    """I2, O4: a lead of the same address that this process made or found is no user; afterwards the user is the one."""
+    directory = make_directory()
+    lead = {"id": "c1", "role": "lead", "email": "ann@example.com"}
+    play(
+        upsert_contact(_by_mail("lead"), make_world(directory)),
+        (_SEARCH, ANY, found()),
+        (_SEARCH, ANY, found()),
+        ("POST /contacts", {"role": "lead", "email": "Ann@Example.com"}, contact("c1", role="lead")),
+    )
+    play(upsert_contact(_by_mail("lead"), make_world(directory)))
+    play(
+        upsert_contact(_by_mail(), make_world(directory)),
+        (_SEARCH, ANY, found(lead)),
+        ("POST /contacts", {"role": "user", "email": "Ann@Example.com"}, contact("c2")),
+    )
+
+    assert play(upsert_contact(_by_mail(), make_world(directory))) == _UNCHANGED
+    assert directory.contact_id("email:ann@example.com") == "c2"
+
+
+def test_a_remembered_lead_that_became_a_user_is_that_user():
+    """I2: somebody may convert it meanwhile; then it costs one search."""
+    directory = make_directory()
+    lead = {"id": "c1", "role": "lead", "email": "ann@example.com"}
+    play(
+        upsert_contact(_by_mail("lead"), make_world(directory)),
+        (_SEARCH, ANY, found(lead)),
+        (_SEARCH, ANY, found(lead)),
+        ("PUT /contacts/c1", {"email": "Ann@Example.com"}, contact("c1")),
+    )
+    play(
+        upsert_contact(_by_mail(), make_world(directory)),
+        (_SEARCH, ANY, found({**lead, "role": "user"})),
+        ("PUT /contacts/c1", {"role": "user", "email": "Ann@Example.com"}, contact("c1")),
+    )
+
+    assert play(upsert_contact(_by_mail(), make_world(directory))) == _UNCHANGED
+
+
 def test_the_search_for_leads_may_fail():
     """M1: no blind POST for leads either."""
     outcome = play(
