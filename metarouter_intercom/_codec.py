@@ -12,10 +12,9 @@ from ._bodies import company_body as company_body
 from ._bodies import contact_body as contact_body
 from ._bodies import event_body as event_body
 from ._bodies import version_number as version_number
-from ._instants import recordable_time, unix_time
+from ._instants import message_time
 from ._message_ids import make_message_id as make_message_id
-from ._message_ids import own_message_ids as own_message_ids
-from ._traits import is_absent, with_article
+from ._traits import with_article
 from .errors import Problem, RejectedMessage
 from .messages import Alias, Group, Identify, Page, Screen, Track
 from .plugins import Note
@@ -170,7 +169,7 @@ def read_message(wire: Mapping[str, Any], *, now: float) -> Message:
         RejectedMessage: With every fault found, by the wire's own names.
     """
     kind = _kind(wire)
-    instant, notes = _instant(wire, now)
+    instant, notes = message_time(wire, now)
     usual = _read_usual(kind, wire, instant, notes)
     if usual is not None:
         return usual
@@ -310,33 +309,6 @@ def _problems(kind: type[Message], wire: Mapping[str, Any]) -> list[Problem]:
             )
             found.append(Problem(_WIRE_NAMES.get(name, name), fault, remedy))
     return found or [Problem("message", "unreadable", "send one Segment message")]
-
-
-def _instant(wire: Mapping[str, Any], now: float) -> tuple[float, tuple[Note, ...]]:
-    """Return when the message happened (rule R5), with a note for each value that is no instant."""
-    given = wire.get("timestamp")
-    if given is None and "originalTimestamp" not in wire:
-        return now, ()
-    if is_absent(given):
-        given = None
-    notes: list[Note] = []
-    if given is not None:
-        found = recordable_time(given)
-        if found is not None:
-            return found, ()
-        notes.append(Note("R5", "timestamp", "not an instant"))
-    original = wire.get("originalTimestamp")
-    if is_absent(original):
-        return now, tuple(notes)
-    found = recordable_time(original)
-    if found is None:
-        return now, (*notes, Note("R5", "originalTimestamp", "not an instant"))
-    sent, received = unix_time(wire.get("sentAt")), unix_time(wire.get("receivedAt"))
-    if given is None and sent is not None and received is not None:
-        # Segment's specification of timestamps: the sender's clock is off by what lies between sending and receiving.
-        corrected = recordable_time(received - (sent - found))
-        return found if corrected is None else corrected, tuple(notes)
-    return found, tuple(notes)
 
 
 # --- writing ----------------------------------------------------------------------------------------------

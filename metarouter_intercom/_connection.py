@@ -7,11 +7,11 @@ import random
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from . import _codec
 from ._delivery import Courier
 from ._directory import Directory
 from ._dispatch import Dispatcher, failure_of
 from ._gate import Gate, Paused
+from ._message_ids import own_message_ids
 from ._ratelimit import RateLimit
 from ._report import Counters, Health, RateBudget
 from ._worker import Signal, Turns, Workers
@@ -66,7 +66,7 @@ class Connection:
         self.pid = os.getpid()
         self.ending = threading.RLock()
         """Held by whoever closes the client; reentrant, for a hook may close it too."""
-        _codec.own_message_ids()
+        own_message_ids(self.pid)
         self.counters = Counters(threading.Lock())
         self._settings = settings
         self._buffer = parts.buffer

@@ -1,4 +1,4 @@
-"""Rule R4: what counts as an instant, and which Unix second it is; pure."""
+"""Rules R4 and R5: what counts as an instant, which Unix second it is, and when a message happened; pure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,13 @@ import math
 import re
 import sys
 from datetime import date, datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from ._traits import is_absent
+from .plugins import Note
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # At or above this a number counts milliseconds: as seconds it would lie beyond the year 5138.
 _MILLISECONDS_FROM = 10**11
@@ -83,6 +90,33 @@ def unix_seconds(value: object) -> int | None:
     """Return the whole Unix second of *value*, rounded down; None when it is no instant."""
     seconds = unix_time(value)
     return None if seconds is None else math.floor(seconds)
+
+
+def message_time(wire: Mapping[str, Any], now: float) -> tuple[float, tuple[Note, ...]]:
+    """Return when the message happened (rule R5), with a note for each value that is no instant."""
+    given = wire.get("timestamp")
+    if given is None and "originalTimestamp" not in wire:
+        return now, ()
+    if is_absent(given):
+        given = None
+    notes: list[Note] = []
+    if given is not None:
+        found = recordable_time(given)
+        if found is not None:
+            return found, ()
+        notes.append(Note("R5", "timestamp", "not an instant"))
+    original = wire.get("originalTimestamp")
+    if is_absent(original):
+        return now, tuple(notes)
+    found = recordable_time(original)
+    if found is None:
+        return now, (*notes, Note("R5", "originalTimestamp", "not an instant"))
+    sent, received = unix_time(wire.get("sentAt")), unix_time(wire.get("receivedAt"))
+    if given is None and sent is not None and received is not None:
+        # Segment's specification of timestamps: the sender's clock is off by what lies between sending and receiving.
+        corrected = recordable_time(received - (sent - found))
+        return found if corrected is None else corrected, tuple(notes)
+    return found, tuple(notes)
 
 
 def seconds_of_date_text(text: str) -> int | None:

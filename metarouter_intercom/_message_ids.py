@@ -22,9 +22,9 @@ _word = os.urandom(10).hex()
 _word_pid = os.getpid()
 
 
-def own_message_ids() -> None:
-    """Make the ids of a forked child its own; called whenever a client begins in a process, for hooks at fork do not run everywhere."""
+def own_message_ids(pid: int) -> None:
+    """Make the ids of process *pid* its own; called whenever a client begins in one, for hooks at fork do not run everywhere."""
     global _word, _word_pid
-    if _word_pid != os.getpid():
+    if _word_pid != pid:
         _word = os.urandom(10).hex()
-        _word_pid = os.getpid()
+        _word_pid = pid

@@ -72,6 +72,4 @@ def _answer(request: Request) -> Response:
         body = {"type": "company", "id": f"<id of {own_id}>", "company_id": own_id}
     elif request.path.startswith("/contacts"):
         body = {"type": "contact", "id": CONTACT}
-    elif request.path.startswith("/data_attributes"):
-        body = {"type": "list", "data": []}
     return Response(200, body)

@@ -59,7 +59,7 @@ def test_any_mapping_is_read():
     [
         ({"type": "identify", "userId": 1.5}, ["userId: a number, not a text; send the id as text or as a whole number"]),
         ({"type": "identify", "userId": 2**300}, ["userId: an integer that is no id; send the id as text"]),
-        ({"type": "identify", "traits": "x"}, ["traits: a text, not an object; send an object, or leave it out"]),
+        ({"type": "identify", "messageId": "m", "traits": "x"}, ["traits: a text, not an object; send an object, or leave it out"]),
         ({"type": "track"}, ["event: missing or blank; send the event's name as text"]),
         ({"type": "track", "event": True}, ["event: a boolean, not a text; send the event's name as text"]),
         ({"type": "track", "event": "x", "groupId": [], "previousId": {}},

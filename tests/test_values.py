@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 
 import pytest
@@ -83,13 +84,15 @@ def test_message_ids_sort_by_time_and_never_repeat():
     assert len(set(made)) == 4
 
 
-def test_in_one_process_ids_keep_their_word():
-    """W3: whether a process is a new one is asked for often, and changes nothing where it is not."""
-    before = _message_ids.make_message_id(0.0).rpartition("-")[2]
+def test_each_process_has_ids_of_its_own():
+    """W3: a forked child begins with a word of its own; whoever asks again in the same process keeps it."""
+    words = []
+    for pid in (os.getpid(), -1, -1, os.getpid()):
+        _message_ids.own_message_ids(pid)
+        words.append(_message_ids.make_message_id(0.0).rpartition("-")[2])
 
-    _message_ids.own_message_ids()
-
-    assert _message_ids.make_message_id(0.0).rpartition("-")[2] == before
+    assert words[1] == words[2]
+    assert len(set(words)) == 3
 
 
 def test_messages_go_through_pickle():
