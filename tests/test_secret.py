@@ -1,0 +1,31 @@
+"""A text that must not be seen."""
+
+from __future__ import annotations
+
+import pytest
+
+from metarouter_intercom._secret import Secret
+
+
+def test_a_secret_shows_itself_only_by_name():
+    """A secret's text is in no representation of it."""
+    secret = Secret("s3cret-tøken")
+
+    assert f"{secret} {secret!r} {[secret]}".count("s3cret") == 0
+    assert secret.reveal() == "s3cret-tøken"
+    assert secret.reveal_bytes() == "s3cret-tøken".encode()
+
+
+def test_secrets_are_equal_by_their_texts():
+    """Two secrets are equal when their texts are; nothing else is equal to one."""
+    assert Secret("a") == Secret(b"a")
+    assert hash(Secret("a")) == hash(Secret(b"a"))
+    assert Secret("a") != Secret("b")
+    assert Secret("a") != "a"
+
+
+@pytest.mark.parametrize("value", ["", b"", None, 5])
+def test_an_empty_secret_is_none(value):
+    """What is empty or no text keeps no secret."""
+    with pytest.raises(ValueError, match="secret"):
+        Secret(value)
