@@ -9,7 +9,8 @@ from statistics import median
 from typing import Any
 
 from metarouter_intercom import Settings
-from metarouter_intercom._codec import company_body, contact_body, event_body, read_message
+from metarouter_intercom._bodies import company_body, contact_body, event_body
+from metarouter_intercom._codec import read_message
 from metarouter_intercom._translator import Translator
 from metarouter_intercom.operations import (
     AttachCompany,
@@ -89,7 +90,7 @@ def measure(setup: Setup) -> list[Figure]:
             times,
             "at most 1.5",
             times <= _MOST,
-            least=min(ours),
+            min(ours) / min(theirs),
         ),
         Figure(
             "translate",
@@ -99,7 +100,7 @@ def measure(setup: Setup) -> list[Figure]:
             median(theirs),
             "µs",
             ratio(whole, theirs),
-            least=min(whole),
+            best=min(whole) / min(theirs),
         ),
     ]
 

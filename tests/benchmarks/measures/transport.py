@@ -8,7 +8,9 @@ from ..contest import compete, module, ratio, sink
 from ..figures import Figure
 from .setup import Setup
 
-_REQUESTS = 300
+# Short turns and many of them: what else the machine does meets all alike.
+_REQUESTS = 100
+_TURNS = 4
 _NAMES = {
     "urllib3": "bare urllib3 PoolManager",
     "session": "requests.Session.post",
@@ -28,7 +30,7 @@ def measure(setup: Setup) -> list[Figure]:
             "contacts": module(setup.peers, "transport", "contacts", address),
             "events": module(setup.peers, "transport", "events", address),
         }
-        found = compete(commands, rounds=setup.rounds, number=_REQUESTS)
+        found = compete(commands, rounds=setup.rounds * _TURNS, number=_REQUESTS)
     figures = []
     for who, name in _NAMES.items():
         times = ratio(found["ours"], found[who])
@@ -44,6 +46,7 @@ def measure(setup: Setup) -> list[Figure]:
                 times,
                 "at least 0.8" if is_held else "",
                 times >= _LEAST if is_held else None,
+                max(found["ours"]) / max(found[who]),
             )
         )
     return figures
