@@ -5,7 +5,6 @@
 
 (() => {
   const EVERY = 1000;
-  const AFTER_FAILURE = 2000;
   const NEW = "is-new";
   const NEW_FOR = 2500;
   const news = document.getElementById("news");
@@ -116,17 +115,15 @@
     window.clearTimeout(timer);
     if (button.getAttribute("aria-pressed") !== "true" || document.hidden) return;
     asking = true;
-    let wait = EVERY;
     try {
       await look();
       state("live", "Live");
     } catch {
       // The sandbox has ended, or is starting again.
       state("away", "No answer");
-      wait = AFTER_FAILURE;
     }
     asking = false;
-    timer = window.setTimeout(go, wait);
+    timer = window.setTimeout(go, EVERY);
   }
 
   button.hidden = false;
