@@ -7,7 +7,7 @@ import math
 import re
 from typing import TYPE_CHECKING
 
-from ._instants import seconds_of_date_text
+from ._instants import LAST_INSTANT, seconds_of_date_text
 from ._traits import CLEAN, FOLDED, INNER, LONGEST_TEXT, NotJson, check_json, is_proof
 from .plugins import Note
 
@@ -68,7 +68,9 @@ class Flattener:
                     notes.append(Note(self._text_rule, f"{path}.{key}", "cut at 255 characters"))
                 elif value[4:5] == "-" and not self._keeps_dates:  # type: ignore[index]  # as above
                     seconds = seconds_of_date_text(value)  # type: ignore[arg-type]  # as above
-                    if seconds is not None:
+                    if seconds is not None and seconds > LAST_INSTANT:
+                        notes.append(Note(self._date_rule, f"{path}.{key}", "after 2286: kept as text"))
+                    elif seconds is not None:
                         name, value = self._date_name(name), seconds
             elif kind is bool:
                 if of_events:
@@ -193,7 +195,9 @@ class Flattener:
         name = CLEAN[name]
         if isinstance(value, str):
             seconds = None if self._keeps_dates else seconds_of_date_text(value)
-            if seconds is None:
+            if seconds is None or seconds > LAST_INSTANT:
+                if seconds is not None:
+                    notes.append(Note(self._date_rule, path, "after 2286: kept as text"))
                 self._put_text(name, value, out, taken, notes, path)
             else:
                 self._put(self._date_name(name), seconds, out, taken, notes, path)

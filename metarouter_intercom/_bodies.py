@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ._instants import LAST_INSTANT
 from .plugins import Note
 
 if TYPE_CHECKING:
     from ._types import JsonObject, JsonValue
     from .operations import SubmitEvent, UpsertCompany, UpsertContact
 
-# Intercom's instants are Unix seconds: none before 1970, and eleven digits are milliseconds gone wrong.
-_LAST_INSTANT = 9_999_999_999
 _INSTANTS = ("signed_up_at", "remote_created_at")
 
 
@@ -57,7 +56,7 @@ def _leave_out_unheld(body: JsonObject) -> None:
 
 
 def _is_held(seconds: JsonValue) -> bool:
-    return not isinstance(seconds, int) or 0 <= seconds <= _LAST_INSTANT
+    return not isinstance(seconds, int) or 0 <= seconds <= LAST_INSTANT
 
 
 def event_body(operation: SubmitEvent, *, contact_id: str | None = None) -> JsonObject:

@@ -20,7 +20,7 @@ _MILLISECONDS_FROM = 10**11
 _EARLIEST, _LATEST = -62_135_596_800, 253_402_300_799
 # Nobody was seen and nothing happened before 1970, and eleven digits are milliseconds gone wrong: Intercom's contacts and
 # events hold neither.
-_LAST_RECORDABLE = 9_999_999_999
+LAST_INSTANT = 9_999_999_999
 
 # What may follow the seconds of a usual text, and a fraction that has no digits.
 _USUAL = ("", ".", "+", "-")
@@ -77,7 +77,7 @@ def unix_time(value: object) -> float | None:
 def recordable_time(value: object) -> float | None:
     """Return the Unix time of *value* where Intercom records what happened: None too before 1970 and beyond the year 2286."""
     seconds = unix_time(value)
-    return seconds if seconds is not None and 0 <= seconds < _LAST_RECORDABLE + 1 else None
+    return seconds if seconds is not None and 0 <= seconds < LAST_INSTANT + 1 else None
 
 
 def recordable_seconds(value: object) -> int | None:
