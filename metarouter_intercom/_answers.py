@@ -103,11 +103,6 @@ def dead(response: Response, reason: str) -> Outcome:
     return _outcome("dead", response, reason)
 
 
-def waiting(response: Response) -> Outcome:
-    """Return the outcome of what needs a contact that is not there (rule M2)."""
-    return _outcome("wait", response, "contact_missing")
-
-
 def backoff(failures: int, draw: float, *, base: float, longest: float) -> float:
     """
     Return the seconds before the next attempt: exponential with full jitter (rule T2).
@@ -128,7 +123,7 @@ def _is_core_write(request: Request) -> bool:
 
 
 def _outcome(
-    kind: Literal["delivered", "retry", "wait", "held", "dead"], response: Response, reason: str | None = None
+    kind: Literal["retry", "held", "dead"], response: Response, reason: str | None = None
 ) -> Outcome:
     facts = error_of(response)
     return Outcome(

@@ -12,7 +12,6 @@ from metarouter_intercom._answers import (
     dead,
     error_of,
     errors_of,
-    waiting,
 )
 from metarouter_intercom.plugins import Request, Response
 
@@ -118,8 +117,6 @@ def test_our_own_reasons():
     assert dead(refused, "conflict") == Outcome(
         "dead", "conflict", 409, "parameter_invalid", "No", "plan", "r1"
     )
-    assert waiting(refused).kind == "wait"
-    assert waiting(refused).reason == "contact_missing"
 
 
 @pytest.mark.parametrize(

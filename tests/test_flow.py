@@ -1,4 +1,4 @@
-"""Small readings of answers that the flows share, and the choice of a flow."""
+"""Small readings of answers that the flows share."""
 
 from __future__ import annotations
 
@@ -15,23 +15,9 @@ from metarouter_intercom._flow import (
     text_of,
     waits,
 )
-from metarouter_intercom._flows import flow_of
-from metarouter_intercom.operations import (
-    AttachCompany,
-    DeleteContact,
-    DetachCompany,
-    MergeContact,
-    SubmitEvent,
-    TagCompany,
-    UpsertCompany,
-    UpsertContact,
-    Who,
-)
-from metarouter_intercom.plugins import Request, Response
+from metarouter_intercom.plugins import Response
 
 from .flow_driving import conflict, make_world, merged_into, refusal
-
-_KNOWN = Who(contact_id="c1")
 
 
 @pytest.mark.parametrize(
@@ -115,24 +101,3 @@ def test_waiting_for_a_contact():
 def test_the_version_of_a_world(version, expected):
     """Versions are compared as numbers; Preview is newer than any."""
     assert make_world(api_version=version).version == expected
-
-
-@pytest.mark.parametrize(
-    ("operation", "method", "path"),
-    [
-        (UpsertContact(who=_KNOWN, role=None, fields={}, attributes={}), "PUT", "/contacts/c1"),
-        (UpsertCompany(company_id="k", fields={}, attributes={}), "POST", "/companies"),
-        (AttachCompany(who=_KNOWN, company_id="k"), "GET", "/companies?company_id=k"),
-        (DetachCompany(who=_KNOWN, company_id="k"), "GET", "/companies?company_id=k"),
-        (SubmitEvent(who=_KNOWN, event_name="Seen", created_at=1, metadata={}), "POST", "/events"),
-        (MergeContact(lead=_KNOWN, user=Who(contact_id="c2")), "POST", "/contacts/merge"),
-        (TagCompany(company_id="k", name="VIP"), "POST", "/tags"),
-        (DeleteContact(who=_KNOWN), "DELETE", "/contacts/c1"),
-    ],
-)
-def test_every_operation_has_its_flow(operation, method, path):
-    """Its first request tells which."""
-    request = next(flow_of(operation, make_world()))
-
-    assert isinstance(request, Request)
-    assert (request.method, request.path) == (method, path)
