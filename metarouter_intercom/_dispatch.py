@@ -29,6 +29,7 @@ _PROBE_CLAIM = 10
 _RENEW_EVERY = 15.0
 # Unforeseen errors in a row of one message, after which it is given up: it must not stop its lane for ever.
 _BUGS = 5
+_FAULT = "internal_error"
 
 
 class Dispatcher:
@@ -148,23 +149,33 @@ class Dispatcher:
     def _deliver(self, claim: Claim, probe: bool) -> None:
         number = next(self._numbers)
         self._in_hand.add(number)
+        settlements: list[Settlement] = []
+        deliveries: list[Delivered] = []
+        renew = self._renewal(claim)
         try:
-            done = self._courier.deliver(claim, probe=probe, renew=self._renewal(claim))
-        except Exception as error:
-            facts = {"connection": self._connection}
-            _log.error("a delivery failed unforeseen", exc_info=untold(error), extra=facts)
-            done = None
+            for part in _parts(claim):
+                if any(one.kind in ("again", "release") for one in settlements):
+                    settlements += [Settlement(entry.seq, "release") for entry in part.entries]
+                    continue
+                try:
+                    done = self._courier.deliver(part, probe=probe, renew=renew)
+                except Exception as error:
+                    facts = {"connection": self._connection}
+                    _log.error("a delivery failed unforeseen", exc_info=untold(error), extra=facts)
+                    settlements += self._faults(part)
+                else:
+                    settlements += done.settlements
+                    deliveries.append(done)
         except BaseException:
             # Ctrl-C, or a signal's handler that exits: what is in hand goes back untouched, for whoever delivers next.
             self._settle(claim, [Settlement(entry.seq, "release") for entry in claim.entries], number)
             raise
-        if done is None:
-            self._put_off(claim, number)
-            return
-        self._settle(claim, done.settlements, number)
-        if done.held is not None:
-            self._hold(done.held, claim)
-        self._tell(done)
+        self._settle(claim, settlements, number)
+        for done in deliveries:
+            if done.held is not None:
+                self._hold(done.held, claim)
+            self._tell(done)
+        self._tell_faults(claim, settlements)
         self._on_settled()
 
     def _settle(self, claim: Claim, settlements: Sequence[Settlement], number: int) -> None:
@@ -186,22 +197,26 @@ class Dispatcher:
 
         return renew
 
-    def _put_off(self, claim: Claim, number: int) -> None:
-        """Keep the messages of a claim that met an unforeseen error; give one up that meets it again and again."""
+    def _faults(self, part: Claim) -> list[Settlement]:
+        """Keep the messages that met an unforeseen error; give one up that meets it again and again."""
         due_at = self._clock.now() + 5.0
-        settlements = [
-            Settlement(entry.seq, "bury", reason="internal_error")
+        return [
+            Settlement(entry.seq, "bury", reason=_FAULT)
             if entry.failures + 1 >= _BUGS
-            else Settlement(entry.seq, "again", due_at, "internal_error", failed=True)
-            for entry in claim.entries
+            else Settlement(entry.seq, "again", due_at, _FAULT, failed=True)
+            for entry in part.entries
         ]
-        self._settle(claim, settlements, number)
-        for entry in claim.entries:
-            if entry.failures + 1 >= _BUGS:
-                self.finish_dead(entry.message, "internal_error", attempts=entry.attempts + 1)
+
+    def _tell_faults(self, claim: Claim, settlements: Sequence[Settlement]) -> None:
+        entries = {entry.seq: entry for entry in claim.entries}
+        for one in settlements:
+            if one.reason != _FAULT:
+                continue
+            if one.kind == "bury":
+                entry = entries[one.seq]
+                self.finish_dead(entry.message, _FAULT, attempts=entry.attempts + 1)
             else:
                 self._counters.add("retried")
-        self._on_settled()
 
     def finish_dead(self, message: JsonObject, reason: str, *, attempts: int) -> None:
         """Count and tell the end of a message that no answer of Intercom's made a dead letter."""
@@ -253,6 +268,13 @@ def failure_of(text: str, reason: str | None, answer: JsonObject | None) -> Deli
         code=code if isinstance(code, str) else None,
         request_id=request_id if isinstance(request_id, str) else None,
     )
+
+
+def _parts(claim: Claim) -> Sequence[Claim]:
+    """Return the claim as it is, or message by message where one that fails again and again would take the others along."""
+    if all(entry.failures + 1 < _BUGS for entry in claim.entries):
+        return (claim,)
+    return [claim._replace(entries=(entry,)) for entry in claim.entries]
 
 
 def _messages(claim: Claim) -> list[Mapping[str, JsonValue]]:

@@ -301,6 +301,41 @@ def test_an_unforeseen_error_that_comes_again_and_again_ends_the_message():
     assert [error.reason for error, _ in shop.errors] == ["internal_error"]
 
 
+def test_an_unforeseen_error_costs_no_other_message_of_its_contact():
+    """One message that meets it again and again is found among those that are delivered with it."""
+    shop = Shop(lambda request: RuntimeError("odd") if request.body["event_name"] == "Odd" else _TAKEN)
+    for number in range(3):
+        shop.put(f"m{number}", event="Odd" if number == 1 else "Seen")
+    for _ in range(8):
+        shop.dispatcher.work()
+        shop.clock.advance(5.0)
+
+    assert shop.buffer.count_dead() == {"internal_error": 1}
+    assert [one.message["messageId"] for one in shop.told if one.outcome == "dead"] == ["m1"]
+    assert shop.counters.numbers()["delivered"] == 2
+    assert shop.buffer.pending() == 0
+
+
+def test_what_follows_a_retried_message_waits_when_delivered_one_by_one():
+    """O1: parted or not, messages of one contact keep their order."""
+    answers = iter([RuntimeError("odd")] * 5 + [Response(503)])
+    shop = Shop(lambda request: next(answers, _TAKEN))
+    for number in range(3):
+        shop.put(f"m{number}")
+    for _ in range(4):
+        shop.dispatcher.work()
+        shop.clock.advance(5.0)
+    shop.dispatcher.work()
+    shop.clock.advance(60.0)
+    sent = len(shop.transport.requests)
+    while shop.dispatcher.work() == 0.0:
+        pass
+
+    assert shop.buffer.count_dead() == {"internal_error": 1}
+    assert sent == 6
+    assert [one.message["messageId"] for one in shop.told] == ["m0", "m1", "m2"]
+
+
 def test_an_interruption_gives_the_claim_back():
     """W3: Ctrl-C in the midst of a delivery loses nothing and ends the caller's wait."""
     shop = Shop(lambda request: KeyboardInterrupt())
