@@ -8,6 +8,7 @@ without a moment in which good proofs are refused.
 from __future__ import annotations
 
 import json
+from math import isfinite
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ._secret import Secret
@@ -268,7 +269,9 @@ def _claims(token: str, key: bytes, now: int) -> Mapping[str, Any] | None:
         JWTClaimsRegistry(now=now).validate({name: claim for name, claim in claims.items() if name != "iat"})
     except (JoseError, ValueError, TypeError, AttributeError):
         return None
-    return claims
+    ends = claims.get("exp")
+    # Not every version of the library refuses NaN, which is before no moment.
+    return None if isinstance(ends, float) and not isfinite(ends) else claims
 
 
 def _is_about(claims: Mapping[str, Any], subject: str) -> bool:
