@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 # More than any answer of Intercom's; a broken peer must not fill the memory.
 _LARGEST_ANSWER = 10 * 2**20
+_HTTP_PACKAGES = frozenset({"certifi", "chardet", "charset_normalizer", "idna", "requests", "urllib3"})
 _CA_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
 
@@ -89,10 +90,7 @@ class HttpTransport:
         with self._lock():
             exchange = self._exchange
             if exchange is None or self._pid != os.getpid():
-                # A module whose import a fork cut off can never be imported in the child, so all of them are, here, at once.
-                from . import _failures  # noqa: F401
-
-                "localhost".encode("idna")
+                _load()
                 exchange = self._lean() if self._session is None else self._own_session(self._session)
                 # Only with the new pid a child may use it, so the pid comes last.
                 self._exchange = exchange
@@ -145,6 +143,24 @@ class HttpTransport:
         )
         self._close = lean.close
         return lean.exchange
+
+
+def _load() -> None:
+    """
+    Import all that requests need, at once: a module whose import a fork cut off can never be imported in the child.
+
+    What an interrupt cuts off is taken away again: packages that were half there would stay broken to the end of the process.
+    """
+    before = frozenset(sys.modules)
+    try:
+        from . import _failures, _lean  # noqa: F401
+
+        "localhost".encode("idna")
+    except BaseException:
+        for name in sys.modules.keys() - before:
+            if name.partition(".")[0] in _HTTP_PACKAGES:
+                del sys.modules[name]
+        raise
 
 
 def _check_address(address: str) -> None:

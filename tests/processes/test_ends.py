@@ -83,8 +83,8 @@ def test_an_interrupted_flush_leaves_its_messages_to_the_exit(stage, sandbox, de
         f"""
         client = make(delivery={delivery!r})
         track(client, *range(100))
-        print("ready", flush=True)
         try:
+            print("ready", flush=True)
             client.flush()
         except KeyboardInterrupt:
             sys.exit(7)
