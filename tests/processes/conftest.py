@@ -19,6 +19,8 @@ import atexit, os, signal, sys, threading, time
 from metarouter_intercom import Client
 
 ADDRESS, PERSON = sys.argv[1:3]
+# Whoever runs the tests as a shell's background job has it ignored, and children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def make(**choices):
