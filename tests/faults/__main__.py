@@ -22,6 +22,9 @@ _LONG = ("kill_points", "shared_spool", "order", "rate")
 def main(arguments=None) -> int:
     """Run; the exit code is 1 when our client lost, doubled or disordered anything that its rules promise to keep."""
     chosen = _parser().parse_args(arguments)
+    if chosen.page_of:
+        table.write_page(*table.read_json(chosen.page_of))
+        return 0
     wanted = chosen.only or [*SCENARIOS, *_LONG]
     rows, facts, faults = [], [], []
     contenders = [one for one in OURS if _key(one) in chosen.clients]
@@ -63,6 +66,9 @@ def _parser():
     parser.add_argument("--contacts", type=int, default=1000, help="of the order scenario, 60 messages each")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path, help="write the results there")
+    parser.add_argument(
+        "--page-of", type=Path, nargs="+", help="only write the page, of the JSON of earlier runs"
+    )
     parser.add_argument("--write", action="store_true", help="write the results into the documentation")
     return parser
 
@@ -78,18 +84,28 @@ def _scenario(name, contender, messages):
         "client": contender.title,
         **outcome.findings._asdict(),
         "hung": outcome.hung,
+        "counted": outcome.counted,
         "logs": sorted(set(outcome.logs))[:5],
     }
 
 
 def _row(scenario, client, findings):
-    return {"scenario": scenario, "client": client, **findings._asdict(), "hung": False, "logs": []}
+    return {
+        "scenario": scenario,
+        "client": client,
+        **findings._asdict(),
+        "hung": False,
+        "counted": 0,
+        "logs": [],
+    }
 
 
 def _broken(row, must_keep, contender):
     if contender not in OURS or not must_keep:
         return []
     wrong = {name: row[name] for name in ("lost", "doubled", "disordered") if row[name]}
+    if not contender.spooled and row["counted"] >= row["lost"]:
+        wrong.pop("lost", None)
     if row["hung"]:
         wrong["hung"] = 1
     return [f"{row['scenario']}, {row['client']}: {wrong}"] if wrong else []

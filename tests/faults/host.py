@@ -3,7 +3,7 @@ An application that uses one of the libraries, as a process of its own that can 
 
 Runs under any interpreter, so it imports nothing of this project but, for our own client, the library itself. It is told what to do by
 one JSON argument and tells on its standard output, line by line, what it did: ``calling NUMBER INSTANT`` and, once the call returned, ``accepted NUMBER INSTANT``;
-``sent``, ``log TEXT``, ``report JSON``.
+``sent``, ``log TEXT``, ``lost NUMBER`` (the library's own count), ``report JSON``.
 """
 
 from __future__ import annotations
@@ -131,11 +131,13 @@ def tell(*words) -> None:
 
 
 class Telling(logging.Handler):
-    """Tells what the library logs, without its facts."""
+    """Tells what the library logs, and the number of messages it says are lost with the process."""
 
     def emit(self, record: logging.LogRecord) -> None:
         with contextlib.suppress(OSError):
             tell("log", record.levelname, record.getMessage().splitlines()[0][:200])
+            if "lost" in record.getMessage() and hasattr(record, "pending"):
+                tell("lost", record.pending)
 
 
 def send_all(client, first: int, plan: dict) -> None:

@@ -69,7 +69,8 @@ def deliver_one_by_one(messages):
 
 def deliver_under_faults(messages, *, spool, seed):
     """Deliver all in the background while requests meet random faults; returns the final snapshot and the client's report."""
-    with FarEnd("intercom", **PLENTY) as far_end:
+    # Short windows: a refused rate waits for the end of one.
+    with FarEnd("intercom", **PLENTY, window=1.0, reset_slack=0.0) as far_end:
         far_end.faults(seed=seed, **FAULTS)
         with Client(
             api_key="sandbox-token",

@@ -70,6 +70,7 @@ class Told:
         accepted: Number -> (begun, returned), both in Unix seconds, of each call that returned.
         cut_off: The same of the calls that the process died in; the end is the process's.
         logs: What the library logged.
+        counted: How many messages the library itself said are lost.
         report: Its last report, or None.
         exit_code: Below 0 for a signal; None when it had to be killed because it did not end.
     """
@@ -78,6 +79,7 @@ class Told:
         self.accepted = {}
         self.cut_off = {}
         self.logs = []
+        self.counted = 0
         self.report = None
         self.exit_code = None
 
@@ -118,6 +120,8 @@ class Application:
                     self.told.accepted[int(number)] = (begun, float(returned))
                 elif word == "log":
                     self.told.logs.append(rest)
+                elif word == "lost":
+                    self.told.counted += int(rest)
                 elif word == "report":
                     self.told.report = json.loads(rest)
                 self._words.add(word)

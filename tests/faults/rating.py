@@ -56,4 +56,5 @@ def run_rate(seconds, *, processes=4):
             application.signal(9)
             application.end()
     used = [shown["windows"].get(str(number), 0) for number in range(first, last)]
-    return Used(sum(used) / (len(used) * _LIMIT), shown["refused"], len(used))
+    refused = [at for at in shown["refused"] if first <= at / _WINDOW < last]
+    return Used(sum(used) / (len(used) * _LIMIT), len(refused), len(used))

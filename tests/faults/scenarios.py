@@ -16,7 +16,7 @@ CONTACTS = 50
 # Far above what a run sends: the rate limit has a scenario of its own.
 PLENTY = {"app_limit": 1_000_000, "workspace_limit": 1_000_000, "log_limit": 100_000}
 # After this an application that should end by itself counts as hanging.
-_PATIENCE = 90.0
+_PATIENCE = 60.0
 
 
 class Scenario(NamedTuple):
@@ -102,12 +102,14 @@ class Outcome(NamedTuple):
     Attributes:
         findings: Lost, repeated, doubled.
         hung: The application did not end by itself.
+        counted: Messages that the library itself said are lost.
         logs: What the library logged.
         report: Our client's own report, where the application lived to tell it.
     """
 
     findings: Findings
     hung: bool
+    counted: int
     logs: tuple[str, ...]
     report: Mapping[str, Any] | None
 
@@ -137,7 +139,7 @@ def run(scenario, contender, *, messages, patience=_PATIENCE):
         if is_ours
         else judge_receiver(shown, accepted)
     )
-    return Outcome(findings, told.exit_code is None, tuple(told.logs), told.report)
+    return Outcome(findings, told.exit_code is None, told.counted, tuple(told.logs), told.report)
 
 
 def _plan(scenario, contender, address, folder, messages):

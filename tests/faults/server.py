@@ -40,7 +40,7 @@ class Intercom:
                 **workspace.snapshot(without={"last_seen_at"}),
                 "repeated": workspace.repeated_events,
                 "handled": workspace.handled,
-                "refused": sum(record.status == 429 for record in workspace.requests),
+                "refused": [record.at for record in workspace.requests if record.status == 429],
                 "windows": dict(workspace.rate.history),
             }
 
@@ -69,8 +69,7 @@ class Receiver:
             owner = receiver
 
         self._ending.clear()
-        self._server = ThreadingHTTPServer(("127.0.0.1", self._port), Handler)
-        self._server.daemon_threads = True
+        self._server = _PatientServer(("127.0.0.1", self._port), Handler)
         self._port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return f"http://127.0.0.1:{self._port}"
@@ -105,6 +104,15 @@ class Receiver:
     def hang(self):
         """Let the time of a hanging request pass."""
         self._ending.wait(self._counter.faults.hang_seconds)
+
+
+class _PatientServer(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        """Pass over applications that were killed in the middle of a request; tell everything else."""
+        if not isinstance(sys.exc_info()[1], (OSError, json.JSONDecodeError)):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -18,7 +18,7 @@ def write_page(rows, facts, page=PAGE):
     Replace the results in *page*.
 
     Args:
-        rows: Dictionaries with ``scenario``, ``client``, ``messages``, ``lost``, ``repeated``, ``doubled``, ``hung``.
+        rows: Dictionaries with ``scenario``, ``client``, ``messages``, ``lost``, ``repeated``, ``doubled``, ``hung``, ``counted``.
         facts: Further sentences, one a line.
         page: A Markdown file with the two marks.
     """
@@ -32,11 +32,19 @@ def write_page(rows, facts, page=PAGE):
 
 def _row(row):
     lost = f"{row['lost']:,}" + (" (flush never returned)" if row["hung"] else "")
+    if row["lost"] and row["counted"] >= row["lost"]:
+        lost += " (counted and logged)"
     doubled = "–" if row["doubled"] is None else f"{row['doubled']:,}"
     return (
         f"| {row['scenario']} | {row['client']} | {row['messages']:,} | {lost} |"
         f" {row['repeated']:,} | {doubled} |\n"
     )
+
+
+def read_json(paths):
+    """Return the rows and facts of several runs, in the order given."""
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    return [row for one in found for row in one["rows"]], [fact for one in found for fact in one["facts"]]
 
 
 def write_json(rows, facts, path):

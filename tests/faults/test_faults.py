@@ -1,0 +1,120 @@
+"""The fault suite at a small size: real processes, real sockets, and nothing that was accepted is lost (rules Q3, O1, T, W2, W3)."""
+
+from __future__ import annotations
+
+import pytest
+
+from . import killing, ordering, table
+from .judging import judge_intercom, judge_receiver
+from .scenarios import OURS, SCENARIOS, run
+
+_SPOOL, _MEMORY = OURS
+_MESSAGES = 150
+# The same troubles, shorter: what they are is what counts here, not how long they last.
+_SHORT = {
+    "errors_500": {"faults": {"outage": 500, "outage_for": 0.5}},
+    "refused": {"refused_for": 0.5},
+    "hang": {"faults": {"script": ["hang"] * 4, "hang_seconds": 30.0}, "settings": {"read_timeout": 0.5}},
+    "held_401": {"faults": {"outage": 401, "outage_for": 0.5}, "settings": {"auth_probe": 0.3}},
+}
+# What every later scenario shares with one of these is tested at full size by the command.
+_BOTH = ["errors_500", "hang", "held_401", "lost_answer", "exit_1", "fork_after"]
+_SPOOLED = ["refused", "html_502", "malformed", "killed", "fork_before"]
+
+
+def _run(name, contender):
+    scenario = SCENARIOS[name]._replace(**_SHORT.get(name, {}))
+    return run(scenario, contender, messages=_MESSAGES, patience=45.0)
+
+
+@pytest.mark.parametrize("name", [*_BOTH, *_SPOOLED])
+def test_a_spool_loses_nothing(name):
+    """Q3: whatever happens to the process or to Intercom, each message takes effect once, in its contact's order."""
+    outcome = _run(name, _SPOOL)
+
+    assert (outcome.findings.lost, outcome.findings.doubled, outcome.findings.disordered) == (0, 0, 0)
+    assert outcome.findings.messages >= _MESSAGES
+    assert not outcome.hung
+
+
+@pytest.mark.parametrize("name", [*_BOTH, "sigterm_handled"])
+def test_memory_loses_nothing_while_the_process_lives(name):
+    """T1, W2: what could not be delivered before an orderly end is counted and logged, and nothing else is lost."""
+    outcome = _run(name, _MEMORY)
+
+    assert outcome.findings.lost <= outcome.counted
+    assert (outcome.findings.doubled, outcome.findings.disordered) == (0, 0)
+    assert not outcome.hung
+
+
+def test_kill_points():
+    """Q3: killed at random moments, accepting and delivering, each life goes on where the last one ended."""
+    findings = killing.run_kill_points(6, seed=7)
+
+    assert findings[1:] == (0, findings.repeated, 0, 0)
+    assert findings.messages > 0
+
+
+def test_processes_on_one_spool():
+    """Q3, O1: several processes share a spool and are killed and restarted in turn."""
+    findings, lives = killing.run_shared_spool(3.0, processes=3, seed=7)
+
+    assert findings[1:] == (0, findings.repeated, 0, 0)
+    assert lives > 3
+
+
+@pytest.mark.parametrize("is_spooled", [True, False])
+def test_each_contact_ends_as_if_delivered_one_by_one(tmp_path, is_spooled):
+    """O1, O2: under random faults the workspace ends up the same as with one message after the other."""
+    messages = list(ordering.messages_of(12, 5, seed=3))
+    spool = tmp_path / "spool.db" if is_spooled else None
+
+    got, report = ordering.deliver_under_faults(messages, spool=spool, seed=3)
+
+    assert ordering.differences(ordering.deliver_one_by_one(messages), got) == []
+    assert report.dead == {}
+
+
+# --- the judge itself ---------------------------------------------------------------------------------------------
+
+
+def _shown(steps, last):
+    events = [{"metadata": {"step": step}} for step in steps]
+    return {"contacts": {"person-0": {"events": events, "custom_attributes": {"step": last}}}, "repeated": 0}
+
+
+_TIMES = {number: (float(number), number + 0.5) for number in range(13)}
+
+
+def test_the_judge_finds_what_is_missing():
+    """A suite that cannot fail proves nothing: events and writes that are not there are lost."""
+    events_only = {number: _TIMES[number] for number in (1, 2, 3)}
+
+    assert judge_intercom(_shown([1, 3], 0), events_only | {0: _TIMES[0]}, {}, 1).lost == 1
+    assert judge_intercom(_shown([1, 2, 3], None), events_only | {0: _TIMES[0]}, {}, 1).lost == 1
+    assert judge_intercom(_shown([1, 2, 3], 0), events_only | {0: _TIMES[0], 10: _TIMES[10]}, {}, 1).lost == 1
+    assert judge_receiver({"numbers": [1, 1, 3]}, events_only)[1:3] == (1, 1)
+
+
+def test_the_judge_finds_what_is_doubled_or_out_of_order():
+    """The same event twice, and one that came after a later accepted one."""
+    accepted = {number: _TIMES[number] for number in (0, 1, 2, 3)}
+    findings = judge_intercom(_shown([1, 3, 2, 3], 0), accepted, {}, 1)
+
+    assert (findings.lost, findings.doubled, findings.disordered) == (0, 1, 1)
+
+
+def test_the_table_takes_the_place_of_the_last_one(tmp_path):
+    """The page around the results stays as it is."""
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- results: begin -->\nold\n<!-- results: end -->\nafter\n", encoding="utf-8")
+    row = {"scenario": "a", "client": "b", "messages": 1000, "lost": 3, "repeated": 0, "doubled": None}
+
+    table.write_page([row | {"hung": True, "counted": 0}], ["a fact"], page)
+
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("before\n")
+    assert text.endswith("after\n")
+    assert "| a | b | 1,000 | 3 (flush never returned) | 0 | – |\n" in text
+    assert "- a fact\n" in text
+    assert "old" not in text
