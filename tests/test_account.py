@@ -79,7 +79,7 @@ def test_a_base_url_has_no_region():
 )
 def test_an_answer_without_an_account_is_told(response):
     """Something that is not Intercom's API is named as such, with the address to look at."""
-    with pytest.raises(DeliveryFailed, match="GET /me.*api.eu.intercom.io"):
+    with pytest.raises(DeliveryFailed, match=r"GET /me.*api\.eu\.intercom\.io"):
         read_account(response, _settings())
 
 

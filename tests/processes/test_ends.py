@@ -81,7 +81,7 @@ def test_an_interrupted_flush_leaves_its_messages_to_the_exit(stage, sandbox, de
     sandbox.faults = Faults(latency=0.02)
     process = stage.start(
         f"""
-        client = make(delivery={delivery!r})
+        client = make(delivery={delivery!r}, exit_timeout={DEADLINE})
         track(client, *range(100))
         try:
             print("ready", flush=True)
