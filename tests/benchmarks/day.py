@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 # 2026-03-03T00:00:00Z, a Tuesday.
 MIDNIGHT = 1_772_496_000.0
 _HOUR = 3600.0
-_PAGES = 15.0
 _SECONDS_A_PAGE = 20.0
 _EVENTS = ("Report Opened", "Report Exported", "Filter Changed", "Comment Added", "Dashboard Shared")
 
@@ -28,11 +27,20 @@ class Person(NamedTuple):
     traits: dict[str, Any]
 
 
-def messages_of_a_day(people: int = 2_000, companies: int = 200, seed: int = 3) -> list[dict[str, Any]]:
+def messages_of_a_day(
+    people: int = 2_000, companies: int = 200, *, pages: float = 15.0, seed: int = 3
+) -> list[dict[str, Any]]:
     """
     Return the messages of *people* in the order in which they happen, in Segment's wire form.
 
-    ``timestamp`` is a number: the Unix second, with fractions, at which the message is sent.
+    Args:
+        people: Who come.
+        companies: That they are of.
+        pages: Of a visit, on average.
+        seed: The same seed gives the same day.
+
+    Returns:
+        Messages whose ``timestamp`` is a number: the Unix second, with fractions, at which each is sent.
     """
     draw = random.Random(seed)
     kept = [_company(number) for number in range(companies)]
@@ -40,7 +48,7 @@ def messages_of_a_day(people: int = 2_000, companies: int = 200, seed: int = 3) 
     crowd = [_person(number, companies, draw) for number in range(people)]
     for number in range(people):
         for _ in range(draw.choices((1, 2, 3), (6, 3, 1))[0]):
-            bursts += ((at, number) for at in _visit(draw))
+            bursts += ((at, number) for at in _visit(pages, draw))
     bursts.sort()
     messages: list[dict[str, Any]] = []
     for at, number in bursts:
@@ -75,11 +83,11 @@ def _company(number: int) -> dict[str, Any]:
     return {"name": f"Example {number} Ltd", "plan": "free", "employees": 20, "region": "North"}
 
 
-def _visit(draw: random.Random) -> list[float]:
+def _visit(pages: float, draw: random.Random) -> list[float]:
     """Return when the pages of a visit are opened."""
     at = MIDNIGHT + draw.gauss(draw.choice((10.0, 14.5)), 1.5) * _HOUR
     opened = []
-    for _ in range(1 + int(draw.expovariate(1 / (_PAGES - 1)))):
+    for _ in range(1 + int(draw.expovariate(1 / (pages - 1)))):
         opened.append(at)
         at += draw.expovariate(1 / _SECONDS_A_PAGE)
     return opened

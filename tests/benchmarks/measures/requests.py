@@ -29,7 +29,16 @@ def measure(setup: Setup) -> list[Figure]:
     for kind, told in (("contact", "contacts"), ("company", "companies"), ("link", "links of both")):
         figures.append(_figure(f"writes of {told}", ours.counts[kind], _USUAL, usual.counts[kind]))
         figures.append(_figure(f"writes of {told}", ours.counts[kind], "the fewest possible", least[kind]))
-    return figures
+    return [*figures, _sparse_day(settings)]
+
+
+def _sparse_day(settings: Settings) -> Figure:
+    """Replay a day of fewer people and short visits."""
+    messages = messages_of_a_day(400, 40, pages=5.0)
+    ours, usual = replay_by_client(messages, settings), replay_one_by_one(messages, settings)
+    check_alike(ours, usual, settings.last_seen_resolution)
+    count = len(messages)
+    return _figure("requests a message, sparse day", ours.requests / count, _USUAL, usual.requests / count)
 
 
 def check_alike(ours: Replay, usual: Replay, resolution: float) -> None:
