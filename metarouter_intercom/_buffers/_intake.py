@@ -191,7 +191,7 @@ def owner_of(name: str) -> str:
 
 
 def read(folder: str, name: str, start: int, end: int) -> Iterator[Line]:
-    """Yield the whole lines of a journal from *start* on, at most to *end*; nothing when it was removed."""
+    """Yield the whole lines of a journal that begin from *start* on and before *end*; nothing when it was removed."""
     try:
         file = open(os.path.join(folder, name), "rb")  # noqa: SIM115  # closed below, after the last line was taken
     except FileNotFoundError:
