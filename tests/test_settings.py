@@ -143,3 +143,8 @@ def test_one_name_or_several_are_accepted():
 
     assert settings.events_allow == ("Signed Up",)
     assert settings.events_deny == ("a", "b")
+
+
+def test_no_identity_secret_may_be_said():
+    """None, as from a missing variable, means that there is no secret."""
+    assert Settings(api_key="key", identity_secret=None).identity_secret == ()

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from metarouter_intercom import Client
 from metarouter_intercom._acceptance import Acceptance, Stamped
 from metarouter_intercom._buffers._memory import MemoryBuffer
+from metarouter_intercom._selection import Silence
+from metarouter_intercom._usual_calls import _KEPT_SHAPES, _Shapes
 from metarouter_intercom.errors import RejectedMessage
 from metarouter_intercom.settings import Settings
 
@@ -131,3 +133,13 @@ def test_keys_of_the_callers_own_class_are_buffered(key: str) -> None:
     claim = buffer.claim(now=2**40, limit=10)
     assert claim is not None
     assert claim.entries[-1].message["properties"] == {"plan": "free"}
+
+
+def test_what_is_remembered_of_calls_is_bounded() -> None:
+    """A program that makes up names for ever fills no memory with them, and a call beyond the bound is read like any other."""
+    shapes = _Shapes(Silence(frozenset({"intercom"})))
+    for number in range(_KEPT_SHAPES):
+        shapes[(f"key {number:05}", None)]
+    size = shapes[("key 99999", None)]
+
+    assert (size, len(shapes)) == (shapes[("key 00000", None)], _KEPT_SHAPES)

@@ -12,6 +12,7 @@ from metarouter_intercom._attributes import Flattener
 from metarouter_intercom._companies import Companies
 from metarouter_intercom._contacts import Contacts
 from metarouter_intercom._selection import NO_OPTIONS
+from metarouter_intercom._usual_traits import _KEPT_SHAPES, _Attributes, _Shapes
 from metarouter_intercom.messages import Identify
 from metarouter_intercom.operations import UpsertContact, Who
 from metarouter_intercom.plugins import Note
@@ -189,3 +190,16 @@ def test_both_ways_say_the_same_of_a_company(base: dict[str, Any], traits: dict[
     quick = companies.of_usual_group("c-1", told, Who(external_id="u-1"))
 
     assert quick is None or (quick, []) == (careful, notes)
+
+
+def test_what_is_remembered_of_names_is_bounded() -> None:
+    """A program that makes up names for ever fills no memory with them, and traits beyond the bound are read like any others."""
+    shapes = _Shapes(len)
+    attributes = _Attributes()
+    for number in range(_KEPT_SHAPES):
+        shapes[(f"key {number}",)]
+        attributes.read(((f"key {number}", "name"),), {f"key {number}": {"inner": 1}})
+
+    assert (shapes[("one", "more")], len(shapes)) == (2, _KEPT_SHAPES)
+    assert attributes.read((("more", "name"),), {"more": {"inner": 1}}) == {"more_inner": 1}
+    assert len(attributes._inner) == _KEPT_SHAPES
