@@ -1,4 +1,4 @@
-"""The command line: ``python -m tests.benchmarks [NAMES] [--json FILE] [--rounds N] [--page FILE]``."""
+"""The command line: ``python -m tests.benchmarks [NAMES] [--json FILE] [--rounds N] [--page FILE] [--show FILE ...]``."""
 
 from __future__ import annotations
 
@@ -27,13 +27,19 @@ _MEASURES = {
 def main(arguments: list[str] | None = None) -> int:
     """Measure, print the table, and tell by the exit code whether every bound held."""
     options = _options(arguments)
-    python = peers.interpreter(options.peers)
-    setup = Setup(sys.executable, python, options.rounds)
     figures: list[Figure] = []
-    for name in options.names or _MEASURES:
-        print(f"measuring {name} ...", file=sys.stderr)
-        figures += _MEASURES[name](setup)
-    versions = peers.versions(python)
+    if options.show:
+        for file in options.show:
+            found = json.loads(file.read_text())
+            figures += (Figure(**figure) for figure in found["figures"])
+            versions = found["peers"]
+    else:
+        python = peers.interpreter(options.peers)
+        setup = Setup(sys.executable, python, options.rounds)
+        for name in options.names or _MEASURES:
+            print(f"measuring {name} ...", file=sys.stderr)
+            figures += _MEASURES[name](setup)
+        versions = peers.versions(python)
     print(table(figures))
     if options.json is not None:
         found = {
@@ -55,6 +61,9 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--json", type=Path, help="write the figures there too")
     parser.add_argument("--page", type=Path, help="write the page of the documentation there")
+    parser.add_argument(
+        "--show", type=Path, nargs="+", help="measure nothing; take figures from these JSON files"
+    )
     parser.add_argument("--rounds", type=int, default=9, help="turns of each contestant (9)")
     parser.add_argument("--peers", type=Path, default=peers.folder(), help="the peers' environment")
     options = parser.parse_args(arguments)
