@@ -13,6 +13,8 @@ _FIRST_STEPS = 4
 _LONGEST = 120.0
 # After a reset the clients of a workspace spread over this part of a second.
 _SPREAD = 0.05
+# What others take while nothing is heard is reckoned with for so long; then a request finds out.
+_UNHEARD = 0.25
 # What is left to each other client at the end of a budget, and for each of our requests that are on their way: an answer is told to
 # have counted before the others' last requests. Found by simulation: four clients use 98 % of a budget of 200, and meet no 429.
 _PER_CLIENT, _PER_REQUEST = 2.5, 2.0
@@ -46,6 +48,9 @@ class RateLimit:
         self._others = 0.0
         self._answers = 0
         self._taken_at_first: int | None = None
+        self._first_at = 0.0
+        self._told_at = 0.0
+        self._others_pace = 0.0
         self._is_answered = False
 
     def before(self, now: float, draw: float) -> float:
@@ -65,7 +70,7 @@ class RateLimit:
             return self._take() if self._is_answered or self._in_flight < _FIRST_STEPS else _SOON
         if self._reset is not None and now >= self._reset:
             self._begin_window()
-        room = self._remaining - self._reserve()
+        room = self._remaining - self._reserve() - self._unheard(now)
         if room <= 0:
             if self._reset is None:
                 # Nobody tells when there is budget again: one request at a time finds out.
@@ -94,7 +99,7 @@ class RateLimit:
         # Windows are short; a wrong reset must not stop a client for a day.
         local = None if reset is None else min(reset + self._skew, now + _LONGEST)
         if limit is not None and remaining is not None:
-            self._observe(limit, remaining, local)
+            self._observe(limit, remaining, local, now)
         if status == 429:
             self._refused(local, now)
         elif status:
@@ -116,26 +121,33 @@ class RateLimit:
         limit = self._limit or 0
         return limit * (1.0 - self._share) + _PER_CLIENT * self._others
 
+    def _unheard(self, now: float) -> float:
+        """Return what others have taken, at their pace in this window, since the last answer told."""
+        return self._others_pace * min(_UNHEARD, max(0.0, now - self._told_at))
+
     def _begin_window(self) -> None:
         """Expect a fresh window until an answer tells its numbers: a few requests find out."""
         self._remaining = min(self._limit or 1, max(1, _FIRST_STEPS)) + int(self._reserve() + 0.999)
         self._reset = None
         self._answers = 0
         self._taken_at_first = None
+        self._others_pace = 0.0
 
-    def _observe(self, limit: int, remaining: int, reset: float | None) -> None:
+    def _observe(self, limit: int, remaining: int, reset: float | None, now: float) -> None:
         if self._limit is None or self._reset is None or reset is None or reset > self._reset + 0.5:
             self._answers = 0
             self._taken_at_first = None
+            self._first_at = now
             self._remaining = remaining - self._in_flight
         elif reset < self._reset - 0.5:
             return  # an answer of an older window, overtaken on its way
         self._limit = limit
         self._reset = reset
         self._remaining = min(self._remaining, remaining - self._in_flight)
-        self._estimate_others(limit - remaining)
+        self._told_at = now
+        self._estimate_others(limit - remaining, now)
 
-    def _estimate_others(self, taken: int) -> None:
+    def _estimate_others(self, taken: int, now: float) -> None:
         """Guess how many others draw on the budget: how much faster it falls than our own answers come."""
         self._answers += 1
         if self._taken_at_first is None:
@@ -145,6 +157,7 @@ class RateLimit:
             ours = self._answers - 1
             theirs = max(0, taken - self._taken_at_first - ours)
             self._others = 0.5 * self._others + 0.5 * min(64.0, theirs / ours)
+            self._others_pace = theirs / max(_SOON, now - self._first_at)
 
     def _compare_clocks(self, date: str | None, now: float) -> None:
         """Learn what to add to the server's time to get ours; small differences are the way of the answer."""
