@@ -15,8 +15,8 @@ from .processes import Application, FarEnd, let_pass
 CONTACTS = 50
 # Far above what a run sends: the rate limit has a scenario of its own.
 PLENTY = {"app_limit": 1_000_000, "workspace_limit": 1_000_000, "log_limit": 100_000}
-# After this an application that should end by itself counts as hanging.
-_PATIENCE = 60.0
+# After so many seconds an application that should end by itself counts as hanging.
+PATIENCE = 60.0
 
 
 class Scenario(NamedTuple):
@@ -51,7 +51,8 @@ SCENARIOS = {
     "rate_429": Scenario("429 with a reset header for 3 s", faults={"outage": 429, "outage_for": 3.0}),
     "refused": Scenario("connection refused for 5 s", refused_for=5.0),
     "hang": Scenario(
-        "the first requests hang for 30 s", faults={"script": ["hang"] * 4, "hang_seconds": 30.0}
+        "requests hang for 30 s, those of the first 5 s",
+        faults={"outage": "hang", "outage_for": 5.0, "hang_seconds": 30.0},
     ),
     "held_401": Scenario(
         "401 for 10 s", faults={"outage": 401, "outage_for": 10.0}, settings={"auth_probe": 2.0}
@@ -114,7 +115,7 @@ class Outcome(NamedTuple):
     report: Mapping[str, Any] | None
 
 
-def run(scenario, contender, *, messages, patience=_PATIENCE):
+def run(scenario, contender, *, messages, patience=PATIENCE):
     """
     Run *scenario* with *contender* and *messages* messages; returns an ``Outcome``.
 
@@ -178,4 +179,4 @@ def _act(scenario, contender, plan, far_end, patience):
 def drain(interpreter, plan):
     """Let one more process deliver what is in the spool."""
     rest = Application(interpreter, plan | {"count": 0, "forks": 0, "end": "close"})
-    return rest.end(_PATIENCE)
+    return rest.end(PATIENCE)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from .scenarios import PATIENCE
+
 PAGE = Path(__file__).parent.parent.parent / "docs" / "explanation" / "faults.md"
 _BEGIN, _END = "<!-- results: begin -->\n", "<!-- results: end -->\n"
 _HEAD = (
@@ -31,7 +33,7 @@ def write_page(rows, facts, page=PAGE):
 
 
 def _row(row):
-    lost = f"{row['lost']:,}" + (" (flush never returned)" if row["hung"] else "")
+    lost = f"{row['lost']:,}" + (f" (no end within {PATIENCE:.0f} s)" if row["hung"] else "")
     if row["lost"] and row["counted"] >= row["lost"]:
         lost += " (counted and logged)"
     doubled = "–" if row["doubled"] is None else f"{row['doubled']:,}"

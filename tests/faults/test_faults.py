@@ -14,7 +14,10 @@ _MESSAGES = 150
 _SHORT = {
     "errors_500": {"faults": {"outage": 500, "outage_for": 0.5}},
     "refused": {"refused_for": 0.5},
-    "hang": {"faults": {"script": ["hang"] * 4, "hang_seconds": 30.0}, "settings": {"read_timeout": 0.5}},
+    "hang": {
+        "faults": {"outage": "hang", "outage_for": 1.5, "hang_seconds": 30.0},
+        "settings": {"read_timeout": 0.5},
+    },
     "held_401": {"faults": {"outage": 401, "outage_for": 0.5}, "settings": {"auth_probe": 0.3}},
 }
 # What every later scenario shares with one of these is tested at full size by the command.
@@ -115,6 +118,6 @@ def test_the_table_takes_the_place_of_the_last_one(tmp_path):
     text = page.read_text(encoding="utf-8")
     assert text.startswith("before\n")
     assert text.endswith("after\n")
-    assert "| a | b | 1,000 | 3 (flush never returned) | 0 | – |\n" in text
+    assert "| a | b | 1,000 | 3 (no end within 60 s) | 0 | – |\n" in text
     assert "- a fact\n" in text
     assert "old" not in text
