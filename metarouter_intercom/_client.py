@@ -13,6 +13,7 @@ from ._clock import SystemClock
 from ._connection import Connection, Parts
 from ._dead_letters import DeadLetters
 from ._dispatch import failure_of
+from ._interruptions import is_interruption
 from ._report import Account, Health, Report, Stats
 from ._translator import Translator as DefaultTranslator
 from ._transport import HttpTransport
@@ -91,6 +92,7 @@ class Client(Admission):
         super().__init__(self._parts, Connection(self._parts), before=before, on_drop=on_drop)
         self._is_builtin_buffer = buffer is None
         self._is_released = False
+        self._exit_timeout: float | None = self.settings.exit_timeout
         self._births: dict[int, threading.Lock] = {}
         self.dead_letters = DeadLetters(self._buffer, self._resend)
         """The messages that were given up: list, retry, discard, export."""
@@ -120,7 +122,7 @@ class Client(Admission):
         (``delivery="manual"``), one request in hand may last *read_timeout* beyond *timeout*.
         """
         self._check_process()
-        if not self._is_closed:
+        if not self._is_closed and not is_interruption():
             self._connection.flush(timeout, closing=False)
         return self.report()
 
@@ -128,7 +130,8 @@ class Client(Admission):
         """
         Stop accepting, flush, release threads and connections.
 
-        Closing twice changes nothing; from several threads, the later ones wait for the first.
+        Closing twice changes nothing; from several threads, the later ones wait for the first. In a signal's handler that interrupted a
+        call of this client it stops accepting at once, and the rest is done at the interpreter's exit: let the handler ``sys.exit``.
 
         Args:
             timeout: Seconds for the flush; None waits as long as messages are retried, with a spool as long as Intercom answers. A
@@ -140,6 +143,10 @@ class Client(Admission):
         """
         self._check_process()
         connection = self._connection
+        if is_interruption():
+            self._is_closed = True
+            self._exit_timeout = timeout
+            return self.report()
         if self._is_closed and connection.depth():
             return self.report()  # from a hook, in the midst of closing
         if connection.ending.acquire(timeout=-1 if timeout is None else timeout):
@@ -237,7 +244,8 @@ class Client(Admission):
 
     def report(self) -> Report:
         """Return what became of the messages so far."""
-        return Report(**self._connection.numbers())
+        connection = self._connection
+        return Report(**(connection.counted() if is_interruption() else connection.numbers()))
 
     def stats(self) -> Stats:
         """Return the report with the state of this moment."""
@@ -273,7 +281,7 @@ class Client(Admission):
     def at_exit(self) -> None:
         """Flush for at most ``exit_timeout`` seconds and log the number of what is left (rule W2)."""
         if self._is_live and os.getpid() == self._connection.pid:
-            self.close(self.settings.exit_timeout)
+            self.close(self._exit_timeout)
 
     def __reduce__(self) -> Any:
         raise TypeError(

@@ -67,7 +67,7 @@ class Connection:
         self.ending = threading.RLock()
         """Held by whoever closes the client; reentrant, for a hook may close it too."""
         own_message_ids(self.pid)
-        self.counters = Counters(threading.Lock())
+        self.counters = Counters(threading.RLock())  # reentrant, for a signal's handler may ask for numbers
         self._settings = settings
         self._buffer = parts.buffer
         self._is_volatile = parts.is_volatile
@@ -263,6 +263,14 @@ class Connection:
         numbers["pending"] = pending
         numbers["held"] = pending if self.gate.state == "held" else 0
         return numbers
+
+    def counted(self) -> dict[str, Any]:
+        """Return the numbers of a report without a look at the buffer: ``pending`` is what was accepted and has not ended."""
+        numbers: dict[str, Any] = self.counters.numbers()
+        ended = [numbers["delivered"]]
+        ended += [sum(numbers[name].values()) for name in ("skipped", "dropped", "dead")]
+        pending = max(0, numbers["accepted"] - sum(ended))
+        return numbers | {"pending": pending, "held": pending if self.gate.state == "held" else 0}
 
     def rate(self) -> RateBudget:
         """Return Intercom's rate limit as last told."""

@@ -47,7 +47,9 @@ class Workers:
         self._count = count
         self._interval = interval
         self._name = name
-        self._condition = threading.Condition()
+        # The lock's own ``with`` cannot be struck by a signal between taking it and holding it; the condition's is Python code.
+        self._lock = threading.RLock()
+        self._condition = threading.Condition(self._lock)
         self._is_watched = False
         self._is_stopping = False
         self._is_short = False
@@ -65,7 +67,7 @@ class Workers:
         Fewer may run when the system gives no more, or none: at the interpreter's end, or at a limit. Whoever waits for a delivery
         then delivers itself, and a later call tries again.
         """
-        with self._condition:
+        with self._lock:
             while len(self._threads) < self._count and not self._is_stopping:
                 number = len(self._threads) + 1
                 thread = threading.Thread(
@@ -86,7 +88,7 @@ class Workers:
 
     def wake(self) -> None:
         """Let a resting worker look at the buffer now."""
-        with self._condition:
+        with self._lock:
             self._condition.notify_all()
 
     def pause(self, seconds: float) -> None:
@@ -96,13 +98,13 @@ class Workers:
         Raises:
             Paused: They are.
         """
-        with self._condition:
+        with self._lock:
             if self._condition.wait_for(lambda: self._is_stopping, seconds):
                 raise Paused("closing")
 
     def stop(self, timeout: float) -> None:
         """Let the threads end after the request in hand; wait for them *timeout* seconds at most, all together."""
-        with self._condition:
+        with self._lock:
             self._is_stopping = True
             self._condition.notify_all()
         share = timeout / max(1, len(self._threads))
@@ -122,11 +124,11 @@ class Workers:
                 self._rest(seconds)
 
     def _wake_another(self) -> None:
-        with self._condition:
+        with self._lock:
             self._condition.notify()
 
     def _rest(self, seconds: float | None) -> None:
-        with self._condition:
+        with self._lock:
             if self._is_stopping:
                 return
             if self._is_watched:
@@ -143,18 +145,19 @@ class Signal:
     """Tells threads that wait for deliveries that one was settled."""
 
     def __init__(self) -> None:
-        self._condition = threading.Condition()
+        self._lock = threading.RLock()
+        self._condition = threading.Condition(self._lock)
         self._waiters = 0
 
     def notify(self) -> None:
         """Wake whoever waits; costs next to nothing when nobody does."""
         if self._waiters:
-            with self._condition:
+            with self._lock:
                 self._condition.notify_all()
 
     def wait(self, seconds: float) -> None:
         """Wait for the next ``notify``, at most *seconds*."""
-        with self._condition:
+        with self._lock:
             self._waiters += 1
             try:
                 self._condition.wait(seconds)

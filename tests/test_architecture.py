@@ -44,7 +44,7 @@ _LAYERS = {
         "_preview",
     ],
     "means": ["_forking", "_buffers", "_transport", "_dead_letters", "_account"],
-    "delivery": ["_worker", "_delivery", "_dispatch", "_connection"],
+    "delivery": ["_interruptions", "_worker", "_delivery", "_dispatch", "_connection"],
     "client": ["_admission", "_client", ""],
     "sandbox": ["sandbox"],
     "kit": ["testing", "_pytest_plugin"],
@@ -58,6 +58,7 @@ _SHELL = (
     "",
     "_buffers",
     "_forking",
+    "_interruptions",
     "_transport",
     "_clock",
     "_admission",
@@ -129,6 +130,7 @@ _PLACES = {
     "cattrs": ["_codec"],
     "threading": [
         "_worker",  # the threads themselves
+        "_interruptions",  # asks which thread it is in, and starts none
         "_connection",  # makes the locks of one process, anew in a forked child
         "_client",  # one birth a forked child, one end a client
         "_buffers",

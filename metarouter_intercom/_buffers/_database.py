@@ -71,8 +71,8 @@ class Database:
     def transaction(self) -> Iterator[None]:
         """Make everything inside happen in one step, or not at all."""
         with self.told():
-            self.run("BEGIN IMMEDIATE")
             try:
+                self.run("BEGIN IMMEDIATE")
                 yield
                 self.run("COMMIT")
             except BaseException:

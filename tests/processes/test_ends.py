@@ -75,6 +75,69 @@ def test_a_handler_that_exits_leads_to_the_exit_flush(stage):
     assert stage.numbers == list(range(30))
 
 
+@pytest.mark.parametrize("spool", [False, True], ids=["memory", "spool"])
+def test_a_handler_that_closes_the_client_never_hangs_wherever_it_strikes(
+    stage, tmp_path, monkeypatch, spool
+):
+    """W3: ``client.close`` from the host's own handler works, although calls are interrupted in the midst of a lock."""
+    path = str(tmp_path / "a.spool") if spool else None
+    script = f"""
+        client = make(spool={path!r}, max_buffered=1_000_000)
+        sent = START = int(os.environ["START"])
+
+        def end(*_):
+            client.close({DEADLINE})
+            print(sent - START)
+            sys.exit(5)
+
+        signal.signal(signal.SIGALRM, end)
+        signal.setitimer(signal.ITIMER_REAL, float(os.environ["WHEN"]))
+        while True:
+            track(client, sent)
+            sent += 1
+        """
+    for start, when in ((0, 0.011), (10_000, 0.029)):
+        monkeypatch.setenv("START", str(start))
+        monkeypatch.setenv("WHEN", str(when))
+        accepted = int(stage.run(script, expect=5).stdout)
+        arrived = [number for number in stage.numbers if number >= start]
+
+        # The call that was struck had not returned, so its message may be there or not.
+        assert arrived in ([*range(start, start + accepted)], [*range(start, start + accepted + 1)])
+
+
+def test_a_handler_that_only_closes_lets_the_interrupted_call_go_on(stage):
+    """W3: a close inside a call's own lock ends the accepting; delivery goes on, and the exit waits for it."""
+    stage.run(
+        """
+        from metarouter_intercom import ClientClosed
+        from metarouter_intercom._buffers._memory import MemoryBuffer
+
+        struck = []
+
+        class Struck(MemoryBuffer):
+            def pending(self):
+                if not struck:
+                    struck.append(True)
+                    os.kill(os.getpid(), signal.SIGTERM)
+                return super().pending()
+
+        reports = []
+        signal.signal(signal.SIGTERM, lambda *_: reports.append(client.close(5)))
+        client = make(buffer=Struck(limit=10, dead_letters=10))
+        track(client, 1, 2)
+        client.stats()
+        assert reports[0].accepted == 2, reports
+        try:
+            track(client, 3)
+        except ClientClosed:
+            print("closed")
+        """
+    )
+
+    assert stage.numbers == [1, 2]
+
+
 @pytest.mark.parametrize("delivery", ["background", "manual"])
 def test_an_interrupted_flush_leaves_its_messages_to_the_exit(stage, sandbox, delivery):
     """Ctrl-C in a flush that takes too long ends the flush; what it had in hand goes out at the end."""
