@@ -162,9 +162,9 @@ class Courier:
             repeats += 1
 
     def _translate(self, entry: Entry) -> Fate:
-        message = _codec.read_stamped(entry.message)
         try:
-            return Fate(entry, self._translator(message))
+            # A spool may hold what another version wrote: a message that cannot be read costs no other one.
+            return Fate(entry, self._translator(_codec.read_stamped(entry.message)))
         except Exception as error:
             facts = {"connection": self._settings.name}
             _log.error("the translator raised", exc_info=untold(error), extra=facts)

@@ -344,6 +344,18 @@ def test_a_translator_that_raises_costs_its_own_message():
     ]
 
 
+def test_a_message_that_cannot_be_read_costs_no_other():
+    """A spool may hold what another version wrote."""
+    desk = Desk([Response(202)])
+    claim = desk.claim([_event()], [_event()])
+    first, second = claim.entries
+    broken = first._replace(message={"type": "whatever", "messageId": "m1", "userId": "u1"})
+
+    done = desk.courier.deliver(claim._replace(entries=(broken, second)))
+
+    assert [one.kind for one in done.settlements] == ["bury", "done"]
+
+
 # --- poison ---------------------------------------------------------------------------------------------------
 
 
