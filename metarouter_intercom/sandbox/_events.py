@@ -6,7 +6,6 @@ from metarouter_intercom._types import JsonObject, JsonValue
 
 from ._call import Call
 from ._checks import (
-    LATEST_SECOND,
     a_string,
     an_integer,
     an_object,
@@ -106,8 +105,6 @@ def _check_metadata(call: Call, key: str, value: JsonValue) -> None:
         raise malformed(f"{place} is longer than {limit}", rule="too_long", field=place)
     if isinstance(value, list) or (isinstance(value, dict) and not (_is_link(value) or _is_money(value))):
         raise malformed(f"{place} must not be nested", rule="nested_metadata", field=place)
-    if key.endswith(("_date", "_at")) and isinstance(value, int | float) and value > LATEST_SECOND:
-        raise malformed(f"{place} must be a time in seconds", rule="not_seconds", field=place)
 
 
 def _is_link(value: JsonObject) -> bool:
