@@ -19,7 +19,7 @@ from .errors import DeliveryFailed
 from .plugins import Settlement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from ._answers import Outcome
     from ._types import JsonObject, JsonValue
@@ -177,6 +177,9 @@ class Connection:
                 return
             if seconds > 0:
                 self.wait_for_settlement(seconds if left is None else min(seconds, left))
+        if not self.depth():
+            # What is settled is counted and told a moment later.
+            self._wait_for(self._dispatcher.untold, deadline)
 
     def wait_for_settlement(self, seconds: float) -> None:
         """Wait until a claim is settled, at most *seconds* and a bounded time."""
@@ -243,10 +246,16 @@ class Connection:
 
     def wait_for_claims(self) -> None:
         """Wait until every claim that is in hand now is settled, as long as a request may last."""
-        waiting = self._dispatcher.in_hand()
+        self._wait_for(self._dispatcher.in_hand, None)
+
+    def _wait_for(self, claims: Callable[[], frozenset[int]], deadline: float | None) -> None:
+        """Wait until none of what *claims* tells now is among them, to *deadline* or as long as a request may last."""
+        waiting = claims()
         until = self._clock.now() + self._settings.connect_timeout + self._settings.read_timeout
-        while waiting & self._dispatcher.in_hand() and self._clock.now() < until:
-            self._settled.wait(_LOOK_EVERY)
+        if deadline is not None:
+            until = min(until, deadline)
+        while waiting & claims() and (left := until - self._clock.now()) > 0:
+            self._settled.wait(min(left, _LOOK_EVERY))
 
     def numbers(self) -> dict[str, Any]:
         """Return the numbers of a report."""

@@ -76,6 +76,7 @@ class Dispatcher:
         """What deliveries the calling thread is in."""
         self._numbers = count()
         self._in_hand: set[int] = set()
+        self._untold: set[int] = set()
 
     def work(self, on_claim: Callable[[], None] | None = None) -> float | None:
         """
@@ -111,6 +112,10 @@ class Dispatcher:
     def in_hand(self) -> frozenset[int]:
         """Return the numbers of the claims that are being delivered now."""
         return frozenset(self._in_hand)
+
+    def untold(self) -> frozenset[int]:
+        """Return the numbers of the claims whose ends are not counted and told yet, those in hand included."""
+        return frozenset(self._untold)
 
     def finish(self, delivery: Delivery) -> None:
         """Count the end of a message and tell it to the after-hooks."""
@@ -149,6 +154,14 @@ class Dispatcher:
     def _deliver(self, claim: Claim, probe: bool) -> None:
         number = next(self._numbers)
         self._in_hand.add(number)
+        self._untold.add(number)
+        try:
+            self._bring_to_end(claim, probe, number)
+        finally:
+            self._untold.discard(number)
+        self._on_settled()
+
+    def _bring_to_end(self, claim: Claim, probe: bool, number: int) -> None:
         settlements: list[Settlement] = []
         deliveries: list[Delivered] = []
         renew = self._renewal(claim)
@@ -176,7 +189,6 @@ class Dispatcher:
                 self._hold(done.held, claim)
             self._tell(done)
         self._tell_faults(claim, settlements)
-        self._on_settled()
 
     def _settle(self, claim: Claim, settlements: Sequence[Settlement], number: int) -> None:
         try:

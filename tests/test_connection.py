@@ -530,3 +530,24 @@ def test_a_second_close_waits_no_longer_than_it_was_told():
 
     assert report.pending == 1
     assert client.report().delivered == 1
+
+
+def test_a_flush_returns_when_what_was_settled_is_told():
+    """W2: its report and the after-hooks know of everything that it waited for."""
+    settled, may_tell = threading.Event(), threading.Event()
+    told, seen = [], []
+
+    def slow(delivery):
+        settled.set()
+        may_tell.wait(DEADLINE)
+        told.append(delivery)
+
+    client = background_client(answering(), after=[slow])
+    client.track("u-1", "A")
+    flushing = in_thread(lambda: seen.append((client.flush(DEADLINE).delivered, len(told))))
+    settled.wait(DEADLINE)
+    may_tell.set()
+    flushing.join(DEADLINE)
+
+    assert seen == [(1, 1)]
+    client.close(DEADLINE)
