@@ -16,11 +16,10 @@ _INSTANTS = ("signed_up_at", "remote_created_at")
 
 def contact_body(operation: UpsertContact, *, api_version: str) -> JsonObject:
     """Return the body that creates or updates the contact of *operation* in the pinned version of the API."""
-    body: JsonObject = {}
-    if operation.role is not None:
-        body["role"] = operation.role
-    if operation.role != "lead" and operation.who.external_id is not None:
-        body["external_id"] = operation.who.external_id
+    role, external_id = operation.role, operation.who.external_id
+    body: JsonObject = {} if role is None else {"role": role}
+    if external_id is not None and role != "lead":
+        body["external_id"] = external_id
     body.update(operation.fields)
     _leave_out_unheld(body)
     owner = body.get("owner_id")
@@ -51,7 +50,8 @@ def tell_unheld(operation: UpsertContact | UpsertCompany, notes: list[Note]) -> 
 
 def _leave_out_unheld(body: JsonObject) -> None:
     for name in _INSTANTS:
-        if name in body and not _is_held(body[name]):
+        seconds = body.get(name)
+        if seconds is not None and not _is_held(seconds):
             del body[name]
 
 
