@@ -114,8 +114,8 @@ class Dispatcher:
         return frozenset(self._in_hand)
 
     def untold(self) -> frozenset[int]:
-        """Return the numbers of the claims whose ends are not counted and told yet, those in hand included."""
-        return frozenset(self._untold)
+        """Return the numbers of the claims that are settled, and not yet counted and told."""
+        return frozenset(self._untold - self._in_hand)
 
     def finish(self, delivery: Delivery) -> None:
         """Count the end of a message and tell it to the after-hooks."""
