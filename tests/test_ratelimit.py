@@ -102,25 +102,39 @@ def test_others_share_of_the_limit_is_left_alone():
 def test_others_that_draw_on_the_budget_are_noticed():
     """The faster the budget falls beside our own requests, the earlier this client stops."""
     rate = _seeded(200, 200, 1012)
-    for answered in range(1, 11):
+    for answered in range(1, 16):
         rate.before(1001.0, 0.0)
         rate.after(_headers(200, 200 - 4 * answered, 1012), 200, 1001.0)
 
-    assert rate.budget()[1] == 160
-    assert _take_all(rate, 1001.0) < 160
+    assert rate.budget()[1] == 140
+    assert _take_all(rate, 1001.0) < 140
 
 
-def test_the_last_of_a_budget_is_left_to_what_others_have_on_their_way():
-    """Three others at our own pace: we stop while they can each still have two requests under way that no answer has told."""
+def test_the_last_of_a_budget_is_taken_slowly_and_left_to_what_others_have_on_their_way():
+    """Three others at our own pace: all see the end come, and we stop while each may have one request that no answer has told."""
     rate = _seeded(200, 200, 1012)
     for answered in range(1, 49):
         rate.before(1001.0, 0.0)
         rate.after(_headers(200, 200 - 4 * answered, 1012), 200, 1001.0)
 
     assert rate.budget()[1] == 8
-    assert rate.before(1001.0, 0.0) == 0.0
-    rate.after(_headers(200, 7, 1012), 200, 1001.0)
-    assert rate.before(1001.0, 0.0) == 11.0
+    assert rate.before(1001.0, 0.0) == pytest.approx(0.0125)
+    assert rate.before(1001.02, 0.0) == 0.0
+    rate.after(_headers(200, 3, 1012), 200, 1001.02)
+    assert rate.before(1001.1, 0.0) == pytest.approx(10.9)
+
+
+def test_who_were_others_in_the_last_window_are_expected_in_the_next():
+    """A budget's end is met with what the windows before told, for a single window may begin alone."""
+    rate = _seeded(200, 200, 1012)
+    for answered in range(1, 31):
+        rate.before(1001.0, 0.0)
+        rate.after(_headers(200, 200 - 4 * answered, 1012), 200, 1001.0)
+
+    rate.before(1012.0, 0.0)
+    rate.after(_headers(200, 4, 1022), 200, 1012.0)
+
+    assert rate.before(1012.0, 0.0) == pytest.approx(0.0125)
 
 
 def test_what_others_take_while_nothing_is_heard_is_reckoned_with():
