@@ -14,7 +14,7 @@ from ._gate import Gate, Paused
 from ._message_ids import own_message_ids
 from ._ratelimit import RateLimit
 from ._report import Counters, Health, RateBudget
-from ._worker import Signal, Turns, Workers
+from ._worker import Patience, Signal, Turns, Workers
 from .errors import DeliveryFailed
 from .plugins import Settlement
 
@@ -51,13 +51,6 @@ class Parts(NamedTuple):
     """Nobody but this client has its messages: what it does not deliver is lost."""
 
 
-class _Patience(threading.local):
-    """Until when the flush that delivers in this thread may last, and whether that is too short for the next request."""
-
-    until: float | None = None
-    is_over: bool = False
-
-
 class Connection:
     """Counters, gate, workers and dispatcher of one process."""
 
@@ -73,7 +66,7 @@ class Connection:
         self._is_volatile = parts.is_volatile
         self._clock = parts.clock
         self._settled = Signal()
-        self._patience = _Patience()
+        self._patience = Patience()
         self._last_numbers: dict[str, Any] | None = None
         self._rate = RateLimit(share=settings.rate_limit_share)
         draw = random.Random().random  # jitter, no secret
@@ -275,11 +268,9 @@ class Connection:
 
     def counted(self) -> dict[str, Any]:
         """Return the numbers of a report without a look at the buffer: ``pending`` is what was accepted and has not ended."""
-        numbers: dict[str, Any] = self.counters.numbers()
-        ended = [numbers["delivered"]]
-        ended += [sum(numbers[name].values()) for name in ("skipped", "dropped", "dead")]
-        pending = max(0, numbers["accepted"] - sum(ended))
-        return numbers | {"pending": pending, "held": pending if self.gate.state == "held" else 0}
+        pending = self.counters.pending()
+        held = pending if self.gate.state == "held" else 0
+        return self.counters.numbers() | {"pending": pending, "held": held}
 
     def rate(self) -> RateBudget:
         """Return Intercom's rate limit as last told."""

@@ -180,3 +180,9 @@ class Counters:
         with self._lock:
             plain: dict[str, int | dict[str, int]] = {name: getattr(self, name) for name in _PLAIN}
             return plain | {name: dict(getattr(self, name)) for name in _REASONED}
+
+    def pending(self) -> int:
+        """Return how many messages were accepted and have not ended."""
+        with self._lock:
+            ended = sum(sum(getattr(self, name).values()) for name in ("skipped", "dropped", "dead"))
+            return max(0, self.accepted - self.delivered - ended)

@@ -171,6 +171,13 @@ class Depth(threading.local):
     number: int = 0
 
 
+class Patience(threading.local):
+    """Until when the flush that delivers in this thread may last, and whether that is too short for the next request."""
+
+    until: float | None = None
+    is_over: bool = False
+
+
 class Turns:
     """Locks by name, a bounded number of them: two names may share one, which costs a wait and nothing else."""
 

@@ -37,3 +37,16 @@ def test_health_is_ok_or_not():
     """Only ``ok`` is ok."""
     assert Health("ok").is_ok is True
     assert Health("held", "http_401", 1.0).is_ok is False
+
+
+def test_what_has_not_ended_is_pending():
+    """Each accepted message is delivered, skipped, dropped, dead or pending."""
+    counters = Counters(contextlib.nullcontext())
+    for _ in range(7):
+        counters.add_accepted()
+    counters.add("delivered", 2)
+    counters.add_reason("skipped", "no_identity")
+    counters.add_reason("dropped", "buffer_full")
+    counters.add_reason("dead", "http_400")
+
+    assert counters.pending() == 2
