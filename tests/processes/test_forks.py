@@ -216,10 +216,12 @@ def test_a_process_that_forks_without_telling_python(stage):
         """
         import ctypes
 
-        # From CPython 3.13 on such a fork is safe only while no other thread lives.
-        client = make(delivery="background" if sys.version_info < (3, 13) else "manual")
+        # Such a fork copies CPython's own locks as they are, and none of them may be held: the threads must be at rest. From 3.13 on
+        # it is safe only while no other thread lives.
+        client = make(delivery="background" if sys.version_info < (3, 13) else "manual", flush_interval=60)
         track(client, *range(5))
         client.flush()
+        time.sleep(0.3)
         child = ctypes.PyDLL(None).fork()
         if not child:
             signal.alarm(30)
