@@ -157,7 +157,16 @@ class Dispatcher:
         self._untold.add(number)
         try:
             self._bring_to_end(claim, probe, number)
+        except Exception:
+            raise
+        except BaseException:
+            # Ctrl-C, or a signal's handler that exits: what is not settled goes back untouched, for whoever delivers next.
+            if number in self._in_hand:
+                released = [Settlement(entry.seq, "release") for entry in claim.entries]
+                self._buffer.settle(claim, released, now=self._clock.now())
+            raise
         finally:
+            self._in_hand.discard(number)
             self._untold.discard(number)
         self._on_settled()
 
@@ -165,36 +174,26 @@ class Dispatcher:
         settlements: list[Settlement] = []
         deliveries: list[Delivered] = []
         renew = self._renewal(claim)
-        try:
-            for part in _parts(claim):
-                if any(one.kind in ("again", "release") for one in settlements):
-                    settlements += [Settlement(entry.seq, "release") for entry in part.entries]
-                    continue
-                try:
-                    done = self._courier.deliver(part, probe=probe, renew=renew)
-                except Exception as error:
-                    facts = {"connection": self._connection}
-                    _log.error("a delivery failed unforeseen", exc_info=untold(error), extra=facts)
-                    settlements += self._faults(part)
-                else:
-                    settlements += done.settlements
-                    deliveries.append(done)
-        except BaseException:
-            # Ctrl-C, or a signal's handler that exits: what is in hand goes back untouched, for whoever delivers next.
-            self._settle(claim, [Settlement(entry.seq, "release") for entry in claim.entries], number)
-            raise
-        self._settle(claim, settlements, number)
+        for part in _parts(claim):
+            if any(one.kind in ("again", "release") for one in settlements):
+                settlements += [Settlement(entry.seq, "release") for entry in part.entries]
+                continue
+            try:
+                done = self._courier.deliver(part, probe=probe, renew=renew)
+            except Exception as error:
+                facts = {"connection": self._connection}
+                _log.error("a delivery failed unforeseen", exc_info=untold(error), extra=facts)
+                settlements += self._faults(part)
+            else:
+                settlements += done.settlements
+                deliveries.append(done)
+        self._buffer.settle(claim, settlements, now=self._clock.now())
+        self._in_hand.discard(number)
         for done in deliveries:
             if done.held is not None:
                 self._hold(done.held, claim)
             self._tell(done)
         self._tell_faults(claim, settlements)
-
-    def _settle(self, claim: Claim, settlements: Sequence[Settlement], number: int) -> None:
-        try:
-            self._buffer.settle(claim, settlements, now=self._clock.now())
-        finally:
-            self._in_hand.discard(number)
 
     def _renewal(self, claim: Claim) -> Callable[[], bool]:
         renewed_at = self._clock.now()

@@ -116,7 +116,7 @@ class MemoryBuffer:
         self._begin()
 
     def _begin(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._seq = 0
         self._unsorted: deque[_Accepted] = deque()
         self._lanes: dict[str, _Lane] = {}
@@ -146,25 +146,30 @@ class MemoryBuffer:
                 return "full"
             self._seq = seq = self._seq + 1
             accepted = (seq, body, message_id, tuple(keys), upserts, now)
-            self._live[message_id] = accepted
             self._unsorted.append(accepted)
+            self._live[message_id] = accepted
         return "accepted"
 
     def _sort(self, number: int = sys.maxsize) -> None:
         """Put what was accepted, at most *number*, into its lanes; the caller's call need not wait for that."""
-        unsorted = self._unsorted
-        while unsorted and number > 0:
-            number -= 1
-            held = _Held(unsorted.popleft())
-            lane = self._lanes.get(held.keys[0]) if len(held.keys) == 1 else None
-            if lane is None:
-                lane = self._lane_of(held.keys)
-            lane.held.append(held)
-            lane.size += 1
-            now = held.accepted_at
-            if len(lane.held) == 1 or (held.upserts and lane.due_at > now and self._only_waits(lane)):
-                lane.due_at = now
-                self._offer(lane)
+        try:
+            while self._unsorted and number > 0:
+                number -= 1
+                self._sort_in(_Held(self._unsorted.popleft()))
+        except BaseException:
+            self._mend(())
+            raise
+
+    def _sort_in(self, held: _Held) -> None:
+        lane = self._lanes.get(held.keys[0]) if len(held.keys) == 1 else None
+        if lane is None:
+            lane = self._lane_of(held.keys)
+        lane.held.append(held)
+        lane.size += 1
+        now = held.accepted_at
+        if len(lane.held) == 1 or (held.upserts and lane.due_at > now and self._only_waits(lane)):
+            lane.due_at = now
+            self._offer(lane)
 
     def _lane_of(self, keys: tuple[str, ...]) -> _Lane:
         """Return the lane of *keys*, joined from all the lanes that hold one of them."""
@@ -217,25 +222,35 @@ class MemoryBuffer:
 
     def claim(self, *, now: float, limit: int) -> Claim | None:
         """Lease the due messages of one lane; see ``plugins.Buffer``."""
-        while len(self._unsorted) > _SORTED_AT_ONCE:
+        made: list[int] = []
+        try:
+            while len(self._unsorted) > _SORTED_AT_ONCE:
+                with self._lock:
+                    self._sort(_SORTED_AT_ONCE)
             with self._lock:
-                self._sort(_SORTED_AT_ONCE)
-        with self._lock:
-            self._sort()
-            if now < self._latest - _SET_BACK:
-                self._make_due(now)
-                self._latest = now
-            self._latest = max(self._latest, now)
-            while self._due and self._due[0][0] <= now:
-                due_at, _, lane = heapq.heappop(self._due)
-                if not self._is_current(due_at, lane):
-                    continue
-                taken = self._take(lane, limit)
-                lane.leased += 1
-                self._tickets += 1
-                number = self._tickets
-                self._claims[number] = (lane, {held.seq: held for held in taken})
-                return Claim(number, tuple(held.entry(lane.waits_since) for held in taken))
+                return self._claim(now, limit, made)
+        except BaseException:
+            with self._lock:
+                self._mend(made)
+            raise
+
+    def _claim(self, now: float, limit: int, made: list[int]) -> Claim | None:
+        self._sort()
+        if now < self._latest - _SET_BACK:
+            self._make_due(now)
+            self._latest = now
+        self._latest = max(self._latest, now)
+        while self._due and self._due[0][0] <= now:
+            due_at, _, lane = heapq.heappop(self._due)
+            if not self._is_current(due_at, lane):
+                continue
+            self._tickets += 1
+            number = self._tickets
+            made.append(number)
+            taken = self._take(lane, limit)
+            lane.leased += 1
+            self._claims[number] = (lane, {held.seq: held for held in taken})
+            return Claim(number, tuple(held.entry(lane.waits_since) for held in taken))
         return None
 
     def _take(self, lane: _Lane, limit: int) -> list[_Held]:
@@ -252,32 +267,42 @@ class MemoryBuffer:
 
     def settle(self, claim: Claim, settlements: Sequence[Settlement], *, now: float) -> None:
         """End the lease; see ``plugins.Buffer``."""
-        with self._lock:
-            lease = self._claims.pop(claim.lane, None)
-            if lease is None:
-                return
-            lane, leased = _root(lease[0]), lease[1]
-            back: list[_Held] = []
-            due_at = now
-            for settlement in settlements:
-                held = leased.pop(settlement.seq)
-                if settlement.kind in ("done", "bury"):
-                    self._forget(held, lane)
-                    if settlement.kind == "bury":
-                        self._bury(held, settlement, now)
-                    continue
-                self._put_back(held, settlement, now)
-                if settlement.kind != "release":
-                    due_at = max(due_at, settlement.due_at)
-                back.append(held)
-            back.extend(leased.values())
-            kinds = {settlement.kind for settlement in settlements}
-            is_blocked = "again" in kinds
-            if "wait" not in kinds:
-                lane.waits_since = None
-            elif lane.waits_since is None:
-                lane.waits_since = now
-            self._return(lane, back, due_at, now, is_blocked=is_blocked)
+        try:
+            with self._lock:
+                self._settle(claim, settlements, now)
+        except BaseException:
+            with self._lock:
+                self._mend((claim.lane,))
+            raise
+
+    def _settle(self, claim: Claim, settlements: Sequence[Settlement], now: float) -> None:
+        lease = self._claims.get(claim.lane)
+        if lease is None:
+            return
+        lane, leased = _root(lease[0]), lease[1]
+        back: list[_Held] = []
+        due_at = now
+        for settlement in settlements:
+            held = leased[settlement.seq]
+            if settlement.kind in ("done", "bury"):
+                if settlement.kind == "bury":
+                    self._bury(held, settlement, now)
+                self._forget(held, lane)
+                continue
+            self._put_back(held, settlement, now)
+            if settlement.kind != "release":
+                due_at = max(due_at, settlement.due_at)
+            back.append(held)
+        settled = {settlement.seq for settlement in settlements}
+        back.extend(held for held in leased.values() if held.seq not in settled)
+        del self._claims[claim.lane]
+        kinds = {settlement.kind for settlement in settlements}
+        is_blocked = "again" in kinds
+        if "wait" not in kinds:
+            lane.waits_since = None
+        elif lane.waits_since is None:
+            lane.waits_since = now
+        self._return(lane, back, due_at, now, is_blocked=is_blocked)
 
     def _put_back(self, held: _Held, settlement: Settlement, now: float) -> None:
         if settlement.kind == "release":
@@ -298,7 +323,7 @@ class MemoryBuffer:
         self._offer(lane)
 
     def _forget(self, held: _Held, lane: _Lane) -> None:
-        del self._live[held.message_id]
+        self._live.pop(held.message_id, None)
         lane.size -= 1
         if lane.size == 0:
             for key in lane.keys:
@@ -377,20 +402,51 @@ class MemoryBuffer:
 
     def drop(self, keys: Sequence[str]) -> list[JsonObject]:
         """Forget the unleased messages that carry one of *keys*."""
-        wanted = frozenset(keys)
         dropped: list[_Held] = []
-        with self._lock:
-            self._sort()
-            for lane in {
-                id(lane): lane for key in keys if (lane := self._lanes.get(key)) is not None
-            }.values():
-                going = [held for held in lane.held if wanted.intersection(held.keys)]
-                lane.held = [held for held in lane.held if not wanted.intersection(held.keys)]
-                for held in going:
-                    self._forget(held, lane)
-                dropped += going
-                self._offer(lane)
-        return [held.message() for held in sorted(dropped, key=lambda held: held.seq)]
+        try:
+            with self._lock:
+                self._sort()
+                self._drop(frozenset(keys), dropped)
+        except BaseException:
+            with self._lock:
+                self._mend(())
+            raise
+        return [held.message() for held in sorted(dropped, key=_seq)]
+
+    def _drop(self, wanted: frozenset[str], dropped: list[_Held]) -> None:
+        for lane in {id(lane): lane for key in wanted if (lane := self._lanes.get(key)) is not None}.values():
+            going = [held for held in lane.held if wanted.intersection(held.keys)]
+            lane.held = [held for held in lane.held if not wanted.intersection(held.keys)]
+            for held in going:
+                self._forget(held, lane)
+            dropped += going
+            self._offer(lane)
+
+    def _mend(self, revoked: Sequence[int]) -> None:
+        """
+        Sort everything anew, after Ctrl-C or a signal's handler that exits struck in the midst of a change.
+
+        What was accepted and not settled is in ``_live``; where it stood in its lane, and until when that had to wait, is given up.
+
+        Args:
+            revoked: Claims that nobody has any more.
+        """
+        known = {held.seq: held for lane in self._all_lanes() for held in lane.held}
+        for number in revoked:
+            if (lease := self._claims.pop(number, None)) is not None:
+                known.update(lease[1])
+        claims = {number: tuple(leased.values()) for number, (_, leased) in self._claims.items()}
+        leased = {held.seq for own in claims.values() for held in own}
+        self._unsorted.clear()
+        self._lanes, self._due = {}, []
+        for number, own in claims.items():
+            lane = self._lane_of(tuple({key: None for held in own for key in held.keys}))
+            lane.leased += 1
+            lane.size += sum(held.message_id in self._live for held in own)
+            self._claims[number] = (lane, self._claims[number][1])
+        for accepted in sorted(self._live.values()):
+            if accepted[0] not in leased:
+                self._sort_in(known.get(accepted[0]) or _Held(accepted))
 
     # --- dead letters ---------------------------------------------------------------------------------
 
