@@ -27,6 +27,9 @@ _USUAL = ("", ".", "+", "-")
 # Each third character of a usual text, from the fifth on: "2024-02-29T23:59:59".
 _SHAPES = ("--T::", "-- ::")
 _UNUSUAL = (".", ".Z", ".+", ".-")
+# Of milliseconds and one offset there are a thousand; beyond so many they are looked at each time.
+_KEPT_TAILS = 5_000
+_LONGEST_TAIL = 16
 # From 3.11 on ``datetime.fromisoformat`` knows Z.
 _READS_Z = sys.version_info >= (3, 11)
 
@@ -136,18 +139,32 @@ def _of_number(number: float) -> float | None:
     return seconds if _EARLIEST <= seconds <= _LATEST else None
 
 
+class _Tails(dict[str, bool]):
+    """What follows the seconds of a usual text -> whether Python's own reader takes it as ISO 8601 means it; few, and seen again."""
+
+    __slots__ = ()
+
+    def __missing__(self, rest: str) -> bool:
+        # Python's own reader takes more than ISO 8601 has, and each version more than the one before.
+        is_usual = rest == "Z" or (
+            rest[:1] in _USUAL
+            and rest[:2] not in _UNUSUAL
+            and rest.count(":") <= 1
+            and (rest[-1:] == "Z" or rest[-2:] <= "59")
+        )
+        if len(rest) <= _LONGEST_TAIL and len(self) < _KEPT_TAILS:
+            self[rest] = is_usual
+        return is_usual
+
+
+_TAILS = _Tails()
+
+
 def _of_usual(text: str) -> float | None:
     """Read ``YYYY-MM-DDThh:mm:ss`` with or without fraction and offset, as nearly every producer writes it, the quick way."""
     if text[4:17:3] not in _SHAPES or not text.isascii():
         return None
-    rest = text[19:]
-    # Python's own reader takes more than ISO 8601 has, and each version more than the one before.
-    if rest != "Z" and (
-        rest[:1] not in _USUAL
-        or rest[:2] in _UNUSUAL
-        or rest.count(":") > 1
-        or (rest[-1:] != "Z" and rest[-2:] > "59")
-    ):
+    if not _TAILS[text[19:]]:
         return None
     try:
         instant = datetime.fromisoformat(text if _READS_Z or text[-1] != "Z" else f"{text[:-1]}+00:00")

@@ -100,6 +100,7 @@ class _Attributes:
     def read(self, names: tuple[tuple[str, str], ...], traits: Json) -> JsonObject | None:
         """Return the custom attributes of the keys in *names*; None when one of them needs a careful look."""
         out: JsonObject = {}
+        nested: list[tuple[str, JsonObject]] = []
         for key, name in names:
             value = traits[key]
             kind = type(value)
@@ -110,14 +111,15 @@ class _Attributes:
                 if not math.isfinite(value):  # type: ignore[arg-type]  # as above
                     return None
             elif kind is dict:
-                if not self._read_inner(key, value, out):  # type: ignore[arg-type]  # as above
-                    return None
+                nested.append((key, value))  # type: ignore[arg-type]  # as above
                 continue
             elif kind is not int and kind is not bool and value is not None:
                 return None
-            if name in out:
-                return None
             out[name] = value
+        # The names of a shape differ; those of nested members may be taken.
+        for key, traits in nested:
+            if not self._read_inner(key, traits, out):
+                return None
         return out
 
     def _read_inner(self, key: str, traits: JsonObject, out: JsonObject) -> bool:
