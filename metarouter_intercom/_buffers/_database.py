@@ -78,7 +78,9 @@ class Database:
             except BaseException:
                 connection = self._connection
                 if connection is not None and connection.in_transaction:
-                    connection.execute("ROLLBACK")
+                    # What is raised already says more, and may be an exit that must be heard.
+                    with contextlib.suppress(sqlite3.Error):
+                        connection.execute("ROLLBACK")
                 raise
 
     @contextlib.contextmanager
@@ -89,7 +91,8 @@ class Database:
             try:
                 yield
             finally:
-                self.run(f"PRAGMA busy_timeout = {int(self._patience * 1000)}")
+                with contextlib.suppress(sqlite3.Error):
+                    self.run(f"PRAGMA busy_timeout = {int(self._patience * 1000)}")
 
     def rest(self) -> None:
         """Close the connection until it is next used; a transaction in hand goes on."""
