@@ -82,8 +82,6 @@ def test_a_handler_that_closes_the_client_never_hangs_wherever_it_strikes(
     """W3: ``client.close`` from the host's own handler works, although calls are interrupted in the midst of a lock."""
     path = str(tmp_path / "a.spool") if spool else None
     script = f"""
-        from metarouter_intercom import ClientClosed
-
         client = make(spool={path!r}, max_buffered=1_000_000)
         sent = START = int(os.environ["START"])
 
@@ -95,18 +93,13 @@ def test_a_handler_that_closes_the_client_never_hangs_wherever_it_strikes(
         signal.signal(signal.SIGALRM, end)
         signal.setitimer(signal.ITIMER_REAL, float(os.environ["WHEN"]))
         while True:
-            try:
-                track(client, sent)
-            except ClientClosed:
-                # The interpreter may swallow an exit that a handler raises; the close was heard.
-                print(sent - START)
-                sys.exit(5)
+            track(client, sent)
             sent += 1
         """
     for start, when in ((0, 0.011), (10_000, 0.029)):
         monkeypatch.setenv("START", str(start))
         monkeypatch.setenv("WHEN", str(when))
-        accepted = int(stage.run(script, expect=5).stdout.split()[-1])
+        accepted = int(stage.run(script, expect=5).stdout)
         arrived = [number for number in stage.numbers if number >= start]
 
         # The call that was struck had not returned, so its message may be there or not.
