@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ._instants import LAST_INSTANT, seconds_of_date_text
 from ._traits import CLEAN, FOLDED, INNER, LONGEST_TEXT, NotJson, check_json, is_proof
-from .plugins import Note
+from ._types import Note
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ._instants import LAST_INSTANT
-from .plugins import Note
+from ._types import Note
 
 if TYPE_CHECKING:
     from ._types import JsonObject, JsonValue

@@ -8,16 +8,12 @@ from cattrs import ClassValidationError, Converter
 from cattrs.errors import AttributeValidationNote
 from cattrs.gen import make_dict_structure_fn, override
 
-from ._bodies import company_body as company_body
-from ._bodies import contact_body as contact_body
-from ._bodies import event_body as event_body
-from ._bodies import version_number as version_number
 from ._instants import message_time
-from ._message_ids import make_message_id as make_message_id
+from ._message_ids import make_message_id
 from ._traits import with_article
+from ._types import Note
 from .errors import Problem, RejectedMessage
 from .messages import Alias, Group, Identify, Page, Screen, Track
-from .plugins import Note
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

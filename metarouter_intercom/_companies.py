@@ -17,9 +17,9 @@ from ._traits import (
     text_field,
     whole_number,
 )
+from ._types import Note
 from ._usual_traits import UsualCompanies
 from .operations import AttachCompany, DetachCompany, TagCompany, UpsertCompany
-from .plugins import Note
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

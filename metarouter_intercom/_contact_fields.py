@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ._instants import recordable_seconds, unix_seconds
 from ._traits import is_absent, look_up, text_field, whole_number
-from .plugins import Note
+from ._types import Note
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

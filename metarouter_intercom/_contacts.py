@@ -15,9 +15,9 @@ from ._contact_fields import (
     write_owner,
 )
 from ._traits import PROOFS, Known, address, id_text, is_absent, look_up, object_at
+from ._types import Note
 from ._usual_traits import UsualContacts
 from .operations import AttachCompany, UpsertCompany, UpsertContact, Who
-from .plugins import Note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,8 +9,8 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from ._traits import with_article
+from ._types import Note
 from .errors import Problem
-from .plugins import Note
 
 if TYPE_CHECKING:
     from ._types import JsonObject, JsonValue

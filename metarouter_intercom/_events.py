@@ -21,9 +21,9 @@ from ._traits import (
     look_up,
     object_at,
 )
+from ._types import Note
 from .messages import Page, Track
 from .operations import SubmitEvent
-from .plugins import Note
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

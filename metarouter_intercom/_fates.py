@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
     from ._answers import Outcome
     from ._plan import Step
+    from ._types import Note
     from .operations import Operation, Translation
-    from .plugins import Entry, Note
+    from .plugins import Entry
 
 State = Literal["open", "release", "wait", "again", "dead"]
 _GRAVITY: tuple[State, ...] = ("open", "release", "wait", "again", "dead")

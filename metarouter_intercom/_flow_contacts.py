@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from ._directory import Token
     from ._flow import Flow, Steps, World
-    from ._types import JsonObject, JsonValue
+    from ._types import JsonObject, JsonValue, Note
     from .operations import UpsertContact, Who
-    from .plugins import Note, Response
+    from .plugins import Response
 
 _SEEN = "last_seen_at"
 # Intercom answered 500 to unarchiving a permanently deleted contact (contract, section 2). The create before each attempt was

@@ -12,10 +12,10 @@ from ._flow import HOPS, canonical_id, id_of, in_path, is_success, object_of, te
 from ._flow_contacts import upsert_contact
 from ._flow_finding import find_company, find_contact
 from ._flow_mending import write
-from ._types import CompanyId
+from ._types import CompanyId, Note
 from .errors import TransportError
 from .operations import UpsertCompany, UpsertContact
-from .plugins import Note, Request
+from .plugins import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ._answers import Outcome, classify, dead, errors_of
 from ._flow import is_success, object_of, objects_in
-from .plugins import Note, Request, Response
+from ._types import Note
+from .plugins import Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

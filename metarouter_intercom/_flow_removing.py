@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from ._answers import DELIVERED, Outcome, classify
 from ._flow import canonical_id, id_of, in_path, is_success, waits
 from ._flow_finding import by_anonymous_id, find_contact
-from ._types import ContactId
-from .plugins import Note, Request
+from ._types import ContactId, Note
+from .plugins import Request
 
 if TYPE_CHECKING:
     from ._flow import Flow, Steps, World

@@ -9,7 +9,7 @@ from datetime import date, datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from ._traits import is_absent
-from .plugins import Note
+from ._types import Note
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

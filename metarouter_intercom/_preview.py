@@ -16,10 +16,10 @@ from .plugins import Response
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ._types import JsonValue
+    from ._types import JsonValue, Note
     from .messages import Message
     from .operations import Operation
-    from .plugins import Note, Request
+    from .plugins import Request
     from .settings import Settings
 
 CONTACT = "<contact id>"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ._traits import PLAIN, PROOFS, id_text, is_absent
-from .plugins import Note
+from ._types import Note
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

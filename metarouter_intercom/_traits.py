@@ -7,7 +7,7 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
-from .plugins import Note
+from ._types import Note
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

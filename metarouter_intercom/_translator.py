@@ -12,9 +12,9 @@ from ._copies import Copier
 from ._events import Events, email_of_event
 from ._selection import NO_OPTIONS, Options, Silence, is_selected, own_names
 from ._traits import NotJson, address, look_up, object_at
+from ._types import Note
 from .messages import Alias, Group, Identify, Track
 from .operations import MergeContact, Translation, Who
-from .plugins import Note
 
 if TYPE_CHECKING:
     from ._types import ContactId, ExternalId

@@ -1,13 +1,11 @@
-"""The vocabulary of ids and JSON values; knows nothing of Segment or Intercom beyond their names."""
+"""What every layer names: ids, JSON values, secrets and notes; knows nothing of Segment or Intercom beyond their names."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NewType, TypeAlias
+from typing import NamedTuple, NewType, TypeAlias
 
 JsonValue: TypeAlias = "str | int | float | bool | list[JsonValue] | dict[str, JsonValue] | None"
 JsonObject: TypeAlias = "dict[str, JsonValue]"
-ReadOnlyJson: TypeAlias = "Mapping[str, JsonValue]"
 
 ExternalId = NewType("ExternalId", str)
 """The caller's own id of a person: Segment's ``userId``, Intercom's ``external_id``."""
@@ -18,5 +16,58 @@ ContactId = NewType("ContactId", str)
 CompanyId = NewType("CompanyId", str)
 """The id Intercom made for a company; the caller's own one is a plain ``company_id`` string."""
 
-MessageId = NewType("MessageId", str)
-"""Segment's ``messageId``: one message, however often it is sent."""
+
+class Note(NamedTuple):
+    """
+    What was changed, shortened or left out of a message, and why.
+
+    Attributes:
+        rule: The name of the mapping or delivery rule: ``A3``, ``I2``, ``M3``.
+        path: The value's place in the message, in the wire's words: ``traits.address.city``.
+        reason: A constant short text, the same for every message, so that it can be counted.
+    """
+
+    rule: str
+    path: str
+    reason: str
+
+
+class Secret:
+    """
+    Holds a key or token and shows it only when asked by name.
+
+    ``repr``, ``str`` and formatting are masked. Two secrets are equal when their texts are, compared in constant time.
+
+    Raises:
+        ValueError: The text is empty.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str | bytes) -> None:
+        if not isinstance(value, str | bytes) or not value:
+            raise ValueError("secret: empty or not a text; pass the key as str or bytes")
+        self._value = value.encode() if isinstance(value, str) else bytes(value)
+
+    def reveal(self) -> str:
+        """Return the text itself."""
+        return self._value.decode()
+
+    def reveal_bytes(self) -> bytes:
+        """Return the text itself as UTF-8 bytes."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        from hmac import compare_digest
+
+        return compare_digest(self._value, other._value)
+
+    def __hash__(self) -> int:
+        return hash(self._value)

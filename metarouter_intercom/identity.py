@@ -11,7 +11,7 @@ import json
 from math import isfinite
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ._secret import Secret
+from ._types import Secret
 from .errors import ConfigurationError
 from .settings import Region
 

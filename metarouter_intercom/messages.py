@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import attrs
 
-from .plugins import Note
+from ._types import Note
 
 if TYPE_CHECKING:
     from ._types import JsonValue

@@ -11,7 +11,7 @@ from ._types import ContactId, ExternalId, JsonValue
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .plugins import Note
+    from ._types import Note
 
     Json = Mapping[str, JsonValue]
 

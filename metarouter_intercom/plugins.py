@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias, runt
 import attrs
 
 from ._types import JsonObject, JsonValue
+from ._types import Note as Note
 
 if TYPE_CHECKING:
     from .messages import Message
@@ -110,21 +111,6 @@ class Clock(Protocol):
 
 
 # --- messages and what becomes of them --------------------------------------------------------------------
-
-
-class Note(NamedTuple):
-    """
-    What was changed, shortened or left out of a message, and why.
-
-    Attributes:
-        rule: The name of the mapping or delivery rule: ``A3``, ``I2``, ``M3``.
-        path: The value's place in the message, in the wire's words: ``traits.address.city``.
-        reason: A constant short text, the same for every message, so that it can be counted.
-    """
-
-    rule: str
-    path: str
-    reason: str
 
 
 @attrs.frozen

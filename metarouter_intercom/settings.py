@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 
 import attrs
 
-from ._secret import Secret
+from ._types import Secret
 from .errors import ConfigurationError
 
 __all__ = ["Region", "Settings"]

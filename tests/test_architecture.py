@@ -16,8 +16,9 @@ _IMPORTS = read_imports()
 
 # From the bottom to the top: a module imports from its own layer and those before it. A name stands for all modules below it too.
 _LAYERS = {
-    "words": ["_types", "_secret", "_log", "errors", "_message_ids"],
-    "values": ["plugins", "settings", "messages", "operations", "_report", "_calls", "_clock"],
+    "words": ["_types", "_log", "errors", "_message_ids"],
+    "values": ["settings", "messages", "operations", "_calls", "_clock"],
+    "interface": ["plugins", "_report"],
     "facts": [
         "_instants",
         "_money",
@@ -50,8 +51,6 @@ _LAYERS = {
     "kit": ["testing", "_pytest_plugin"],
     "command line": ["_demo", "_commands", "cli"],
 }
-# The protocols of plugins name the values that they exchange; only type checkers read these imports.
-_NAMED_FOR_TYPES = {("plugins", "messages"), ("plugins", "operations")}
 
 # Modules that act: they hold threads, sockets, files or the clock, or write the log. Everything else is pure.
 _SHELL = (
@@ -171,13 +170,8 @@ def test_imports_point_one_way():
 
 
 def test_no_module_imports_itself_in_the_end():
-    """Rule 1: there is no cycle, not even among the imports for type checkers, but for what the protocols name."""
-    graph = {
-        module: {
-            other for other in imports.own | imports.for_types if (module, other) not in _NAMED_FOR_TYPES
-        }
-        for module, imports in _IMPORTS.items()
-    }
+    """Rule 1: there is no cycle, not even among the imports for type checkers."""
+    graph = {module: imports.own | imports.for_types for module, imports in _IMPORTS.items()}
 
     order = list(TopologicalSorter(graph).static_order())  # raises CycleError with the cycle
 

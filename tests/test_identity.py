@@ -8,7 +8,7 @@ import json
 import pytest
 
 from metarouter_intercom import identity
-from metarouter_intercom._secret import Secret
+from metarouter_intercom._types import Secret
 from metarouter_intercom.errors import ConfigurationError
 
 # printf '%s' SUBJECT | openssl dgst -sha256 -hmac KEY

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from metarouter_intercom._secret import Secret
+from metarouter_intercom._types import Secret
 
 
 def test_a_secret_shows_itself_only_by_name():

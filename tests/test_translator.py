@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 
 from metarouter_intercom import RejectedMessage, Settings
-from metarouter_intercom._codec import company_body, contact_body, event_body, read_message
+from metarouter_intercom._bodies import company_body, contact_body, event_body
+from metarouter_intercom._codec import read_message
 from metarouter_intercom._preview import preview
 from metarouter_intercom._translator import Translator, translate
 from metarouter_intercom.messages import Group, Identify, Track

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from metarouter_intercom import Settings
-from metarouter_intercom._codec import company_body, contact_body, event_body, read_message
+from metarouter_intercom._bodies import company_body, contact_body, event_body
+from metarouter_intercom._codec import read_message
 from metarouter_intercom._companies import _KNOWN as COMPANY_TRAITS
 from metarouter_intercom._contacts import _CONTEXT_FACTS as CONTEXT_FACTS
 from metarouter_intercom._contacts import _KNOWN as CONTACT_TRAITS
