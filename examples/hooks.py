@@ -1,5 +1,5 @@
 """
-Hooks: keep personal data back, leave out what is not wanted, count what becomes of every message.
+Hooks: remove personal data, drop events that you do not want, and count the outcome of each message.
 
     python examples/hooks.py
 """
@@ -16,22 +16,22 @@ outcomes: Counter[str] = Counter()
 
 
 def without_phone(message: Message) -> Message:
-    """Take the phone number out of what is sent; in the caller's thread, before the message is stored anywhere."""
+    """Remove the phone number. Runs in the caller's thread, before the message is stored anywhere."""
     if isinstance(message, Identify):
-        kept = {name: value for name, value in message.traits.items() if name != "phone"}
-        return attrs.evolve(message, traits=kept)
+        traits = {name: value for name, value in message.traits.items() if name != "phone"}
+        return attrs.evolve(message, traits=traits)
     return message
 
 
 def without_health_checks(message: Message) -> Message | Drop:
-    """Drop events that nobody asks for; they are counted under the reason."""
+    """Drop events that nobody needs. The report counts them under the reason."""
     if isinstance(message, Track) and message.event == "Health Check":
         return Drop("health_check")
     return message
 
 
 def count(delivery: Delivery) -> None:
-    """Told the end of each message, in a worker's thread: a place for metrics."""
+    """Count the outcome of each message, for example for your metrics. Runs in one of the library's threads."""
     outcomes[delivery.reason or delivery.outcome] += 1
 
 

@@ -1,21 +1,21 @@
 """
-A function that is frozen as soon as it has answered (AWS Lambda and its kin): deliver before the answer.
+For a function that is frozen after it has answered, such as on AWS Lambda: deliver before you answer.
 
     python examples/lambda_handler.py
 """
 
 from metarouter_intercom import Client
 
-# Made once a process, outside the handler; nothing is opened before the first message.
+# One client per process, so make it outside the handler. Nothing is opened before the first message.
 client = Client.from_env(name="lambda", delivery="manual")
 
 
 def handler(event: dict, _context: object) -> dict:
-    """Send what happened and say how much is left: less than the function's own time-out is waited for."""
+    """Deliver the messages of this event and return how many are left. The flush must be shorter than the function's own time-out."""
     client.identify(event["user"], {"email": event["email"]})
     client.track(event["user"], "File Uploaded", {"bytes": event["bytes"]})
     report = client.flush(timeout=5)
-    # What is pending is tried again by the next call, if this process lives so long.
+    # The next call in this process retries what is pending; if the process ends first, those messages are lost.
     return {"delivered": report.delivered, "pending": report.pending}
 
 

@@ -1,9 +1,10 @@
 """
-A pipeline's last step: whole messages from standard input, one JSON object a line, each safe on disk before the next is read.
+The last step of a pipeline: reads messages from standard input, one JSON object a line. Each is on disk before the next line is read.
 
     python examples/pipeline.py < messages.jsonl
 
-Reads ``INTERCOM_API_KEY`` and its kin. Kill it at any moment and start it again: what it had taken is delivered.
+Reads ``INTERCOM_API_KEY`` and the other ``INTERCOM_*`` variables. You can kill it at any moment: start it again, and it delivers the
+messages that it had accepted.
 """
 
 import json
@@ -13,9 +14,9 @@ from metarouter_intercom import Client, RejectedMessage
 
 
 def main() -> int:
-    """Send every line; the exit code is 1 when a line was broken or a message was given up."""
+    """Send every line. The exit code is 1 if a line is broken or a message became a dead letter."""
     broken = 0
-    # `block` makes the pipeline wait while Intercom is slower than it is; `raise` and `drop_new` are the other choices.
+    # With `block` the pipeline waits if Intercom is slower than its input. The other values are `raise` and `drop_new`.
     with Client.from_env(
         name="pipeline", spool="pipeline.spool", when_full="block", block_timeout=60
     ) as client:
@@ -29,7 +30,7 @@ def main() -> int:
         report = client.flush(timeout=60)
         print(f"{report.delivered} delivered, {report.pending} pending, {broken} broken")
         for letter in client.dead_letters:
-            print(f"given up: {letter.message['messageId']}: {letter.reason}", file=sys.stderr)
+            print(f"dead letter: {letter.message['messageId']}: {letter.reason}", file=sys.stderr)
     return 1 if broken or report.dead else 0
 
 

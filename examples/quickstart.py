@@ -1,9 +1,9 @@
 """
-The main job on real input: captured messages of real SDKs into a local Intercom, and what stands there then.
+Send captured messages of real SDKs to a local Intercom, then show the people, companies and events in it.
 
     python examples/quickstart.py
 
-The same as ``metarouter-intercom demo``. With ``INTERCOM_API_KEY`` set it sends to that workspace instead, after asking.
+This is the same as ``metarouter-intercom demo``. If ``INTERCOM_API_KEY`` is set, it sends to that workspace instead, after asking you.
 """
 
 import sys

@@ -1,5 +1,5 @@
 """
-Tests of ``web_app.py`` with the fixtures that come with the package.
+Tests of ``web_app.py`` with the fixtures of the package's pytest plugin.
 
     python -m pytest examples/test_web_app.py
 """
@@ -12,7 +12,7 @@ FORM = {"id": "u-1", "name": "Grace Example", "email": "grace@example.com", "com
 
 
 def test_sign_up_reaches_intercom(intercom_client, intercom_sandbox):
-    """The person stands in Intercom with company and event; nothing that Intercom would refuse was sent."""
+    """After a sign-up, Intercom has the person, the company and the event, and refused no request."""
     browser = create_app(intercom_client).test_client()
 
     assert browser.post("/sign-up", data=FORM).status_code == 201
@@ -24,7 +24,7 @@ def test_sign_up_reaches_intercom(intercom_client, intercom_sandbox):
 
 
 def test_an_order_is_tracked_with_its_price():
-    """Where only the call matters, a recording client is enough."""
+    """An order is tracked with its price; a recording client is enough to test which calls the app makes."""
     client = RecordingClient()
 
     create_app(client).test_client().post("/orders", data={"user": "u-1", "total": "19.99"})
@@ -33,7 +33,7 @@ def test_an_order_is_tracked_with_its_price():
 
 
 def test_the_page_proves_who_is_looking():
-    """The Messenger's settings carry the proof of the person's identity, and never the secret."""
+    """The Messenger's settings contain the proof of the person's identity, and never the secret."""
     page = create_app(RecordingClient(), secret="s-1").test_client().get("/people/u-1").text
 
     assert '"user_hash"' in page

@@ -1,10 +1,10 @@
 """
-A web application (Flask): sign-up and order reach Intercom, and the page shows Intercom's Messenger to the person it was made for.
+A web application (Flask): sends sign-ups and orders to Intercom, and shows Intercom's Messenger to the verified person.
 
-    pip install 'metarouter-intercom[sandbox]' gunicorn
+    pip install '.[sandbox]' gunicorn
     gunicorn -c examples/gunicorn_conf.py 'examples.web_app:create_app()'
 
-The client is handed in, so that a test hands in another one: see ``test_web_app.py``.
+Run both commands in a clone of the repository. The client is an argument, so that a test can pass another one: see ``test_web_app.py``.
 """
 
 import os
@@ -19,7 +19,7 @@ PAGE = """<!doctype html><title>Shop</title><h1>Welcome back</h1>
 
 
 def create_app(client: Client | None = None, secret: str | None = None) -> Flask:
-    """Make the application; nothing of the client starts before its first message."""
+    """Make the application. The client starts no thread and opens no file before its first message."""
     app = Flask(__name__)
     client = Client.from_env(name="web", spool="web.spool") if client is None else client
     secret = os.environ.get("INTERCOM_IDENTITY_SECRET", "not-a-secret") if secret is None else secret
