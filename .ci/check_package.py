@@ -1,9 +1,10 @@
 """
-Compares a wheel and a source distribution with what git knows.
+Checks that a wheel and a source distribution hold the files that git tracks.
 
     python .ci/check_package.py FILES DISTRIBUTION...
 
-FILES lists git's files, one a line.
+FILES lists the files that git tracks, one a line. Files and folders at the top whose names start with a dot are for
+contributors, and are not packed.
 """
 
 import sys
@@ -36,7 +37,7 @@ def main(files: Path, distributions: list[Path]) -> int:
             wanted = {name for name in known if not name.startswith(".")}
             faults += [f"{path.name}: {name}" for name in sorted(wanted - names)]
         print(f"{path.name}: {len(names)} files, {path.stat().st_size:,} bytes")
-    print("\n".join(faults) or "what is packed is what git knows")
+    print("\n".join(faults) or "the packages hold the files that git tracks")
     return 1 if faults or len(distributions) != 2 else 0
 
 
