@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ._client import Client
-    from ._report import Account, Health, Report, Stats
+    from ._dead_letters import DeadLetters
+    from ._report import Account, Health, RateBudget, Report, Stats
     from .errors import (
         BufferFull,
         ClientClosed,
@@ -28,9 +29,11 @@ __all__ = [
     "ClientClosed",
     "ConfigurationError",
     "ConnectFailed",
+    "DeadLetters",
     "DeliveryFailed",
     "Health",
     "MetarouterError",
+    "RateBudget",
     "ReadFailed",
     "Region",
     "RejectedMessage",
@@ -45,7 +48,8 @@ __all__ = [
 # Imported where they are first used: the pytest plugin is imported at every start of pytest, and costs nothing so.
 _HOMES = {
     "Client": "_client",
-    **dict.fromkeys(("Account", "Health", "Report", "Stats"), "_report"),
+    "DeadLetters": "_dead_letters",
+    **dict.fromkeys(("Account", "Health", "RateBudget", "Report", "Stats"), "_report"),
     **dict.fromkeys(("Region", "Settings"), "settings"),
 }
 _NAMESPACES = frozenset(
