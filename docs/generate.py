@@ -1,8 +1,8 @@
 """
-Writes the tables of the reference that come from the code, between their markers.
+Writes the tables of the reference that are made from the code, between their markers.
 
     python docs/generate.py            write them
-    python docs/generate.py --check    write nothing; exit code 1 when one is not as the code is now
+    python docs/generate.py --check    write nothing; exit code 1 if a table is out of date
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ _TABLES: dict[str, dict[str, Callable[[], str]]] = {
 
 def generated(text: str, tables: dict[str, Callable[[], str]]) -> str:
     """
-    Return *text* with every marked place filled anew.
+    Return *text* with every table between its markers made anew.
 
     Raises:
-        SystemExit: A table has no place in the text, or a place no table.
+        SystemExit: The markers in the text are not those of the tables.
     """
     places = [found["name"] for found in _MARKED.finditer(text)]
     if sorted(places) != sorted(tables):
-        raise SystemExit(f"marked places {sorted(places)} are not the tables {sorted(tables)}")
+        raise SystemExit(f"the markers {sorted(places)} are not those of the tables {sorted(tables)}")
     return _MARKED.sub(lambda found: f"{found['begin']}\n{tables[found['name']]()}\n{found['end']}", text)
 
 
@@ -58,8 +58,8 @@ def main(arguments: list[str]) -> int:
         stale.append(page)
         if "--check" not in arguments:
             path.write_text(after, encoding="utf-8")
-    verb = "not as the code is now" if "--check" in arguments else "written"
-    print(f"{', '.join(stale) or 'no page'}: {verb}" if stale else "every page is as the code is now")
+    verb = "out of date; run python docs/generate.py" if "--check" in arguments else "written"
+    print(f"{', '.join(stale)}: {verb}" if stale else "every page is up to date")
     return 1 if stale and "--check" in arguments else 0
 
 

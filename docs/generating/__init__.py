@@ -1,1 +1,1 @@
-"""Tables of the reference, made from the code: ``generate.py`` puts them into the pages."""
+"""The tables of the reference that are made from the code; ``generate.py`` writes them into the pages."""

@@ -1,4 +1,4 @@
-"""The command line as sections: every command with its arguments and options, from what click knows of them."""
+"""The command line as sections: every command with its arguments and options, as click knows them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from collections.abc import Iterator
 
 import click
 
-from metarouter_intercom._commands import commands
-from metarouter_intercom._commands._errors import ExitCode
-
+from .package import ExitCode, commands
 from .words import code, from_rst, table
 
 _MEANINGS = {

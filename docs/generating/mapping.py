@@ -1,4 +1,4 @@
-"""The mapping as tables: what the code's own lists of names hold, each translated by the translator itself."""
+"""The mapping as tables: the names that the code knows, each with an example that went through the translator."""
 
 from __future__ import annotations
 
@@ -6,15 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from metarouter_intercom import Settings
-from metarouter_intercom._bodies import company_body, contact_body, event_body
-from metarouter_intercom._codec import read_message
-from metarouter_intercom._companies import _KNOWN as COMPANY_TRAITS
-from metarouter_intercom._contacts import _CONTEXT_FACTS as CONTEXT_FACTS
-from metarouter_intercom._contacts import _KNOWN as CONTACT_TRAITS
-from metarouter_intercom._events import _PAGE_FACTS as PAGE_FACTS
-from metarouter_intercom._events import _SPECIAL as EVENT_PROPERTIES
-from metarouter_intercom._traits import PLAIN
-from metarouter_intercom._translator import translate
 from metarouter_intercom.operations import (
     AttachCompany,
     DetachCompany,
@@ -27,12 +18,24 @@ from metarouter_intercom.operations import (
     UpsertContact,
 )
 
+from .package import (
+    COMPANY_TRAITS,
+    CONTACT_TRAITS,
+    CONTEXT_FACTS,
+    EVENT_PROPERTIES,
+    PAGE_FACTS,
+    PLAIN,
+    company_body,
+    contact_body,
+    event_body,
+    read_message,
+    translate,
+)
 from .words import as_json, code, table
 
 _NOW = 1_777_629_600.0
 _OTHER = "…"
-# Name -> an example, and the rules that speak of it. A name that the code knows and this does not, or the other way round, ends
-# the program.
+# Name -> an example, and the rules for it. The program stops if the code knows a name that is not here, or the other way round.
 _CONTACT: dict[str, tuple[Any, str]] = {
     "email": ("ada@example.com", "I2"),
     "name": ("Ada Example", "I3"),
@@ -95,15 +98,15 @@ _OPTIONS: dict[str, tuple[Any, str]] = {
     "intercom_user_jwt": ("eyJh…", "R7, V1"),
 }
 _MESSAGES: tuple[tuple[str, dict[str, Any], dict[str, Any], str], ...] = (
-    ("identify", {"userId": "u-1", "traits": {"plan": "pro"}}, {}, "I"),
+    ("identify", {"userId": "u-1", "traits": {"plan": "pro"}}, {}, "I0 to I12"),
     ("identify with a company", {"userId": "u-1", "traits": {"company": {"id": "c-7"}}}, {}, "I12"),
     ("identify, e-mail only", {"traits": {"email": "ada@example.com"}}, {}, "I2"),
     ("identify, anonymous", {"anonymousId": "a-1"}, {}, "R8"),
     ("identify, anonymous", {"anonymousId": "a-1"}, {"anonymous": "lead"}, "R8"),
-    ("group", {"userId": "u-1", "groupId": "c-7", "traits": {"plan": "pro"}}, {}, "C"),
+    ("group", {"userId": "u-1", "groupId": "c-7", "traits": {"plan": "pro"}}, {}, "C1 to C4"),
     ("group, nobody", {"groupId": "c-7"}, {}, "C4"),
     ("group, remove", {"userId": "u-1", "groupId": "c-7", "traits": {"remove": True}}, {}, "C5"),
-    ("track", {"userId": "u-1", "event": "Signed Up"}, {}, "E"),
+    ("track", {"userId": "u-1", "event": "Signed Up"}, {}, "E1 to E8"),
     ("page", {"userId": "u-1", "name": "Pricing"}, {}, "E9"),
     ("page", {"userId": "u-1", "name": "Pricing"}, {"page_events": "Viewed {name} Page"}, "E9"),
     ("screen", {"userId": "u-1", "name": "Home"}, {}, "E9"),
@@ -148,7 +151,7 @@ def messages() -> str:
 
 
 def options() -> str:
-    """Return what the options for Intercom mean."""
+    """Return what each option for Intercom does."""
     bare = _translated({"type": "identify", "userId": "u-1"})
     rows = []
     for name, (value, rule) in _OPTIONS.items():
@@ -158,7 +161,7 @@ def options() -> str:
 
 
 def contact_traits() -> str:
-    """Return what the traits of an identify mean that feed a field."""
+    """Return what each standard trait of an identify becomes."""
     _compare("contact traits", CONTACT_TRAITS.exact.values(), _CONTACT)
     bare = _translated({"type": "identify", "userId": "u-1"})
     rows = []
@@ -172,7 +175,7 @@ def contact_traits() -> str:
 
 
 def company_traits() -> str:
-    """Return what the traits of a group, or of an identify's company, mean that feed a field."""
+    """Return what each standard trait of a company becomes."""
     _compare("company traits", COMPANY_TRAITS.exact.values(), _COMPANY)
     rows = []
     for name, (value, rule) in _COMPANY.items():
@@ -183,7 +186,7 @@ def company_traits() -> str:
 
 
 def event_properties() -> str:
-    """Return what the properties of a track mean that are no plain metadata."""
+    """Return what the properties become that are not plain metadata."""
     _compare("event properties", EVENT_PROPERTIES.exact.values(), _EVENT)
     rows = []
     for name, (properties, rule) in _EVENT.items():
@@ -193,7 +196,7 @@ def event_properties() -> str:
 
 
 def context_facts() -> str:
-    """Return what is read of the context."""
+    """Return what is read from the context."""
     rows = [
         [code(f"context.{group}.{key}"), f"custom attribute {code(name)}", "`collect_context=True`", "I11"]
         for name, group, key in CONTEXT_FACTS
@@ -206,7 +209,7 @@ def context_facts() -> str:
 
 
 def other_values() -> str:
-    """Return what becomes of every other trait and property, by the kind of its value."""
+    """Return what every other trait and property becomes, by the kind of its value."""
     bare = _translated({"type": "identify", "userId": "u-1"})
     rows = []
     for kind, facts, rule in _VALUES:
@@ -253,7 +256,7 @@ def _difference(found: Translation, bare: Translation) -> str:
     if upsert is not None and upsert.who.contact_id is not None:
         parts.append(f"the contact with the id {code(upsert.who.contact_id)} is written")
     parts += _links(found)
-    return ("; ".join(parts) or "nothing of its own") + _notes(found)
+    return ("; ".join(parts) or "nothing") + _notes(found)
 
 
 def _body(found: Translation) -> dict[str, Any]:
@@ -291,7 +294,7 @@ def _of_company(found: Translation, *, named: bool) -> str:
         f"{code(name)} {as_json(value)}" for name, value in body.items() if named or name != "company_id"
     ]
     parts += [f"tag {code(one.name)}" for one in found.operations if isinstance(one, TagCompany)]
-    return ("; ".join(parts) or "nothing of its own") + _notes(found)
+    return ("; ".join(parts) or "nothing") + _notes(found)
 
 
 def _event(properties: Mapping[str, Any]) -> str:
@@ -301,9 +304,9 @@ def _event(properties: Mapping[str, Any]) -> str:
     event = _first(found, SubmitEvent)
     metadata = event_body(event).get("metadata", {})
     parts = [f"{code(name)} {as_json(value)}" for name, value in metadata.items()]
-    return ("; ".join(parts) or "nothing of its own") + _notes(found)
+    return ("; ".join(parts) or "nothing") + _notes(found)
 
 
 def _notes(found: Translation) -> str:
-    told = dict.fromkeys(f"note {note.rule}: {note.reason}" for note in found.notes)
-    return f" ({'; '.join(told)})" if told else ""
+    notes = dict.fromkeys(f"note {note.rule}: {note.reason}" for note in found.notes)
+    return f" ({'; '.join(notes)})" if notes else ""

@@ -1,4 +1,4 @@
-"""The settings as tables: names, defaults and bounds from the class, meanings from its docstrings."""
+"""The settings as tables: names, defaults and bounds from the class, the meaning from the docstring of each setting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Markdown that several tables share."""
+"""Markdown for the tables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table; a line break in a cell becomes a blank, a bar is kept from ending the cell."""
+    """Return a table; a line break in a cell becomes a blank, and a bar is escaped."""
     lines = [_row(headings), _row(["---"] * len(headings))]
     return "\n".join([*lines, *map(_row, rows)]) + "\n"
 

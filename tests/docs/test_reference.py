@@ -41,7 +41,7 @@ def test_tables_from_the_code_are_current() -> None:
         [sys.executable, str(DOCS / "generate.py"), "--check"], capture_output=True, encoding="utf-8"
     )
 
-    assert (done.returncode, done.stdout) == (0, "every page is as the code is now\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "every page is up to date\n"), done.stderr
 
 
 @pytest.mark.parametrize(

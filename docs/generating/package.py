@@ -1,0 +1,34 @@
+"""
+What the tables need of the package beyond its public names: the only module of the site that imports private ones.
+
+When a private module moves, this list changes and nothing else.
+"""
+
+from __future__ import annotations
+
+from metarouter_intercom._codec import company_body, contact_body, event_body, read_message
+from metarouter_intercom._commands import commands
+from metarouter_intercom._commands._errors import ExitCode
+from metarouter_intercom._companies import _KNOWN as COMPANY_TRAITS
+from metarouter_intercom._contacts import _CONTEXT_FACTS as CONTEXT_FACTS
+from metarouter_intercom._contacts import _KNOWN as CONTACT_TRAITS
+from metarouter_intercom._events import _PAGE_FACTS as PAGE_FACTS
+from metarouter_intercom._events import _SPECIAL as EVENT_PROPERTIES
+from metarouter_intercom._traits import PLAIN
+from metarouter_intercom._translator import translate
+
+__all__ = [
+    "COMPANY_TRAITS",
+    "CONTACT_TRAITS",
+    "CONTEXT_FACTS",
+    "EVENT_PROPERTIES",
+    "PAGE_FACTS",
+    "PLAIN",
+    "ExitCode",
+    "commands",
+    "company_body",
+    "contact_body",
+    "event_body",
+    "read_message",
+    "translate",
+]
