@@ -35,7 +35,6 @@ autodoc_preserve_defaults = True
 autodoc_typehints = "signature"
 autodoc_default_options = {"members": True}
 python_maximum_signature_line_length = 72
-python_use_unqualified_type_names = True
 # A class's docstring lists its attributes; they are not listed a second time.
 napoleon_use_ivar = True
 napoleon_attr_annotations = False
@@ -43,6 +42,9 @@ napoleon_attr_annotations = False
 copybutton_exclude = ".linenos, .gp, .go"
 # What a command prints is there to compare with, not to paste.
 copybutton_selector = "div.highlight-python pre, div.highlight-sh pre, div.highlight-json pre"
+
+pygments_style = "friendly"
+pygments_dark_style = "github-dark"
 
 html_theme = "furo"
 html_title = f"{project} {release}"

@@ -13,6 +13,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any, ForwardRef
 
 import attrs
+from sphinx.domains.python import PyObject
 from sphinx.util.inspect import stringify_annotation, stringify_signature
 from sphinx.util.nodes import make_refnode
 
@@ -81,9 +82,12 @@ def _write_signature(
     _returned: object,
 ) -> tuple[str, str | None] | None:
     # "()" is written in the page itself, for a class that only the library makes.
-    if what not in ("class", "exception", "function", "method") or (what == "class" and written in ("", "()")):
+    if what not in ("class", "exception", "function", "method") or (
+        what == "class" and written in ("", "()")
+    ):
         return None
-    return signature_of(documented)
+    # A protocol is implemented, not called.
+    return ("", None) if getattr(documented, "_is_protocol", False) else signature_of(documented)
 
 
 def _keep_text(
@@ -137,12 +141,12 @@ def _resolve_by_last_name(
     app: Sphinx, env: BuildEnvironment, node: pending_xref, content: nodes.TextElement
 ) -> nodes.reference | None:
     """Link a type that is written without its module, if exactly one documented name ends like it."""
-    if node.get("refdomain") != "py":
+    if node.get("refdomain") != "py" or "." in node["reftarget"]:
         return None
     named = defaultdict(set)
     for name, found in env.domains.python_domain.objects.items():
         named[name.rpartition(".")[2]].add((found.docname, found.node_id))
-    places = named[node["reftarget"].rpartition(".")[2]]
+    places = named[node["reftarget"]]
     if len(places) != 1:
         return None
     ((page, anchor),) = places
@@ -150,7 +154,10 @@ def _resolve_by_last_name(
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Hand the functions above to Sphinx."""
+    """Hand the functions above to Sphinx, and call a class's attributes by their name: Sphinx calls them variables."""
+    for field in PyObject.doc_field_types:
+        if field.name == "variable":
+            field.label = "Attributes"
     app.connect("autodoc-process-signature", _write_signature)
     # Napoleon has the priority 500: it turns "Attributes:" into fields, and an attribute's "what: why" into a type.
     app.connect("autodoc-process-docstring", _keep_text, priority=100)

@@ -21,7 +21,7 @@ from metarouter_intercom._report import Health
 from metarouter_intercom._traits import PLAIN
 
 from . import in_code
-from .documents import DOCS, TOP, first_cells
+from .documents import DOCS, TOP, documents, first_cells, name_of
 
 REFERENCE = DOCS / "reference"
 _PLACEHOLDER = re.compile(r"<[^>]+>")
@@ -157,6 +157,19 @@ def test_every_rule_that_the_code_names_is_described() -> None:
     }
 
     assert named - known == set()
+
+
+@pytest.mark.parametrize("document", documents(), ids=name_of)
+def test_every_rule_that_a_document_names_is_described(document: Path) -> None:
+    """A rule name in a document has a row among the rules, so that the site can link it."""
+    rules = set(
+        re.findall(r"^\| ([A-Z]\d+) \|", (REFERENCE / "rules.md").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    letters = "".join(sorted({rule[0] for rule in rules}))
+    text = re.sub(r"`[^`]*`", "", document.read_text(encoding="utf-8"))
+    named = set(re.findall(rf"\b[{letters}]\d{{1,2}}\b", text))
+
+    assert named - rules == set()
 
 
 def _sources() -> list[Path]:
