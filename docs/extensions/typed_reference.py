@@ -144,7 +144,7 @@ def _resolve_by_last_name(
     if node.get("refdomain") != "py" or "." in node["reftarget"]:
         return None
     named = defaultdict(set)
-    for name, found in env.domains.python_domain.objects.items():
+    for name, found in env.domains["py"].objects.items():
         named[name.rpartition(".")[2]].add((found.docname, found.node_id))
     places = named[node["reftarget"]]
     if len(places) != 1:

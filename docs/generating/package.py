@@ -6,7 +6,8 @@ When a private module moves, this list changes and nothing else.
 
 from __future__ import annotations
 
-from metarouter_intercom._codec import company_body, contact_body, event_body, read_message
+from metarouter_intercom._bodies import company_body, contact_body, event_body
+from metarouter_intercom._codec import read_message
 from metarouter_intercom._commands import commands
 from metarouter_intercom._commands._errors import ExitCode
 from metarouter_intercom._companies import _KNOWN as COMPANY_TRAITS
