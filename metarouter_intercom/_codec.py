@@ -167,8 +167,13 @@ def read_message(wire: Mapping[str, Any], *, now: float) -> Message:
     kind = _kind(wire)
     instant, notes = message_time(wire, now)
     usual = _read_usual(kind, wire, instant, notes)
-    if usual is not None:
-        return usual
+    return _read_carefully(kind, wire, instant, notes, now) if usual is None else usual
+
+
+def _read_carefully(
+    kind: type[Message], wire: Mapping[str, Any], instant: float, notes: tuple[Note, ...], now: float
+) -> Message:
+    """Return the message in *wire*, or raise ``RejectedMessage`` with every fault found; *now* is in Unix seconds."""
     stamped = {**wire, "timestamp": instant, "notes": notes}
     if kind is Track and "event" not in stamped:
         stamped["event"] = None

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from collections import UserDict
 from enum import Enum
+from types import MappingProxyType
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
-from metarouter_intercom import RejectedMessage
+from metarouter_intercom import RejectedMessage, _codec
 from metarouter_intercom._codec import read_message, read_stamped, write_message
 from metarouter_intercom.messages import Alias, Group, Identify, Page, Screen, Track
 from metarouter_intercom.plugins import Note
 
+from ._support.twins import GONE, VALUES, Facts, Text, Whole, assert_twins_agree, change, usual_with_changes
 from .promises import MESSAGES, promised
 
 _NOW = 1_795_000_000.5
@@ -134,3 +137,113 @@ def test_message_time(facts, instant):
     message = read_message({"type": "track", "event": "x", **facts}, now=_NOW)
 
     assert message.timestamp == instant
+
+
+# --- the fast path is the full path -----------------------------------------------------------------------------
+
+_IDS = {"messageId": "m", "userId": "u", "anonymousId": "a", "context": {"ip": "192.0.2.7"}}
+_USUAL_WIRES = [
+    {"type": "track", **_IDS, "event": "Seen", "properties": {"n": 1}, "timestamp": 5.5},
+    {"type": "identify", **_IDS, "traits": {"plan": "pro"}, "timestamp": "2026-03-01T10:00:00Z"},
+    {"type": "group", **_IDS, "groupId": "c-1", "traits": {"plan": "pro"}},
+    {"type": "page", **_IDS, "name": "Home", "category": "Docs", "integrations": {"All": True}},
+    {"type": "screen", **_IDS, "name": "Home", "properties": {"n": 1}, "originalTimestamp": 100},
+    {"type": "alias", **_IDS, "previousId": "p", "timestamp": "soon"},
+]
+_TEXT_KEYS = ["messageId", "userId", "anonymousId", "groupId", "previousId", "event", "name", "category"]
+_OBJECT_KEYS = ["context", "integrations", "traits", "properties"]
+_TEXTS_OR_ODD = (
+    st.text(min_size=1, max_size=5) | st.just("u-2") | VALUES | st.sampled_from([GONE, Whole(3), None])
+)
+_OBJECTS_OR_ODD = (
+    st.dictionaries(st.text(max_size=3), VALUES, max_size=2)
+    | st.sampled_from([GONE, None, Facts(a=1), UserDict(a=1)])
+    | VALUES
+)
+_WIRES = usual_with_changes(
+    _USUAL_WIRES,
+    change(_TEXT_KEYS, _TEXTS_OR_ODD) | change(_OBJECT_KEYS, _OBJECTS_OR_ODD) | change(["traces"], VALUES),
+)
+
+
+def _parts(wire):
+    """Return what both readers are given."""
+    return _codec._kind(wire), wire, *_codec.message_time(wire, _NOW)
+
+
+def test_both_paths_read_the_same():
+    """R1, R2, R5: what the fast reader takes, the full reader takes, and reads the same message from it."""
+    assert_twins_agree(
+        lambda wire: _codec._read_usual(*_parts(wire)),
+        lambda wire: _codec._read_carefully(*_parts(wire), _NOW),
+        _WIRES,
+    )
+
+
+def test_both_paths_read_a_buffered_message_alike():
+    """Q3: a message that was written is read from a buffer the same on both paths."""
+
+    def parts(written):
+        notes = tuple(Note(*note) for note in written.get("notes", ()))
+        return _codec._kind(written), written, written["timestamp"], notes
+
+    def full(written):
+        kind, _, _, notes = parts(written)
+        return _codec._fast_reader(kind)({**written, "notes": notes}, kind)
+
+    buffered = _WIRES.map(_written).filter(lambda written: written is not None)
+
+    assert_twins_agree(lambda written: _codec._read_usual(*parts(written)), full, buffered)
+
+
+def _written(wire):
+    """Return what a buffer keeps of *wire*; None when it is no message."""
+    try:
+        return json.loads(json.dumps(write_message(read_message(wire, now=_NOW))))
+    except (RejectedMessage, TypeError):
+        return None
+
+
+def test_both_paths_find_the_type():
+    """R1: a type in small letters is found at once in a plain object, and is the one that a look at any mapping finds."""
+    wires = st.builds(
+        dict, type=st.sampled_from([*_codec._KINDS, "Track", " group", Text("page")]), userId=VALUES
+    )
+
+    assert_twins_agree(
+        lambda wire: _codec._kind(wire) if wire["type"] in _codec._KINDS else None,
+        lambda wire: _codec._kind(MappingProxyType(wire)),
+        wires,
+    )
+
+
+def test_both_paths_read_an_id():
+    """R2: a plain text is the id that a text of any class is, and blank ones are none."""
+    assert_twins_agree(
+        lambda text: (_codec._read_id(text, None),),
+        lambda text: (_codec._read_id(Text(text), None),),
+        st.text(max_size=4) | st.sampled_from(["", " ", "\u00a0", "\ud800"]),
+    )
+
+
+@pytest.mark.parametrize("kind", ["track", "identify", "group", "page", "screen", "alias"])
+@pytest.mark.parametrize("value", [[1], {"a": 1}, 1.5, True], ids=repr)
+def test_ids_of_other_types_are_checked(kind, value):
+    """R1, R2: an id that means nothing for the message's type is rejected all the same when it is no id."""
+    with pytest.raises(RejectedMessage) as raised:
+        read_message(
+            {
+                "type": kind,
+                "messageId": "m",
+                "userId": "u",
+                "event": "e",
+                "groupId": value,
+                "previousId": value,
+            },
+            now=_NOW,
+        )
+
+    assert [problem.path for problem in raised.value.problems] in (
+        ["groupId", "previousId"],
+        ["previousId", "groupId"],
+    )
