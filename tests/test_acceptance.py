@@ -98,7 +98,7 @@ def test_a_message_of_nobody_is_accepted():
     assert list(stamped.keys) == []
 
 
-# --- the quick way is the careful one ---------------------------------------------------------------------------
+# --- a plain object and any other mapping -----------------------------------------------------------------------
 
 _usual_calls = st.fixed_dictionaries(
     {
@@ -127,8 +127,8 @@ def _outcome(acceptance, call):
 
 @given(MESSAGES | _usual_calls, st.sampled_from([300, 32_768]))
 @promised
-def test_the_quick_way_accepts_what_the_careful_one_does(call, limit):
-    """Q1: a call that is no plain dict never goes the quick way; the same call as a plain dict gives the same."""
+def test_a_mapping_is_accepted_as_a_plain_object_is(call, limit):
+    """Q1: a message in a mapping of another class, which always takes the full path, is accepted or rejected as in a plain dict."""
     acceptance = _acceptance(max_message_bytes=limit)
 
     assert _outcome(acceptance, call) == _outcome(acceptance, MappingProxyType(call))

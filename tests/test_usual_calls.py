@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metarouter_intercom import Client
@@ -17,47 +15,24 @@ from metarouter_intercom._usual_calls import _KEPT_SHAPES, _Shapes
 from metarouter_intercom.errors import RejectedMessage
 from metarouter_intercom.settings import Settings
 
+from ._support.twins import (
+    PLAIN_VALUES,
+    VALUES,
+    Facts,
+    Text,
+    assert_twins_agree,
+    change,
+    mostly,
+    usual_with_changes,
+)
+
 NOW = 1_772_352_000.5
 PROPERTIES = {"plan": "pro", "seats": 5, "price": 19.99, "trial": False, "coupon": None}
 CONTEXT = {"ip": "192.0.2.7", "library": {"name": "web", "version": {"major": 1}}}
 
 
-class Text(str):
-    """A text of a class of the caller's own."""
-
-
-VALUES = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(-(2**65), 2**65),
-    st.floats(),
-    st.text(max_size=6),
-    st.sampled_from(["\ud800", Text("own"), b"bytes", datetime(2026, 3, 1, tzinfo=timezone.utc)]),
-)
-KEYS = st.sampled_from(["a", "b.c", "", Text("a"), 1, None, "\ud800", "Intercom", "integrations", "traits"])
-FACTS = st.recursive(
-    st.dictionaries(KEYS, VALUES, max_size=4),
-    lambda inner: st.dictionaries(KEYS, VALUES | inner | st.lists(inner, max_size=1), max_size=3),
-    max_leaves=4,
-)
-
-
 def quickly(kind: str, user_id: Any, event: Any, facts: Any, context: Any) -> Stamped | None:
     return Acceptance(Settings(api_key="test"), ()).stamp_usual(kind, user_id, event, facts, context, NOW)
-
-
-def carefully(kind: str, user_id: Any, event: Any, facts: Any, context: Any) -> Stamped | None:
-    """Return what the careful way buffers; None when it rejects the call."""
-    call = {"type": kind, "userId": user_id, "event": event, "context": context, "timestamp": None}
-    call["properties" if kind == "track" else "traits"] = facts
-    try:
-        return Acceptance(Settings(api_key="test"), ()).stamp(call, NOW)
-    except RejectedMessage:
-        return None
-
-
-def without_id(stamped: Stamped) -> tuple[dict[str, Any], list[str], bool]:
-    return dict(sorted(stamped.message.items())) | {"messageId": ""}, list(stamped.keys), stamped.upserts
 
 
 @pytest.mark.parametrize("kind", ["track", "identify"])
@@ -103,22 +78,123 @@ def test_before_hooks_and_proofs_go_the_careful_way() -> None:
     assert Acceptance(Settings(api_key="test", identity_secret="s"), ()).stamp_usual(*call) is None
 
 
-@settings(max_examples=300, deadline=None)
-@given(
-    kind=st.sampled_from(["track", "identify"]),
-    user_id=st.sampled_from(["u-1", "ada@example.com", "", 5, None, Text("u")]),
-    event=st.sampled_from(["Report Exported", " x ", "", "Größe", None]),
-    facts=st.none() | FACTS,
-    context=st.none() | FACTS,
+ONE_CALL = {
+    "user_id": "u-1",
+    "event": "Report Exported",
+    "facts": PROPERTIES,
+    "context": CONTEXT,
+}
+USUAL = [
+    {"kind": "track", **ONE_CALL},
+    {
+        "kind": "identify",
+        **ONE_CALL,
+        "facts": {**PROPERTIES, "email": "ada@example.com", "company": {"id": "c-1"}},
+    },
+    {"kind": "track", **ONE_CALL, "user_id": "ada@example.com", "context": None},
+    {"kind": "identify", **ONE_CALL, "event": None, "facts": None},
+]
+IDS_AND_NAMES = mostly(
+    st.text(st.characters(max_codepoint=127), min_size=1, max_size=6)
+    | st.sampled_from(["eve@example.com", "x" * 200, " x "]),
+    st.text() | st.sampled_from(["ü", "", " ", None, 7, Text("u"), "\ud800"]),
 )
-def test_both_ways_buffer_the_same(kind: str, user_id: Any, event: Any, facts: Any, context: Any) -> None:
-    """Where the quick way takes a call, the careful way takes it too and buffers the same."""
-    quick = quickly(kind, user_id, event, facts, context)
+OPTIONS = st.sampled_from(
+    [{}, {"user_hash": "x"}, {"contact_id": "c"}, True, None, {"Intercom": {"role": "user"}}]
+)
+FACT_KEYS = [
+    "plan",
+    "seats",
+    "new",
+    "b.c",
+    "email",
+    "",
+    "Größe",
+    "traits",
+    ("company", "id"),
+    ("company", "new"),
+    ("in", "b"),
+]
+PLACES_OF_FACTS = [("facts", *(key if isinstance(key, tuple) else (key,))) for key in FACT_KEYS]
+PLACES_OF_CONTEXT = [
+    ("context", "ip"),
+    ("context", "traits"),
+    ("context", "library", "version", "major"),
+    ("context", "library", "x"),
+]
+CALLS = usual_with_changes(
+    USUAL,
+    mostly(
+        change([*PLACES_OF_FACTS, *PLACES_OF_CONTEXT], VALUES) | change(["user_id", "event"], IDS_AND_NAMES),
+        change(
+            ["facts", "context"],
+            st.sampled_from([None, {}, {"a": {"b": {"c": {"d": 1}}}}, Facts(a=1), [], "web"]),
+        )
+        | change(
+            [("facts", Text("a")), ("facts", 1), ("facts", None), ("facts", "\ud800"), ("facts", 0.5)],
+            PLAIN_VALUES,
+        )
+        | change([("context", "Intercom"), ("context", "integrations"), ("context", "intercom")], OPTIONS),
+    ),
+)
 
-    careful = carefully(kind, user_id, event, facts, context)
 
-    # repr: NaN is not equal to itself
-    assert quick is None or (careful is not None and repr(without_id(quick)) == repr(without_id(careful)))
+def told(stamped: Stamped | None) -> tuple[dict[str, Any], list[str], bool] | None:
+    """Return what is buffered, but for the message id that each path makes."""
+    if stamped is None:
+        return None
+    return dict(sorted(stamped.message.items())) | {"messageId": ""}, list(stamped.keys), stamped.upserts
+
+
+def wire_form(kind: str, user_id: Any, event: Any, facts: Any, context: Any) -> dict[str, Any]:
+    call = {"type": kind, "userId": user_id, "context": context}
+    return call | ({"event": event, "properties": facts} if kind == "track" else {"traits": facts})
+
+
+@pytest.mark.parametrize("limit", [6_000, 32_768])
+def test_both_paths_buffer_the_same(limit: int) -> None:
+    """Q1, Q2, R2: where the fast path takes a call, the full path takes it too and buffers the same."""
+    acceptance = Acceptance(Settings(api_key="test", max_message_bytes=limit), ())
+
+    assert_twins_agree(
+        lambda call: told(acceptance.stamp_usual(**call, now=NOW)),
+        lambda call: told(acceptance._stamped(acceptance._careful(wire_form(**call), NOW))),
+        CALLS,
+    )
+
+
+def test_a_plain_object_goes_both_ways() -> None:
+    """Q1: a message in wire form that holds no more than a usual call is buffered as the full path buffers it."""
+    acceptance = Acceptance(Settings(api_key="test"), ())
+    more = change(["messageId", "timestamp", "anonymousId", "traits", "properties", "unknown"], VALUES)
+    types = change(["type"], st.sampled_from(["track", "identify", "Track", "group", None, Text("track")]))
+    others = usual_with_changes([wire_form(**call) for call in USUAL], more | types)
+
+    assert_twins_agree(
+        lambda wire: told(acceptance._stamped_usual(wire, NOW)),
+        lambda wire: told(acceptance._stamped(acceptance._careful(wire, NOW))),
+        mostly(CALLS.map(lambda call: wire_form(**call)), others),
+    )
+
+
+@pytest.mark.parametrize(
+    ("facts", "context"),
+    [
+        pytest.param({"a": {"b": "x" * 40_000}}, None, id="in a property"),
+        pytest.param(None, {"a": {"b": {"c": "x" * 40_000}}}, id="deep in the context"),
+        pytest.param({"a": {"x" * 40_000: "b"}}, None, id="in a name"),
+        pytest.param({"a": "x" * 40_000}, None, id="not nested"),
+        pytest.param({"a" * 40_000: 1}, None, id="in a name, not nested"),
+    ],
+)
+def test_characters_count_wherever_they_are(facts: Any, context: Any) -> None:
+    """Q2: a message that is larger than ``max_message_bytes`` is rejected, however deep its characters are."""
+    call = wire_form("track", "u-1", "Report Exported", facts, context)
+
+    with pytest.raises(RejectedMessage) as raised:
+        Acceptance(Settings(api_key="test"), ()).stamp(call, NOW)
+
+    assert raised.value.reason == "too_large"
 
 
 @pytest.mark.parametrize("key", ["plan", Text("plan")])
