@@ -1,7 +1,8 @@
-"""Track, page and screen messages (rules E): the quick way writes what the careful one writes."""
+"""Track, page and screen messages (rules E): the fast path writes what the full path writes."""
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ from metarouter_intercom._events import Events
 from metarouter_intercom.messages import Track
 from metarouter_intercom.operations import Who
 
+from ._support.twins import VALUES, Text, assert_twins_agree, change, mostly, usual_with_changes
 from .promises import promised
 
 _names = st.sampled_from(
@@ -25,20 +27,50 @@ _values = (
 )
 
 
-@given(st.dictionaries(_names, _values, max_size=12), st.sampled_from(["Seen", "Order Completed"]))
-@promised
-def test_the_quick_way_writes_the_same(properties, name):
-    """Metadata that is written without a look at its rules is what the rules give, and needs no note."""
-    chosen = Settings(api_key="k")
+_money = mostly(
+    st.floats(0, 1e6) | st.integers(0, 10**9) | st.sampled_from(["19.99", "$1,025.00"]),
+    st.sampled_from(["", " ", "free", None, True, 2**53, 10**30, float("nan"), float("inf"), [], Text("5")]),
+)
+_currencies = mostly(
+    st.sampled_from(["EUR", "jpy", " usd "]), st.sampled_from(["euro", "", None, 978, Text("eur")])
+)
+_properties = usual_with_changes(
+    [
+        {"plan": "pro", "seats": 5, "price per seat": 19.99, "trial": False},
+        {"revenue": 19.99, "currency": "EUR", "plan": "pro"},
+        {"Report Name": "a", "pages": 3},
+    ],
+    mostly(
+        change(["plan", "seats", "new", "a.b", "Größe"], VALUES)
+        | change(["revenue"], _money)
+        | change(["currency"], _currencies),
+        change(["Plan", "a_b", "A_B", "", "$", "when", "email", "user_hash"], VALUES)
+        | change(["Revenue", "total", "price", "item_price"], _money)
+        | change(["Currency"], _currencies),
+    ),
+)
+_many = st.integers(8, 12).map(lambda number: {f"k{at}": at for at in range(number)})
+
+
+@pytest.mark.parametrize("choices", [{}, {"default_currency": "JPY"}, {"metadata_limit": 4}], ids=str)
+@pytest.mark.parametrize("name", ["Seen", "Order Completed"])
+def test_both_paths_write_the_same(name, choices):
+    """E3 to E8: metadata that the fast path writes is what the full path writes, in the same order and without a note."""
+    chosen = Settings(api_key="k", **choices)
     events = Events(chosen, Flattener(chosen, of_events=True))
-    careful, notes = {}, []
-    events._write_metadata(properties, name, careful, notes)
 
-    quick = events._usual(properties)
+    def fast(properties):
+        metadata = events._usual(properties)
+        return None if metadata is None else (metadata, [])
 
-    if quick is not None:
-        assert list(quick.items()) == list(careful.items())
-        assert notes == []
+    def full(properties):
+        metadata, notes = {}, []
+        events._write_metadata(properties, name, metadata, notes)
+        return metadata, notes
+
+    assert_twins_agree(
+        fast, full, mostly(_properties, _many), share=0.1 if "metadata_limit" in choices else 0.3
+    )
 
 
 @given(st.lists(st.dictionaries(_names, _values, max_size=12), max_size=6))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metarouter_intercom._attributes import Flattener
@@ -17,6 +16,8 @@ from metarouter_intercom.messages import Identify
 from metarouter_intercom.operations import UpsertContact, Who
 from metarouter_intercom.plugins import Note
 from metarouter_intercom.settings import Settings
+
+from ._support.twins import GONE, VALUES, Text, Whole, assert_twins_agree, change, mostly, usual_with_changes
 
 USUAL_TRAITS: dict[str, Any] = {
     "email": " ada@example.com ",
@@ -39,37 +40,144 @@ USUAL_TRAITS: dict[str, Any] = {
         "region": "North",
     },
 }
-NAMES = [
-    *USUAL_TRAITS,
-    "created_at",
-    "e_mail",
-    "name",
-    "address_city",
-    "id",
-    "tags",
-    "role",
-    "avatar",
-    "a.b",
-    "$",
-]
-NAMES += ["user_hash", "companies", "size", "industry", "remove", "companyId"]
-VALUES = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.sampled_from(["", " x ", "2025-03-01", "2025-03-01T00:00:00Z", "1234-x", "z" * 256, "c-1"]),
-    st.sampled_from([0, -5, 2**31, 2**63, 1.5, float("nan"), float("inf"), 1e300]),
-    st.text(max_size=8),
+GROUP_TRAITS: dict[str, Any] = {
+    "name": "Example Ltd",
+    "employees": 40,
+    "monthlySpend": 99.9,
+    "createdAt": 1_700_000_000,
+    "region": "North",
+    "address": {"city": "Bremen", "floor": 3},
+}
+TEXTS = mostly(
+    st.text(min_size=1, max_size=6) | st.sampled_from(["Ada", " x "]),
+    st.sampled_from(["", " ", "\u2003", None, 49, Text("x"), Text(" "), "x" * 300, ["a"]]),
 )
-OBJECTS = st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=4)
-LISTS = st.lists(VALUES, max_size=2)
-CONTEXTS = st.sampled_from(
+ADDRESSES = mostly(
+    st.sampled_from(["eve@example.com", " Eve@Example.com ", "a.b@example.co"]),
+    st.sampled_from(["", " ", "nobody", "a@b", "x" * 250 + "@example.com", Text("eve@example.com"), None, 5]),
+)
+INSTANTS = mostly(
+    st.sampled_from(
+        ["2025-03-01", "2025-03-01T12:30:00Z", "2025-03-01T12:30:00.5+01:00", 1_700_000_000, 1.5]
+    ),
+    st.sampled_from(
+        [
+            "soon",
+            "",
+            None,
+            "2024-02-29T23:59:59.Z",
+            "9999-12-31",
+            -5,
+            10**11,
+            10**13,
+            True,
+            Text("2025"),
+            float("nan"),
+        ]
+    ),
+)
+NUMBERS = mostly(
+    st.integers(0, 10**6) | st.floats(0, 1e6),
+    st.sampled_from(
+        [
+            2**31 - 1,
+            2**31,
+            2**53,
+            2**63 - 1,
+            2**63,
+            -(2**63),
+            -(2**63) + 1,
+            2**64,
+            True,
+            "50",
+            "x",
+            None,
+            Whole(7),
+        ]
+    )
+    | st.sampled_from([1e300, float("nan"), float("inf"), -0.0, 0.5, -2147483647.5, 2147483647.5]),
+)
+ID_TEXTS = mostly(
+    st.sampled_from(["c-1", "c 2", " c ", "ü"]),
+    st.sampled_from(["", " ", "\u00a0", None, 5, 2**64, 1.5, True, Text("c"), Text(" "), GONE]),
+)
+
+
+def changes_of_company(*inside: str) -> st.SearchStrategy[Any]:
+    """Return changes of a company's traits, *inside* the object that this path leads to."""
+
+    def at(values: st.SearchStrategy[Any], *keys: str | tuple[str, str]) -> st.SearchStrategy[Any]:
+        return change([(*inside, *(key if isinstance(key, tuple) else (key,))) for key in keys], values)
+
+    return mostly(
+        st.one_of(
+            at(ID_TEXTS, "id") if inside else at(VALUES, "new"),
+            at(TEXTS, "name", "plan", "industry", "website"),
+            at(NUMBERS, "employees", "monthlySpend"),
+            at(INSTANTS, "createdAt"),
+            at(VALUES, "region", "r.egion", "$ spent"),
+            at(VALUES, "new one", ("address", "city"), ("address", "new")),
+        ),
+        st.one_of(
+            at(ID_TEXTS, "id", "companyId", "groupId", "company_id"),
+            at(NUMBERS, "size", "employeeCount", "monthly_spend"),
+            at(INSTANTS, "created"),
+            at(VALUES, "$", "tags", "address", "address_city", "r_egion"),
+            at(st.sampled_from([True, False, None, "x"]), "remove", "user_hash", "intercom_user_jwt"),
+        ),
+    )
+
+
+CONTACT_CHANGES = mostly(
+    st.one_of(
+        change(["email"], ADDRESSES),
+        change(["name", "firstName", "phone"], TEXTS),
+        change(["createdAt"], INSTANTS),
+        change(["plan", "logins", "new", "newsletter", "manager"], VALUES),
+        change([("address", "floor"), ("address", "new"), "a.b", "rate"], VALUES),
+        changes_of_company("company"),
+    ),
+    st.one_of(
+        change(["e_mail"], ADDRESSES),
+        change(["last_name"], TEXTS),
+        change(["created_at"], INSTANTS),
+        change(
+            ["a_b", "$", "avatar", "role", "id", "tags", "companies", "unsubscribedFromEmails", "user_hash"],
+            VALUES,
+        ),
+        change(
+            ["address_city", "address", "company", ("address", "city name"), ("address", "user_hash")], VALUES
+        ),
+    ),
+)
+TRAITS = usual_with_changes(
     [
-        {},
-        {"ip": "192.0.2.1"},
-        {"active": False},
-        {"groupId": "c-9"},
-        {"traits": {"email": "other@example.com"}},
-    ]
+        USUAL_TRAITS,
+        {"plan": "pro"},
+        {"email": "ada@example.com", "name": "Ada", "company": {"id": "c-1", "plan": "pro"}},
+        {"firstName": "Ada", "n": 2**63},
+    ],
+    CONTACT_CHANGES,
+)
+MESSAGES = usual_with_changes(
+    [{"user_id": "u-1", "context": {}, "group_id": None}],
+    mostly(
+        change(["user_id"], st.sampled_from(["u-2", " u ", "ü", "eve@example.com"])),
+        change(
+            ["context"],
+            st.sampled_from(
+                [
+                    {"ip": "192.0.2.1"},
+                    {"active": False},
+                    {"groupId": "c-9"},
+                    {"traits": {"email": "o@example.com"}},
+                ]
+            ),
+        )
+        | change(["group_id"], st.sampled_from(["c-1", "c-9"]))
+        | change(["user_id"], st.sampled_from([None])),
+    ),
+    most=1,
 )
 
 
@@ -153,43 +261,67 @@ def test_other_settings_go_the_careful_way(choices: dict[str, Any]) -> None:
     assert contacts(**choices)._usual(identify(USUAL_TRAITS)) is None
 
 
-@settings(max_examples=300, deadline=None)
-@given(
-    base=st.sampled_from([{}, USUAL_TRAITS]),
-    traits=st.dictionaries(st.sampled_from(NAMES), VALUES | OBJECTS | LISTS, max_size=5),
-    context=CONTEXTS,
-    user_id=st.sampled_from(["u-1", "eve@example.com"]),
-)
-def test_both_ways_say_the_same(
-    base: dict[str, Any], traits: dict[str, Any], context: dict[str, Any], user_id: str
-) -> None:
-    """Where the quick way says something, it is what the careful way says without a note."""
-    made = contacts()
-    message = identify({**base, **traits}, context=context, user_id=user_id)
-    notes: list[Note] = []
-    careful = made._careful(message, NO_OPTIONS, notes)
+@pytest.mark.parametrize("choices", [{}, {"update_last_seen": False}], ids=str)
+def test_both_paths_say_the_same(choices: dict[str, Any]) -> None:
+    """I1 to I12, A1 to A5: where the fast path says something of a person, it is what the full path says without a note."""
+    made = contacts(**choices)
 
-    quick = made._usual(message)
+    def full(parts: tuple[dict[str, Any], dict[str, Any]]) -> Any:
+        notes: list[Note] = []
+        return made._careful(identify(parts[0], **parts[1]), NO_OPTIONS, notes), notes
 
-    assert quick is None or (quick, []) == (careful, notes)
+    def fast(parts: tuple[dict[str, Any], dict[str, Any]]) -> Any:
+        operations = made._usual(identify(parts[0], **parts[1]))
+        return None if operations is None else (operations, [])
+
+    assert_twins_agree(fast, full, st.tuples(TRAITS, MESSAGES), is_ordered=False)
 
 
-@settings(max_examples=200, deadline=None)
-@given(
-    base=st.sampled_from([{}, {"name": "Example Ltd", "employees": 5, "region": "North"}]),
-    traits=st.dictionaries(st.sampled_from(NAMES), VALUES | OBJECTS | LISTS, max_size=5),
-)
-def test_both_ways_say_the_same_of_a_company(base: dict[str, Any], traits: dict[str, Any]) -> None:
-    """A group's traits mean the same the quick and the careful way."""
+def test_both_paths_say_the_same_of_a_company() -> None:
+    """C1, C2, A1 to A5: where the fast path says something of a group's company, it is what the full path says without a note."""
     made = Settings(api_key="test")
     companies = Companies(made, Flattener(made, of_events=False))
-    told = {**base, **traits}
+    who = Who(external_id="u-1")
+
+    def full(traits: dict[str, Any]) -> Any:
+        notes: list[Note] = []
+        return companies.of_group_carefully("c-1", traits, who, notes), notes
+
+    def fast(traits: dict[str, Any]) -> Any:
+        operations = companies.of_usual_group("c-1", traits, who)
+        return None if operations is None else (operations, [])
+
+    usual = [GROUP_TRAITS, {"name": "Example Ltd", "plan": "pro", "size": 5}, {"seats": 5, "seen": True}]
+
+    assert_twins_agree(fast, full, usual_with_changes(usual, changes_of_company()), is_ordered=False)
+
+
+@pytest.mark.parametrize(
+    ("value", "size"),
+    [(2**63 - 1, 2**63 - 1), (2**63, None), (-(2**63) + 1, -(2**63) + 1), (-(2**63), None)],
+)
+@pytest.mark.parametrize("key", ["size", "employees", "employeeCount"])
+def test_a_size_of_more_than_64_bits_is_left_out(key: str, value: int, size: int | None) -> None:
+    """C2: a company's size is a whole number of at most 64 bits; a larger one is left out with a note."""
+    made = Settings(api_key="test")
     notes: list[Note] = []
-    careful = companies.of_group_carefully("c-1", told, Who(external_id="u-1"), notes)
 
-    quick = companies.of_usual_group("c-1", told, Who(external_id="u-1"))
+    operations = Companies(made, Flattener(made, of_events=False)).of_group(
+        "c-1", {key: value}, Who(external_id="u-1"), notes
+    )
 
-    assert quick is None or (quick, []) == (careful, notes)
+    assert operations is not None
+    assert operations[0].fields.get("size") == size  # type: ignore[union-attr]  # the company comes first
+    assert [note.rule for note in notes] == ([] if size is not None else ["C2"])
+
+
+@pytest.mark.parametrize("own_id", ["", " ", "\u00a0", None])
+def test_a_blank_company_id_falls_back_to_the_name(own_id: str | None) -> None:
+    """C1, I12: a company whose id is blank is known by its name, as one without an id is."""
+    operations = contacts().translate(identify({"company": {"id": own_id, "name": "A"}}), NO_OPTIONS, [])
+
+    assert operations is not None
+    assert [operation.company_id for operation in operations[1:]] == ["177636", "177636"]  # type: ignore[union-attr]  # a company and its link
 
 
 def test_what_is_remembered_of_names_is_bounded() -> None:
