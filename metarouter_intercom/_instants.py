@@ -22,11 +22,11 @@ _EARLIEST, _LATEST = -62_135_596_800, 253_402_300_799
 # events hold neither.
 LAST_INSTANT = 9_999_999_999
 
-# What may follow the seconds of a usual text, and a fraction that has no digits.
-_USUAL = ("", ".", "+", "-")
 # Each third character of a usual text, from the fifth on: "2024-02-29T23:59:59".
 _SHAPES = ("--T::", "-- ::")
-_UNUSUAL = (".", ".Z", ".+", ".-")
+# What may follow its seconds, as the full path has it: Python's own reader takes more than ISO 8601 has, such as a fraction without
+# digits or after the offset, and each version more than the one before.
+_USUAL_TAIL = re.compile(r"(?:\.\d{1,12})?(?:Z|[+-]\d{2}(?::?[0-5]\d)?)?")
 # Of milliseconds and one offset there are a thousand; beyond so many they are looked at each time.
 _KEPT_TAILS = 5_000
 _LONGEST_TAIL = 16
@@ -145,13 +145,7 @@ class _Tails(dict[str, bool]):
     __slots__ = ()
 
     def __missing__(self, rest: str) -> bool:
-        # Python's own reader takes more than ISO 8601 has, and each version more than the one before.
-        is_usual = rest == "Z" or (
-            rest[:1] in _USUAL
-            and rest[:2] not in _UNUSUAL
-            and rest.count(":") <= 1
-            and (rest[-1:] == "Z" or rest[-2:] <= "59")
-        )
+        is_usual = _USUAL_TAIL.fullmatch(rest) is not None
         if len(rest) <= _LONGEST_TAIL and len(self) < _KEPT_TAILS:
             self[rest] = is_usual
         return is_usual
