@@ -10,11 +10,21 @@ from enum import Enum, IntEnum
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
-from metarouter_intercom._copies import Copier, KeySizes, is_clean, json_size
+from metarouter_intercom._copies import (
+    Copier,
+    KeySizes,
+    count_characters,
+    is_clean,
+    json_size,
+    key_size,
+    quick_copy,
+)
 from metarouter_intercom.errors import Problem
 from metarouter_intercom.plugins import Note
 
+from ._support.twins import PLAIN_VALUES, VALUES, Text, assert_twins_agree, change, mostly, usual_with_changes
 from .promises import FACTS, promised
 
 
@@ -197,3 +207,88 @@ def test_sizes_are_bytes_of_compact_json():
     message = {"type": "track", "event": "ü", "properties": {"a": [1, None]}}
 
     assert json_size(message) == len(json.dumps(message, separators=(",", ":"), ensure_ascii=False).encode())
+
+
+# --- the fast path is the full path -----------------------------------------------------------------------------
+
+_KEYS = mostly(st.text(max_size=4), st.sampled_from(["\ud800", 1, None, 0.5, True, Text("own"), "😀" * 9]))
+_FACTS = usual_with_changes(
+    [
+        {"plan": "pro", "seats": 5, "address": {"city": "Bremen", "geo": {"lat": 53.1}}},
+        {"a": {"b": {"c": {"d": 1}}}},
+        {},
+    ],
+    mostly(
+        change(["plan", "new", ("address", "city"), ("address", "geo", "lat"), ("a", "b", "c", "d")], VALUES),
+        change(
+            [("\ud800",), (1,), (Text("own"),), ("address", 5), ("a", "b", "c", "d"), ("a", "b", "\udc00")],
+            PLAIN_VALUES,
+        ),
+    ),
+)
+
+
+def _copied(facts):
+    """Return the full copy of *facts*; raise when it is not the whole of them as they are."""
+    copier = Copier()
+    copied = copier.copy_object(facts, "traits")
+    if copier.problems or copier.notes:
+        raise ValueError(copier.problems, copier.notes)
+    return copied
+
+
+def test_both_paths_copy_the_same():
+    """Q1, Q2: what the fast path copies, the full path copies to the same without a problem or a note."""
+
+    def fast(facts):
+        copied = quick_copy(facts)
+        return None if copied is None else copied[0]
+
+    assert_twins_agree(fast, _copied, _FACTS)
+
+
+def test_the_size_of_a_fast_copy_is_no_less_than_it_is():
+    """Q2: the bound that the fast path gives is never less than the bytes of the copy as JSON."""
+
+    def fast(facts):
+        copied = quick_copy(facts)
+        return None if copied is None else max(copied[1], json_size(copied[0]))
+
+    assert_twins_agree(fast, lambda facts: quick_copy(facts)[1], _FACTS)
+
+
+def test_the_characters_of_values_are_counted():
+    """Q1, Q2: flat values are counted only where a copy of them would be what they are, and no character is left out."""
+
+    def fast(values):
+        characters = count_characters(tuple(values))
+        return None if characters < 0 else (dict(enumerate(values)), characters)
+
+    def full(values):
+        copied = _copied({str(at): value for at, value in enumerate(values)})
+        texts = [value for value in copied.values() if isinstance(value, str)]
+        return dict(enumerate(copied.values())), len("".join(texts))
+
+    assert_twins_agree(fast, full, st.lists(VALUES, max_size=4))
+
+
+def test_the_size_of_names_is_no_less_than_it_is():
+    """Q2: names have a bound only where a copy would keep them, and it is never less than their bytes as JSON."""
+
+    def fast(keys):
+        size = key_size(tuple(keys))
+        return None if size < 0 else (keys, max(size, json_size(dict.fromkeys(keys))))
+
+    def full(keys):
+        return list(_copied(dict.fromkeys(keys))), key_size(tuple(keys))
+
+    assert_twins_agree(fast, full, st.lists(_KEYS, max_size=4, unique_by=repr))
+
+
+def test_clean_texts_are_those_that_can_be_written():
+    """Q2: a text in ASCII is clean without another look, and it is what writing it says."""
+    assert_twins_agree(
+        lambda text: is_clean(text) if text.isascii() else None,
+        lambda text: text.encode("utf-8").decode("utf-8") == text,
+        mostly(st.text(st.characters(max_codepoint=127)), st.text() | st.just("\ud800")),
+    )

@@ -68,9 +68,7 @@ def test_both_paths_write_the_same(name, choices):
         events._write_metadata(properties, name, metadata, notes)
         return metadata, notes
 
-    assert_twins_agree(
-        fast, full, mostly(_properties, _many), share=0.1 if "metadata_limit" in choices else 0.3
-    )
+    assert_twins_agree(fast, full, mostly(_properties, _many))
 
 
 @given(st.lists(st.dictionaries(_names, _values, max_size=12), max_size=6))
