@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import http.client
+import io
 import json
 import socket
 import ssl
@@ -15,12 +17,15 @@ import requests
 import responses
 import trustme
 import urllib3
+from hypothesis import strategies as st
+from requests.adapters import HTTPAdapter
 
 from metarouter_intercom import ConfigurationError, ConnectFailed, ReadFailed, Settings, TransportError
-from metarouter_intercom._transport import HttpTransport
+from metarouter_intercom._transport import HttpTransport, _content
 from metarouter_intercom._transport._failures import failure_of
 from metarouter_intercom.plugins import Request, Response
 
+from ._support.twins import assert_twins_agree, mostly
 from .tiny_server import OK, Last, Reset, Stall, TinyServer
 
 _PING = Request("GET", "/me")
@@ -704,3 +709,73 @@ def test_reasons_that_go_round_in_a_circle_come_to_an_end():
     error.args = (error, requests.ConnectionError(error))
 
     assert type(failure_of(error)) is ReadFailed
+
+
+# --- the fast path is the full path -----------------------------------------------------------------------
+
+
+class _Wire:
+    """A socket that has received all it will."""
+
+    def __init__(self, received):
+        self._received = received
+
+    def makefile(self, *_):
+        return io.BytesIO(self._received)
+
+
+def _answer(body, length, encoding):
+    """Return an answer of requests over these bytes, as an adapter makes it."""
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n{encoding}\r\n".encode("latin-1")
+    plain = http.client.HTTPResponse(_Wire(head + body), method="GET")
+    plain.begin()
+    raw = urllib3.HTTPResponse(
+        body=plain,
+        headers=urllib3.HTTPHeaderDict(plain.headers.items()),
+        status=200,
+        preload_content=False,
+        original_response=plain,
+        request_method="GET",
+    )
+    return HTTPAdapter().build_response(requests.Request("GET", "http://127.0.0.1/me").prepare(), raw)
+
+
+def _outcome(read):
+    try:
+        return read()
+    except Exception as error:
+        return type(failure_of(error))
+
+
+def test_a_body_is_read_alike_on_both_paths():
+    """T3: a body whose length is known is read at once to what a reading in pieces gives; a body cut short fails on both."""
+    bodies = st.binary(max_size=9) | st.sampled_from([b"{}", b"x" * 70_000])
+    lengths = mostly(
+        st.just("right"), st.sampled_from(["", "x", "5", "0", "-1", "\u00b2", "9" * 5_000, str(11 * 2**20)])
+    )
+    encodings = mostly(
+        st.just(""), st.sampled_from(["Content-Encoding: gzip\r\n", "Transfer-Encoding: chunked\r\n"])
+    )
+
+    def answer(value):
+        body, length, encoding = value
+        body = gzip.compress(body) if "gzip" in encoding else body
+        return _answer(body, len(body) if length == "right" else length, encoding)
+
+    def fast(value):
+        found = answer(value)
+        pieces, found.iter_content = [], lambda size: pieces.append(size) or iter(())
+        outcome = _outcome(lambda: _content(found))
+        return None if pieces else outcome
+
+    def full(value):
+        found = answer(value)
+        return _outcome(lambda: b"".join(found.iter_content(65_536)))
+
+    assert_twins_agree(fast, full, st.tuples(bodies, lengths, encodings))
+
+
+@pytest.mark.parametrize("length", ["²", "9" * 5_000, "", "x"])
+def test_a_length_that_is_no_number_is_none(length):
+    """T3: an answer whose ``Content-Length`` Python cannot read is read to its end, as one without."""
+    assert _content(_answer(b"{}", length, "")) == b"{}"

@@ -227,9 +227,11 @@ def _content(answer: requests.Response) -> bytes:
     """Read the body to its end, which also gives the connection back to its pool."""
     headers = answer.headers
     length = headers.get("content-length", "")
-    # The quick way for an answer whose length is known: neither packed nor in chunks.
+    # The fast path for an answer whose length is known: neither packed nor in chunks.
     is_plain = "content-encoding" not in headers and "transfer-encoding" not in headers
-    if is_plain and length.isdigit() and int(length) <= _LARGEST_ANSWER and not answer._content_consumed:  # type: ignore[attr-defined]  # stubs leave it out
+    # Python reads neither "²", which is a digit, nor thousands of digits as a number.
+    is_short = length.isdecimal() and len(length) < 9 and int(length) <= _LARGEST_ANSWER
+    if is_plain and is_short and not answer._content_consumed:  # type: ignore[attr-defined]  # stubs leave it out
         content: bytes = answer.raw.read(decode_content=True)
         return content
     chunks = bytearray()
