@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from metarouter_intercom import Settings
 from metarouter_intercom._attributes import Flattener
+from metarouter_intercom._traits import NotJson, is_proof
 
+from ._support.twins import VALUES, assert_twins_agree, mostly
 from .promises import FACTS, promised
 
 
@@ -108,3 +110,65 @@ def test_whatever_comes_in_is_flat_clean_and_bounded(facts, nested, dates, of_ev
     assert all(len(value) <= 255 for value in out.values() if isinstance(value, str))
     assert all(math.isfinite(value) for value in out.values() if isinstance(value, float))
     assert not of_events or not any(isinstance(value, bool) or value is None for value in out.values())
+
+
+# --- the fast path is the full path -----------------------------------------------------------------------------
+
+_member_names = mostly(
+    st.sampled_from(["city", "floor", "a.b", "Größe"]),
+    st.text(max_size=3) | st.sampled_from(["user_hash", "$", "", "since"]),
+)
+
+
+def _full(flattener, of_events, name, value):
+    """Return what the full path writes of one scalar, with its notes."""
+    out, notes = {}, []
+    taken = set() if of_events else out
+    if is_proof(name):
+        notes.append("a proof")
+    else:
+        flattener._put_scalar(name, value, out, taken, notes, "traits.x")
+    return out, notes
+
+
+@pytest.mark.parametrize("dates", ["seconds", "keep"])
+@pytest.mark.parametrize("of_events", [False, True])
+def test_scalars_are_written_alike_on_both_paths(of_events, dates):
+    """A1, A3, A4, E7: a scalar that is written without a call is what the full path writes, with the same notes."""
+    flattener = Flattener(Settings(api_key="k", dates=dates), of_events=of_events)
+
+    def fast(value):
+        if isinstance(value, dict | list):
+            return None
+        out, notes = {}, []
+        try:
+            flattener.write([("x", value)], out, notes, "traits")
+        except NotJson:
+            return None
+        return out, notes
+
+    assert_twins_agree(fast, lambda value: _full(flattener, of_events, "x", value), VALUES)
+
+
+@pytest.mark.parametrize("dates", ["seconds", "keep"])
+@pytest.mark.parametrize("of_events", [False, True])
+def test_members_are_written_alike_on_both_paths(of_events, dates):
+    """A2 to A5, E7, R7: a member of an object that is written at once, without a note, is what the full path writes."""
+    flattener = Flattener(Settings(api_key="k", dates=dates), of_events=of_events)
+
+    def fast(member):
+        name, value = member
+        if isinstance(value, dict | list):
+            return None
+        out, notes = {}, []
+        try:
+            flattener.write([("x", {name: value})], out, notes, "traits")
+        except NotJson:
+            return None
+        return None if notes else (out, notes)
+
+    assert_twins_agree(
+        fast,
+        lambda member: _full(flattener, of_events, f"x_{member[0]}", member[1]),
+        st.tuples(_member_names, VALUES),
+    )

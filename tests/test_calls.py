@@ -6,9 +6,14 @@ import inspect
 from datetime import datetime, timezone
 
 import pytest
+from hypothesis import strategies as st
 
+from metarouter_intercom import Settings
+from metarouter_intercom._acceptance import Acceptance
 from metarouter_intercom._calls import Calls
 from metarouter_intercom.testing import RecordingClient
+
+from ._support.twins import VALUES, assert_twins_agree, change, mostly, usual_with_changes
 
 _USUAL = ["context", "timestamp", "anonymous_id", "integrations", "message_id"]
 _PARAMETERS = {
@@ -121,3 +126,59 @@ def test_numbers_serve_as_ids(user_id):
     client.track(user_id, "Bought", message_id="m-1")
 
     assert [message["userId"] for message in client.sent] == ["7", "7"]
+
+
+class _Stamping(Calls):
+    """Takes calls by one path and keeps what is stamped."""
+
+    def __init__(self, *, is_fast):
+        self._acceptance = Acceptance(Settings(api_key="k"), ())
+        self._is_fast = is_fast
+
+    def _accept_usual(self, kind, user_id, event, facts, context):
+        if not self._is_fast:
+            return None
+        self.stamped = self._acceptance.stamp_usual(kind, user_id, event, facts, context, 5.5)
+        return None if self.stamped is None else "taken"
+
+    def _accept(self, call):
+        acceptance = self._acceptance
+        self.stamped = None if self._is_fast else acceptance._stamped(acceptance._careful(call, 5.5))
+        return ""
+
+    def told(self, name, arguments):
+        """Return what *name* stamps, but for the message id that each path makes."""
+        getattr(self, name)(**arguments)
+        if self.stamped is None:
+            return None
+        message, keys, upserts = self.stamped
+        return dict(sorted(message.items())) | {"messageId": ""}, list(keys), upserts
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [("identify", {"traits": {"plan": "pro"}}), ("track", {"event": "Seen", "properties": {"n": 1}})],
+)
+def test_calls_mean_the_same_on_both_paths(name, arguments):
+    """Q1: a call that takes the fast path tells no more than the full path would have taken from it."""
+    usual = [
+        {"user_id": "u-1", **arguments, "context": {"ip": "192.0.2.7"}},
+        {"user_id": "a@example.com", **arguments},
+    ]
+    more = [_WHEN, 5, "2026-03-01", {"All": False}, {"Intercom": {"role": "lead"}}, "a-1"]
+    facts = list(arguments)[-1]
+    calls = usual_with_changes(
+        usual,
+        mostly(
+            change([(facts, "plan"), (facts, "new"), ("context", "ip")], VALUES),
+            change(
+                ["timestamp", "anonymous_id", "integrations", "message_id"], st.sampled_from([None, *more])
+            ),
+        ),
+    )
+
+    assert_twins_agree(
+        lambda call: _Stamping(is_fast=True).told(name, call),
+        lambda call: _Stamping(is_fast=False).told(name, call),
+        calls,
+    )

@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from metarouter_intercom import _money
 from metarouter_intercom._money import currency_code, minor_units
 from metarouter_intercom._traits import NotJson
 
+from ._support.twins import assert_twins_agree, mostly
 from .promises import promised
 
 
@@ -107,3 +109,19 @@ def test_no_value_raises(value):
 def test_currencies(value, code):
     """A currency is three letters, in capitals."""
     assert currency_code(value) == code
+
+
+@pytest.mark.parametrize(("currency", "digits"), [("USD", 2), ("JPY", 0), ("KWD", 3), ("CLF", 4)])
+def test_numbers_are_scaled_alike_on_both_paths(currency, digits):
+    """E4: an amount so near to whole minor units that no decimal arithmetic is needed is what that arithmetic gives."""
+    cents = st.integers(-(10**12), 10**12).map(lambda number: number / 10**digits)
+    odd = st.floats(-1e9, 1e9) | st.sampled_from(
+        [1.005, 0.005, 2.675, 1e-7, 2**53, 2**53 + 1, -(2**53), 10**30, 1e300, 0.5, -0.0]
+    )
+
+    def fast(value):
+        scaled = value * 10**digits
+        is_near = abs(scaled) < _money._LARGEST and abs(scaled - round(scaled)) < _money._EXACT
+        return minor_units(value, currency) if is_near else None
+
+    assert_twins_agree(fast, lambda value: _money._scaled(repr(value), digits), mostly(cents, odd))

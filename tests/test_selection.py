@@ -17,6 +17,7 @@ from metarouter_intercom._selection import (
 from metarouter_intercom.messages import Track
 from metarouter_intercom.plugins import Note
 
+from ._support.twins import VALUES, assert_twins_agree, change, mostly, usual_with_changes
 from .promises import promised
 
 _NAMES = own_names(["Prod"])
@@ -123,3 +124,28 @@ def test_silent_contexts_are_known_again():
     assert not silence[("ip", "PROD")]
     assert not silence[("integrations",)]
     assert not silence[("providers",)]
+
+
+def test_a_silent_context_needs_no_look():
+    """R6, R7: where the names in a context say nothing of destinations, a look at it finds a message for Intercom without options."""
+    silence = Silence(_NAMES)
+    choices = st.sampled_from(
+        [True, False, None, {}, {"All": False}, {"role": "lead"}, {"Intercom": {"user_hash": "x"}}]
+    )
+    contexts = usual_with_changes(
+        [{"ip": "192.0.2.7", "page": {"path": "/"}}, {}],
+        mostly(
+            change(["ip", "page", "new", "All", ("page", "integrations")], VALUES),
+            change(["integrations", "providers", "Intercom", "PROD", "intercom ", "INTERCOM"], choices),
+        ),
+    )
+
+    def full(context):
+        notes = []
+        message = _track(context=context)
+        options = Options(message, _NAMES, is_trusted=True, notes=notes)
+        return is_selected(message, _NAMES), options.is_empty, option_objects(message, _NAMES), notes
+
+    assert_twins_agree(
+        lambda context: (True, True, [], []) if silence[tuple(context)] else None, full, contexts
+    )

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from metarouter_intercom import _traits
 from metarouter_intercom._traits import (
     CLEAN,
     INNER,
@@ -27,6 +28,7 @@ from metarouter_intercom._traits import (
     with_article,
 )
 
+from ._support.twins import assert_twins_agree, mostly
 from .promises import promised
 
 
@@ -231,3 +233,20 @@ def test_articles():
 def test_plain_names():
     """R3: one name for all spellings."""
     assert {PLAIN[name] for name in ("createdAt", "Created At", "created.at")} == {"createdat"}
+
+
+def test_names_are_cleaned_alike_on_both_paths():
+    """A2: a name of plain characters, which is taken as it is, is what a look at each character makes of it."""
+
+    def full(name):
+        cleaned = "".join(map(_traits._clean_character, name))
+        return cleaned if cleaned.strip() else ""
+
+    assert_twins_agree(
+        lambda name: _traits._cleaned(name) if _traits._PLAIN_NAME.fullmatch(name) else None,
+        full,
+        mostly(
+            st.text("abcXYZ019_- ", min_size=1),
+            st.text(max_size=8) | st.sampled_from(["a.b", "$", "€", "a\n", ""]),
+        ),
+    )

@@ -12,15 +12,19 @@ from urllib.parse import quote
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from metarouter_intercom import RejectedMessage, Settings
 from metarouter_intercom._bodies import company_body, contact_body, event_body
 from metarouter_intercom._codec import read_message
 from metarouter_intercom._preview import preview
-from metarouter_intercom._translator import Translator, translate
+from metarouter_intercom._selection import NO_OPTIONS, Options
+from metarouter_intercom._traits import NotJson
+from metarouter_intercom._translator import Translator, _as_json, translate
 from metarouter_intercom.messages import Group, Identify, Track
 from metarouter_intercom.operations import SubmitEvent, UpsertCompany, UpsertContact
 
+from ._support.twins import GONE, VALUES, Whole, assert_twins_agree, change, mostly, usual_with_changes
 from .mapping_cases import operation_facts, read_cases
 from .promises import MESSAGES, promised
 
@@ -269,8 +273,8 @@ def test_nothing_disappears_without_a_note(wire):
 
 @given(MESSAGES)
 @promised
-def test_the_quick_way_is_the_careful_one(wire):
-    """With a setting that changes nothing but leaves no trait to the quick way, a message means the same."""
+def test_a_setting_that_names_no_trait_changes_nothing(wire):
+    """A5: a choice for a trait that no message has, which leaves all traits to the full path, changes no meaning."""
     message = _read(wire)
 
     assert repr(translate(message, _CAREFUL)) == repr(translate(message, _SETTINGS))
@@ -381,3 +385,93 @@ def _schema_check():
 
 
 _validators = []
+
+
+# --- the fast path is the full path -----------------------------------------------------------------------------
+
+
+def test_a_person_is_named_alike_on_both_paths():
+    """R8: whom a message without options is about, when its user id says it, is whom a look at every id finds."""
+    translator = Translator(_SETTINGS)
+    messages = usual_with_changes(
+        [{"user_id": "u1", "anonymous_id": "a"}, {"user_id": "u2"}],
+        mostly(
+            change(["anonymous_id"], st.sampled_from(["b", None])),
+            change(["user_id"], st.sampled_from([None, "u3"])),
+        ),
+    )
+    emails = mostly(st.none(), st.just("a@example.com"))
+
+    def fast(value):
+        message = Track(event="x", **value[0])
+        return None if message.user_id is None or value[1] else translator._who(message, NO_OPTIONS, value[1])
+
+    assert_twins_agree(
+        fast,
+        lambda value: translator._who(Track(event="x", **value[0]), Options.of_nothing(), value[1]),
+        st.tuples(messages, emails),
+    )
+
+
+_BY_HAND = mostly(
+    VALUES,
+    st.sampled_from(
+        [
+            datetime(2024, 2, 29, 12, tzinfo=timezone.utc),
+            date(2024, 2, 29),
+            Decimal("7"),
+            Decimal("1.5"),
+            Whole(5),
+            (1, "a"),
+        ]
+    ),
+)
+
+
+@pytest.mark.parametrize("kind", [Identify, Track, Group])
+def test_a_message_made_by_hand_means_what_its_json_does(kind):
+    """Q2, R9: a message made by hand that is translated as it is means what its JSON form means, notes aside that making it JSON adds."""
+    place = "properties" if kind is Track else "traits"
+    more = {"event": "Order Completed"} if kind is Track else {"group_id": "c-1"}
+    translator = Translator(_SETTINGS)
+    facts = usual_with_changes(
+        [
+            {"plan": "pro", "n": 1},
+            {
+                "email": "ada@example.com",
+                "createdAt": "2025-03-01",
+                "name": "Ada",
+                "company": {"id": "c-1", "n": 1},
+            },
+        ],
+        change(
+            [
+                "plan",
+                "n",
+                "email",
+                "createdAt",
+                "name",
+                "size",
+                "employees",
+                "revenue",
+                "id",
+                "role",
+                "ownerId",
+                "tags",
+                ("company", "id"),
+                ("company", "n"),
+            ],
+            _BY_HAND | st.just(GONE),
+        ),
+    )
+
+    def message(value):
+        return kind(user_id="u1", message_id="m", timestamp=5.0, **{place: value}, **more)
+
+    def fast(value):
+        try:
+            return translator(message(value))
+        except (NotJson, TypeError, AttributeError):
+            return None
+
+    assert_twins_agree(fast, lambda value: translator(_as_json(message(value))), facts, is_ordered=False)

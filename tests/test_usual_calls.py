@@ -131,7 +131,7 @@ CALLS = usual_with_changes(
             st.sampled_from([None, {}, {"a": {"b": {"c": {"d": 1}}}}, Facts(a=1), [], "web"]),
         )
         | change(
-            [("facts", Text("a")), ("facts", 1), ("facts", None), ("facts", "\ud800"), ("facts", 0.5)],
+            [("facts", Text("own")), ("facts", 1), ("facts", None), ("facts", "\ud800"), ("facts", 0.5)],
             PLAIN_VALUES,
         )
         | change([("context", "Intercom"), ("context", "integrations"), ("context", "intercom")], OPTIONS),

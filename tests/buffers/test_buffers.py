@@ -1,12 +1,16 @@
 """What every buffer does (rules Q3 to Q5, O1, M2, X1): one suite for memory and spool."""
 
+import json
+import marshal
 import threading
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from metarouter_intercom._buffers._memory import MemoryBuffer
 from metarouter_intercom.plugins import Settlement
 
+from .._support.twins import VALUES, assert_twins_agree, change, exact, usual_with_changes
 from .filling import drain, names, put, settle, take
 
 
@@ -497,3 +501,57 @@ def test_whatever_happens_nothing_is_lost_or_reordered(make_buffer, steps):
         for kind in (True, False):
             own = [int(name[1:]) for name in ended if key in accepted[name] and (name in upserts) is kind]
             assert own == sorted(own)
+
+
+# --- the fast path is the full path -----------------------------------------------------------------------------
+
+
+def test_a_message_is_packed_alike_on_both_paths():
+    """Q1, Q3: a message that is packed at once is what its JSON text would have kept."""
+
+    def fast(message):
+        buffer = MemoryBuffer(limit=1, dead_letters=1)
+        try:
+            marshal.dumps(message)
+        except ValueError:
+            return None
+        buffer.accept({**message, "messageId": "m"}, keys=["user:u"], upserts=False, now=1.0)
+        return buffer.claim(now=1.0, limit=1).entries[0].message
+
+    messages = usual_with_changes(
+        [{"type": "track", "userId": "u", "properties": {"plan": "pro", "a": {"b": [1, 2.5, None]}}}],
+        change(["event", ("properties", "plan"), ("properties", "a", "b"), ("properties", "a")], VALUES),
+    ).filter(_is_json)
+
+    assert_twins_agree(fast, lambda message: json.loads(json.dumps({**message, "messageId": "m"})), messages)
+
+
+def _is_json(message):
+    """Tell whether acceptance could have made *message*."""
+    try:
+        return exact(json.loads(json.dumps(message))) == exact(message)
+    except TypeError:
+        return False
+
+
+def test_messages_of_one_key_find_their_lane_as_others_do():
+    """O1: a message with one key, whose lane is looked up at once, comes out as one whose lane is looked for by every key."""
+
+    def claimed(history):
+        buffer, got = MemoryBuffer(limit=100, dead_letters=1), []
+        for number, keys in enumerate(history):
+            message = {"type": "track", "messageId": f"m{number}"}
+            buffer.accept(message, keys=keys, upserts=False, now=1.0)
+            if number % 3 == 2:
+                got.append(buffer.claim(now=1.0, limit=10))
+        while (claim := buffer.claim(now=1.0, limit=10)) is not None:
+            got.append(claim)
+        return [claim and [entry.message for entry in claim.entries] for claim in got]
+
+    keys = st.lists(st.sampled_from(["user:a", "user:b", "email:c", "contact:d"]), min_size=1, max_size=2)
+
+    assert_twins_agree(
+        lambda history: claimed(history) if any(len(keys) == 1 for keys in history) else None,
+        lambda history: claimed([[*keys, keys[0]] for keys in history]),
+        st.lists(keys, max_size=9),
+    )
