@@ -6,10 +6,13 @@ import sys
 import threading
 
 _PACKAGE = __name__.rpartition(".")[0]
-# What holds a lock while it runs and calls nothing of the host's but hooks, which run in other threads.
-_LOCKING = tuple(
-    f"{_PACKAGE}.{name}" for name in ("_buffers.", "_directory", "_gate", "_ratelimit", "_report", "_worker")
+# Modules, or packages with all below them, whose code holds a lock while it runs and calls nothing of the host's but hooks, which run
+# in other threads. A test checks that each one exists, and that no other module holds a lock without a reason.
+LOCKING = tuple(
+    f"{_PACKAGE}.{name}"
+    for name in ("_buffers", "_delivery", "_directory", "_gate", "_ratelimit", "_report", "_worker")
 )
+_LOCKING = tuple(f"{name}." for name in LOCKING)
 # At the interpreter's end clients are closed from there, with no lock held.
 _FREE = ("_at_exit", "at_exit")
 
@@ -26,7 +29,7 @@ def is_interruption() -> bool:
     frame = sys._getframe(1).f_back
     while frame is not None:
         name = frame.f_globals.get("__name__", "")
-        if name.startswith(_LOCKING) and frame.f_code.co_name not in _FREE:
+        if f"{name}.".startswith(_LOCKING) and frame.f_code.co_name not in _FREE:
             return True
         frame = frame.f_back
     return False
