@@ -277,6 +277,25 @@ def test_both_paths_say_the_same(choices: dict[str, Any]) -> None:
     assert_twins_agree(fast, full, st.tuples(TRAITS, MESSAGES), is_ordered=False)
 
 
+def test_both_paths_say_the_same_of_a_person_s_company() -> None:
+    """C1, C2, I12: where the fast path takes the company among a person's traits, it is the one that the full path finds."""
+    made = contacts()
+    companies = usual_with_changes(
+        [{"id": "c-1", "name": "A"}, {"id": "c-1", "name": "A", "size": 5}],
+        change(["id"], ID_TEXTS) | changes_of_company(),
+    )
+
+    def full(company: dict[str, Any]) -> Any:
+        notes: list[Note] = []
+        return made._careful(identify({"plan": "pro", "company": company}), NO_OPTIONS, notes), notes
+
+    def fast(company: dict[str, Any]) -> Any:
+        operations = made._usual(identify({"plan": "pro", "company": company}))
+        return None if operations is None else (operations, [])
+
+    assert_twins_agree(fast, full, companies, is_ordered=False)
+
+
 def test_both_paths_say_the_same_of_a_company() -> None:
     """C1, C2, A1 to A5: where the fast path says something of a group's company, it is what the full path says without a note."""
     made = Settings(api_key="test")
