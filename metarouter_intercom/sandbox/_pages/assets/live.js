@@ -1,6 +1,8 @@
-// Keeps the page as the server would show it now: asks once a second whether anything was requested, and changes only what differs,
-// so that focus, selection, scrolling and opened details stay. Elements with data-live are kept so; data-key tells items of a list
-// apart; data-new="event|events" makes an added item known to screen readers.
+// Keeps the page as the server would show it now: asks once a second whether anything was requested, and changes only what differs.
+// What the reader has in hand is never replaced, moved or removed: the focused element, a selected text, opened details, what the
+// mouse presses. When the server no longer shows such an element, it stays until the reader lets go of it.
+// Elements with data-live are kept so; data-key tells items of a list apart; data-new="event|events" makes an added item known to
+// screen readers.
 "use strict";
 
 (() => {
@@ -14,59 +16,146 @@
   let timer = 0;
   let asking = false;
 
-  const keyOf = (node) => (node.nodeType === Node.ELEMENT_NODE ? node.dataset.key || node.id || "" : "");
+  // What the reader has in hand must not be replaced, moved or removed: see inHand.
+  let hands = [];
+  let latest = null;
+  let isHeldBack = false;
+  let settling = 0;
 
-  function copyAttributes(to, from) {
-    for (const { name } of [...to.attributes]) {
-      const ours = (name === "open" && to.nodeName === "DETAILS") || (name === "class" && to.classList.contains(NEW));
-      if (!ours && !from.hasAttribute(name)) to.removeAttribute(name);
+  const isElement = (node) => node.nodeType === Node.ELEMENT_NODE;
+  const isOn = () => button.getAttribute("aria-pressed") === "true";
+  const inHand = (node) => hands.some((hand) => node.contains(hand));
+
+  function findHands() {
+    const selected = document.getSelection();
+    const ends = selected.isCollapsed ? [] : [selected.anchorNode, selected.focusNode];
+    const pressedOrOpen = document.querySelectorAll("[data-live] :active, [data-live] details[open]");
+    return [document.activeElement, ...ends, ...pressedOrOpen].filter(Boolean);
+  }
+
+  function changeAttributes(now, then) {
+    const isNew = now.classList.contains(NEW);
+    // Whether details are open is up to the reader.
+    const isOurs = (name) => name === "open" && now.nodeName === "DETAILS";
+    for (const { name } of [...now.attributes]) {
+      if (!isOurs(name) && !then.hasAttribute(name)) now.removeAttribute(name);
     }
-    for (const { name, value } of from.attributes) {
-      if (name === "class" && to.classList.contains(NEW)) continue;
-      if (to.getAttribute(name) !== value) to.setAttribute(name, value);
+    for (const { name, value } of then.attributes) {
+      if (!isOurs(name) && now.getAttribute(name) !== value) now.setAttribute(name, value);
     }
+    if (isNew) now.classList.add(NEW);
+  }
+
+  function changeText(now, then) {
+    if (now.nodeValue === then.nodeValue) return;
+    // A new text would lose the end of the reader's selection that stands in the old one.
+    if (hands.includes(now)) isHeldBack = true;
+    else now.nodeValue = then.nodeValue;
   }
 
   function change(now, then, added) {
-    if (now.nodeType !== Node.ELEMENT_NODE) {
-      if (now.nodeValue !== then.nodeValue) now.nodeValue = then.nodeValue;
+    if (now.isEqualNode(then)) return;
+    if (!isElement(now)) {
+      changeText(now, then);
       return;
     }
-    copyAttributes(now, then);
+    changeAttributes(now, then);
     changeChildren(now, then, added);
   }
 
+  // Elements with the same key belong together; nodes without a key do so in their order.
+  function kindOf(node) {
+    const key = isElement(node) ? node.dataset.key || node.id : "";
+    return `${node.nodeName} ${key}`;
+  }
+
+  function byKind(nodes) {
+    const kinds = new Map();
+    for (const node of nodes) {
+      const kind = kindOf(node);
+      if (kinds.has(kind)) kinds.get(kind).push(node);
+      else kinds.set(kind, [node]);
+    }
+    return kinds;
+  }
+
+  function make(node, added) {
+    const made = document.importNode(node, true);
+    if (isElement(made)) {
+      added.push(...[made, ...made.querySelectorAll("[data-new]")].filter((one) => one.dataset.new));
+    }
+    return made;
+  }
+
   function changeChildren(now, then, added) {
-    const wanted = [...then.childNodes];
-    const keys = new Set(wanted.map(keyOf).filter(Boolean));
-    const known = new Map();
-    for (const child of [...now.childNodes]) {
-      const key = keyOf(child);
-      if (key && keys.has(key)) known.set(key, child);
-      else if (key) child.remove();
+    const old = [...now.childNodes];
+    const known = byKind(old);
+    const order = [];
+    for (const node of then.childNodes) {
+      const same = known.get(kindOf(node))?.shift();
+      if (same) change(same, node, added);
+      order.push(same ?? make(node, added));
     }
-    let here = now.firstChild;
-    for (const node of wanted) {
-      const key = keyOf(node);
-      let same = key ? known.get(key) : null;
-      if (!key && here && !keyOf(here) && here.nodeName === node.nodeName) same = here;
-      if (same && same.nodeName === node.nodeName) {
-        if (same === here) here = here.nextSibling;
-        else now.insertBefore(same, here);
-        change(same, node, added);
-      } else {
-        const made = document.importNode(node, true);
-        now.insertBefore(made, here);
-        if (made.nodeType === Node.ELEMENT_NODE) {
-          added.push(...[made, ...made.querySelectorAll("[data-new]")].filter((one) => one.dataset.new));
-        }
+    const gone = new Set([...known.values()].flat());
+    keepThoseInHand(old, gone, order);
+    for (const node of gone) node.remove();
+    arrange(now, order);
+  }
+
+  // Changes *order* so that what is in hand need not move. What the server no longer shows stays beside its neighbour.
+  function keepThoseInHand(old, gone, order) {
+    let next = null;
+    for (const [number, node] of [...old.entries()].reverse()) {
+      if (gone.has(node) && inHand(node)) {
+        const previous = old.slice(0, number).findLast((one) => isElement(one) && !gone.has(one));
+        // Without a neighbour it is the first: indexOf gives -1.
+        order.splice(next ? order.indexOf(next) : order.indexOf(previous) + 1, 0, node);
+        gone.delete(node);
+        isHeldBack = true;
       }
+      if (isElement(node) && !gone.has(node)) next = node;
     }
-    while (here) {
-      const next = here.nextSibling;
-      here.remove();
-      here = next;
+    // Those in hand keep their sequence: each takes the next of the places that are meant for them.
+    const held = old.filter((node) => !gone.has(node) && inHand(node));
+    const places = held.map((node) => order.indexOf(node)).sort((one, other) => one - other);
+    held.forEach((node, number) => {
+      if (order[places[number]] !== node) isHeldBack = true;
+      order[places[number]] = node;
+    });
+  }
+
+  // Moves as few elements as it can, and none that is in hand.
+  function arrange(parent, order) {
+    let here = parent.firstChild;
+    for (const node of order) {
+      if (isElement(node) && node.parentNode === parent) {
+        // A text that is passed over here is put behind this element when its turn comes.
+        while (here !== node && here?.nodeType === Node.TEXT_NODE && !inHand(here)) here = here.nextSibling;
+      }
+      // So is everything between here and an element in hand.
+      if (node !== here && node.parentNode === parent && inHand(node)) here = node;
+      if (node === here) here = here.nextSibling;
+      else parent.insertBefore(node, here);
     }
+  }
+
+  // Returns a function that scrolls so that what the reader looks at stands where it stood: the focused element, or else the first
+  // item in sight. At the top of the page, new items may push the others down.
+  function anchor() {
+    const inSight = (one) => {
+      const { top, bottom } = one.getBoundingClientRect();
+      return bottom > 0 && top < window.innerHeight;
+    };
+    const focused = document.activeElement?.closest("[data-live] *");
+    const items = window.scrollY > 0 ? document.querySelectorAll("[data-live] [data-key]") : [];
+    const marks = [focused, ...items].filter((one) => one && inSight(one));
+    const tops = marks.map((one) => one.getBoundingClientRect().top);
+    return () => {
+      const number = marks.findIndex((one) => one.isConnected);
+      if (number < 0) return;
+      const moved = marks[number].getBoundingClientRect().top - tops[number];
+      if (moved) window.scrollBy({ top: moved, behavior: "instant" });
+    };
   }
 
   function tell(added) {
@@ -84,22 +173,41 @@
   }
 
   function show(page) {
-    const focused = document.activeElement;
     const added = [];
+    const scrollBack = anchor();
+    latest = page;
+    isHeldBack = false;
+    hands = findHands();
     for (const region of document.querySelectorAll("[data-live]")) {
       const then = page.getElementById(region.id);
       if (then) change(region, then, added);
     }
+    hands = [];
     if (document.title !== page.title) document.title = page.title;
-    // What had the focus may be gone, with the row it stood in.
-    if (focused && focused !== document.body && !focused.isConnected) document.getElementById("main").focus();
+    scrollBack();
     tell(added);
+  }
+
+  // Shows what was held back once the reader has let go of it.
+  function settle() {
+    settling = 0;
+    if (isHeldBack && isOn()) show(latest);
+  }
+
+  function letGo() {
+    if (isHeldBack && !settling) settling = window.setTimeout(settle, 0);
   }
 
   async function look() {
     const answer = await fetch(window.location.href, { headers: { "If-None-Match": mark }, cache: "no-store" });
-    if (answer.status === 304) return;
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const text = await answer.text();
+    // Paused in the meantime: the next look, once it goes on, asks again.
+    if (!isOn()) return;
+    if (answer.status === 304) {
+      settle();
+      return;
+    }
+    const page = new DOMParser().parseFromString(text, "text/html");
     if (!page.documentElement.dataset.mark) return;
     show(page);
     mark = page.documentElement.dataset.mark;
@@ -113,26 +221,31 @@
   async function go() {
     if (asking) return;
     window.clearTimeout(timer);
-    if (button.getAttribute("aria-pressed") !== "true" || document.hidden) return;
+    if (!isOn() || document.hidden) return;
+    let isAnswered = true;
     asking = true;
     try {
       await look();
-      state("live", "Live");
     } catch {
       // The sandbox has ended, or is starting again.
-      state("away", "No answer");
+      isAnswered = false;
     }
     asking = false;
+    if (!isOn()) return;
+    state(isAnswered ? "live" : "away", isAnswered ? "Live" : "No answer");
     timer = window.setTimeout(go, EVERY);
   }
 
   button.hidden = false;
   button.addEventListener("click", () => {
-    const on = button.getAttribute("aria-pressed") !== "true";
+    const on = !isOn();
     button.setAttribute("aria-pressed", String(on));
     state(on ? "live" : "paused", on ? "Live" : "Paused");
     go();
   });
+  document.addEventListener("focusout", letGo);
+  document.addEventListener("selectionchange", letGo);
+  document.addEventListener("toggle", letGo, true);
   document.addEventListener("visibilitychange", go);
   timer = window.setTimeout(go, EVERY);
 })();
