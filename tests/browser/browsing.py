@@ -93,5 +93,8 @@ def find(driver: Chrome, selector: str) -> WebElement:
 
 
 def texts(driver: Chrome, selector: str) -> list[str]:
-    """Return what a person reads in each element that fits."""
-    return [one.text for one in driver.find_elements(By.CSS_SELECTOR, selector)]
+    """Return what a person reads in each element that fits, all of them at one moment: the page may change at any other."""
+    told = driver.execute_script(
+        "return [...document.querySelectorAll(arguments[0])].map((one) => one.innerText.trim())", selector
+    )
+    return [str(one) for one in told]

@@ -140,21 +140,22 @@
   }
 
   // Returns a function that scrolls so that what the reader looks at stands where it stood: the focused element, or else the first
-  // item in sight. At the top of the page, new items may push the others down.
+  // item that begins in the window. At the top of the page, new items may push the others down.
   function anchor() {
-    const inSight = (one) => {
-      const { top, bottom } = one.getBoundingClientRect();
-      return bottom > 0 && top < window.innerHeight;
-    };
     const focused = document.activeElement?.closest("[data-live] *");
-    const items = window.scrollY > 0 ? document.querySelectorAll("[data-live] [data-key]") : [];
-    const marks = [focused, ...items].filter((one) => one && inSight(one));
-    const tops = marks.map((one) => one.getBoundingClientRect().top);
+    const items = window.scrollY > 0 ? [...document.querySelectorAll("[data-live] [data-key]")] : [];
+    const seen = [focused, ...items]
+      .filter(Boolean)
+      .map((one) => [one, one.getBoundingClientRect()])
+      .filter(([, { top, bottom }]) => bottom > 0 && top < window.innerHeight);
+    const begun = seen.filter(([one, { top }]) => top >= 0 || one === focused);
+    // Of those that began above the window, the last is the innermost.
+    const marks = [...begun, ...seen.reverse()];
     return () => {
-      const number = marks.findIndex((one) => one.isConnected);
-      if (number < 0) return;
-      const moved = marks[number].getBoundingClientRect().top - tops[number];
-      if (moved) window.scrollBy({ top: moved, behavior: "instant" });
+      const kept = marks.find(([one]) => one.isConnected);
+      if (!kept) return;
+      const [one, { top }] = kept;
+      window.scrollBy({ top: one.getBoundingClientRect().top - top, behavior: "instant" });
     };
   }
 
