@@ -1,4 +1,4 @@
-"""Real messages that arrive in a sandbox while a page of it is open, one after the other, each shown before the next is sent."""
+"""Sends real messages to a sandbox while one of its pages is open, and waits until the page shows them."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _BEGINNING = datetime.now(timezone.utc) - timedelta(hours=1)
 
 class Arrivals:
     """
-    Sends messages through a client of its own, and waits until the open page shows them.
+    Sends messages through its own client and waits until the open page shows them.
 
     Attributes:
         number: How many times messages have arrived.
-        client: Who sends them.
+        client: The client that sends them.
     """
 
     def __init__(self, driver: Chrome, sandbox: Sandbox) -> None:
@@ -41,7 +41,7 @@ class Arrivals:
         self.client.close()
 
     def arrive(self) -> None:
-        """Let a new person in the company c-new, a new company with u-1 in it and an event of u-1 arrive, and the page show them."""
+        """Send a new person in the company c-new, a new company for u-1 and an event of u-1."""
         self.number += 1
         self.client.identify(f"new-{self.number}", {"name": f"Newcomer {self.number}"})
         self.client.group(f"new-{self.number}", "c-new")
@@ -52,17 +52,17 @@ class Arrivals:
         self.show()
 
     def identify(self, user_id: str, **traits: object) -> None:
-        """Let traits arrive, and the page show them."""
+        """Send traits."""
         self.client.identify(user_id, traits)
         self.show()
 
     def show(self) -> None:
-        """Deliver what was sent, and wait until the open page has followed; its own timer need not be waited for."""
+        """Deliver what was sent and wait until the open page is up to date, without waiting for its timer."""
         report = self.client.flush(30)
         assert (report.pending, report.dead) == (0, {}), report
         until(self._driver, self._has_followed)
 
     def _has_followed(self) -> bool:
-        # The page looks at once when it becomes visible again.
+        # The page asks for updates at once when it becomes visible again.
         self._driver.execute_script("document.dispatchEvent(new Event('visibilitychange'))")
         return texts(self._driver, "#nav .count")[2] == f"{self._sandbox.workspace.handled:,}"

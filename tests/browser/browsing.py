@@ -93,7 +93,7 @@ def find(driver: Chrome, selector: str) -> WebElement:
 
 
 def texts(driver: Chrome, selector: str) -> list[str]:
-    """Return what a person reads in each element that fits, all of them at one moment: the page may change at any other."""
+    """Return what a person reads in each element that fits, all read at once, because the page may change between two commands."""
     told = driver.execute_script(
         "return [...document.querySelectorAll(arguments[0])].map((one) => one.innerText.trim())", selector
     )

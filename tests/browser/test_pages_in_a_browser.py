@@ -133,7 +133,7 @@ def test_a_new_event_appears_without_reloading(driver, sandbox):
 def test_lists_and_counts_follow(driver, sandbox):
     """People, their order and the numbers in the navigation, from an empty page on; what was opened stays open."""
     driver.get(sandbox.pages)
-    assert "Nobody here yet" in find(driver, "main").text
+    assert "No people yet" in find(driver, "main").text
 
     first = post(sandbox, "/contacts", external_id="u-1", name="Ada Example", phone="0" * 400)
     until(driver, lambda: texts(driver, ".rows .whole") == ["Ada Example"])
@@ -148,7 +148,7 @@ def test_lists_and_counts_follow(driver, sandbox):
     assert find(driver, "details.long").get_attribute("open") is not None
 
 
-# The page's timer fires when a test says so, its looks are counted, and each is answered when a test says so.
+# Counts the page's requests for updates. The test decides when its timer fires and when a request is answered.
 _STEER = """
 window.timers = []; window.looks = 0; window.read = 0; window.answers = [];
 window.setTimeout = (fire) => window.timers.push(fire);
@@ -167,7 +167,7 @@ _ANSWER = "window.answers.splice(0).forEach((answer) => answer());"
 
 @pytest.fixture
 def steered(driver, sandbox):
-    """The list of people, whose timer and looks the test steers; its next look has been asked for and not answered."""
+    """The page of people under the test's control: one request for an update is sent and not yet answered."""
     driver.get(sandbox.pages)
     driver.execute_script(_STEER)
     until(driver, lambda: driver.execute_script("return looks + timers.length > 0"))
@@ -197,7 +197,7 @@ def test_updates_can_be_paused(steered, sandbox):
 
 
 def test_an_update_on_its_way_does_not_change_a_paused_page(steered, sandbox):
-    """What is answered after the reader paused is shown only once the page goes on."""
+    """An answer that comes after the reader paused is shown only when updates continue."""
     driver = steered
     post(sandbox, "/contacts", external_id="u-1", name="Ada Example")
     button = find(driver, "#live")
@@ -220,7 +220,7 @@ def test_a_sandbox_that_ended_is_told_and_found_again(driver, sandbox):
     driver.get(sandbox.pages)
     sandbox.close()
 
-    until(driver, lambda: "No answer" in find(driver, "#live").text)
+    until(driver, lambda: "Disconnected" in find(driver, "#live").text)
     sandbox.start()
     post(sandbox, "/contacts", external_id="u-1", name="Ada Example")
 
@@ -262,7 +262,7 @@ def test_everything_is_reached_by_keyboard(driver, filled):
             )
         )
     names = [name.split("\n")[0] for name, _ in walked]
-    assert names[0] == "Skip to the content"
+    assert names[0] == "Skip to content"
     assert [name.split()[0] for name in names[1:6]] == ["Sandbox", "People", "Companies", "Requests", "Live"]
     assert names[6:9] == ["q", "Users and leads", "Any company"]
     assert names[9:12] == ["Filter", "Unnamed lead", "Mara Vogel"]

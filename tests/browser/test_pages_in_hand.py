@@ -1,4 +1,4 @@
-"""What the reader of a page has in hand stays as it is while messages arrive: focus, opened details, typed and selected text, place."""
+"""A live update keeps what the reader is using: focus, open details, typed and selected text, scroll position."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .arriving import Arrivals  # noqa: E402
 from .browsing import find, resize, texts, until  # noqa: E402
 
 LONG = "0123456789 " * 400
-# Page, and what is read in it once messages have arrived.
+# For each page: its address, and the elements and the text that show that messages have arrived.
 PAGES = {
     "people": ("/ui/people", ".rows .whole", "Newcomer {}"),
     "people of a search": ("/ui/people?q=newcomer", ".rows .whole", "Newcomer {}"),
@@ -34,7 +34,7 @@ const one = document.activeElement;
 return {step: one.heldAt, name: (one.innerText || one.name || "").split("\\n")[0], top: one.getBoundingClientRect().top};
 """
 REACHED = "a[href], button, input, select, summary, pre"
-# The live parts without their times and what marks new items: both pass by themselves.
+# Compares the live parts with a fresh copy of the page. Leaves out times and the marks of new items, which change by themselves.
 PARTS = """
 const parts = (page) => [...page.querySelectorAll("[data-live]:not(#rate)")].map((part) => {
   const copy = part.cloneNode(true);
@@ -52,7 +52,7 @@ fetch(location.href).then((answer) => answer.text()).then((text) => {
 
 
 def ask(sandbox: Sandbox, method: str, path: str, body: object = None) -> None:
-    """Change the workspace in a way that no message does."""
+    """Change the workspace through the API, for changes that no message can make."""
     with sandbox.service.lock:
         answer = sandbox.workspace.handle(Request(method, path, body))
     assert answer.status < 300, answer.body
@@ -64,7 +64,7 @@ def press(driver, *keys: str) -> None:
 
 
 def row(driver, name: str, then: str = "") -> object:
-    """Return what a script finds of the row that is called so; *then* is applied to its link."""
+    """Return the link of the row with this name, or what the script *then* makes of it; None without such a row."""
     return driver.execute_script(
         "const one = [...document.querySelectorAll('.rows .whole')].find((it) => it.innerText === arguments[0]);"
         f"return one ? one{then} : null",
@@ -74,7 +74,7 @@ def row(driver, name: str, then: str = "") -> object:
 
 @pytest.fixture
 def filled():
-    """A sandbox with sample people, a company with people, refused requests, and a person with much to fold."""
+    """A sandbox with sample people, an empty company and a refused request."""
     with Sandbox() as sandbox:
         add_samples(sandbox.workspace)
         ask(sandbox, "POST", "/companies", {"company_id": "c-new", "name": "Newcomers"})
@@ -84,7 +84,7 @@ def filled():
 
 @pytest.fixture
 def arriving(driver, filled):
-    """Messages on their way to the sandbox."""
+    """Messages for the sandbox, sent when the test says so."""
     with Arrivals(driver, filled) as arrivals:
         yield arrivals
 
@@ -94,7 +94,7 @@ def arriving(driver, filled):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_focus_stays_while_messages_arrive(driver, filled, arriving, page):
-    """On every page the key Tab walks over everything, messages arrive at each step, and the same element keeps the focus."""
+    """On every page, while Tab visits each element and messages arrive at each step, the same element keeps the focus."""
     place, selector, wanted = PAGES[page]
     driver.get(filled.url + place)
     driver.execute_script(f"document.querySelectorAll({REACHED!r}).forEach((one) => (one.wasThere = true))")
@@ -120,7 +120,7 @@ def test_the_focus_stays_while_messages_arrive(driver, filled, arriving, page):
 
 
 def test_a_row_that_leaves_the_list_stays_until_the_focus_leaves_it(driver, filled, arriving):
-    """A deleted person keeps the focus and its place between its neighbours; the next key goes to the next person, and the row goes."""
+    """The row of a deleted person keeps its focus and its place; it disappears when Tab moves on to the next person."""
     driver.get(filled.pages)
     first, second, third = texts(driver, ".rows .whole")[:3]
     row(driver, second, ".focus()")
@@ -141,7 +141,7 @@ def test_a_row_that_leaves_the_list_stays_until_the_focus_leaves_it(driver, fill
 
 
 def test_what_an_empty_page_offers_stays_while_it_has_the_focus(driver, sandbox):
-    """The lines of Python that an empty list shows are there until the reader has left them, beside the people who came."""
+    """The example code of an empty list stays beside the new people until the focus leaves it."""
     driver.get(sandbox.pages)
     driver.execute_script("document.querySelector('#list pre').focus()")
     before = driver.execute_script(TELL)
@@ -152,12 +152,12 @@ def test_what_an_empty_page_offers_stays_while_it_has_the_focus(driver, sandbox)
         assert texts(driver, ".rows .whole") == ["Ada Example"]
         press(driver, Keys.TAB)
 
-        until(driver, lambda: "Nobody here yet" not in find(driver, "main").text)
+        until(driver, lambda: "No people yet" not in find(driver, "main").text)
     assert driver.execute_script(TELL)["name"] == "Ada Example"
 
 
 def test_a_row_that_changes_its_place_keeps_the_focus(driver, filled, arriving):
-    """Who joins a company again is its first; the row moves there once the focus has left it."""
+    """A focused row whose position changes moves only after the focus has left it."""
     for number in range(3):
         arriving.client.identify(f"p-{number}", {"name": f"Person {number}"})
         arriving.client.group(f"p-{number}", "c-new")
@@ -179,8 +179,8 @@ def test_a_row_that_changes_its_place_keeps_the_focus(driver, filled, arriving):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_all_that_can_be_focused_or_opened_is_told_apart(driver, filled, arriving, page):
-    """Each stands alone of its kind among its neighbours, or has a key: another one that comes in does not take its place."""
+def test_each_element_that_takes_focus_is_identified(driver, filled, arriving, page):
+    """It has a key, or no sibling of the same kind, so that an update never mistakes another element for it."""
     filled.workspace.contact("u-1").custom.update({"biography": LONG, "site": "https://example.com/"})
     place, *_ = PAGES[page]
     driver.get(filled.url + place)
@@ -202,7 +202,7 @@ def test_all_that_can_be_focused_or_opened_is_told_apart(driver, filled, arrivin
 
 
 def test_opened_details_stay_open(driver, filled, arriving):
-    """An attribute, a note and an event's property, each with others coming in above it; what was scrolled in them stays too."""
+    """An open attribute, note and event property stay open and scrolled while others are added above them."""
     contact = filled.workspace.contact("u-1")
     contact.custom["biography"] = LONG
     ask(filled, "POST", f"/contacts/{contact.id}/notes", {"body": LONG, "admin_id": "991267459"})
@@ -233,7 +233,7 @@ def test_opened_details_stay_open(driver, filled, arriving):
     assert {"a0", "a4"} <= {*texts(driver, ".side dt")}
     assert "Note 4" in find(driver, ".notes").text
 
-    # The server shows a short text now: what is open stays until the reader closes it.
+    # The text is short now and needs no <details>: the open one stays until the reader closes it.
     contact.custom["biography"] = "short"
     arriving.arrive()
     assert driver.execute_script(tell) == before
@@ -244,7 +244,7 @@ def test_opened_details_stay_open(driver, filled, arriving):
 
 @pytest.mark.parametrize("page", ["people", "companies"])
 def test_a_half_typed_text_stays(driver, filled, arriving, page):
-    """The text, the selected part of it and the focus are as the writer left them, and typing goes on there."""
+    """Text that is being typed, its selection and its focus survive updates, and typing continues there."""
     place, selector, wanted = PAGES[page]
     driver.get(filled.url + place)
     find(driver, "#q").send_keys("half typed")
@@ -263,7 +263,7 @@ def test_a_half_typed_text_stays(driver, filled, arriving, page):
 
 
 def test_a_selected_text_stays_selected(driver, filled, arriving):
-    """Also when the server shows another text in its place, which appears once nothing is selected any more."""
+    """Selected text stays selected even if it has changed on the server; the new text appears once the selection ends."""
     driver.get(filled.page_of("u-1"))
     name = texts(driver, "h1")[0]
     driver.execute_script(
@@ -287,7 +287,7 @@ def test_a_selected_text_stays_selected(driver, filled, arriving):
 @pytest.mark.parametrize("scrolled", [0, 300])
 @pytest.mark.parametrize("page", ["people", "companies", "requests"])
 def test_the_focused_row_stays_where_it_is_seen(driver, filled, arriving, page, scrolled):
-    """Rows come in above it, and it stands at the same height of the window, also where the page was not scrolled before."""
+    """A focused row stays at the same height in the window while rows are added above it, scrolled or not."""
     place, selector, wanted = PAGES[page]
     resize(driver, 1180, 420)
     driver.get(filled.url + place)
@@ -308,7 +308,7 @@ def test_the_focused_row_stays_where_it_is_seen(driver, filled, arriving, page, 
 
 
 def test_what_is_read_stays_where_it_is_seen(driver, filled, arriving):
-    """Without focus too: rows come in above, and those in the window stand still; at the top of the page the new ones are seen."""
+    """On a scrolled page, the rows in the window stay put while rows are added above; at the top, new rows are visible."""
     resize(driver, 1180, 420)
     driver.get(f"{filled.url}/ui/requests")
     driver.execute_script("scrollTo(0, 500)")

@@ -52,7 +52,7 @@ def test_companies_are_searched(pages, query, found):
 def test_empty_lists_say_what_to_do(pages):
     """None at all, or none that fits."""
     assert 'client.group("u-1", "c-1"' in pages.look("/ui/companies").first("pre").text
-    assert "No company fits" in pages.look("/ui/companies?q=x").text
+    assert "No companies match" in pages.look("/ui/companies?q=x").text
 
 
 def test_everything_about_a_company(pages):
@@ -98,7 +98,7 @@ def test_a_company_with_nothing(pages):
     """The page says that nobody is attached, or that there is no such company."""
     pages.company("c-1")
 
-    assert "Nobody is attached" in pages.look("/ui/companies/c-1").text
+    assert "This company has no people" in pages.look("/ui/companies/c-1").text
     assert "No company has this id" in pages.look("/ui/companies/zodiac", 404).text
 
 

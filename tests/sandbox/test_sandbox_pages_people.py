@@ -67,7 +67,7 @@ def test_the_filter_stays_in_the_form(pages):
     chosen = [option.text for option in page.all("option") if "selected" in option.attributes]
     assert page.first("input", name="q")["value"] == "x y"
     assert chosen == ["Leads", "Acme"]
-    assert "Nobody fits" in page.text
+    assert "No people match" in page.text
     assert [link["href"] for link in page.all("a") if link.text == "Clear"] == ["/ui/people"]
 
 
@@ -210,7 +210,7 @@ def test_a_person_with_nothing(pages):
 
     assert page.first("pre").text == 'client.track("u\\"1", "Signed Up", {"plan": "pro"})'
     assert "Subscribed to emails" in page.text
-    assert "by Intercom's id" in of_lead.text
+    assert "use its Intercom id" in of_lead.text
 
 
 def test_the_history_has_the_newest_first_by_days(pages):
@@ -297,7 +297,7 @@ def test_what_became_of_those_who_are_gone(pages):
     ]
 
     assert "archived" in told[0]
-    assert "deleted for good" in told[1]
-    assert f"merged into the contact {user}" in told[2]
+    assert "permanently deleted" in told[1]
+    assert f"merged into contact {user}" in told[2]
     assert "No contact has this id" in told[3]
     assert "was blocked" in told[4]

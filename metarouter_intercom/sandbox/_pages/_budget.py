@@ -58,8 +58,8 @@ class Budget:
         """The chart in words."""
         most = max(bar.admitted for bar in self.bars)
         refused = sum(bar.refused for bar in self.bars)
-        told = f"The last {len(self.bars)} windows: at most {most:,} requests in one"
-        return f"{told}, {refused:,} answered 429" if refused else f"{told}, none answered 429"
+        told = f"Last {len(self.bars)} windows: at most {most:,} requests in a window"
+        return f"{told}, {refused:,} rate-limited (429)" if refused else f"{told}, none rate-limited"
 
 
 def read_budget(use: RateUse) -> Budget:

@@ -96,7 +96,7 @@ def company_view(workspace: Workspace, company: Company, number: int) -> Company
         attributes=custom_facts(workspace, "company", company.custom),
         tags=[state.tags[one].name for one in company.tags],
         notes=[
-            (note.body, admins.get(note.admin_id or "", "Somebody"), note.created_at)
+            (note.body, admins.get(note.admin_id or "", "Unknown admin"), note.created_at)
             for note in reversed(company.notes)
         ],
         people=page.showing(lambda one: person_row(workspace, state.contacts[one])),

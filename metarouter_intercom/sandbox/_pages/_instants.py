@@ -41,7 +41,7 @@ def ago(seconds: float | None, now: float) -> Markup | str:
 def day(seconds: float) -> str:
     """Return the day's name and date."""
     at = moment(seconds)
-    return "Beyond the calendar" if at is None else f"{at:%A}, {at.day} {at:%B} {at:%Y}"
+    return "Date out of range" if at is None else f"{at:%A}, {at.day} {at:%B} {at:%Y}"
 
 
 def _element(seconds: float | None, form: str) -> Markup | str:

@@ -214,7 +214,7 @@ def person(workspace: Workspace, contact: Contact, number: int) -> Person:
             for kind in workspace.settings.subscription_types
         ],
         notes=[
-            (note.body, admins.get(note.admin_id or "", "Somebody"), note.created_at)
+            (note.body, admins.get(note.admin_id or "", "Unknown admin"), note.created_at)
             for note in reversed(contact.notes)
         ],
         event_names=sorted(names.items(), key=lambda pair: (-pair[1], pair[0])),

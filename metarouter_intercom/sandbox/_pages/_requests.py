@@ -163,6 +163,6 @@ def _as_json(value: JsonValue) -> str:
     try:
         text = json.dumps(value, indent=2, ensure_ascii=False)
     except RecursionError:
-        return "Nested too deeply to be shown."
+        return "Nested too deeply to show."
     cut = len(text) - _MOST_JSON
-    return text if cut <= 0 else f"{text[:_MOST_JSON]}\n… {cut:,} characters more"
+    return text if cut <= 0 else f"{text[:_MOST_JSON]}\n… {cut:,} more characters"

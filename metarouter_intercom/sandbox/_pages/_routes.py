@@ -177,14 +177,14 @@ class _Reader:
     def _fate(self, name: str) -> str:
         contact = self._workspace.state.contacts.get(name)
         if contact is None:
-            return "No contact has this id, external id or e-mail."
+            return "No contact has this id, external id or email."
         if contact.merged_into is not None:
-            return f"This lead was merged into the contact {contact.merged_into}."
+            return f"This lead was merged into contact {contact.merged_into}."
         if contact.deleted:
-            return "This contact was deleted for good."
+            return "This contact was permanently deleted."
         if contact.blocked:
-            return "This contact was blocked, which archives it."
-        return "This contact is archived: Intercom answers 404 for it until it is unarchived."
+            return "This contact was blocked. Intercom archives blocked contacts."
+        return "This contact is archived. Intercom returns 404 for it until you unarchive it."
 
     # --- companies ---
 
@@ -219,7 +219,7 @@ class _Reader:
             shown = request_view(self._workspace, number)
         if shown is None:
             limit = self._workspace.settings.log_limit
-            raise NotFound(f"No such request, or not any more: the latest {limit:,} are remembered.")
+            raise NotFound(f"No such request. The sandbox keeps only the latest {limit:,} requests.")
         return render_template("request.html", shown=shown)
 
 

@@ -56,7 +56,7 @@ def show_metadata(key: str, value: JsonValue) -> Shown:
             return Shown(
                 "price",
                 _price(value["amount"], currency),
-                detail=f"{value['amount']} {currency}, smallest unit",
+                detail=f"{value['amount']} {currency} in the smallest unit",
             )
     if key.endswith(("_date", "_at")):
         return show_attribute(value, "date")

@@ -1,8 +1,8 @@
-// Keeps the page as the server would show it now: asks once a second whether anything was requested, and changes only what differs.
-// What the reader has in hand is never replaced, moved or removed: the focused element, a selected text, opened details, what the
-// mouse presses. When the server no longer shows such an element, it stays until the reader lets go of it.
-// Elements with data-live are kept so; data-key tells items of a list apart; data-new="event|events" makes an added item known to
-// screen readers.
+// Keeps the page up to date: asks the server once a second for a newer version and changes only what differs.
+// An update never replaces, moves or removes what the reader is using: the focused element, selected text, an open <details>, or an
+// element under a pressed mouse button. If the server no longer shows such an element, it stays until the reader leaves it.
+// data-live marks the parts that are updated. data-key identifies an item among its siblings. data-new="event|events" announces an
+// added item to screen readers.
 "use strict";
 
 (() => {
@@ -16,17 +16,17 @@
   let timer = 0;
   let asking = false;
 
-  // What the reader has in hand must not be replaced, moved or removed: see inHand.
-  let hands = [];
+  // The nodes that the reader is using, while an update is applied.
+  let inUse = [];
   let latest = null;
   let isHeldBack = false;
   let settling = 0;
 
   const isElement = (node) => node.nodeType === Node.ELEMENT_NODE;
   const isOn = () => button.getAttribute("aria-pressed") === "true";
-  const inHand = (node) => hands.some((hand) => node.contains(hand));
+  const isInUse = (node) => inUse.some((used) => node.contains(used));
 
-  function findHands() {
+  function findInUse() {
     const selected = document.getSelection();
     const ends = selected.isCollapsed ? [] : [selected.anchorNode, selected.focusNode];
     const pressedOrOpen = document.querySelectorAll("[data-live] :active, [data-live] details[open]");
@@ -35,7 +35,7 @@
 
   function changeAttributes(now, then) {
     const isNew = now.classList.contains(NEW);
-    // Whether details are open is up to the reader.
+    // Only the reader opens and closes <details>.
     const isOurs = (name) => name === "open" && now.nodeName === "DETAILS";
     for (const { name } of [...now.attributes]) {
       if (!isOurs(name) && !then.hasAttribute(name)) now.removeAttribute(name);
@@ -48,8 +48,8 @@
 
   function changeText(now, then) {
     if (now.nodeValue === then.nodeValue) return;
-    // A new text would lose the end of the reader's selection that stands in the old one.
-    if (hands.includes(now)) isHeldBack = true;
+    // Changing the text would end a selection that begins or ends in it.
+    if (inUse.includes(now)) isHeldBack = true;
     else now.nodeValue = then.nodeValue;
   }
 
@@ -63,7 +63,7 @@
     changeChildren(now, then, added);
   }
 
-  // Elements with the same key belong together; nodes without a key do so in their order.
+  // Nodes are matched by key, or by order if they have none.
   function kindOf(node) {
     const key = isElement(node) ? node.dataset.key || node.id : "";
     return `${node.nodeName} ${key}`;
@@ -97,50 +97,50 @@
       order.push(same ?? make(node, added));
     }
     const gone = new Set([...known.values()].flat());
-    keepThoseInHand(old, gone, order);
+    keepThoseInUse(old, gone, order);
     for (const node of gone) node.remove();
     arrange(now, order);
   }
 
-  // Changes *order* so that what is in hand need not move. What the server no longer shows stays beside its neighbour.
-  function keepThoseInHand(old, gone, order) {
+  // Changes *order* so that no node in use has to move. A node that the server no longer shows stays next to its neighbour.
+  function keepThoseInUse(old, gone, order) {
     let next = null;
     for (const [number, node] of [...old.entries()].reverse()) {
-      if (gone.has(node) && inHand(node)) {
+      if (gone.has(node) && isInUse(node)) {
         const previous = old.slice(0, number).findLast((one) => isElement(one) && !gone.has(one));
-        // Without a neighbour it is the first: indexOf gives -1.
+        // Without a neighbour, it comes first: indexOf returns -1.
         order.splice(next ? order.indexOf(next) : order.indexOf(previous) + 1, 0, node);
         gone.delete(node);
         isHeldBack = true;
       }
       if (isElement(node) && !gone.has(node)) next = node;
     }
-    // Those in hand keep their sequence: each takes the next of the places that are meant for them.
-    const held = old.filter((node) => !gone.has(node) && inHand(node));
-    const places = held.map((node) => order.indexOf(node)).sort((one, other) => one - other);
-    held.forEach((node, number) => {
+    // Nodes in use keep their order relative to each other.
+    const kept = old.filter((node) => !gone.has(node) && isInUse(node));
+    const places = kept.map((node) => order.indexOf(node)).sort((one, other) => one - other);
+    kept.forEach((node, number) => {
       if (order[places[number]] !== node) isHeldBack = true;
       order[places[number]] = node;
     });
   }
 
-  // Moves as few elements as it can, and none that is in hand.
+  // Puts the children of *parent* into this order. Moves few elements, and none that is in use.
   function arrange(parent, order) {
     let here = parent.firstChild;
     for (const node of order) {
       if (isElement(node) && node.parentNode === parent) {
-        // A text that is passed over here is put behind this element when its turn comes.
-        while (here !== node && here?.nodeType === Node.TEXT_NODE && !inHand(here)) here = here.nextSibling;
+        // Skipped text moves behind this element later, so that the element itself stays in place.
+        while (here !== node && here?.nodeType === Node.TEXT_NODE && !isInUse(here)) here = here.nextSibling;
       }
-      // So is everything between here and an element in hand.
-      if (node !== here && node.parentNode === parent && inHand(node)) here = node;
+      // So do the nodes between here and a node in use.
+      if (node !== here && node.parentNode === parent && isInUse(node)) here = node;
       if (node === here) here = here.nextSibling;
       else parent.insertBefore(node, here);
     }
   }
 
-  // Returns a function that scrolls so that what the reader looks at stands where it stood: the focused element, or else the first
-  // item that begins in the window. At the top of the page, new items may push the others down.
+  // Returns a function that scrolls back to what the reader was looking at: the focused element, or else the first item that begins
+  // in the window. At the top of the page, new items may push the others down.
   function anchor() {
     const focused = document.activeElement?.closest("[data-live] *");
     const items = window.scrollY > 0 ? [...document.querySelectorAll("[data-live] [data-key]")] : [];
@@ -149,12 +149,12 @@
       .map((one) => [one, one.getBoundingClientRect()])
       .filter(([, { top, bottom }]) => bottom > 0 && top < window.innerHeight);
     const begun = seen.filter(([one, { top }]) => top >= 0 || one === focused);
-    // Of those that began above the window, the last is the innermost.
+    // Of the items that begin above the window, the last one is the innermost.
     const marks = [...begun, ...seen.reverse()];
     return () => {
-      const kept = marks.find(([one]) => one.isConnected);
-      if (!kept) return;
-      const [one, { top }] = kept;
+      const left = marks.find(([one]) => one.isConnected);
+      if (!left) return;
+      const [one, { top }] = left;
       window.scrollBy({ top: one.getBoundingClientRect().top - top, behavior: "instant" });
     };
   }
@@ -178,31 +178,31 @@
     const scrollBack = anchor();
     latest = page;
     isHeldBack = false;
-    hands = findHands();
+    inUse = findInUse();
     for (const region of document.querySelectorAll("[data-live]")) {
       const then = page.getElementById(region.id);
       if (then) change(region, then, added);
     }
-    hands = [];
+    inUse = [];
     if (document.title !== page.title) document.title = page.title;
     scrollBack();
     tell(added);
   }
 
-  // Shows what was held back once the reader has let go of it.
+  // Shows what was held back, once the reader has left it.
   function settle() {
     settling = 0;
     if (isHeldBack && isOn()) show(latest);
   }
 
-  function letGo() {
+  function onLeave() {
     if (isHeldBack && !settling) settling = window.setTimeout(settle, 0);
   }
 
   async function look() {
     const answer = await fetch(window.location.href, { headers: { "If-None-Match": mark }, cache: "no-store" });
     const text = await answer.text();
-    // Paused in the meantime: the next look, once it goes on, asks again.
+    // Paused meanwhile: the next look after the pause asks again.
     if (!isOn()) return;
     if (answer.status === 304) {
       settle();
@@ -233,7 +233,7 @@
     }
     asking = false;
     if (!isOn()) return;
-    state(isAnswered ? "live" : "away", isAnswered ? "Live" : "No answer");
+    state(isAnswered ? "live" : "away", isAnswered ? "Live" : "Disconnected");
     timer = window.setTimeout(go, EVERY);
   }
 
@@ -244,9 +244,9 @@
     state(on ? "live" : "paused", on ? "Live" : "Paused");
     go();
   });
-  document.addEventListener("focusout", letGo);
-  document.addEventListener("selectionchange", letGo);
-  document.addEventListener("toggle", letGo, true);
+  document.addEventListener("focusout", onLeave);
+  document.addEventListener("selectionchange", onLeave);
+  document.addEventListener("toggle", onLeave, true);
   document.addEventListener("visibilitychange", go);
   timer = window.setTimeout(go, EVERY);
 })();
