@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import logging
 import os
+import sys
 import threading
 import weakref
 from typing import TYPE_CHECKING, Protocol
@@ -50,10 +52,15 @@ class Workers:
         # The lock's own ``with`` cannot be struck by a signal between taking it and holding it; the condition's is Python code.
         self._lock = threading.RLock()
         self._condition = threading.Condition(self._lock)
+        # Held until the workers are told to stop.
+        self._running = threading.Lock()
+        self._running.acquire()
         self._is_watched = False
         self._is_stopping = False
         self._is_short = False
         self._threads: list[threading.Thread] = []
+        # A signal's handler raised while they were started: they may run all the same.
+        self._struck: list[threading.Thread] = []
 
     @property
     def is_started(self) -> bool:
@@ -74,8 +81,11 @@ class Workers:
                     target=self._run, name=f"metarouter-intercom-{self._name}-{number}", daemon=True
                 )
                 try:
-                    thread.start()
-                except RuntimeError:
+                    is_given = _start(thread)
+                except BaseException:
+                    self._struck.append(thread)
+                    raise
+                if not is_given:
                     self._tell_shortage()
                     return
                 self._threads.append(thread)
@@ -98,18 +108,21 @@ class Workers:
         Raises:
             Paused: They are.
         """
-        with self._lock:
-            if self._condition.wait_for(lambda: self._is_stopping, seconds):
-                raise Paused("closing")
+        # No condition, for the caller may be the main thread: see ``Signal``.
+        if self._running.acquire(timeout=seconds):
+            self._running.release()
+            raise Paused("closing")
 
     def stop(self, timeout: float) -> None:
         """Let the threads end after the request in hand; wait for them *timeout* seconds at most, all together."""
         with self._lock:
-            self._is_stopping = True
+            if not self._is_stopping:
+                self._is_stopping = True
+                self._running.release()
             self._condition.notify_all()
         share = timeout / max(1, len(self._threads))
-        for thread in self._threads:
-            if thread is not threading.current_thread():
+        for thread in (*self._threads, *self._struck):
+            if thread is not threading.current_thread() and thread.is_alive():
                 thread.join(share)
 
     def _run(self) -> None:
@@ -141,28 +154,55 @@ class Workers:
                 self._is_watched = False
 
 
+def _start(thread: threading.Thread) -> bool:
+    """
+    Start *thread*; False when the system gives none.
+
+    ``Thread.start`` waits until the thread runs. When a signal's handler raises in that wait, the wait's own lock may be free already,
+    and the error of releasing it once more takes the place of what the handler raised: an exit would pass for a shortage of threads.
+    """
+    handled = sys.exc_info()[1]
+    try:
+        thread.start()
+    except RuntimeError as error:
+        replaced = error.__context__
+    else:
+        return True
+    if replaced is None or replaced is handled:
+        return False
+    raise replaced
+
+
 class Signal:
-    """Tells threads that wait for deliveries that one was settled."""
+    """
+    Tells threads that wait for deliveries that one was settled.
+
+    Each waiting thread holds a lock of its own and no condition: a condition's wait, struck by a signal, may raise an error of its
+    lock in the place of what the handler raised.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
-        self._condition = threading.Condition(self._lock)
-        self._waiters = 0
+        self._waiting: list[threading.Lock] = []
 
     def notify(self) -> None:
         """Wake whoever waits; costs next to nothing when nobody does."""
-        if self._waiters:
-            with self._lock:
-                self._condition.notify_all()
+        for _ in range(len(self._waiting)):
+            try:
+                waiting = self._waiting.pop()
+            except IndexError:
+                return
+            waiting.release()
 
     def wait(self, seconds: float) -> None:
         """Wait for the next ``notify``, at most *seconds*."""
-        with self._lock:
-            self._waiters += 1
-            try:
-                self._condition.wait(seconds)
-            finally:
-                self._waiters -= 1
+        waiting = threading.Lock()
+        waiting.acquire()
+        self._waiting.append(waiting)
+        try:
+            waiting.acquire(timeout=seconds)
+        finally:
+            with contextlib.suppress(ValueError):
+                self._waiting.remove(waiting)
 
 
 class Depth(threading.local):

@@ -1,0 +1,145 @@
+"""A signal's handler that closes the client and exits may strike between any two steps of a call: its exit is heard (W3)."""
+
+from __future__ import annotations
+
+import linecache
+import os
+import signal
+import sys
+import threading
+
+import pytest
+
+import metarouter_intercom
+from metarouter_intercom import Client
+from metarouter_intercom._buffers import _memory
+from metarouter_intercom._worker import Signal, Workers
+from metarouter_intercom.plugins import Response
+from metarouter_intercom.testing import ScriptedTransport
+
+_EVERYWHERE = (os.path.dirname(metarouter_intercom.__file__), threading.__file__)
+_IN_THE_BUFFER = (os.path.dirname(_memory.__file__),)
+_STATUS = 5
+
+
+class _Strike:
+    """Sends a signal at the n-th line that the main thread runs in *places*."""
+
+    def __init__(self, at, places):
+        self.left = at
+        self._places = places
+
+    def __call__(self, frame, event, argument):
+        if not frame.f_code.co_filename.startswith(self._places):
+            return None
+        # A trace function can raise before a lock is let go, where no signal's handler ever runs.
+        line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
+        if event == "line" and not line.startswith("with "):
+            self.left -= 1
+            if self.left == 0:
+                signal.raise_signal(signal.SIGUSR1)
+        return self
+
+    def __enter__(self):
+        self._before = sys.gettrace()
+        sys.settrace(self)
+        return self
+
+    def __exit__(self, *_):
+        sys.settrace(self._before)
+
+
+@pytest.fixture
+def on_signal():
+    """Set the handler of the signal that strikes; the former one comes back."""
+    before = signal.getsignal(signal.SIGUSR1)
+    yield lambda handler: signal.signal(signal.SIGUSR1, handler)
+    signal.signal(signal.SIGUSR1, before)
+
+
+def _strike_each_line(work, prepare, finish=lambda made: None, places=_EVERYWHERE):
+    """Strike each line of *work* in *places* once, each time with what *prepare* makes anew; returns the number of strikes."""
+    at = 1
+    while True:
+        made = prepare()
+        strike = _Strike(at, places)
+        ended = None
+        try:
+            with strike:
+                work(made)
+        except BaseException as error:
+            ended = error
+        finish(made)
+        if strike.left > 0:
+            assert ended is None
+            return at - 1
+        assert isinstance(ended, SystemExit), (at, ended)
+        assert ended.code == _STATUS
+        at += 1
+
+
+@pytest.mark.parametrize(
+    ("spool", "places", "least"),
+    [
+        pytest.param(False, _EVERYWHERE, 100, id="memory"),
+        pytest.param(True, _IN_THE_BUFFER, 20, id="spool"),
+    ],
+)
+def test_wherever_a_handler_strikes_a_first_call_its_exit_is_heard(tmp_path, on_signal, spool, places, least):
+    """W3: also while the first call starts a thread, whose wait may lose its own lock to the strike."""
+    answer = Response(200, {"type": "user", "id": "1"}, {})
+    clients = []
+
+    def make():
+        path = str(tmp_path / f"{len(clients)}.spool") if spool else None
+        transport = ScriptedTransport(lambda request: answer)
+        clients.append(Client(api_key="test", transport=transport, spool=path, workers=1))
+        return clients[-1]
+
+    def end(*_):
+        clients[-1].close(0)
+        sys.exit(_STATUS)
+
+    on_signal(end)
+    strikes = _strike_each_line(
+        lambda client: client.track("u", "Happened"), make, lambda client: client.close(0), places
+    )
+
+    assert strikes >= least
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        pytest.param(lambda: Signal().wait(0.0), id="for a settlement"),
+        pytest.param(
+            lambda: Workers(lambda on_claim: None, count=1, interval=1.0, name="test").pause(0.0),
+            id="before a request",
+        ),
+    ],
+)
+def test_wherever_a_handler_strikes_a_wait_its_exit_is_heard(on_signal, work):
+    """W3: no error of a lock takes the place of what the handler raised."""
+
+    def end(*_):
+        sys.exit(_STATUS)
+
+    on_signal(end)
+
+    assert _strike_each_line(lambda _: work(), lambda: None) >= 4
+
+
+def test_a_thread_that_is_refused_while_another_error_is_handled_is_a_shortage(monkeypatch):
+    """W1: the error that the caller is just handling is nobody's strike."""
+
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    workers = Workers(lambda on_claim: None, count=1, interval=1.0, name="test")
+    try:
+        raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        workers.start()
+
+    assert workers.is_started is False
