@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 
-_PACKAGE = __name__.rpartition(".")[0]
+_PACKAGE = __name__.partition(".")[0]
 # Modules, or packages with all below them, whose code holds a lock while it runs and calls nothing of the host's but hooks, which run
 # in other threads. A test checks that each one exists, and that no other module holds a lock without a reason.
 LOCKING = tuple(
