@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import _codec
 from ._companies import company_id
-from ._copies import Copier, json_size
-from ._keys import contact_keys
 from ._proofs import check_proofs, without_proofs
-from ._selection import own_names
 from ._usual_calls import Stamped, UsualCalls
 from .errors import Problem, RejectedMessage
+from .messages import _codec
+from .messages._contact_keys import contact_keys
+from .messages._integrations import own_names
+from .messages._json_copy import Copier, json_size
 from .plugins import Drop
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ import math
 import re
 from typing import TYPE_CHECKING
 
-from ._instants import LAST_INSTANT, seconds_of_date_text
-from ._traits import CLEAN, FOLDED, INNER, LONGEST_TEXT, NotJson, check_json, is_proof
 from ._types import Note
+from .messages._facts import CLEAN, FOLDED, INNER, LONGEST_TEXT, NotJson, check_json, is_proof
+from .messages._timestamps import LAST_INSTANT, seconds_of_date_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ._instants import LAST_INSTANT
 from ._types import Note
+from .messages._timestamps import LAST_INSTANT
 
 if TYPE_CHECKING:
     from ._types import JsonObject, JsonValue

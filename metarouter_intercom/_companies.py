@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ._instants import unix_seconds
-from ._traits import (
+from ._types import Note
+from ._usual_traits import UsualCompanies
+from .messages._facts import (
     PLAIN,
     PROOFS,
     Known,
@@ -17,8 +18,7 @@ from ._traits import (
     text_field,
     whole_number,
 )
-from ._types import Note
-from ._usual_traits import UsualCompanies
+from .messages._timestamps import unix_seconds
 from .operations import AttachCompany, DetachCompany, TagCompany, UpsertCompany
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from ._delivery import Courier
 from ._directory import Directory
 from ._dispatch import Dispatcher, failure_of
 from ._gate import Gate, Paused
-from ._message_ids import own_message_ids
 from ._ratelimit import RateLimit
 from ._report import Counters, Health, RateBudget
 from ._worker import Patience, Signal, Turns, Workers
 from .errors import DeliveryFailed
+from .messages._message_ids import own_message_ids
 from .plugins import Settlement
 
 if TYPE_CHECKING:

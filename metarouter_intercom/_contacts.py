@@ -14,9 +14,9 @@ from ._contact_fields import (
     write_names,
     write_owner,
 )
-from ._traits import PROOFS, Known, address, id_text, is_absent, look_up, object_at
 from ._types import Note
 from ._usual_traits import UsualContacts
+from .messages._facts import PROOFS, Known, address, id_text, is_absent, look_up, object_at
 from .operations import AttachCompany, UpsertCompany, UpsertContact, Who
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from ._attributes import Flattener
     from ._companies import Companies
-    from ._selection import Options
     from ._types import ContactId, ExternalId, JsonObject, JsonValue
     from .messages import Identify
+    from .messages._integrations import Options
     from .operations import Operation
     from .settings import Settings
 

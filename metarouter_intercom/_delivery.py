@@ -6,7 +6,6 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
-from . import _codec
 from ._answers import Outcome, backoff
 from ._fates import Fate, Run
 from ._flow import World
@@ -16,6 +15,7 @@ from ._gate import Paused
 from ._log import untold
 from ._plan import Step, plan
 from .errors import ConnectFailed, ReadFailed, TransportError
+from .messages import _codec
 from .operations import Translation, UpsertCompany, UpsertContact
 
 if TYPE_CHECKING:

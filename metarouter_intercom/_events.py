@@ -8,7 +8,9 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NamedTuple
 
 from ._money import currency_code, minor_units
-from ._traits import (
+from ._types import Note
+from .messages import Page, Track
+from .messages._facts import (
     CLEAN,
     FOLDED,
     LONGEST_TEXT,
@@ -21,8 +23,6 @@ from ._traits import (
     look_up,
     object_at,
 )
-from ._types import Note
-from .messages import Page, Track
 from .operations import SubmitEvent
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import math
 import re
 from typing import TYPE_CHECKING
 
-from ._traits import check_json
+from .messages._facts import check_json
 
 if TYPE_CHECKING:
     from decimal import Decimal

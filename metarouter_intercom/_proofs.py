@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ._events import email_of_event
-from ._selection import option_objects
-from ._traits import PLAIN, PROOFS, address, look_up, object_at
 from .errors import ConfigurationError, Problem, RejectedMessage
 from .messages import Alias, Group, Identify
+from .messages._facts import PLAIN, PROOFS, address, look_up, object_at
+from .messages._integrations import option_objects
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

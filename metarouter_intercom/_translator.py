@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from ._attributes import Flattener
 from ._companies import Companies
 from ._contacts import Contacts
-from ._copies import Copier
 from ._events import Events, email_of_event
-from ._selection import NO_OPTIONS, Options, Silence, is_selected, own_names
-from ._traits import NotJson, address, look_up, object_at
 from ._types import Note
 from .messages import Alias, Group, Identify, Track
+from .messages._facts import NotJson, address, look_up, object_at
+from .messages._integrations import NO_OPTIONS, Options, Silence, is_selected, own_names
+from .messages._json_copy import Copier
 from .operations import MergeContact, Translation, Who
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
-from ._instants import unix_seconds
-from ._traits import CLEAN, INNER, LONGEST_TEXT, PLAIN, address
+from .messages._facts import CLEAN, INNER, LONGEST_TEXT, PLAIN, address
+from .messages._timestamps import unix_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from metarouter_intercom import Settings
 from metarouter_intercom._attributes import Flattener
-from metarouter_intercom._traits import NotJson, is_proof
+from metarouter_intercom.messages._facts import NotJson, is_proof
 
 from ._support.twins import VALUES, assert_twins_agree, mostly
 from .promises import FACTS, promised

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metarouter_intercom import RejectedMessage, _codec
-from metarouter_intercom._codec import read_message, read_stamped, write_message
-from metarouter_intercom.messages import Alias, Group, Identify, Page, Screen, Track
+from metarouter_intercom import RejectedMessage
+from metarouter_intercom.messages import Alias, Group, Identify, Page, Screen, Track, _codec
+from metarouter_intercom.messages._codec import read_message, read_stamped, write_message
 from metarouter_intercom.plugins import Note
 
 from ._support.twins import GONE, VALUES, Facts, Text, Whole, assert_twins_agree, change, usual_with_changes

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metarouter_intercom._copies import (
+from metarouter_intercom.errors import Problem
+from metarouter_intercom.messages._json_copy import (
     Copier,
     KeySizes,
     count_characters,
@@ -21,7 +22,6 @@ from metarouter_intercom._copies import (
     key_size,
     quick_copy,
 )
-from metarouter_intercom.errors import Problem
 from metarouter_intercom.plugins import Note
 
 from ._support.twins import PLAIN_VALUES, VALUES, Text, assert_twins_agree, change, mostly, usual_with_changes

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metarouter_intercom import _instants as instants
-from metarouter_intercom._instants import (
+from metarouter_intercom.messages import _timestamps as instants
+from metarouter_intercom.messages._timestamps import (
     recordable_seconds,
     recordable_time,
     seconds_of_date_text,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from metarouter_intercom import _message_ids
+from metarouter_intercom.messages import _message_ids
 
 
 def test_message_ids_sort_by_time_and_never_repeat():

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metarouter_intercom._selection import (
+from metarouter_intercom.messages import Track
+from metarouter_intercom.messages._integrations import (
     NO_OPTIONS,
     Options,
     Silence,
@@ -14,7 +15,6 @@ from metarouter_intercom._selection import (
     option_objects,
     own_names,
 )
-from metarouter_intercom.messages import Track
 from metarouter_intercom.plugins import Note
 
 from ._support.twins import VALUES, assert_twins_agree, change, mostly, usual_with_changes

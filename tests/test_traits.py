@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metarouter_intercom import _traits
-from metarouter_intercom._traits import (
+from metarouter_intercom.messages import _facts as _traits
+from metarouter_intercom.messages._facts import (
     CLEAN,
     INNER,
     PLAIN,

@@ -7,7 +7,6 @@ When a private module moves, this list changes and nothing else.
 from __future__ import annotations
 
 from metarouter_intercom._bodies import company_body, contact_body, event_body
-from metarouter_intercom._codec import read_message
 from metarouter_intercom._commands import commands
 from metarouter_intercom._commands._errors import ExitCode
 from metarouter_intercom._companies import _KNOWN as COMPANY_TRAITS
@@ -15,8 +14,9 @@ from metarouter_intercom._contacts import _CONTEXT_FACTS as CONTEXT_FACTS
 from metarouter_intercom._contacts import _KNOWN as CONTACT_TRAITS
 from metarouter_intercom._events import _PAGE_FACTS as PAGE_FACTS
 from metarouter_intercom._events import _SPECIAL as EVENT_PROPERTIES
-from metarouter_intercom._traits import PLAIN
 from metarouter_intercom._translator import translate
+from metarouter_intercom.messages._codec import read_message
+from metarouter_intercom.messages._facts import PLAIN
 
 __all__ = [
     "COMPANY_TRAITS",

@@ -14,10 +14,10 @@ import attrs
 import click
 
 from .._acceptance import Acceptance
-from .._codec import read_stamped
 from .._preview import Preview, preview
 from .._types import JsonObject
 from ..errors import Problem, RejectedMessage
+from ..messages._codec import read_stamped
 from ..settings import Settings
 from ._errors import ExitCode
 from ._input import Found, read_messages

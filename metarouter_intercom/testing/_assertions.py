@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .._copies import Copier
+from ..messages._json_copy import Copier
 
 if TYPE_CHECKING:
     from .._types import JsonObject, JsonValue

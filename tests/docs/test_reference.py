@@ -18,7 +18,7 @@ from metarouter_intercom._companies import _KNOWN as COMPANY_TRAITS
 from metarouter_intercom._contacts import _KNOWN as CONTACT_TRAITS
 from metarouter_intercom._events import _SPECIAL as EVENT_PROPERTIES
 from metarouter_intercom._report import Health
-from metarouter_intercom._traits import PLAIN
+from metarouter_intercom.messages._facts import PLAIN
 
 from . import in_code
 from .documents import DOCS, TOP, documents, first_cells, name_of

@@ -8,18 +8,18 @@ from cattrs import ClassValidationError, Converter
 from cattrs.errors import AttributeValidationNote
 from cattrs.gen import make_dict_structure_fn, override
 
-from ._instants import message_time
+from .._types import Note
+from ..errors import Problem, RejectedMessage
+from ._facts import with_article
 from ._message_ids import make_message_id
-from ._traits import with_article
-from ._types import Note
-from .errors import Problem, RejectedMessage
-from .messages import Alias, Group, Identify, Page, Screen, Track
+from ._timestamps import message_time
+from ._values import Alias, Group, Identify, Page, Screen, Track
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from ._types import JsonObject
-    from .messages import Message
+    from .._types import JsonObject
+    from ._values import Message
 
 _KINDS: dict[str, type[Message]] = {kind.type: kind for kind in (Identify, Track, Group, Page, Screen, Alias)}
 _KNOWN_TYPES = ", ".join(_KINDS)

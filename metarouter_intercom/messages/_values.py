@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import attrs
 
-from ._types import Note
+from .._types import Note
 
 if TYPE_CHECKING:
-    from ._types import JsonValue
+    from .._types import JsonValue
 
     Json = Mapping[str, JsonValue]
 else:

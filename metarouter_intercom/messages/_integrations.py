@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ._traits import PLAIN, PROOFS, id_text, is_absent
-from ._types import Note
+from .._types import Note
+from ._facts import PLAIN, PROOFS, id_text, is_absent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from ._types import JsonValue
-    from .messages import Message
+    from .._types import JsonValue
+    from ._values import Message
 
     Json = Mapping[str, JsonValue]
 

@@ -7,12 +7,12 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
-from ._types import Note
+from .._types import Note
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from ._types import JsonValue
+    from .._types import JsonValue
 
 _ADDRESS = re.compile(r"[^@\s<>()\[\],;:\"]+@[^@\s<>()\[\],;:\"]+\.[^@\s<>()\[\],;:\".]+")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_\- ]+")

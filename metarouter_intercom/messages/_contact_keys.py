@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ._traits import address, id_text, look_up
+from ._facts import address, id_text, look_up
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ._types import JsonValue
+    from .._types import JsonValue
 
     Json = Mapping[str, JsonValue]
 

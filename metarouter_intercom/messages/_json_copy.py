@@ -8,12 +8,12 @@ from datetime import date, datetime, time, timezone
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from ._traits import with_article
-from ._types import Note
-from .errors import Problem
+from .._types import Note
+from ..errors import Problem
+from ._facts import with_article
 
 if TYPE_CHECKING:
-    from ._types import JsonObject, JsonValue
+    from .._types import JsonObject, JsonValue
 
 # Deeper than any real message; json.dumps and our own recursion stay far from their limits on every supported Python.
 _DEEPEST = 100

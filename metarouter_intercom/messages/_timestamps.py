@@ -8,8 +8,8 @@ import sys
 from datetime import date, datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from ._traits import is_absent
-from ._types import Note
+from .._types import Note
+from ._facts import is_absent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
