@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ._companies import company_id
 from ._proofs import check_proofs, without_proofs
 from ._usual_calls import Stamped, UsualCalls
 from .errors import Problem, RejectedMessage
@@ -12,6 +11,7 @@ from .messages import _codec
 from .messages._contact_keys import contact_keys
 from .messages._integrations import own_names
 from .messages._json_copy import Copier, json_size
+from .operations._companies import company_id
 from .plugins import Drop
 
 if TYPE_CHECKING:

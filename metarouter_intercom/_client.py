@@ -15,12 +15,12 @@ from ._dead_letters import DeadLetters
 from ._dispatch import failure_of
 from ._interruptions import is_interruption
 from ._report import Account, Health, Report, Stats
-from ._translator import Translator as DefaultTranslator
 from ._transport import HttpTransport
 from ._types import ExternalId
 from ._worker import bind_to_process, keep, let_go
 from .errors import ClientClosed, ConfigurationError
 from .operations import DeleteContact, Who
+from .operations._translator import Translator as DefaultTranslator
 from .settings import Settings
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from ._flow_mending import REFUSED_VALUE
 from ._flows import flow_of
 from ._gate import Paused
 from ._log import untold
-from ._plan import Step, plan
 from .errors import ConnectFailed, ReadFailed, TransportError
 from .messages import _codec
 from .operations import Translation, UpsertCompany, UpsertContact
+from .operations._coalesce import Step, plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ._answers import Outcome
-    from ._plan import Step
     from ._types import Note
     from .operations import Operation, Translation
+    from .operations._coalesce import Step
     from .plugins import Entry
 
 State = Literal["open", "release", "wait", "again", "dead"]

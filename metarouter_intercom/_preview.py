@@ -10,7 +10,7 @@ from ._answers import Outcome
 from ._directory import Directory
 from ._flow import World
 from ._flows import flow_of
-from ._translator import translate
+from .operations._translator import translate
 from .plugins import Response
 
 if TYPE_CHECKING:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ._events import email_of_event
 from .errors import ConfigurationError, Problem, RejectedMessage
 from .messages import Alias, Group, Identify
 from .messages._facts import PLAIN, PROOFS, address, look_up, object_at
 from .messages._integrations import option_objects
+from .operations._events import email_of_event
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

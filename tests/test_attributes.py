@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metarouter_intercom import Settings
-from metarouter_intercom._attributes import Flattener
 from metarouter_intercom.messages._facts import NotJson, is_proof
+from metarouter_intercom.operations._flatten import Flattener
 
 from ._support.twins import VALUES, assert_twins_agree, mostly
 from .promises import FACTS, promised

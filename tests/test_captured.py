@@ -9,8 +9,8 @@ import pytest
 
 from metarouter_intercom import Settings
 from metarouter_intercom._acceptance import Acceptance
-from metarouter_intercom._translator import translate
 from metarouter_intercom.messages._codec import read_message, read_stamped
+from metarouter_intercom.operations._translator import translate
 
 from .mapping_cases import operation_facts
 

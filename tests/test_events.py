@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metarouter_intercom import Settings
-from metarouter_intercom._attributes import Flattener
-from metarouter_intercom._events import Events
 from metarouter_intercom.messages import Track
 from metarouter_intercom.operations import Who
+from metarouter_intercom.operations._events import Events
+from metarouter_intercom.operations._flatten import Flattener
 
 from ._support.twins import VALUES, Text, assert_twins_agree, change, mostly, usual_with_changes
 from .promises import promised

@@ -6,7 +6,6 @@ import pytest
 
 from metarouter_intercom._answers import DELIVERED, Outcome
 from metarouter_intercom._fates import Fate, Run
-from metarouter_intercom._plan import Step
 from metarouter_intercom.operations import (
     AttachCompany,
     DetachCompany,
@@ -18,6 +17,7 @@ from metarouter_intercom.operations import (
     UpsertContact,
     Who,
 )
+from metarouter_intercom.operations._coalesce import Step
 from metarouter_intercom.plugins import Entry, Note
 
 _WHO = Who(external_id="u1")

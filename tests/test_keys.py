@@ -7,10 +7,10 @@ from hypothesis import given
 
 from metarouter_intercom import Settings
 from metarouter_intercom._acceptance import Acceptance
-from metarouter_intercom._translator import translate
 from metarouter_intercom.errors import RejectedMessage
 from metarouter_intercom.messages._codec import read_stamped
 from metarouter_intercom.messages._contact_keys import contact_keys
+from metarouter_intercom.operations._translator import translate
 
 from .promises import MESSAGES, promised
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metarouter_intercom import _money
-from metarouter_intercom._money import currency_code, minor_units
 from metarouter_intercom.messages._facts import NotJson
+from metarouter_intercom.operations import _money
+from metarouter_intercom.operations._money import currency_code, minor_units
 
 from ._support.twins import assert_twins_agree, mostly
 from .promises import promised

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from metarouter_intercom._plan import Step, plan
 from metarouter_intercom.operations import (
     AttachCompany,
     DeleteContact,
@@ -16,6 +15,7 @@ from metarouter_intercom.operations import (
     UpsertContact,
     Who,
 )
+from metarouter_intercom.operations._coalesce import Step, plan
 
 _ANN = Who(external_id="ann")
 _BEA = Who(external_id="bea")

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from metarouter_intercom import RejectedMessage, Settings
 from metarouter_intercom._bodies import company_body, contact_body, event_body
 from metarouter_intercom._preview import preview
-from metarouter_intercom._translator import Translator, _as_json, translate
 from metarouter_intercom.messages import Group, Identify, Track
 from metarouter_intercom.messages._codec import read_message
 from metarouter_intercom.messages._facts import NotJson
 from metarouter_intercom.messages._integrations import NO_OPTIONS, Options
 from metarouter_intercom.operations import SubmitEvent, UpsertCompany, UpsertContact
+from metarouter_intercom.operations._translator import Translator, _as_json, translate
 
 from ._support.twins import GONE, VALUES, Whole, assert_twins_agree, change, mostly, usual_with_changes
 from .mapping_cases import operation_facts, read_cases

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
-from metarouter_intercom._attributes import Flattener
-from metarouter_intercom._companies import Companies
-from metarouter_intercom._contacts import Contacts
-from metarouter_intercom._usual_traits import _KEPT_SHAPES, _Attributes, _Shapes
 from metarouter_intercom.messages import Identify
 from metarouter_intercom.messages._integrations import NO_OPTIONS
 from metarouter_intercom.operations import UpsertContact, Who
+from metarouter_intercom.operations._companies import Companies
+from metarouter_intercom.operations._contacts import Contacts
+from metarouter_intercom.operations._fast_traits import _KEPT_SHAPES, _Attributes, _Shapes
+from metarouter_intercom.operations._flatten import Flattener
 from metarouter_intercom.plugins import Note
 from metarouter_intercom.settings import Settings
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 from metarouter_intercom._bodies import company_body, contact_body, event_body
 from metarouter_intercom._commands import commands
 from metarouter_intercom._commands._errors import ExitCode
-from metarouter_intercom._companies import _KNOWN as COMPANY_TRAITS
-from metarouter_intercom._contacts import _CONTEXT_FACTS as CONTEXT_FACTS
-from metarouter_intercom._contacts import _KNOWN as CONTACT_TRAITS
-from metarouter_intercom._events import _PAGE_FACTS as PAGE_FACTS
-from metarouter_intercom._events import _SPECIAL as EVENT_PROPERTIES
-from metarouter_intercom._translator import translate
 from metarouter_intercom.messages._codec import read_message
 from metarouter_intercom.messages._facts import PLAIN
+from metarouter_intercom.operations._companies import _KNOWN as COMPANY_TRAITS
+from metarouter_intercom.operations._contacts import _CONTEXT_FACTS as CONTEXT_FACTS
+from metarouter_intercom.operations._contacts import _KNOWN as CONTACT_TRAITS
+from metarouter_intercom.operations._events import _PAGE_FACTS as PAGE_FACTS
+from metarouter_intercom.operations._events import _SPECIAL as EVENT_PROPERTIES
+from metarouter_intercom.operations._translator import translate
 
 __all__ = [
     "COMPANY_TRAITS",

@@ -7,8 +7,8 @@ from datetime import datetime, timezone
 from typing import NamedTuple
 from urllib.parse import quote
 
-from .._money import minor_units
 from .._types import JsonObject, JsonValue
+from ..operations._money import minor_units
 from ..plugins import Request, Transport
 from ._words import echo, number_of
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from metarouter_intercom import Settings
 from metarouter_intercom._bodies import company_body, contact_body, event_body
-from metarouter_intercom._translator import Translator
 from metarouter_intercom.messages._codec import read_message
 from metarouter_intercom.operations import AttachCompany, SubmitEvent, UpsertCompany, UpsertContact
+from metarouter_intercom.operations._translator import Translator
 from metarouter_intercom.plugins import Request, Response, Transport
 
 

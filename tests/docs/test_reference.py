@@ -14,11 +14,11 @@ import pytest
 
 import metarouter_intercom
 from metarouter_intercom import Report, Settings, Stats
-from metarouter_intercom._companies import _KNOWN as COMPANY_TRAITS
-from metarouter_intercom._contacts import _KNOWN as CONTACT_TRAITS
-from metarouter_intercom._events import _SPECIAL as EVENT_PROPERTIES
 from metarouter_intercom._report import Health
 from metarouter_intercom.messages._facts import PLAIN
+from metarouter_intercom.operations._companies import _KNOWN as COMPANY_TRAITS
+from metarouter_intercom.operations._contacts import _KNOWN as CONTACT_TRAITS
+from metarouter_intercom.operations._events import _SPECIAL as EVENT_PROPERTIES
 
 from . import in_code
 from .documents import DOCS, TOP, documents, first_cells, name_of

@@ -7,10 +7,9 @@ import re
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NamedTuple
 
-from ._money import currency_code, minor_units
-from ._types import Note
-from .messages import Page, Track
-from .messages._facts import (
+from .._types import Note
+from ..messages import Page, Track
+from ..messages._facts import (
     CLEAN,
     FOLDED,
     LONGEST_TEXT,
@@ -23,15 +22,16 @@ from .messages._facts import (
     look_up,
     object_at,
 )
-from .operations import SubmitEvent
+from ._money import currency_code, minor_units
+from ._values import SubmitEvent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ._attributes import Flattener
-    from ._types import JsonObject, JsonValue
-    from .operations import Who
-    from .settings import Settings
+    from .._types import JsonObject, JsonValue
+    from ..settings import Settings
+    from ._flatten import Flattener
+    from ._values import Who
 
     Json = Mapping[str, JsonValue]
     EventMessage = Track | Page

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ._types import Note
-from ._usual_traits import UsualCompanies
-from .messages._facts import (
+from .._types import Note
+from ..messages._facts import (
     PLAIN,
     PROOFS,
     Known,
@@ -18,16 +17,17 @@ from .messages._facts import (
     text_field,
     whole_number,
 )
-from .messages._timestamps import unix_seconds
-from .operations import AttachCompany, DetachCompany, TagCompany, UpsertCompany
+from ..messages._timestamps import unix_seconds
+from ._fast_traits import UsualCompanies
+from ._values import AttachCompany, DetachCompany, TagCompany, UpsertCompany
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ._attributes import Flattener
-    from ._types import JsonObject, JsonValue
-    from .operations import Operation, Who
-    from .settings import Settings
+    from .._types import JsonObject, JsonValue
+    from ..settings import Settings
+    from ._flatten import Flattener
+    from ._values import Operation, Who
 
     Json = Mapping[str, JsonValue]
 

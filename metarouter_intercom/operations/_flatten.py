@@ -7,15 +7,15 @@ import math
 import re
 from typing import TYPE_CHECKING
 
-from ._types import Note
-from .messages._facts import CLEAN, FOLDED, INNER, LONGEST_TEXT, NotJson, check_json, is_proof
-from .messages._timestamps import LAST_INSTANT, seconds_of_date_text
+from .._types import Note
+from ..messages._facts import CLEAN, FOLDED, INNER, LONGEST_TEXT, NotJson, check_json, is_proof
+from ..messages._timestamps import LAST_INSTANT, seconds_of_date_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ._types import JsonObject, JsonValue
-    from .settings import Nesting, Settings
+    from .._types import JsonObject, JsonValue
+    from ..settings import Nesting, Settings
 
 # Rule A5: what lies deeper is kept as JSON text.
 _DEEPEST = 5

@@ -6,16 +6,16 @@ import math
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from ._types import Note
-from .messages._facts import is_absent, look_up, text_field, whole_number
-from .messages._timestamps import recordable_seconds, unix_seconds
+from .._types import Note
+from ..messages._facts import is_absent, look_up, text_field, whole_number
+from ..messages._timestamps import recordable_seconds, unix_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ._types import JsonObject, JsonValue
-    from .messages import Identify
-    from .messages._integrations import Options
+    from .._types import JsonObject, JsonValue
+    from ..messages import Identify
+    from ..messages._integrations import Options
 
     Json = Mapping[str, JsonValue]
 

@@ -6,12 +6,12 @@ import math
 import re
 from typing import TYPE_CHECKING
 
-from .messages._facts import check_json
+from ..messages._facts import check_json
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from ._types import JsonValue
+    from .._types import JsonValue
 
 # ISO 4217: digits after the point, where they are not two.
 _DIGITS = dict.fromkeys(

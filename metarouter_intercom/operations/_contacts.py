@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Literal
 
+from .._types import Note
+from ..messages._facts import PROOFS, Known, address, id_text, is_absent, look_up, object_at
 from ._contact_fields import (
     Draft,
     role_wanted,
@@ -14,21 +16,19 @@ from ._contact_fields import (
     write_names,
     write_owner,
 )
-from ._types import Note
-from ._usual_traits import UsualContacts
-from .messages._facts import PROOFS, Known, address, id_text, is_absent, look_up, object_at
-from .operations import AttachCompany, UpsertCompany, UpsertContact, Who
+from ._fast_traits import UsualContacts
+from ._values import AttachCompany, UpsertCompany, UpsertContact, Who
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ._attributes import Flattener
+    from .._types import ContactId, ExternalId, JsonObject, JsonValue
+    from ..messages import Identify
+    from ..messages._integrations import Options
+    from ..settings import Settings
     from ._companies import Companies
-    from ._types import ContactId, ExternalId, JsonObject, JsonValue
-    from .messages import Identify
-    from .messages._integrations import Options
-    from .operations import Operation
-    from .settings import Settings
+    from ._flatten import Flattener
+    from ._values import Operation
 
 _KNOWN = Known(
     [

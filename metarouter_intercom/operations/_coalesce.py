@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from .operations import (
+from ._values import (
     AttachCompany,
     DeleteContact,
     DetachCompany,
@@ -19,8 +19,8 @@ from .operations import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ._types import JsonValue
-    from .operations import Operation
+    from .._types import JsonValue
+    from ._values import Operation
 
 
 class Step(NamedTuple):

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import attrs
 
-from ._types import ContactId, ExternalId, JsonValue
+from .._types import ContactId, ExternalId, JsonValue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ._types import Note
+    from .._types import Note
 
     Json = Mapping[str, JsonValue]
 

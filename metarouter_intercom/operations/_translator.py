@@ -5,22 +5,22 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from ._attributes import Flattener
+from .._types import Note
+from ..messages import Alias, Group, Identify, Track
+from ..messages._facts import NotJson, address, look_up, object_at
+from ..messages._integrations import NO_OPTIONS, Options, Silence, is_selected, own_names
+from ..messages._json_copy import Copier
 from ._companies import Companies
 from ._contacts import Contacts
 from ._events import Events, email_of_event
-from ._types import Note
-from .messages import Alias, Group, Identify, Track
-from .messages._facts import NotJson, address, look_up, object_at
-from .messages._integrations import NO_OPTIONS, Options, Silence, is_selected, own_names
-from .messages._json_copy import Copier
-from .operations import MergeContact, Translation, Who
+from ._flatten import Flattener
+from ._values import MergeContact, Translation, Who
 
 if TYPE_CHECKING:
-    from ._types import ContactId, ExternalId
-    from .messages import Message, Page
-    from .operations import Operation
-    from .settings import Settings
+    from .._types import ContactId, ExternalId
+    from ..messages import Message, Page
+    from ..settings import Settings
+    from ._values import Operation
 
 _FACTS = ("traits", "properties", "context", "integrations")
 

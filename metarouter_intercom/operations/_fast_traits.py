@@ -10,14 +10,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
-from .messages._facts import CLEAN, INNER, LONGEST_TEXT, PLAIN, address
-from .messages._timestamps import unix_seconds
+from ..messages._facts import CLEAN, INNER, LONGEST_TEXT, PLAIN, address
+from ..messages._timestamps import unix_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
-    from ._types import JsonObject, JsonValue
-    from .settings import Settings
+    from .._types import JsonObject, JsonValue
+    from ..settings import Settings
 
     Json = Mapping[str, JsonValue]
     Shape = tuple[str, ...]
