@@ -7,12 +7,12 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any
 
-from . import _account
 from ._admission import Admission
 from ._clock import SystemClock
 from ._connection import Connection, Parts
 from ._dead_letters import DeadLetters
 from ._dispatch import failure_of
+from ._intercom import account as _account
 from ._interruptions import is_interruption
 from ._report import Account, Health, Report, Stats
 from ._transport import HttpTransport

@@ -8,9 +8,9 @@ import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ._delivery import Courier
-from ._directory import Directory
 from ._dispatch import Dispatcher, failure_of
 from ._gate import Gate, Paused
+from ._intercom.workspace_cache import Directory
 from ._ratelimit import RateLimit
 from ._report import Counters, Health, RateBudget
 from ._worker import Patience, Signal, Turns, Workers
@@ -21,7 +21,7 @@ from .plugins import Settlement
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from ._answers import Outcome
+    from ._intercom.responses import Outcome
     from ._types import JsonObject, JsonValue
     from .operations import Operation
     from .plugins import After, Buffer, Clock, Delivery, OnError, Translator, Transport

@@ -6,12 +6,12 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
-from ._answers import Outcome, backoff
 from ._fates import Fate, Run
-from ._flow import World
-from ._flow_mending import REFUSED_VALUE
-from ._flows import flow_of
 from ._gate import Paused
+from ._intercom.context import World
+from ._intercom.field_repair import REFUSED_VALUE
+from ._intercom.flows import flow_of
+from ._intercom.responses import Outcome, backoff
 from ._log import untold
 from .errors import ConnectFailed, ReadFailed, TransportError
 from .messages import _codec
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from contextlib import AbstractContextManager
 
-    from ._directory import Directory
     from ._gate import Gate
+    from ._intercom.workspace_cache import Directory
     from ._types import JsonValue
     from .operations import Operation
     from .plugins import Claim, Clock, Entry, Request, Response, Settlement, Translator, Transport

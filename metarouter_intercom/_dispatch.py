@@ -14,9 +14,9 @@ from .plugins import Delivery, Settlement
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from ._answers import Outcome
     from ._delivery import Courier, Delivered
     from ._gate import Gate
+    from ._intercom.responses import Outcome
     from ._report import Counters
     from ._types import JsonObject, JsonValue
     from .plugins import After, Buffer, Claim, Clock, OnError

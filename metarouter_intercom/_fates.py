@@ -10,7 +10,7 @@ from .plugins import Delivery, Settlement
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ._answers import Outcome
+    from ._intercom.responses import Outcome
     from ._types import Note
     from .operations import Operation, Translation
     from .operations._coalesce import Step

@@ -10,7 +10,15 @@ _PACKAGE = __name__.partition(".")[0]
 # in other threads. A test checks that each one exists, and that no other module holds a lock without a reason.
 LOCKING = tuple(
     f"{_PACKAGE}.{name}"
-    for name in ("_buffers", "_delivery", "_directory", "_gate", "_ratelimit", "_report", "_worker")
+    for name in (
+        "_buffers",
+        "_delivery",
+        "_intercom.workspace_cache",
+        "_gate",
+        "_ratelimit",
+        "_report",
+        "_worker",
+    )
 )
 _LOCKING = tuple(f"{name}." for name in LOCKING)
 # At the interpreter's end clients are closed from there, with no lock held.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 
-from metarouter_intercom._directory import Directory
-from metarouter_intercom._flow import World
+from metarouter_intercom._intercom.context import World
+from metarouter_intercom._intercom.workspace_cache import Directory
 from metarouter_intercom.plugins import Response
 from metarouter_intercom.settings import Settings
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from metarouter_intercom import Account, ConfigurationError, DeliveryFailed, Settings
-from metarouter_intercom._account import read_account
+from metarouter_intercom._intercom.account import read_account
 from metarouter_intercom.plugins import Response
 
 _ME = {

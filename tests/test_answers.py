@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from metarouter_intercom._answers import (
+from metarouter_intercom._intercom.responses import (
     DELIVERED,
     Outcome,
     backoff,

@@ -16,7 +16,7 @@ _IMPORTS = read_imports()
 
 # From the bottom to the top: a module imports from its own layer and those before it. A name stands for all modules below it too.
 _LAYERS = {
-    "words": ["_types", "_log", "errors", "messages._message_ids"],
+    "words": ["_types", "_intercom", "_log", "errors", "messages._message_ids"],
     "values": [
         "settings",
         "messages",
@@ -35,7 +35,7 @@ _LAYERS = {
         "messages._json_copy",
         "messages._contact_keys",
         "messages._integrations",
-        "_bodies",
+        "_intercom.payloads",
         "operations._fast_traits",
     ],
     "reading": [
@@ -48,19 +48,26 @@ _LAYERS = {
         "_proofs",
     ],
     "mapping": ["_usual_calls", "_acceptance", "operations._translator"],
-    "planning": ["_answers", "operations._coalesce", "_fates", "_directory", "_ratelimit", "_gate"],
-    "flows": [
-        "_flow",
-        "_flow_finding",
-        "_flow_mending",
-        "_flow_removing",
-        "_flow_contacts",
-        "_flow_links",
-        "_flow_events",
-        "_flows",
-        "_preview",
+    "planning": [
+        "_intercom.responses",
+        "operations._coalesce",
+        "_fates",
+        "_intercom.workspace_cache",
+        "_ratelimit",
+        "_gate",
     ],
-    "means": ["_forking", "_buffers", "_transport", "_dead_letters", "_account"],
+    "flows": [
+        "_intercom.context",
+        "_intercom.lookup",
+        "_intercom.field_repair",
+        "_intercom.merge_and_delete",
+        "_intercom.contacts",
+        "_intercom.companies",
+        "_intercom.events",
+        "_intercom.flows",
+        "_intercom.dry_run",
+    ],
+    "means": ["_forking", "_buffers", "_transport", "_dead_letters", "_intercom.account"],
     "delivery": ["_interruptions", "_worker", "_delivery", "_dispatch", "_connection"],
     "client": ["_admission", "_client", ""],
     "sandbox": ["sandbox"],

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from metarouter_intercom._bodies import company_body, contact_body, event_body, tell_unheld, version_number
+from metarouter_intercom._intercom.payloads import (
+    company_body,
+    contact_body,
+    event_body,
+    tell_unheld,
+    version_number,
+)
 from metarouter_intercom.operations import SubmitEvent, UpsertCompany, UpsertContact, Who
 from metarouter_intercom.plugins import Note
 

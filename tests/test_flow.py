@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from metarouter_intercom._flow import (
+from metarouter_intercom._intercom.context import (
     canonical_id,
     id_in_text,
     id_of,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from metarouter_intercom._answers import DELIVERED
-from metarouter_intercom._flow_contacts import upsert_contact
+from metarouter_intercom._intercom.contacts import upsert_contact
+from metarouter_intercom._intercom.responses import DELIVERED
 from metarouter_intercom.errors import ReadFailed
 from metarouter_intercom.operations import UpsertContact, Who
 from metarouter_intercom.plugins import Note, Request, Response

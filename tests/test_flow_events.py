@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from metarouter_intercom._answers import DELIVERED
-from metarouter_intercom._flow_events import submit_event
+from metarouter_intercom._intercom.events import submit_event
+from metarouter_intercom._intercom.responses import DELIVERED
 from metarouter_intercom.operations import SubmitEvent, Who
 from metarouter_intercom.plugins import Response
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from metarouter_intercom._flow_finding import by_email, find_company, find_contact
+from metarouter_intercom._intercom.lookup import by_email, find_company, find_contact
 from metarouter_intercom.operations import Who
 
 from .flow_driving import ANY, contact, found, make_directory, make_world, missing, ok, play, refusal

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from metarouter_intercom._answers import DELIVERED
-from metarouter_intercom._flow_links import attach_company, detach_company, tag_company, upsert_company
+from metarouter_intercom._intercom.companies import (
+    attach_company,
+    detach_company,
+    tag_company,
+    upsert_company,
+)
+from metarouter_intercom._intercom.responses import DELIVERED
 from metarouter_intercom.errors import ReadFailed
 from metarouter_intercom.operations import AttachCompany, DetachCompany, TagCompany, UpsertCompany, Who
 from metarouter_intercom.plugins import Note, Request

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from metarouter_intercom._flow_mending import Written, write
+from metarouter_intercom._intercom.field_repair import Written, write
 from metarouter_intercom.errors import ReadFailed
 from metarouter_intercom.plugins import Note, Request, Response
 

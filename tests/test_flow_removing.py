@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from metarouter_intercom._answers import DELIVERED
-from metarouter_intercom._flow_removing import delete_contact, merge_contact
+from metarouter_intercom._intercom.merge_and_delete import delete_contact, merge_contact
+from metarouter_intercom._intercom.responses import DELIVERED
 from metarouter_intercom.operations import DeleteContact, MergeContact, Who
 from metarouter_intercom.plugins import Note
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from metarouter_intercom._flows import flow_of
+from metarouter_intercom._intercom.flows import flow_of
 from metarouter_intercom.operations import (
     AttachCompany,
     DeleteContact,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from metarouter_intercom import Settings
-from metarouter_intercom._preview import preview
+from metarouter_intercom._intercom.dry_run import preview
 from metarouter_intercom.messages import Alias, Group, Identify, Page, Track
 
 

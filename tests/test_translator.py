@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metarouter_intercom import RejectedMessage, Settings
-from metarouter_intercom._bodies import company_body, contact_body, event_body
-from metarouter_intercom._preview import preview
+from metarouter_intercom._intercom.dry_run import preview
+from metarouter_intercom._intercom.payloads import company_body, contact_body, event_body
 from metarouter_intercom.messages import Group, Identify, Track
 from metarouter_intercom.messages._codec import read_message
 from metarouter_intercom.messages._facts import NotJson

@@ -6,9 +6,9 @@ When a private module moves, this list changes and nothing else.
 
 from __future__ import annotations
 
-from metarouter_intercom._bodies import company_body, contact_body, event_body
 from metarouter_intercom._commands import commands
 from metarouter_intercom._commands._errors import ExitCode
+from metarouter_intercom._intercom.payloads import company_body, contact_body, event_body
 from metarouter_intercom.messages._codec import read_message
 from metarouter_intercom.messages._facts import PLAIN
 from metarouter_intercom.operations._companies import _KNOWN as COMPANY_TRAITS

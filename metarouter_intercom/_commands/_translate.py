@@ -14,7 +14,7 @@ import attrs
 import click
 
 from .._acceptance import Acceptance
-from .._preview import Preview, preview
+from .._intercom.dry_run import Preview, preview
 from .._types import JsonObject
 from ..errors import Problem, RejectedMessage
 from ..messages._codec import read_stamped

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from metarouter_intercom import Settings
-from metarouter_intercom._bodies import company_body, contact_body, event_body
+from metarouter_intercom._intercom.payloads import company_body, contact_body, event_body
 from metarouter_intercom.messages._codec import read_message
 from metarouter_intercom.operations import AttachCompany, SubmitEvent, UpsertCompany, UpsertContact
 from metarouter_intercom.operations._translator import Translator

@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 from metarouter_intercom import Settings
-from metarouter_intercom._bodies import company_body, contact_body, event_body
+from metarouter_intercom._intercom.payloads import company_body, contact_body, event_body
 from metarouter_intercom.messages._codec import read_message
 from metarouter_intercom.operations import (
     AttachCompany,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from ._types import JsonObject, Note
-    from .plugins import Request, Response
+    from .._types import JsonObject, Note
+    from ..plugins import Request, Response
 
 _REPEATABLE = frozenset({408, 425, 429})
 # A write that the credentials do not allow concerns every message alike, so it holds the client (rule T1).

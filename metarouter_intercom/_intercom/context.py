@@ -8,19 +8,19 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 from urllib.parse import quote, unquote
 
-from ._answers import Outcome, error_of
-from ._bodies import version_number
-from ._types import ContactId
-from .plugins import Request, Response
+from .._types import ContactId
+from ..plugins import Request, Response
+from .payloads import version_number
+from .responses import Outcome, error_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
-    from ._directory import Directory
-    from ._types import JsonObject, JsonValue
-    from .operations import Operation
-    from .settings import Settings
+    from .._types import JsonObject, JsonValue
+    from ..operations import Operation
+    from ..settings import Settings
+    from .workspace_cache import Directory
 
 _T = TypeVar("_T")
 Steps: TypeAlias = Generator[Request, Response, _T]

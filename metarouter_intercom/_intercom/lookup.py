@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ._answers import Outcome, classify
-from ._flow import id_of, in_path, is_success, object_of, objects_in
-from ._types import CompanyId, ContactId
-from .plugins import Request
+from .._types import CompanyId, ContactId
+from ..plugins import Request
+from .context import id_of, in_path, is_success, object_of, objects_in
+from .responses import Outcome, classify
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ._flow import Steps, World
-    from ._types import JsonObject
-    from .operations import Who
+    from .._types import JsonObject
+    from ..operations import Who
+    from .context import Steps, World
 
 # Pages of a search that are read: nobody has so many contacts of one e-mail address.
 _PAGES = 4

@@ -6,14 +6,14 @@ import json
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict
 
-from ._types import CompanyId, ContactId
+from .._types import CompanyId, ContactId
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from contextlib import AbstractContextManager
 
-    from ._types import JsonValue
-    from .plugins import Shelf
+    from .._types import JsonValue
+    from ..plugins import Shelf
 
 # A write that was begun so long ago has ended somehow: its process died.
 _OPEN_WRITE = 120.0

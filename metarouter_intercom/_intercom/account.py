@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ._answers import error_of
-from ._report import Account
-from .errors import ConfigurationError, DeliveryFailed
-from .plugins import Request, Response
-from .settings import Region
+from .._report import Account
+from ..errors import ConfigurationError, DeliveryFailed
+from ..plugins import Request, Response
+from ..settings import Region
+from .responses import error_of
 
 if TYPE_CHECKING:
-    from ._types import JsonObject
-    from .settings import Settings
+    from .._types import JsonObject
+    from ..settings import Settings
 
 ME = Request("GET", "/me")
 

@@ -6,24 +6,24 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ._answers import DELIVERED, Outcome, classify, error_of
-from ._bodies import company_body, tell_unheld
-from ._flow import HOPS, canonical_id, id_of, in_path, is_success, object_of, text_of, waits
-from ._flow_contacts import upsert_contact
-from ._flow_finding import find_company, find_contact
-from ._flow_mending import write
-from ._types import CompanyId, Note
-from .errors import TransportError
-from .operations import UpsertCompany, UpsertContact
-from .plugins import Request
+from .._types import CompanyId, Note
+from ..errors import TransportError
+from ..operations import UpsertCompany, UpsertContact
+from ..plugins import Request
+from .contacts import upsert_contact
+from .context import HOPS, canonical_id, id_of, in_path, is_success, object_of, text_of, waits
+from .field_repair import write
+from .lookup import find_company, find_contact
+from .payloads import company_body, tell_unheld
+from .responses import DELIVERED, Outcome, classify, error_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ._flow import Flow, Steps, World
-    from ._types import ContactId, JsonObject, JsonValue
-    from .operations import AttachCompany, DetachCompany, TagCompany, Who
-    from .plugins import Response
+    from .._types import ContactId, JsonObject, JsonValue
+    from ..operations import AttachCompany, DetachCompany, TagCompany, Who
+    from ..plugins import Response
+    from .context import Flow, Steps, World
 
 _UNCHANGED = DELIVERED._replace(unchanged=True)
 _COMPANY_MISSING = Outcome("retry", "company_missing", 404)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ._answers import DELIVERED, Outcome, classify
-from ._flow import canonical_id, id_of, in_path, is_success, waits
-from ._flow_finding import by_anonymous_id, find_contact
-from ._types import ContactId, Note
-from .plugins import Request
+from .._types import ContactId, Note
+from ..plugins import Request
+from .context import canonical_id, id_of, in_path, is_success, waits
+from .lookup import by_anonymous_id, find_contact
+from .responses import DELIVERED, Outcome, classify
 
 if TYPE_CHECKING:
-    from ._flow import Flow, Steps, World
-    from ._types import JsonObject
-    from .operations import DeleteContact, MergeContact, Who
+    from .._types import JsonObject
+    from ..operations import DeleteContact, MergeContact, Who
+    from .context import Flow, Steps, World
 
 # From this version on Intercom merges look-alikes only, unless it is told that the two are one (contract, section 4).
 _CHECKS_DUPLICATES_FROM = (2, 16)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import _flow_contacts, _flow_events, _flow_links, _flow_removing
-from .operations import (
+from ..operations import (
     AttachCompany,
     DeleteContact,
     DetachCompany,
@@ -15,12 +14,16 @@ from .operations import (
     UpsertCompany,
     UpsertContact,
 )
+from . import companies as _flow_links
+from . import contacts as _flow_contacts
+from . import events as _flow_events
+from . import merge_and_delete as _flow_removing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ._flow import Flow, World
-    from .operations import Operation
+    from ..operations import Operation
+    from .context import Flow, World
 
 _FLOWS: dict[type[Operation], Callable[[Any, World], Flow]] = {
     UpsertContact: _flow_contacts.upsert_contact,

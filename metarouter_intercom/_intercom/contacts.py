@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ._answers import DELIVERED, Outcome, classify, dead
-from ._bodies import contact_body, tell_unheld
-from ._flow import HOPS, canonical_id, id_in_text, id_of, in_path, is_success, object_of, text_of
-from ._flow_finding import by_anonymous_id, by_email, leads_by_email
-from ._flow_mending import Written, write
-from ._types import ContactId
-from .errors import TransportError
-from .plugins import Request
+from .._types import ContactId
+from ..errors import TransportError
+from ..plugins import Request
+from .context import HOPS, canonical_id, id_in_text, id_of, in_path, is_success, object_of, text_of
+from .field_repair import Written, write
+from .lookup import by_anonymous_id, by_email, leads_by_email
+from .payloads import contact_body, tell_unheld
+from .responses import DELIVERED, Outcome, classify, dead
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ._directory import Token
-    from ._flow import Flow, Steps, World
-    from ._types import JsonObject, JsonValue, Note
-    from .operations import UpsertContact, Who
-    from .plugins import Response
+    from .._types import JsonObject, JsonValue, Note
+    from ..operations import UpsertContact, Who
+    from ..plugins import Response
+    from .context import Flow, Steps, World
+    from .workspace_cache import Token
 
 _SEEN = "last_seen_at"
 # Intercom answered 500 to unarchiving a permanently deleted contact (contract, section 2). The create before each attempt was

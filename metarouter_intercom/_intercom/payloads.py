@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ._types import Note
-from .messages._timestamps import LAST_INSTANT
+from .._types import Note
+from ..messages._timestamps import LAST_INSTANT
 
 if TYPE_CHECKING:
-    from ._types import JsonObject, JsonValue
-    from .operations import SubmitEvent, UpsertCompany, UpsertContact
+    from .._types import JsonObject, JsonValue
+    from ..operations import SubmitEvent, UpsertCompany, UpsertContact
 
 _INSTANTS = ("signed_up_at", "remote_created_at")
 

@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ._answers import DELIVERED, Outcome, classify, dead
-from ._bodies import event_body
-from ._flow import HOPS, canonical_id, is_success, text_of, waits
-from ._flow_finding import find_contact
-from ._flow_links import make_bare_contact
-from .operations import Who
-from .plugins import Request
+from ..operations import Who
+from ..plugins import Request
+from .companies import make_bare_contact
+from .context import HOPS, canonical_id, is_success, text_of, waits
+from .lookup import find_contact
+from .payloads import event_body
+from .responses import DELIVERED, Outcome, classify, dead
 
 if TYPE_CHECKING:
-    from ._flow import Flow, Steps, World
-    from ._types import ContactId
-    from .operations import SubmitEvent
-    from .plugins import Response
+    from .._types import ContactId
+    from ..operations import SubmitEvent
+    from ..plugins import Response
+    from .context import Flow, Steps, World
 
 _NAME_LIMIT = "active event names"
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from ._answers import Outcome, classify, dead, errors_of
-from ._flow import is_success, object_of, objects_in
-from ._types import Note
-from .plugins import Request, Response
+from .._types import Note
+from ..plugins import Request, Response
+from .context import is_success, object_of, objects_in
+from .responses import Outcome, classify, dead, errors_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ._flow import Steps, World
-    from ._types import JsonObject, JsonValue
+    from .._types import JsonObject, JsonValue
+    from .context import Steps, World
 
 Model = Literal["contact", "company"]
 REFUSED_VALUE = "Intercom refused this value"

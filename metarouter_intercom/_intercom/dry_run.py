@@ -6,21 +6,21 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
-from ._answers import Outcome
-from ._directory import Directory
-from ._flow import World
-from ._flows import flow_of
-from .operations._translator import translate
-from .plugins import Response
+from ..operations._translator import translate
+from ..plugins import Response
+from .context import World
+from .flows import flow_of
+from .responses import Outcome
+from .workspace_cache import Directory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ._types import JsonValue, Note
-    from .messages import Message
-    from .operations import Operation
-    from .plugins import Request
-    from .settings import Settings
+    from .._types import JsonValue, Note
+    from ..messages import Message
+    from ..operations import Operation
+    from ..plugins import Request
+    from ..settings import Settings
 
 CONTACT = "<contact id>"
 
