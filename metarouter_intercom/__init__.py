@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ._client import Client
     from ._dead_letters import DeadLetters
-    from ._report import Account, Health, RateBudget, Report, Stats
+    from ._delivery.report import Account, Health, RateBudget, Report, Stats
     from .errors import (
         BufferFull,
         ClientClosed,
@@ -49,7 +49,7 @@ __all__ = [
 _HOMES = {
     "Client": "_client",
     "DeadLetters": "_dead_letters",
-    **dict.fromkeys(("Account", "Health", "RateBudget", "Report", "Stats"), "_report"),
+    **dict.fromkeys(("Account", "Health", "RateBudget", "Report", "Stats"), "_delivery.report"),
     **dict.fromkeys(("Region", "Settings"), "settings"),
 }
 _NAMESPACES = frozenset(

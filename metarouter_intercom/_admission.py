@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from ._acceptance import Acceptance, Dropped, HookRaised
 from ._calls import Calls
-from ._log import untold
+from ._delivery.log import untold
 from .errors import BufferFull, ConfigurationError, DeliveryFailed, RejectedMessage
 from .plugins import Delivery
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ._connection import Connection, Parts
+    from ._delivery.engine import Connection, Parts
     from ._types import JsonObject
     from ._usual_calls import Stamped
     from .plugins import Acceptance as Answer

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from ._admission import Admission
 from ._clock import SystemClock
-from ._connection import Connection, Parts
 from ._dead_letters import DeadLetters
-from ._dispatch import failure_of
+from ._delivery.consumer import failure_of
+from ._delivery.engine import Connection, Parts
+from ._delivery.interrupts import is_interruption
+from ._delivery.report import Account, Health, Report, Stats
+from ._delivery.workers import bind_to_process, keep, let_go
 from ._intercom import account as _account
-from ._interruptions import is_interruption
-from ._report import Account, Health, Report, Stats
 from ._transport import HttpTransport
 from ._types import ExternalId
-from ._worker import bind_to_process, keep, let_go
 from .errors import ClientClosed, ConfigurationError
 from .operations import DeleteContact, Who
 from .operations._translator import Translator as DefaultTranslator

@@ -16,7 +16,7 @@ _IMPORTS = read_imports()
 
 # From the bottom to the top: a module imports from its own layer and those before it. A name stands for all modules below it too.
 _LAYERS = {
-    "words": ["_types", "_intercom", "_log", "errors", "messages._message_ids"],
+    "words": ["_types", "_delivery", "_intercom", "_delivery.log", "errors", "messages._message_ids"],
     "values": [
         "settings",
         "messages",
@@ -26,7 +26,7 @@ _LAYERS = {
         "_calls",
         "_clock",
     ],
-    "interface": ["plugins", "_report"],
+    "interface": ["plugins", "_delivery.report"],
     "facts": [
         "messages._timestamps",
         "operations._money",
@@ -51,10 +51,10 @@ _LAYERS = {
     "planning": [
         "_intercom.responses",
         "operations._coalesce",
-        "_fates",
+        "_delivery.attempts",
         "_intercom.workspace_cache",
-        "_ratelimit",
-        "_gate",
+        "_delivery.rate_limit",
+        "_delivery.circuit",
     ],
     "flows": [
         "_intercom.context",
@@ -67,8 +67,14 @@ _LAYERS = {
         "_intercom.flows",
         "_intercom.dry_run",
     ],
-    "means": ["_forking", "_buffers", "_transport", "_dead_letters", "_intercom.account"],
-    "delivery": ["_interruptions", "_worker", "_delivery", "_dispatch", "_connection"],
+    "means": ["_delivery.forks", "_buffers", "_transport", "_dead_letters", "_intercom.account"],
+    "delivery": [
+        "_delivery.interrupts",
+        "_delivery.workers",
+        "_delivery.executor",
+        "_delivery.consumer",
+        "_delivery.engine",
+    ],
     "client": ["_admission", "_client", ""],
     "sandbox": ["sandbox"],
     "kit": ["testing", "_pytest_plugin"],
@@ -79,16 +85,16 @@ _LAYERS = {
 _SHELL = (
     "",
     "_buffers",
-    "_forking",
-    "_interruptions",
+    "_delivery.forks",
+    "_delivery.interrupts",
     "_transport",
     "_clock",
     "_admission",
     "_client",
-    "_connection",
-    "_delivery",
-    "_dispatch",
-    "_worker",
+    "_delivery.engine",
+    "_delivery.executor",
+    "_delivery.consumer",
+    "_delivery.workers",
     "sandbox",
     "testing",
     "_pytest_plugin",
@@ -151,9 +157,9 @@ _PLACES = {
     "sqlite3": ["_buffers._database", "_buffers._schema"],
     "cattrs": ["messages._codec"],
     "threading": [
-        "_worker",  # the threads themselves
-        "_interruptions",  # asks which thread it is in, and starts none
-        "_connection",  # makes the locks of one process, anew in a forked child
+        "_delivery.workers",  # the threads themselves
+        "_delivery.interrupts",  # asks which thread it is in, and starts none
+        "_delivery.engine",  # makes the locks of one process, anew in a forked child
         "_client",  # one birth a forked child, one end a client
         "_buffers",
         "_transport",

@@ -6,10 +6,10 @@ import contextlib
 
 import pytest
 
-from metarouter_intercom._delivery import Courier
-from metarouter_intercom._gate import Gate, Paused
+from metarouter_intercom._delivery.circuit import Gate, Paused
+from metarouter_intercom._delivery.executor import Courier
+from metarouter_intercom._delivery.rate_limit import RateLimit
 from metarouter_intercom._intercom.responses import DELIVERED
-from metarouter_intercom._ratelimit import RateLimit
 from metarouter_intercom.errors import ConnectFailed, ReadFailed
 from metarouter_intercom.operations import (
     AttachCompany,

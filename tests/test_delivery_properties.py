@@ -10,9 +10,9 @@ import pytest
 
 from metarouter_intercom._acceptance import Acceptance
 from metarouter_intercom._buffers._memory import MemoryBuffer
-from metarouter_intercom._delivery import Courier
-from metarouter_intercom._gate import Gate
-from metarouter_intercom._ratelimit import RateLimit
+from metarouter_intercom._delivery.circuit import Gate
+from metarouter_intercom._delivery.executor import Courier
+from metarouter_intercom._delivery.rate_limit import RateLimit
 from metarouter_intercom.operations._translator import Translator
 from metarouter_intercom.sandbox import Faults, Workspace, WorkspaceTransport
 from metarouter_intercom.sandbox.faults import NO_FAULTS

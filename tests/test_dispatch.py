@@ -8,11 +8,11 @@ from contextlib import nullcontext
 import pytest
 
 from metarouter_intercom._buffers._memory import MemoryBuffer
-from metarouter_intercom._delivery import Courier
-from metarouter_intercom._dispatch import Dispatcher, failure_of
-from metarouter_intercom._gate import Gate
-from metarouter_intercom._ratelimit import RateLimit
-from metarouter_intercom._report import Counters
+from metarouter_intercom._delivery.circuit import Gate
+from metarouter_intercom._delivery.consumer import Dispatcher, failure_of
+from metarouter_intercom._delivery.executor import Courier
+from metarouter_intercom._delivery.rate_limit import RateLimit
+from metarouter_intercom._delivery.report import Counters
 from metarouter_intercom.operations import SubmitEvent, Translation, UpsertContact, Who
 from metarouter_intercom.plugins import Delivery, Note, Response
 from metarouter_intercom.settings import Settings

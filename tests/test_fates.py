@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from metarouter_intercom._fates import Fate, Run
+from metarouter_intercom._delivery.attempts import Fate, Run
 from metarouter_intercom._intercom.responses import DELIVERED, Outcome
 from metarouter_intercom.operations import (
     AttachCompany,

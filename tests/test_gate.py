@@ -6,8 +6,8 @@ import contextlib
 
 import pytest
 
-from metarouter_intercom._gate import Gate, Paused
-from metarouter_intercom._ratelimit import RateLimit
+from metarouter_intercom._delivery.circuit import Gate, Paused
+from metarouter_intercom._delivery.rate_limit import RateLimit
 from metarouter_intercom.plugins import Response
 
 

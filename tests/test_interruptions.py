@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from metarouter_intercom import Client
-from metarouter_intercom._interruptions import LOCKING, is_interruption
+from metarouter_intercom._delivery.interrupts import LOCKING, is_interruption
 from metarouter_intercom.plugins import Response
 
 from .package_imports import PACKAGE, ROOT, read_imports
@@ -21,7 +21,7 @@ _HELD = re.compile(r"lock|condition|switch|ending|births|creating|turn\b", re.IG
 # Modules outside ``LOCKING`` that make or hold a lock -> why a handler that interrupts them cannot wait for ever.
 _WITHOUT_A_GUARD = {
     "_client": "what closes a client holds a reentrant lock; the lock of a birth is held in a forked child alone",
-    "_connection": "makes the locks that counters, gate and workspace cache hold, and the reentrant one of whoever closes",
+    "_delivery.engine": "makes the locks that counters, gate and workspace cache hold, and the reentrant one of whoever closes",
     "_intercom.companies": "a company's turn is held while its flow runs, and flows run in the delivery, which is covered",
     "_transport": "held while the first request of a process loads its libraries, in the delivery, which is covered",
     "sandbox._http": "a server's, whose threads no handler interrupts",
@@ -83,7 +83,7 @@ def test_every_guarded_module_holds_a_lock_or_runs_under_one():
 
     without = [name for name in LOCKING if not any(other.startswith(f"{name}.") for other in locking)]
 
-    assert without == [f"{PACKAGE}._delivery", f"{PACKAGE}._ratelimit"]
+    assert without == [f"{PACKAGE}._delivery.executor", f"{PACKAGE}._delivery.rate_limit"]
 
 
 def _asked_from(module, function="work"):
@@ -100,7 +100,7 @@ def test_a_handler_that_interrupts_a_guarded_module_is_told(module):
 
 
 @pytest.mark.parametrize(
-    "module", [PACKAGE, f"{PACKAGE}._calls", f"{PACKAGE}._gateway", "_gate", "somebody.else"]
+    "module", [PACKAGE, f"{PACKAGE}._calls", f"{PACKAGE}._gateway", "_delivery.circuit", "somebody.else"]
 )
 def test_a_handler_that_interrupts_anything_else_goes_on(module):
     """W3: code that holds no lock of ours, also of a module whose name only begins alike, is no reason to wait."""
@@ -115,7 +115,7 @@ def test_the_end_of_the_interpreter_and_other_threads_are_free():
     thread.join()
 
     assert answers == [False]
-    assert not _asked_from(f"{PACKAGE}._worker", "_at_exit")
+    assert not _asked_from(f"{PACKAGE}._delivery.workers", "_at_exit")
 
 
 class _Asking:

@@ -6,7 +6,7 @@ from email.utils import formatdate
 
 import pytest
 
-from metarouter_intercom._ratelimit import RateLimit
+from metarouter_intercom._delivery.rate_limit import RateLimit
 
 _LIMIT, _REMAINING, _RESET = "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 from metarouter_intercom import Health
-from metarouter_intercom._report import Counters
+from metarouter_intercom._delivery.report import Counters
 from metarouter_intercom.plugins import Note
 
 

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from metarouter_intercom._gate import Paused
-from metarouter_intercom._worker import Signal, Workers
+from metarouter_intercom._delivery.circuit import Paused
+from metarouter_intercom._delivery.workers import Signal, Workers
 
 _DEADLINE = 20.0
 

@@ -7,7 +7,7 @@ import sqlite3
 import threading
 from typing import TYPE_CHECKING, Any
 
-from .._forking import rest_at_forks
+from .._delivery.forks import rest_at_forks
 from ..errors import SpoolFailed
 from ._schema import PATIENCE, connect, failed
 

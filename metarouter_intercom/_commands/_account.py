@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from .._client import Client
-from .._report import Account
+from .._delivery.report import Account
 from ..settings import Settings
 from ._options import connection_options, json_option, settings_of
 from ._store import write_connection

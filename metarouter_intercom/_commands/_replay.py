@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
     from .._client import Client
-    from .._report import Report
+    from .._delivery.report import Report
     from ._rejects import Rejects
     from ._stop import Stop
 

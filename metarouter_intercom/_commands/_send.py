@@ -26,7 +26,7 @@ from ._stop import stop_signals
 from ._words import echo, is_complete, number_of, report_lines, report_object
 
 if TYPE_CHECKING:
-    from .._report import Report
+    from .._delivery.report import Report
     from ..settings import Settings
 
 # Messages that wait in the spool while the file is read on.

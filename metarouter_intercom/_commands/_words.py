@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import click
 
-from .._report import Report
+from .._delivery.report import Report
 from .._types import JsonObject
 
 _PLAIN = ("delivered", "merged", "unchanged", "retried", "held", "pending", "duplicates")

@@ -9,7 +9,7 @@ import threading
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from .._forking import rest_at_forks
+from .._delivery.forks import rest_at_forks
 from ..errors import ConfigurationError, ConnectFailed, ReadFailed
 from ..plugins import Response
 

@@ -15,7 +15,7 @@ from ._assertions import Assertions
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .._report import Report
+    from .._delivery.report import Report
     from .._types import JsonObject
     from ..plugins import Acceptance, Before, Clock, OnDrop
 

@@ -14,7 +14,7 @@ import pytest
 
 import metarouter_intercom
 from metarouter_intercom import Report, Settings, Stats
-from metarouter_intercom._report import Health
+from metarouter_intercom._delivery.report import Health
 from metarouter_intercom.messages._facts import PLAIN
 from metarouter_intercom.operations._companies import _KNOWN as COMPANY_TRAITS
 from metarouter_intercom.operations._contacts import _KNOWN as CONTACT_TRAITS

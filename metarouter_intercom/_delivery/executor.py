@@ -6,28 +6,28 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
-from ._fates import Fate, Run
-from ._gate import Paused
-from ._intercom.context import World
-from ._intercom.field_repair import REFUSED_VALUE
-from ._intercom.flows import flow_of
-from ._intercom.responses import Outcome, backoff
-from ._log import untold
-from .errors import ConnectFailed, ReadFailed, TransportError
-from .messages import _codec
-from .operations import Translation, UpsertCompany, UpsertContact
-from .operations._coalesce import Step, plan
+from .._intercom.context import World
+from .._intercom.field_repair import REFUSED_VALUE
+from .._intercom.flows import flow_of
+from .._intercom.responses import Outcome, backoff
+from ..errors import ConnectFailed, ReadFailed, TransportError
+from ..messages import _codec
+from ..operations import Translation, UpsertCompany, UpsertContact
+from ..operations._coalesce import Step, plan
+from .attempts import Fate, Run
+from .circuit import Paused
+from .log import untold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from contextlib import AbstractContextManager
 
-    from ._gate import Gate
-    from ._intercom.workspace_cache import Directory
-    from ._types import JsonValue
-    from .operations import Operation
-    from .plugins import Claim, Clock, Entry, Request, Response, Settlement, Translator, Transport
-    from .settings import Settings
+    from .._intercom.workspace_cache import Directory
+    from .._types import JsonValue
+    from ..operations import Operation
+    from ..plugins import Claim, Clock, Entry, Request, Response, Settlement, Translator, Transport
+    from ..settings import Settings
+    from .circuit import Gate
 
 _log = logging.getLogger("metarouter_intercom")
 # Repeats of a request that a 429 refused, before its messages go back to the buffer.

@@ -11,8 +11,8 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Protocol
 
-from ._gate import Paused
-from ._log import untold
+from .circuit import Paused
+from .log import untold
 
 if TYPE_CHECKING:
     from collections.abc import Callable

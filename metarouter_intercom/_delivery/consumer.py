@@ -6,20 +6,20 @@ import logging
 from itertools import count
 from typing import TYPE_CHECKING
 
-from ._log import untold
-from ._worker import Depth
-from .errors import DeliveryFailed
-from .plugins import Delivery, Settlement
+from ..errors import DeliveryFailed
+from ..plugins import Delivery, Settlement
+from .log import untold
+from .workers import Depth
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from ._delivery import Courier, Delivered
-    from ._gate import Gate
-    from ._intercom.responses import Outcome
-    from ._report import Counters
-    from ._types import JsonObject, JsonValue
-    from .plugins import After, Buffer, Claim, Clock, OnError
+    from .._intercom.responses import Outcome
+    from .._types import JsonObject, JsonValue
+    from ..plugins import After, Buffer, Claim, Clock, OnError
+    from .circuit import Gate
+    from .executor import Courier, Delivered
+    from .report import Counters
 
 _log = logging.getLogger("metarouter_intercom")
 # Messages of one lane in one claim: enough to merge a burst, few enough that a killed process repeats little.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from ._intercom.responses import backoff
+from .._intercom.responses import backoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-    from ._ratelimit import RateLimit
-    from .plugins import Response
+    from ..plugins import Response
+    from .rate_limit import RateLimit
 
 # Failures in a row, of whatever contact, that say that Intercom is down and not one item bad. Four workers each meet one
 # failure of an outage at once; the next one opens the circuit.

@@ -7,25 +7,25 @@ import random
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ._delivery import Courier
-from ._dispatch import Dispatcher, failure_of
-from ._gate import Gate, Paused
-from ._intercom.workspace_cache import Directory
-from ._ratelimit import RateLimit
-from ._report import Counters, Health, RateBudget
-from ._worker import Patience, Signal, Turns, Workers
-from .errors import DeliveryFailed
-from .messages._message_ids import own_message_ids
-from .plugins import Settlement
+from .._intercom.workspace_cache import Directory
+from ..errors import DeliveryFailed
+from ..messages._message_ids import own_message_ids
+from ..plugins import Settlement
+from .circuit import Gate, Paused
+from .consumer import Dispatcher, failure_of
+from .executor import Courier
+from .rate_limit import RateLimit
+from .report import Counters, Health, RateBudget
+from .workers import Patience, Signal, Turns, Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from ._intercom.responses import Outcome
-    from ._types import JsonObject, JsonValue
-    from .operations import Operation
-    from .plugins import After, Buffer, Clock, Delivery, OnError, Translator, Transport
-    from .settings import Settings
+    from .._intercom.responses import Outcome
+    from .._types import JsonObject, JsonValue
+    from ..operations import Operation
+    from ..plugins import After, Buffer, Clock, Delivery, OnError, Translator, Transport
+    from ..settings import Settings
 
 # Accepted messages between two wake-ups of a resting worker: long before the default buffer is full.
 _WAKE_EVERY = 256

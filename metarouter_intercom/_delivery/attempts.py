@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from .operations import AttachCompany, DetachCompany, MergeContact, SubmitEvent
-from .plugins import Delivery, Settlement
+from ..operations import AttachCompany, DetachCompany, MergeContact, SubmitEvent
+from ..plugins import Delivery, Settlement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ._intercom.responses import Outcome
-    from ._types import Note
-    from .operations import Operation, Translation
-    from .operations._coalesce import Step
-    from .plugins import Entry
+    from .._intercom.responses import Outcome
+    from .._types import Note
+    from ..operations import Operation, Translation
+    from ..operations._coalesce import Step
+    from ..plugins import Entry
 
 State = Literal["open", "release", "wait", "again", "dead"]
 _GRAVITY: tuple[State, ...] = ("open", "release", "wait", "again", "dead")

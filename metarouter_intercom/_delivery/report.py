@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from contextlib import AbstractContextManager
 
-    from ._types import Note
+    from .._types import Note
 
 __all__ = ["Account", "Counters", "Health", "RateBudget", "Report", "Stats"]
 

@@ -12,12 +12,12 @@ LOCKING = tuple(
     f"{_PACKAGE}.{name}"
     for name in (
         "_buffers",
-        "_delivery",
+        "_delivery.executor",
         "_intercom.workspace_cache",
-        "_gate",
-        "_ratelimit",
-        "_report",
-        "_worker",
+        "_delivery.circuit",
+        "_delivery.rate_limit",
+        "_delivery.report",
+        "_delivery.workers",
     )
 )
 _LOCKING = tuple(f"{name}." for name in LOCKING)

@@ -1,0 +1,1 @@
+"""Claims messages, executes what they ask for, settles them, retries; the folder that acts."""
