@@ -322,11 +322,11 @@ def _settings(settings: Settings | None, options: dict[str, Any]) -> Settings:
 
 def _buffer(settings: Settings, on_error: OnError) -> Buffer:
     if settings.spool is None:
-        from ._buffers._memory import MemoryBuffer
+        from ._delivery.buffers.memory import MemoryBuffer
 
         return MemoryBuffer(limit=settings.messages_kept, dead_letters=settings.dead_letters_kept)
-    from ._buffers._fallback import FallbackBuffer
-    from ._buffers._sqlite import SpoolBuffer
+    from ._delivery.buffers.fallback import FallbackBuffer
+    from ._delivery.buffers.spool import SpoolBuffer
 
     spool = SpoolBuffer(
         settings.spool,

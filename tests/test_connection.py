@@ -12,7 +12,7 @@ from metarouter_intercom import (
     ConnectFailed,
     DeliveryFailed,
 )
-from metarouter_intercom._buffers._memory import MemoryBuffer
+from metarouter_intercom._delivery.buffers.memory import MemoryBuffer
 from metarouter_intercom.plugins import Response, Settlement
 from metarouter_intercom.testing import FakeClock, ScriptedTransport
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from metarouter_intercom._acceptance import Acceptance
-from metarouter_intercom._buffers._memory import MemoryBuffer
+from metarouter_intercom._delivery.buffers.memory import MemoryBuffer
 from metarouter_intercom._delivery.circuit import Gate
 from metarouter_intercom._delivery.executor import Courier
 from metarouter_intercom._delivery.rate_limit import RateLimit

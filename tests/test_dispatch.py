@@ -7,7 +7,7 @@ from contextlib import nullcontext
 
 import pytest
 
-from metarouter_intercom._buffers._memory import MemoryBuffer
+from metarouter_intercom._delivery.buffers.memory import MemoryBuffer
 from metarouter_intercom._delivery.circuit import Gate
 from metarouter_intercom._delivery.consumer import Dispatcher, failure_of
 from metarouter_intercom._delivery.executor import Courier

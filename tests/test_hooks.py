@@ -10,7 +10,7 @@ import pytest
 from metarouter_intercom import (
     ClientClosed,
 )
-from metarouter_intercom._buffers._memory import MemoryBuffer
+from metarouter_intercom._delivery.buffers.memory import MemoryBuffer
 from metarouter_intercom.messages import Identify
 from metarouter_intercom.operations import Translation
 from metarouter_intercom.plugins import Drop, Response

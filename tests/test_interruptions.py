@@ -93,7 +93,7 @@ def _asked_from(module, function="work"):
     return space[function]()
 
 
-@pytest.mark.parametrize("module", [*LOCKING, f"{PACKAGE}._buffers._memory"])
+@pytest.mark.parametrize("module", [*LOCKING, f"{PACKAGE}._delivery.buffers.memory"])
 def test_a_handler_that_interrupts_a_guarded_module_is_told(module):
     """W3: in the main thread, wherever on the stack a guarded module runs, a lock may be held."""
     assert _asked_from(module)

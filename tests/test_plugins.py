@@ -8,11 +8,11 @@ import attrs
 import pytest
 
 from metarouter_intercom import plugins
-from metarouter_intercom._buffers._fallback import FallbackBuffer
-from metarouter_intercom._buffers._memory import MemoryBuffer
-from metarouter_intercom._buffers._spool_shelf import SpoolShelf
-from metarouter_intercom._buffers._sqlite import SpoolBuffer
 from metarouter_intercom._clock import SystemClock
+from metarouter_intercom._delivery.buffers.fallback import FallbackBuffer
+from metarouter_intercom._delivery.buffers.memory import MemoryBuffer
+from metarouter_intercom._delivery.buffers.spool import SpoolBuffer
+from metarouter_intercom._delivery.buffers.store import SpoolShelf
 from metarouter_intercom._transport import HttpTransport
 from metarouter_intercom.sandbox import WorkspaceTransport
 from metarouter_intercom.testing import FakeClock, ScriptedTransport

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from metarouter_intercom import Client
 from metarouter_intercom._acceptance import Acceptance, Stamped
-from metarouter_intercom._buffers._memory import MemoryBuffer
+from metarouter_intercom._delivery.buffers.memory import MemoryBuffer
 from metarouter_intercom._usual_calls import _KEPT_SHAPES, _Shapes
 from metarouter_intercom.errors import RejectedMessage
 from metarouter_intercom.messages._integrations import Silence

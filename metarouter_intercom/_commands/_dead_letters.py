@@ -12,9 +12,9 @@ from typing import Any
 
 import click
 
-from .._buffers._sqlite import SpoolBuffer
 from .._client import Client
 from .._dead_letters import DeadLetters, line_of
+from .._delivery.buffers.spool import SpoolBuffer
 from ..plugins import DeadLetter
 from ._errors import ExitCode, Failed
 from ._options import connection_options, json_option, settings_of

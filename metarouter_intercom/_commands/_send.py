@@ -14,8 +14,8 @@ import attrs
 import click
 from tqdm import tqdm
 
-from .._buffers._sqlite import SpoolBuffer
 from .._client import Client
+from .._delivery.buffers.spool import SpoolBuffer
 from ._errors import ExitCode, Failed
 from ._input import read_messages
 from ._options import connection_options, json_option, settings_of

@@ -11,7 +11,7 @@ _PACKAGE = __name__.partition(".")[0]
 LOCKING = tuple(
     f"{_PACKAGE}.{name}"
     for name in (
-        "_buffers",
+        "_delivery.buffers",
         "_delivery.executor",
         "_intercom.workspace_cache",
         "_delivery.circuit",

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from .._buffers._memory import MemoryBuffer
 from .._client import Client
+from .._delivery.buffers.memory import MemoryBuffer
 from ..sandbox import Workspace, WorkspaceTransport
 from ..settings import Settings
 from ._assertions import Assertions

@@ -22,7 +22,7 @@ from pathlib import Path
 from statistics import median
 
 from metarouter_intercom import Client
-from metarouter_intercom._buffers._sqlite import SpoolBuffer
+from metarouter_intercom._delivery.buffers.spool import SpoolBuffer
 from metarouter_intercom.plugins import Response, Settlement
 
 KINDS = ("even", "one large", "half waits")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from metarouter_intercom._buffers._memory import MemoryBuffer
-from metarouter_intercom._buffers._sqlite import SpoolBuffer
+from metarouter_intercom._delivery.buffers.memory import MemoryBuffer
+from metarouter_intercom._delivery.buffers.spool import SpoolBuffer
 
 
 @pytest.fixture(params=["memory", "spool"])

@@ -7,7 +7,7 @@ import threading
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from metarouter_intercom._buffers._memory import MemoryBuffer
+from metarouter_intercom._delivery.buffers.memory import MemoryBuffer
 from metarouter_intercom.plugins import Settlement
 
 from .._support.twins import VALUES, assert_twins_agree, change, exact, usual_with_changes

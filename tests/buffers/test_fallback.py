@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from metarouter_intercom._buffers._fallback import FallbackBuffer
-from metarouter_intercom._buffers._sqlite import SpoolBuffer
+from metarouter_intercom._delivery.buffers.fallback import FallbackBuffer
+from metarouter_intercom._delivery.buffers.spool import SpoolBuffer
 from metarouter_intercom.errors import SpoolFailed
 from metarouter_intercom.plugins import Settlement
 

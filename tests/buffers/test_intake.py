@@ -6,8 +6,8 @@ import shutil
 
 import pytest
 
-from metarouter_intercom._buffers import _intake
-from metarouter_intercom._buffers._intake import Intake
+from metarouter_intercom._delivery.buffers import journal as _intake
+from metarouter_intercom._delivery.buffers.journal import Intake
 from metarouter_intercom.errors import SpoolFailed
 
 

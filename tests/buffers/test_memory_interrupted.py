@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from metarouter_intercom._buffers import _memory
-from metarouter_intercom._buffers._memory import MemoryBuffer
+from metarouter_intercom._delivery.buffers import memory as _memory
+from metarouter_intercom._delivery.buffers.memory import MemoryBuffer
 from metarouter_intercom.plugins import Settlement
 
 _NOW = 1_000.0

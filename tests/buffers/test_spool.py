@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from metarouter_intercom._buffers._sqlite import SpoolBuffer
+from metarouter_intercom._delivery.buffers.spool import SpoolBuffer
 from metarouter_intercom.errors import SpoolFailed
 
 from .filling import drain, names, put, settle, take

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from metarouter_intercom._buffers._schema import STEPS, connect
-from metarouter_intercom._buffers._sqlite import SpoolBuffer
+from metarouter_intercom._delivery.buffers.schema import STEPS, connect
+from metarouter_intercom._delivery.buffers.spool import SpoolBuffer
 from metarouter_intercom.errors import SpoolFailed
 
 from .filling import drain, put
@@ -77,7 +77,7 @@ def test_a_folder_that_may_not_be_written_to():
     """As somebody without the right; told with the remedy."""
     code = (
         "import os, sys\n"
-        "from metarouter_intercom._buffers._sqlite import SpoolBuffer\n"
+        "from metarouter_intercom._delivery.buffers.spool import SpoolBuffer\n"
         "from metarouter_intercom.errors import SpoolFailed\n"
         "os.chdir(sys.argv[1])\n"
         "os.chmod('.', 0o555)\n"

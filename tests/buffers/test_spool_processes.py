@@ -10,7 +10,7 @@ import textwrap
 
 import pytest
 
-from metarouter_intercom._buffers._sqlite import SpoolBuffer
+from metarouter_intercom._delivery.buffers.spool import SpoolBuffer
 
 from .filling import drain, names, put, take
 
@@ -35,7 +35,7 @@ def _start(code, path):
     """Run *code* in a new process, with ``spool``, ``put`` and their kin at hand."""
     prelude = (
         "import os, subprocess, sys, threading\n"
-        "from metarouter_intercom._buffers._sqlite import SpoolBuffer\n"
+        "from metarouter_intercom._delivery.buffers.spool import SpoolBuffer\n"
         "from tests.buffers.filling import drain, names, put, settle, take\n"
         "spool = SpoolBuffer(sys.argv[1], limit=1000, dead_letters=100)\n"
         "def tell(*words):\n"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from metarouter_intercom._buffers._database import Database
-from metarouter_intercom._buffers._spool_shelf import SpoolShelf
+from metarouter_intercom._delivery.buffers.database import Database
+from metarouter_intercom._delivery.buffers.store import SpoolShelf
 
 
 @pytest.fixture

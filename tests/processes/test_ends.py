@@ -111,7 +111,7 @@ def test_a_handler_that_only_closes_lets_the_interrupted_call_go_on(stage):
     stage.run(
         """
         from metarouter_intercom import ClientClosed
-        from metarouter_intercom._buffers._memory import MemoryBuffer
+        from metarouter_intercom._delivery.buffers.memory import MemoryBuffer
 
         struck = []
 

@@ -12,7 +12,7 @@ import pytest
 
 import metarouter_intercom
 from metarouter_intercom import Client
-from metarouter_intercom._buffers import _memory
+from metarouter_intercom._delivery.buffers import memory as _memory
 from metarouter_intercom._delivery.workers import Signal, Workers
 from metarouter_intercom.plugins import Response
 from metarouter_intercom.testing import ScriptedTransport

@@ -13,12 +13,12 @@ import struct
 import zlib
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import ConfigurationError, SpoolFailed
+from ...errors import ConfigurationError, SpoolFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from .._types import JsonObject
+    from ..._types import JsonObject
 
 _log = logging.getLogger("metarouter_intercom")
 # Before each line: its length and its checksum, so that a half-written last one is seen.

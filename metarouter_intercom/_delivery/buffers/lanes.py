@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from ..plugins import Claim, Entry
+from ...plugins import Claim, Entry
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from ..plugins import Settlement
-    from ._database import Database
+    from ...plugins import Settlement
+    from .database import Database
 
 # Delivered message ids that are remembered (rule Q5).
 _DELIVERED = 100_000

@@ -6,13 +6,13 @@ import json
 from heapq import merge
 from typing import TYPE_CHECKING
 
-from . import _intake
+from . import journal as _intake
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable, Iterator
 
-    from ._intake import Line
+    from .journal import Line
 
 _KNOWN = "SELECT EXISTS (SELECT 1 FROM messages WHERE message_id = ?), EXISTS (SELECT 1 FROM delivered WHERE message_id = ?)"
 

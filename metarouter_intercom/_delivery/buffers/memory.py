@@ -11,13 +11,13 @@ from collections import deque
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from ..plugins import Claim, DeadLetter, Entry, Tallies
+from ...plugins import Claim, DeadLetter, Entry, Tallies
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .._types import JsonObject
-    from ..plugins import Acceptance, Settlement, Shelf
+    from ..._types import JsonObject
+    from ...plugins import Acceptance, Settlement, Shelf
 
 # The version of marshal with short texts in few bytes, the same on every supported Python; the bytes never leave the process.
 _FORMAT = 4

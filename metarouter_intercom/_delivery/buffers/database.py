@@ -7,9 +7,9 @@ import sqlite3
 import threading
 from typing import TYPE_CHECKING, Any
 
-from .._delivery.forks import rest_at_forks
-from ..errors import SpoolFailed
-from ._schema import PATIENCE, connect, failed
+from ...errors import SpoolFailed
+from ..forks import rest_at_forks
+from .schema import PATIENCE, connect, failed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

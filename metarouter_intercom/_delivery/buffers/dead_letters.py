@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from ..plugins import DeadLetter
+from ...plugins import DeadLetter
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Sequence
 
-    from ..plugins import Settlement
+    from ...plugins import Settlement
 
 _COLUMNS = "id, body, reason, answer, attempts, accepted_at, died_at"
 # Dead letters that one call removes.

@@ -8,22 +8,22 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
-from ..errors import SpoolFailed
-from ..plugins import Tallies
-from . import _intake
-from ._database import Database
-from ._graves import Graves
-from ._intake import Intake
-from ._lanes import Lanes
-from ._schema import PATIENCE
-from ._sorting import Sorter
-from ._spool_shelf import SpoolShelf
+from ...errors import SpoolFailed
+from ...plugins import Tallies
+from . import journal as _intake
+from .database import Database
+from .dead_letters import Graves
+from .ingest import Sorter
+from .journal import Intake
+from .lanes import Lanes
+from .schema import PATIENCE
+from .store import SpoolShelf
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .._types import JsonObject
-    from ..plugins import Acceptance, Claim, DeadLetter, Settlement, Shelf
+    from ..._types import JsonObject
+    from ...plugins import Acceptance, Claim, DeadLetter, Settlement, Shelf
 
 _log = logging.getLogger("metarouter_intercom")
 # Lines in our journal after which the caller sorts them in itself: the workers are behind, or there are none.

@@ -6,16 +6,16 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
-from ..errors import SpoolFailed
-from ..plugins import Claim, Tallies
-from ._forgetful_shelf import ForgetfulShelf
-from ._memory import MemoryBuffer
+from ...errors import SpoolFailed
+from ...plugins import Claim, Tallies
+from .fail_open_store import ForgetfulShelf
+from .memory import MemoryBuffer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from .._types import JsonObject, JsonValue
-    from ..plugins import Acceptance, Buffer, DeadLetter, Settlement, Shelf
+    from ..._types import JsonObject, JsonValue
+    from ...plugins import Acceptance, Buffer, DeadLetter, Settlement, Shelf
 
 _log = logging.getLogger("metarouter_intercom")
 _LOG_EVERY = 60.0

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from ..errors import SpoolFailed
+from ...errors import SpoolFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..plugins import Shelf
+    from ...plugins import Shelf
 
 _log = logging.getLogger("metarouter_intercom")
 

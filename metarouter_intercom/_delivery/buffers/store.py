@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ._database import Database
+    from .database import Database
 
 # Values of each kind; those not written for longest leave first.
 _CAPACITY = 200_000

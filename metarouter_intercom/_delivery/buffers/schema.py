@@ -7,7 +7,7 @@ import sqlite3
 import threading
 from typing import TYPE_CHECKING
 
-from ..errors import SpoolFailed
+from ...errors import SpoolFailed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
