@@ -12,11 +12,11 @@ from ._clock import SystemClock
 from ._dead_letters import DeadLetters
 from ._delivery.consumer import failure_of
 from ._delivery.engine import Connection, Parts
+from ._delivery.http.transport import HttpTransport
 from ._delivery.interrupts import is_interruption
 from ._delivery.report import Account, Health, Report, Stats
 from ._delivery.workers import bind_to_process, keep, let_go
 from ._intercom import account as _account
-from ._transport import HttpTransport
 from ._types import ExternalId
 from .errors import ClientClosed, ConfigurationError
 from .operations import DeleteContact, Who

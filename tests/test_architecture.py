@@ -67,7 +67,7 @@ _LAYERS = {
         "_intercom.flows",
         "_intercom.dry_run",
     ],
-    "means": ["_delivery.forks", "_delivery.buffers", "_transport", "_dead_letters", "_intercom.account"],
+    "means": ["_delivery.forks", "_delivery.buffers", "_delivery.http", "_dead_letters", "_intercom.account"],
     "delivery": [
         "_delivery.interrupts",
         "_delivery.workers",
@@ -87,7 +87,7 @@ _SHELL = (
     "_delivery.buffers",
     "_delivery.forks",
     "_delivery.interrupts",
-    "_transport",
+    "_delivery.http",
     "_clock",
     "_admission",
     "_client",
@@ -152,8 +152,8 @@ _PURE_ENOUGH = {
 
 # Where a library, or what it stands for, may be used.
 _PLACES = {
-    "requests": ["_transport"],
-    "urllib3": ["_transport"],
+    "requests": ["_delivery.http"],
+    "urllib3": ["_delivery.http"],
     "sqlite3": ["_delivery.buffers.database", "_delivery.buffers.schema"],
     "cattrs": ["messages._codec"],
     "threading": [
@@ -162,7 +162,7 @@ _PLACES = {
         "_delivery.engine",  # makes the locks of one process, anew in a forked child
         "_client",  # one birth a forked child, one end a client
         "_delivery.buffers",
-        "_transport",
+        "_delivery.http",
         "sandbox",
         "testing",
         "_commands",

@@ -13,7 +13,7 @@ from metarouter_intercom._delivery.buffers.fallback import FallbackBuffer
 from metarouter_intercom._delivery.buffers.memory import MemoryBuffer
 from metarouter_intercom._delivery.buffers.spool import SpoolBuffer
 from metarouter_intercom._delivery.buffers.store import SpoolShelf
-from metarouter_intercom._transport import HttpTransport
+from metarouter_intercom._delivery.http.transport import HttpTransport
 from metarouter_intercom.sandbox import WorkspaceTransport
 from metarouter_intercom.testing import FakeClock, ScriptedTransport
 

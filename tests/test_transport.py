@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from requests.adapters import HTTPAdapter
 
 from metarouter_intercom import ConfigurationError, ConnectFailed, ReadFailed, Settings, TransportError
-from metarouter_intercom._transport import HttpTransport, _content
-from metarouter_intercom._transport._failures import failure_of
+from metarouter_intercom._delivery.http.failures import failure_of
+from metarouter_intercom._delivery.http.transport import HttpTransport, _content
 from metarouter_intercom.plugins import Request, Response
 
 from ._support.twins import assert_twins_agree, mostly

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING
 import click
 
 from .._client import Client
-from .._transport import HttpTransport
+from .._delivery.http.transport import HttpTransport
 from .._types import JsonObject, JsonValue
 from ..errors import RejectedMessage
 from ..plugins import Delivery

@@ -30,7 +30,7 @@ _HEADERS = {
 
 
 def _ours(address: str) -> Callable[[], object]:
-    from metarouter_intercom._transport import HttpTransport
+    from metarouter_intercom._delivery.http.transport import HttpTransport
     from metarouter_intercom.plugins import Request
     from metarouter_intercom.settings import Settings
 

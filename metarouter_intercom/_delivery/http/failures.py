@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import requests
 import urllib3
 
-from ..errors import ConnectFailed, ReadFailed, TransportError
+from ...errors import ConnectFailed, ReadFailed, TransportError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,18 +9,18 @@ import threading
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from .._delivery.forks import rest_at_forks
-from ..errors import ConfigurationError, ConnectFailed, ReadFailed
-from ..plugins import Response
+from ...errors import ConfigurationError, ConnectFailed, ReadFailed
+from ...plugins import Response
+from ..forks import rest_at_forks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import requests
 
-    from .._types import JsonObject, JsonValue
-    from ..plugins import Request
-    from ..settings import Settings
+    from ..._types import JsonObject, JsonValue
+    from ...plugins import Request
+    from ...settings import Settings
 
 # More than any answer of Intercom's; a broken peer must not fill the memory.
 _LARGEST_ANSWER = 10 * 2**20
@@ -69,7 +69,7 @@ class HttpTransport:
             answer = exchange(request, body)
             return Response(answer.status_code, _decoded(_content(answer)), _lower(answer.headers))
         except Exception as error:
-            from ._failures import failure_of
+            from .failures import failure_of
 
             failure = failure_of(error)
             if failure is error:
@@ -131,7 +131,7 @@ class HttpTransport:
         return exchange
 
     def _lean(self) -> Callable[[Request, bytes | None], requests.Response]:
-        from ._lean import LeanSession
+        from .adapter import LeanSession
 
         settings = self._settings
         lean = LeanSession(
@@ -153,7 +153,7 @@ def _load() -> None:
     """
     before = frozenset(sys.modules)
     try:
-        from . import _failures, _lean  # noqa: F401
+        from . import failures as _failures  # noqa: F401
 
         "localhost".encode("idna")
     except BaseException:

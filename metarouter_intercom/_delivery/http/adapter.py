@@ -15,7 +15,7 @@ from requests.structures import CaseInsensitiveDict
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from ..plugins import Request
+    from ...plugins import Request
 
 # Measured: of the time of ``Session.post`` two thirds go into merging the environment, cookies and headers, preparing the URL, and
 # building the answer; none of it changes between our requests.
