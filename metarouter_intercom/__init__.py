@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ._client import Client
-    from ._dead_letters import DeadLetters
+    from ._client.client import Client
+    from ._client.dead_letters import DeadLetters
     from ._delivery.report import Account, Health, RateBudget, Report, Stats
     from .errors import (
         BufferFull,
@@ -47,8 +47,8 @@ __all__ = [
 
 # Imported where they are first used: the pytest plugin is imported at every start of pytest, and costs nothing so.
 _HOMES = {
-    "Client": "_client",
-    "DeadLetters": "_dead_letters",
+    "Client": "_client.client",
+    "DeadLetters": "_client.dead_letters",
     **dict.fromkeys(("Account", "Health", "RateBudget", "Report", "Stats"), "_delivery.report"),
     **dict.fromkeys(("Region", "Settings"), "settings"),
 }

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metarouter_intercom import RejectedMessage, Settings
-from metarouter_intercom._acceptance import Acceptance, Dropped, HookRaised
+from metarouter_intercom._client.stamping import Acceptance, Dropped, HookRaised
 from metarouter_intercom.messages import Track
 from metarouter_intercom.plugins import Drop
 

@@ -16,15 +16,23 @@ _IMPORTS = read_imports()
 
 # From the bottom to the top: a module imports from its own layer and those before it. A name stands for all modules below it too.
 _LAYERS = {
-    "words": ["_types", "_delivery", "_intercom", "_delivery.log", "errors", "messages._message_ids"],
+    "words": [
+        "_types",
+        "_client",
+        "_delivery",
+        "_intercom",
+        "_delivery.log",
+        "errors",
+        "messages._message_ids",
+    ],
     "values": [
         "settings",
         "messages",
         "messages._values",
         "operations",
         "operations._values",
-        "_calls",
-        "_clock",
+        "_client.calls",
+        "_client.clock",
     ],
     "interface": ["plugins", "_delivery.report"],
     "facts": [
@@ -45,9 +53,9 @@ _LAYERS = {
         "operations._contacts",
         "operations._events",
         "identity",
-        "_proofs",
+        "_client.identity_check",
     ],
-    "mapping": ["_usual_calls", "_acceptance", "operations._translator"],
+    "mapping": ["_client.fast_stamping", "_client.stamping", "operations._translator"],
     "planning": [
         "_intercom.responses",
         "operations._coalesce",
@@ -67,7 +75,13 @@ _LAYERS = {
         "_intercom.flows",
         "_intercom.dry_run",
     ],
-    "means": ["_delivery.forks", "_delivery.buffers", "_delivery.http", "_dead_letters", "_intercom.account"],
+    "means": [
+        "_delivery.forks",
+        "_delivery.buffers",
+        "_delivery.http",
+        "_client.dead_letters",
+        "_intercom.account",
+    ],
     "delivery": [
         "_delivery.interrupts",
         "_delivery.workers",
@@ -75,7 +89,7 @@ _LAYERS = {
         "_delivery.consumer",
         "_delivery.engine",
     ],
-    "client": ["_admission", "_client", ""],
+    "client": ["_client.accepting", "_client.client", ""],
     "sandbox": ["sandbox"],
     "kit": ["testing", "_pytest_plugin"],
     "command line": ["_demo", "_commands", "cli"],
@@ -88,9 +102,9 @@ _SHELL = (
     "_delivery.forks",
     "_delivery.interrupts",
     "_delivery.http",
-    "_clock",
-    "_admission",
-    "_client",
+    "_client.clock",
+    "_client.accepting",
+    "_client.client",
     "_delivery.engine",
     "_delivery.executor",
     "_delivery.consumer",
@@ -160,7 +174,7 @@ _PLACES = {
         "_delivery.workers",  # the threads themselves
         "_delivery.interrupts",  # asks which thread it is in, and starts none
         "_delivery.engine",  # makes the locks of one process, anew in a forked child
-        "_client",  # one birth a forked child, one end a client
+        "_client.client",  # one birth a forked child, one end a client
         "_delivery.buffers",
         "_delivery.http",
         "sandbox",
@@ -264,7 +278,7 @@ def test_no_module_grows_beyond_measure():
         "_delivery.buffers.spool",
         "messages._codec",
         "operations._contacts",
-        "_client",
+        "_client.client",
         "plugins",
     }
     large = {

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import strategies as st
 
 from metarouter_intercom import Settings
-from metarouter_intercom._acceptance import Acceptance
-from metarouter_intercom._calls import Calls
+from metarouter_intercom._client.calls import Calls
+from metarouter_intercom._client.stamping import Acceptance
 from metarouter_intercom.testing import RecordingClient
 
 from ._support.twins import VALUES, assert_twins_agree, change, mostly, usual_with_changes

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from metarouter_intercom import Settings
-from metarouter_intercom._acceptance import Acceptance
+from metarouter_intercom._client.stamping import Acceptance
 from metarouter_intercom.messages._codec import read_message, read_stamped
 from metarouter_intercom.operations._translator import translate
 

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from metarouter_intercom import BufferFull, ClientClosed, ConfigurationError
-from metarouter_intercom._dead_letters import DeadLetters
+from metarouter_intercom._client.dead_letters import DeadLetters
 from metarouter_intercom.plugins import DeadLetter, Response
 from metarouter_intercom.testing import FakeClock, ScriptedTransport
 

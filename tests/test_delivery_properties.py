@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from metarouter_intercom._acceptance import Acceptance
+from metarouter_intercom._client.stamping import Acceptance
 from metarouter_intercom._delivery.buffers.memory import MemoryBuffer
 from metarouter_intercom._delivery.circuit import Gate
 from metarouter_intercom._delivery.executor import Courier

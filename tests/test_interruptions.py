@@ -20,7 +20,7 @@ _LOCKS = frozenset({"Lock", "RLock", "Condition", "Semaphore", "BoundedSemaphore
 _HELD = re.compile(r"lock|condition|switch|ending|births|creating|turn\b", re.IGNORECASE)
 # Modules outside ``LOCKING`` that make or hold a lock -> why a handler that interrupts them cannot wait for ever.
 _WITHOUT_A_GUARD = {
-    "_client": "what closes a client holds a reentrant lock; the lock of a birth is held in a forked child alone",
+    "_client.client": "what closes a client holds a reentrant lock; the lock of a birth is held in a forked child alone",
     "_delivery.engine": "makes the locks that counters, gate and workspace cache hold, and the reentrant one of whoever closes",
     "_intercom.companies": "a company's turn is held while its flow runs, and flows run in the delivery, which is covered",
     "_delivery.http.transport": "held while the first request of a process loads its libraries, in the delivery, which is covered",
@@ -100,7 +100,8 @@ def test_a_handler_that_interrupts_a_guarded_module_is_told(module):
 
 
 @pytest.mark.parametrize(
-    "module", [PACKAGE, f"{PACKAGE}._calls", f"{PACKAGE}._gateway", "_delivery.circuit", "somebody.else"]
+    "module",
+    [PACKAGE, f"{PACKAGE}._client.calls", f"{PACKAGE}._gateway", "_delivery.circuit", "somebody.else"],
 )
 def test_a_handler_that_interrupts_anything_else_goes_on(module):
     """W3: code that holds no lock of ours, also of a module whose name only begins alike, is no reason to wait."""

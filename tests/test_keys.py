@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from metarouter_intercom import Settings
-from metarouter_intercom._acceptance import Acceptance
+from metarouter_intercom._client.stamping import Acceptance
 from metarouter_intercom.errors import RejectedMessage
 from metarouter_intercom.messages._codec import read_stamped
 from metarouter_intercom.messages._contact_keys import contact_keys

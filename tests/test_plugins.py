@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from metarouter_intercom import plugins
-from metarouter_intercom._clock import SystemClock
+from metarouter_intercom._client.clock import SystemClock
 from metarouter_intercom._delivery.buffers.fallback import FallbackBuffer
 from metarouter_intercom._delivery.buffers.memory import MemoryBuffer
 from metarouter_intercom._delivery.buffers.spool import SpoolBuffer

@@ -8,7 +8,7 @@ import logging
 import pytest
 
 from metarouter_intercom import RejectedMessage, identity
-from metarouter_intercom._proofs import without_proofs
+from metarouter_intercom._client.identity_check import without_proofs
 from metarouter_intercom.plugins import Response
 from metarouter_intercom.testing import ScriptedTransport
 

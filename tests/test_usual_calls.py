@@ -8,9 +8,9 @@ import pytest
 from hypothesis import strategies as st
 
 from metarouter_intercom import Client
-from metarouter_intercom._acceptance import Acceptance, Stamped
+from metarouter_intercom._client.fast_stamping import _KEPT_SHAPES, _Shapes
+from metarouter_intercom._client.stamping import Acceptance, Stamped
 from metarouter_intercom._delivery.buffers.memory import MemoryBuffer
-from metarouter_intercom._usual_calls import _KEPT_SHAPES, _Shapes
 from metarouter_intercom.errors import RejectedMessage
 from metarouter_intercom.messages._integrations import Silence
 from metarouter_intercom.settings import Settings

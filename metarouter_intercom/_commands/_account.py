@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from .._client import Client
+from .._client.client import Client
 from .._delivery.report import Account
 from ..settings import Settings
 from ._options import connection_options, json_option, settings_of

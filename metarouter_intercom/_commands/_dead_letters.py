@@ -12,8 +12,8 @@ from typing import Any
 
 import click
 
-from .._client import Client
-from .._dead_letters import DeadLetters, line_of
+from .._client.client import Client
+from .._client.dead_letters import DeadLetters, line_of
 from .._delivery.buffers.spool import SpoolBuffer
 from ..plugins import DeadLetter
 from ._errors import ExitCode, Failed

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
-from .._client import Client
+from .._client.client import Client
 from .._delivery.http.transport import HttpTransport
 from .._types import JsonObject, JsonValue
 from ..errors import RejectedMessage

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tqdm import tqdm
 
-    from .._client import Client
+    from .._client.client import Client
     from .._delivery.report import Report
     from ._rejects import Rejects
     from ._stop import Stop

@@ -14,7 +14,7 @@ import attrs
 import click
 from tqdm import tqdm
 
-from .._client import Client
+from .._client.client import Client
 from .._delivery.buffers.spool import SpoolBuffer
 from ._errors import ExitCode, Failed
 from ._input import read_messages

@@ -13,7 +13,7 @@ from typing import IO, Any
 import attrs
 import click
 
-from .._acceptance import Acceptance
+from .._client.stamping import Acceptance
 from .._intercom.dry_run import Preview, preview
 from .._types import JsonObject
 from ..errors import Problem, RejectedMessage

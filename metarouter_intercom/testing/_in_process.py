@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .._client import Client
+from .._client.client import Client
 from ..errors import ConfigurationError
 from ..sandbox import Workspace, WorkspaceTransport
 from ._clock import FakeClock

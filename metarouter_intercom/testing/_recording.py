@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from .._client import Client
+from .._client.client import Client
 from .._delivery.buffers.memory import MemoryBuffer
 from ..sandbox import Workspace, WorkspaceTransport
 from ..settings import Settings

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, TextIO
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from ._types import JsonObject
-    from .plugins import Buffer, DeadLetter
+    from .._types import JsonObject
+    from ..plugins import Buffer, DeadLetter
 
 _PAGE = 1_000
 

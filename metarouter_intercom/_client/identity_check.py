@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .errors import ConfigurationError, Problem, RejectedMessage
-from .messages import Alias, Group, Identify
-from .messages._facts import PLAIN, PROOFS, address, look_up, object_at
-from .messages._integrations import option_objects
-from .operations._events import email_of_event
+from ..errors import ConfigurationError, Problem, RejectedMessage
+from ..messages import Alias, Group, Identify
+from ..messages._facts import PLAIN, PROOFS, address, look_up, object_at
+from ..messages._integrations import option_objects
+from ..operations._events import email_of_event
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .messages import Message
-    from .settings import Settings
+    from ..messages import Message
+    from ..settings import Settings
 
 _REASON = "identity_mismatch"
 
@@ -70,7 +70,7 @@ def _proofs(message: Message, names: frozenset[str]) -> list[tuple[str, Any]]:
 def _is_valid(
     kind: str, proof: Any, user_id: str | None, email: str | None, settings: Settings, now: float
 ) -> bool:
-    from .identity import verify_user_hash, verify_user_jwt
+    from ..identity import verify_user_hash, verify_user_jwt
 
     if user_id is None and email is None:
         return False

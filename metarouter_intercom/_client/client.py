@@ -7,21 +7,21 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any
 
-from ._admission import Admission
-from ._clock import SystemClock
-from ._dead_letters import DeadLetters
-from ._delivery.consumer import failure_of
-from ._delivery.engine import Connection, Parts
-from ._delivery.http.transport import HttpTransport
-from ._delivery.interrupts import is_interruption
-from ._delivery.report import Account, Health, Report, Stats
-from ._delivery.workers import bind_to_process, keep, let_go
-from ._intercom import account as _account
-from ._types import ExternalId
-from .errors import ClientClosed, ConfigurationError
-from .operations import DeleteContact, Who
-from .operations._translator import Translator as DefaultTranslator
-from .settings import Settings
+from .._delivery.consumer import failure_of
+from .._delivery.engine import Connection, Parts
+from .._delivery.http.transport import HttpTransport
+from .._delivery.interrupts import is_interruption
+from .._delivery.report import Account, Health, Report, Stats
+from .._delivery.workers import bind_to_process, keep, let_go
+from .._intercom import account as _account
+from .._types import ExternalId
+from ..errors import ClientClosed, ConfigurationError
+from ..operations import DeleteContact, Who
+from ..operations._translator import Translator as DefaultTranslator
+from ..settings import Settings
+from .accepting import Admission
+from .clock import SystemClock
+from .dead_letters import DeadLetters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     import requests
 
-    from ._types import JsonValue
-    from .plugins import After, Before, Buffer, Clock, OnDrop, OnError, Translator, Transport
+    from .._types import JsonValue
+    from ..plugins import After, Before, Buffer, Clock, OnDrop, OnError, Translator, Transport
 
 _log = logging.getLogger("metarouter_intercom")
 _log.addHandler(logging.NullHandler())
@@ -322,11 +322,11 @@ def _settings(settings: Settings | None, options: dict[str, Any]) -> Settings:
 
 def _buffer(settings: Settings, on_error: OnError) -> Buffer:
     if settings.spool is None:
-        from ._delivery.buffers.memory import MemoryBuffer
+        from .._delivery.buffers.memory import MemoryBuffer
 
         return MemoryBuffer(limit=settings.messages_kept, dead_letters=settings.dead_letters_kept)
-    from ._delivery.buffers.fallback import FallbackBuffer
-    from ._delivery.buffers.spool import SpoolBuffer
+    from .._delivery.buffers.fallback import FallbackBuffer
+    from .._delivery.buffers.spool import SpoolBuffer
 
     spool = SpoolBuffer(
         settings.spool,

@@ -8,20 +8,20 @@ import os
 from abc import abstractmethod
 from typing import TYPE_CHECKING
 
-from ._acceptance import Acceptance, Dropped, HookRaised
-from ._calls import Calls
-from ._delivery.log import untold
-from .errors import BufferFull, ConfigurationError, DeliveryFailed, RejectedMessage
-from .plugins import Delivery
+from .._delivery.log import untold
+from ..errors import BufferFull, ConfigurationError, DeliveryFailed, RejectedMessage
+from ..plugins import Delivery
+from .calls import Calls
+from .stamping import Acceptance, Dropped, HookRaised
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ._delivery.engine import Connection, Parts
-    from ._types import JsonObject
-    from ._usual_calls import Stamped
-    from .plugins import Acceptance as Answer
-    from .plugins import Before, OnDrop
+    from .._delivery.engine import Connection, Parts
+    from .._types import JsonObject
+    from ..plugins import Acceptance as Answer
+    from ..plugins import Before, OnDrop
+    from .fast_stamping import Stamped
 
 _log = logging.getLogger("metarouter_intercom")
 # A full buffer is logged at most this often (rule Q4).

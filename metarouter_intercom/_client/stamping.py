@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ._proofs import check_proofs, without_proofs
-from ._usual_calls import Stamped, UsualCalls
-from .errors import Problem, RejectedMessage
-from .messages import _codec
-from .messages._contact_keys import contact_keys
-from .messages._integrations import own_names
-from .messages._json_copy import Copier, json_size
-from .operations._companies import company_id
-from .plugins import Drop
+from ..errors import Problem, RejectedMessage
+from ..messages import _codec
+from ..messages._contact_keys import contact_keys
+from ..messages._integrations import own_names
+from ..messages._json_copy import Copier, json_size
+from ..operations._companies import company_id
+from ..plugins import Drop
+from .fast_stamping import Stamped, UsualCalls
+from .identity_check import check_proofs, without_proofs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ._types import JsonObject
-    from .messages import Message
-    from .plugins import Before
-    from .settings import Settings
+    from .._types import JsonObject
+    from ..messages import Message
+    from ..plugins import Before
+    from ..settings import Settings
 
 # What a usual call may carry: type -> the name of its facts, and all of its keys.
 _USUAL = {

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .messages._contact_keys import contact_keys
-from .messages._integrations import Silence
-from .messages._json_copy import count_characters, is_clean, key_size, quick_copy
-from .messages._message_ids import make_message_id
+from ..messages._contact_keys import contact_keys
+from ..messages._integrations import Silence
+from ..messages._json_copy import count_characters, is_clean, key_size, quick_copy
+from ..messages._message_ids import make_message_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ._types import JsonObject
+    from .._types import JsonObject
 
 # Type, ids, instant and punctuation of a message.
 _FRAME = 400

@@ -1,0 +1,1 @@
+"""The client that callers hold: takes calls, stamps and accepts messages, answers questions."""
