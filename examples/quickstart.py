@@ -8,7 +8,7 @@ This is the same as ``metarouter-intercom demo``. If ``INTERCOM_API_KEY`` is set
 
 import sys
 
-from metarouter_intercom.cli import main
+from metarouter_intercom._cli import main
 
 if __name__ == "__main__":
     sys.argv.insert(1, "demo")

@@ -92,7 +92,7 @@ _LAYERS = {
     "client": ["_client.accepting", "_client.client", ""],
     "sandbox": ["sandbox"],
     "kit": ["testing", "_pytest_plugin"],
-    "command line": ["_demo", "_commands", "cli"],
+    "command line": ["_cli"],
 }
 
 # Modules that act: they hold threads, sockets, files or the clock, or write the log. Everything else is pure.
@@ -112,9 +112,7 @@ _SHELL = (
     "sandbox",
     "testing",
     "_pytest_plugin",
-    "_demo",
-    "_commands",
-    "cli",
+    "_cli",
 )
 # What waits, draws lots, writes the log or reads the world.
 _IMPURE = frozenset(
@@ -179,11 +177,11 @@ _PLACES = {
         "_delivery.http",
         "sandbox",
         "testing",
-        "_commands",
+        "_cli",
     ],
     "flask": ["sandbox.web", "sandbox._pages"],
-    "click": ["cli", "_commands"],
-    "tqdm": ["cli", "_commands"],
+    "click": ["_cli"],
+    "tqdm": ["_cli"],
     "joserfc": ["identity"],
 }
 

@@ -6,8 +6,8 @@ When a private module moves, this list changes and nothing else.
 
 from __future__ import annotations
 
-from metarouter_intercom._commands import commands
-from metarouter_intercom._commands._errors import ExitCode
+from metarouter_intercom._cli.commands import commands
+from metarouter_intercom._cli.exit_codes import ExitCode
 from metarouter_intercom._intercom.payloads import company_body, contact_body, event_body
 from metarouter_intercom.messages._codec import read_message
 from metarouter_intercom.messages._facts import PLAIN

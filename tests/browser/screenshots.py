@@ -39,7 +39,7 @@ PICTURES = (
 def fill(sandbox: Sandbox) -> None:
     """Send what the pictures show."""
     add_samples(sandbox.workspace)
-    captured = files("metarouter_intercom").joinpath("_demo/messages.jsonl").read_text()
+    captured = files("metarouter_intercom").joinpath("_cli/demo_messages.jsonl").read_text()
     with Client(
         api_key=sandbox.token, base_url=sandbox.url, name="screenshots", workers=1, missing_contact_wait=1.0
     ) as client:

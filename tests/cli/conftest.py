@@ -8,7 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from metarouter_intercom._commands import run
+from metarouter_intercom._cli.commands import run
 from metarouter_intercom.sandbox import Sandbox
 
 

@@ -85,7 +85,7 @@ def run(file: Path, sandbox: Sandbox, *, every: int, until: int | None = None, b
     memory: list[int] = []
     begun = time.monotonic()
     process = subprocess.Popen(
-        [sys.executable, "-m", "metarouter_intercom.cli", "send", str(file)],
+        [sys.executable, "-m", "metarouter_intercom._cli", "send", str(file)],
         stdout=subprocess.PIPE,
         stderr=terminal,
         env={**os.environ, "INTERCOM_API_KEY": sandbox.token, "INTERCOM_BASE_URL": sandbox.url},

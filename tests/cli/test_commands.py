@@ -9,10 +9,10 @@ import sys
 import click
 import pytest
 
-from metarouter_intercom._commands import commands, run
-from metarouter_intercom._commands._errors import ExitCode, failure
-from metarouter_intercom._commands._words import echo
-from metarouter_intercom.cli import main
+from metarouter_intercom._cli import main
+from metarouter_intercom._cli.commands import commands, run
+from metarouter_intercom._cli.exit_codes import ExitCode, failure
+from metarouter_intercom._cli.formatting import echo
 from metarouter_intercom.errors import BufferFull, ConnectFailed, DeliveryFailed, RejectedMessage, SpoolFailed
 
 
@@ -134,7 +134,7 @@ def test_what_a_terminal_cannot_show_is_replaced(capsys):
 def test_ascii_terminals_are_served():
     """On a terminal without UTF-8 the words come out with question marks."""
     done = subprocess.run(
-        [sys.executable, "-m", "metarouter_intercom.cli", "translate", "-"],
+        [sys.executable, "-m", "metarouter_intercom._cli", "translate", "-"],
         input='{"type": "identify", "userId": "u-1", "traits": {"name": "Zoë"}}'.encode(),
         capture_output=True,
         env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"},
@@ -149,7 +149,7 @@ def test_a_reader_that_goes_away_is_no_error():
     """`... | head` ends a command without a traceback."""
     rows = '{"type": "page", "userId": "u-1"}\n' * 20_000
     process = subprocess.Popen(
-        [sys.executable, "-m", "metarouter_intercom.cli", "translate", "-"],
+        [sys.executable, "-m", "metarouter_intercom._cli", "translate", "-"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -7,7 +7,7 @@ import stat
 
 import pytest
 
-from metarouter_intercom._commands._store import read_connections
+from metarouter_intercom._cli.connections import read_connections
 from metarouter_intercom.sandbox import Sandbox
 
 _KEY = "a-secret-key-that-nobody-may-see"

@@ -14,7 +14,7 @@ import urllib.request
 
 import pytest
 
-_MODULE = [sys.executable, "-m", "metarouter_intercom.cli"]
+_MODULE = [sys.executable, "-m", "metarouter_intercom._cli"]
 
 
 def test_the_demo_shows_people_companies_histories_and_reasons(cli):

@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from metarouter_intercom._commands._input import read_messages
+from metarouter_intercom._cli.message_files import read_messages
 
 
 def _read(content):

@@ -10,11 +10,11 @@ import pytest
 from tqdm import tqdm
 
 from metarouter_intercom import Client
-from metarouter_intercom._commands._errors import ExitCode, Failed
-from metarouter_intercom._commands._progress import Progress
-from metarouter_intercom._commands._rejects import Rejects
-from metarouter_intercom._commands._replay import Replay
-from metarouter_intercom._commands._stop import Stop, stop_signals, until_interrupted
+from metarouter_intercom._cli.exit_codes import ExitCode, Failed
+from metarouter_intercom._cli.progress import Progress
+from metarouter_intercom._cli.rejects import Rejects
+from metarouter_intercom._cli.replay import Replay
+from metarouter_intercom._cli.signals import Stop, stop_signals, until_interrupted
 from metarouter_intercom.sandbox import Workspace, WorkspaceTransport
 
 from .replaying import differences, write_messages

@@ -11,8 +11,8 @@ from itertools import islice
 
 import pytest
 
-from metarouter_intercom._commands._input import read_messages
-from metarouter_intercom._commands._progress import Progress, Record, digest_of
+from metarouter_intercom._cli.message_files import read_messages
+from metarouter_intercom._cli.progress import Progress, Record, digest_of
 from metarouter_intercom.sandbox import Sandbox, Workspace
 
 from .replaying import differences, write_messages

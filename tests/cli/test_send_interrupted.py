@@ -28,7 +28,7 @@ def test_a_run_that_waits_for_its_stream_is_interrupted_at_once(tmp_path):
     workspace = Watched()
     with Sandbox(workspace=workspace) as sandbox:
         process = subprocess.Popen(
-            [sys.executable, "-m", "metarouter_intercom.cli", "send", "-"],
+            [sys.executable, "-m", "metarouter_intercom._cli", "send", "-"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -18,7 +18,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 CAPTURED = HERE.parent / "captured"
-DEMO = HERE.parents[2] / "metarouter_intercom" / "_demo" / "messages.jsonl"
+DEMO = HERE.parents[2] / "metarouter_intercom" / "_cli" / "demo_messages.jsonl"
 
 
 class Recorder(BaseHTTPRequestHandler):

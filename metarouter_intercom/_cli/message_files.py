@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import IO, NamedTuple, cast
 
 from .._types import JsonObject, JsonValue
-from ._pieces import Pieces
+from .json_stream import Pieces
 
 # A line of a batch file may be long; beyond this it is none.
 _LONGEST_LINE = 64 * 1024 * 1024

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from .._types import JsonObject, JsonValue
 from ..operations._money import minor_units
 from ..plugins import Request, Transport
-from ._words import echo, number_of
+from .formatting import echo, number_of
 
 _FIELDS = ("phone", "signed_up_at", "unsubscribed_from_emails")
 _COMPANY_FIELDS = ("industry", "size", "monthly_spend")

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ._errors import ExitCode, Failed
-from ._options import json_option
-from ._stop import until_interrupted
+from .exit_codes import ExitCode, Failed
+from .options import json_option
+from .signals import until_interrupted
 
 if TYPE_CHECKING:
     from ..sandbox import Sandbox

@@ -11,9 +11,9 @@ from pathlib import Path
 import click
 
 from .._types import JsonObject
-from ._dead_letters import open_spool
-from ._options import json_option
-from ._words import echo, number_of
+from .dead_letters import open_spool
+from .formatting import echo, number_of
+from .options import json_option
 
 
 @click.command(short_help="Show what waits in a spool file, and what was given up.")

@@ -12,9 +12,9 @@ import click
 from .._client.client import Client
 from .._delivery.report import Account
 from ..settings import Settings
-from ._options import connection_options, json_option, settings_of
-from ._store import write_connection
-from ._words import echo
+from .connections import write_connection
+from .formatting import echo
+from .options import connection_options, json_option, settings_of
 
 
 @click.command(short_help="Check a key and store it as a named connection.")

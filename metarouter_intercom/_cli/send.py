@@ -16,14 +16,14 @@ from tqdm import tqdm
 
 from .._client.client import Client
 from .._delivery.buffers.spool import SpoolBuffer
-from ._errors import ExitCode, Failed
-from ._input import read_messages
-from ._options import connection_options, json_option, settings_of
-from ._progress import Progress, Record
-from ._rejects import Rejects
-from ._replay import LOOK_EVERY, Replay, words_of_interrupt
-from ._stop import stop_signals
-from ._words import echo, is_complete, number_of, report_lines, report_object
+from .exit_codes import ExitCode, Failed
+from .formatting import echo, is_complete, number_of, report_lines, report_object
+from .message_files import read_messages
+from .options import connection_options, json_option, settings_of
+from .progress import Progress, Record
+from .rejects import Rejects
+from .replay import LOOK_EVERY, Replay, words_of_interrupt
+from .signals import stop_signals
 
 if TYPE_CHECKING:
     from .._delivery.report import Report

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import attrs
 
-from ._errors import ExitCode, Failed
-from ._input import Found
+from .exit_codes import ExitCode, Failed
+from .message_files import Found
 
 # The record is written over itself in one piece of this size, so that a crash leaves the old one or the new one.
 _SIZE = 512

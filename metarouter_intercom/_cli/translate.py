@@ -19,10 +19,10 @@ from .._types import JsonObject
 from ..errors import Problem, RejectedMessage
 from ..messages._codec import read_stamped
 from ..settings import Settings
-from ._errors import ExitCode
-from ._input import Found, read_messages
-from ._options import json_option
-from ._words import echo, number_of, title_of
+from .exit_codes import ExitCode
+from .formatting import echo, number_of, title_of
+from .message_files import Found, read_messages
+from .options import json_option
 
 # Different requests, notes and faults that a summary tells apart.
 _MOST_KINDS = 1_000

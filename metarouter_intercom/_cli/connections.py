@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from .._types import JsonObject
-from ._errors import ExitCode, Failed
+from .exit_codes import ExitCode, Failed
 
 _FIELDS = ("api_key", "app_id", "region", "base_url")
 

@@ -8,14 +8,14 @@ from typing import NoReturn
 
 import click
 
-from ._account import check, connect
-from ._dead_letters import dead_letters
-from ._demo import demo
-from ._errors import ExitCode, Failed, failure
-from ._sandbox import sandbox
-from ._send import send
-from ._stats import stats
-from ._translate import translate
+from .connect import check, connect
+from .dead_letters import dead_letters
+from .demo import demo
+from .exit_codes import ExitCode, Failed, failure
+from .sandbox import sandbox
+from .send import send
+from .stats import stats
+from .translate import translate
 
 _EPILOG = """\b
 Exit codes:

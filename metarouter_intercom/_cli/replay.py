@@ -9,10 +9,10 @@ from typing import IO, TYPE_CHECKING, Any
 import attrs
 
 from ..errors import BufferFull, Problem, RejectedMessage
-from ._errors import ExitCode, Failed
-from ._input import Found, read_messages
-from ._progress import Progress, digest_of
-from ._words import echo, number_of
+from .exit_codes import ExitCode, Failed
+from .formatting import echo, number_of
+from .message_files import Found, read_messages
+from .progress import Progress, digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from .._client.client import Client
     from .._delivery.report import Report
-    from ._rejects import Rejects
-    from ._stop import Stop
+    from .rejects import Rejects
+    from .signals import Stop
 
 # Seconds between two looks at the numbers, and the longest wait between two looks for an interrupt.
 LOOK_EVERY = 0.25

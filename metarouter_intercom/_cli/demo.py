@@ -17,13 +17,13 @@ from .._types import JsonObject, JsonValue
 from ..errors import RejectedMessage
 from ..plugins import Delivery
 from ..settings import Settings
-from ._errors import ExitCode, Failed
-from ._input import Found, read_messages
-from ._look import find_people, show_people
-from ._options import has_key
-from ._sandbox import listening, people_page
-from ._stop import until_interrupted
-from ._words import echo, is_complete, number_of, report_lines, title_of
+from .exit_codes import ExitCode, Failed
+from .formatting import echo, is_complete, number_of, report_lines, title_of
+from .message_files import Found, read_messages
+from .options import has_key
+from .people import find_people, show_people
+from .sandbox import listening, people_page
+from .signals import until_interrupted
 
 if TYPE_CHECKING:
     from ..sandbox import Sandbox
@@ -105,7 +105,7 @@ def _messages(stack: ExitStack, file: str | None) -> Iterable[Found]:
         return read_messages(sys.stdin.buffer)
     if file is not None:
         return read_messages(stack.enter_context(open(file, "rb")))
-    stream = stack.enter_context(files("metarouter_intercom").joinpath("_demo/messages.jsonl").open("rb"))
+    stream = stack.enter_context(files("metarouter_intercom").joinpath("_cli/demo_messages.jsonl").open("rb"))
     return _moved_to_now(stream)
 
 

@@ -15,10 +15,6 @@ def main() -> None:
             'metarouter-intercom: the command line needs click and tqdm; run pip install "metarouter-intercom[cli]"\n'
         )
         sys.exit(2)
-    from ._commands import run
+    from .commands import run
 
     run()
-
-
-if __name__ == "__main__":
-    main()

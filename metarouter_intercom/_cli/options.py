@@ -10,7 +10,7 @@ import click
 
 from ..errors import ConfigurationError
 from ..settings import Settings
-from ._store import path_of_store, read_connections
+from .connections import path_of_store, read_connections
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 

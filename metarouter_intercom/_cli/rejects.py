@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ._input import Found
+from .message_files import Found
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

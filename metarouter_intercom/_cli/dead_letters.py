@@ -16,9 +16,9 @@ from .._client.client import Client
 from .._client.dead_letters import DeadLetters, line_of
 from .._delivery.buffers.spool import SpoolBuffer
 from ..plugins import DeadLetter
-from ._errors import ExitCode, Failed
-from ._options import connection_options, json_option, settings_of
-from ._words import echo, is_complete, number_of, report_lines, report_object
+from .exit_codes import ExitCode, Failed
+from .formatting import echo, is_complete, number_of, report_lines, report_object
+from .options import connection_options, json_option, settings_of
 
 _spool_option = click.option(
     "--spool", required=True, type=click.Path(dir_okay=False), help="The spool file that the client uses."
