@@ -91,7 +91,7 @@ _LAYERS = {
     ],
     "client": ["_client.accepting", "_client.client", ""],
     "sandbox": ["sandbox"],
-    "kit": ["testing", "_pytest_plugin"],
+    "kit": ["testing"],
     "command line": ["_cli"],
 }
 
@@ -111,7 +111,6 @@ _SHELL = (
     "_delivery.workers",
     "sandbox",
     "testing",
-    "_pytest_plugin",
     "_cli",
 )
 # What waits, draws lots, writes the log or reads the world.

@@ -177,7 +177,7 @@ def test_loading_the_plugin_loads_nothing_of_the_package():
     script = (
         "import pytest, sys\n"
         "before = set(sys.modules)\n"
-        "import metarouter_intercom._pytest_plugin\n"
+        "import metarouter_intercom.testing._pytest_plugin\n"
         "print(sorted(set(sys.modules) - before))"
     )
 
@@ -185,7 +185,11 @@ def test_loading_the_plugin_loads_nothing_of_the_package():
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
     )
 
-    assert done.stdout.strip() == "['metarouter_intercom', 'metarouter_intercom._pytest_plugin']"
+    assert done.stdout.split("'")[1::2] == [
+        "metarouter_intercom",
+        "metarouter_intercom.testing",
+        "metarouter_intercom.testing._pytest_plugin",
+    ]
 
 
 def test_the_kit_needs_no_extra():

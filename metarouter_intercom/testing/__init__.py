@@ -1,9 +1,19 @@
-"""For the tests of your own application: a recording client, Intercom in process, a scripted transport, a clock that only moves when told."""
+"""
+For the tests of your own application.
 
-from ._clock import FakeClock
-from ._in_process import IntercomTestMixin, Session, connect, intercom, undelivered
-from ._recording import RecordingClient
-from ._scripted import ScriptedTransport, UnexpectedRequest
+A recording client, Intercom in process, a scripted transport, and a clock that only moves when a test moves it. Each name is imported when
+it is first used, because pytest loads the plugin in this folder at every start.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._clock import FakeClock
+    from ._in_process import IntercomTestMixin, Session, connect, intercom, undelivered
+    from ._recording import RecordingClient
+    from ._scripted import ScriptedTransport, UnexpectedRequest
 
 __all__ = [
     "FakeClock",
@@ -16,3 +26,24 @@ __all__ = [
     "intercom",
     "undelivered",
 ]
+
+_HOMES = {
+    "FakeClock": "_clock",
+    "RecordingClient": "_recording",
+    "ScriptedTransport": "_scripted",
+    "UnexpectedRequest": "_scripted",
+}
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_HOMES.get(name, '_in_process')}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -129,7 +129,7 @@ def test_every_number_of_a_report_is_described() -> None:
 
 def test_every_fixture_is_described() -> None:
     """The page of the test kit has a row for each fixture of the pytest plugin."""
-    plugin = (in_code.PACKAGE / "_pytest_plugin.py").read_text(encoding="utf-8")
+    plugin = (in_code.PACKAGE / "testing" / "_pytest_plugin.py").read_text(encoding="utf-8")
     fixtures = re.findall(r"^@pytest\.fixture\ndef (\w+)", plugin, re.MULTILINE)
 
     assert sorted(first_cells(REFERENCE / "test-kit.md", "Fixtures")) == sorted(fixtures)
