@@ -178,7 +178,7 @@ def test_a_lock_that_another_thread_holds_during_a_fork_is_no_trap(stage, held):
         locks = {{
             "pool": [connection.gate._lock, connection.counters._lock, client._buffer._lock],
             "opening": [transport._locks[os.getpid()]] if {held!r} == "opening" else [],
-            "connection": [connection.ending, connection._workers._condition, connection._settled._condition],
+            "connection": [connection.ending, connection._workers._condition],
         }}[{held!r}]
         holding, done = threading.Event(), threading.Event()
 
