@@ -37,6 +37,7 @@ __all__ = [
     "Response",
     "Settlement",
     "Shelf",
+    "Store",
     "Tallies",
     "Translator",
     "Transport",
@@ -216,7 +217,7 @@ class Settlement(NamedTuple):
     """
 
     seq: int
-    kind: Literal["done", "again", "wait", "bury", "release"]
+    kind: Literal["ack", "retry", "wait", "bury", "release"]
     due_at: float = 0.0
     reason: str | None = None
     answer: JsonObject | None = None
@@ -357,7 +358,7 @@ class Buffer(Protocol):
         """Remove dead letters (all, by ids, by reason) and return them; at most 1,000 a call."""
         ...
 
-    def shelf(self) -> Shelf | None:
+    def store(self) -> Store | None:
         """Return where the directory keeps what it knows beyond this process, or None."""
         ...
 
@@ -370,7 +371,7 @@ class Buffer(Protocol):
         ...
 
 
-class Shelf(Protocol):
+class Store(Protocol):
     """A small durable key-value store shared by the processes of one spool; values are JSON texts."""
 
     def get(self, kind: str, key: str) -> str | None:
@@ -388,3 +389,7 @@ class Shelf(Protocol):
     def update(self, kind: str, key: str, change: Callable[[str | None], str | None]) -> None:
         """Replace the value by ``change(value)`` in one step that no other process can come between; None removes."""
         ...
+
+
+Shelf = Store
+"""The earlier name of ``Store``; both names stay."""

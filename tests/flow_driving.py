@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 from metarouter_intercom._intercom.context import World
-from metarouter_intercom._intercom.workspace_cache import Directory
+from metarouter_intercom._intercom.workspace_cache import WorkspaceCache
 from metarouter_intercom.plugins import Response
 from metarouter_intercom.settings import Settings
 
@@ -14,15 +14,15 @@ ANY = object()
 """A body that a test does not care about."""
 
 
-def make_directory(shelf=None, **options):
+def make_directory(store=None, **options):
     """Return an empty directory."""
-    return Directory(shelf, lock=contextlib.nullcontext(), **options)
+    return WorkspaceCache(store, lock=contextlib.nullcontext(), **options)
 
 
-def make_world(directory=None, *, now=NOW, parts=(), **settings):
+def make_world(cache=None, *, now=NOW, parts=(), **settings):
     """Return a world with these settings."""
     known = {"api_key": "key"}
-    return World(directory or make_directory(), Settings(**known | settings), now, parts)
+    return World(cache or make_directory(), Settings(**known | settings), now, parts)
 
 
 def play(flow, *exchanges):

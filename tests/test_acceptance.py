@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metarouter_intercom import RejectedMessage, Settings
-from metarouter_intercom._client.stamping import Acceptance, Dropped, HookRaised
+from metarouter_intercom._client.stamping import Dropped, HookRaised, Stamper
 from metarouter_intercom.messages import Track
 from metarouter_intercom.plugins import Drop
 
@@ -23,7 +23,7 @@ _NOW = 1_795_000_000.5
 
 
 def _acceptance(*before, **choices):
-    return Acceptance(Settings(api_key="k", **choices), before)
+    return Stamper(Settings(api_key="k", **choices), before)
 
 
 def _facts(message):
@@ -100,7 +100,7 @@ def test_a_message_of_nobody_is_accepted():
 
 # --- a plain object and any other mapping -----------------------------------------------------------------------
 
-_usual_calls = st.fixed_dictionaries(
+_fast_stamper = st.fixed_dictionaries(
     {
         "type": st.sampled_from(["identify", "track"]),
         "userId": st.sampled_from(["u1", "a@example.com", "ü", " "]),
@@ -125,7 +125,7 @@ def _outcome(acceptance, call):
     return repr(sorted(message.items())), list(stamped.keys), stamped.upserts
 
 
-@given(MESSAGES | _usual_calls, st.sampled_from([300, 32_768]))
+@given(MESSAGES | _fast_stamper, st.sampled_from([300, 32_768]))
 @promised
 def test_a_mapping_is_accepted_as_a_plain_object_is(call, limit):
     """Q1: a message in a mapping of another class, which always takes the full path, is accepted or rejected as in a plain dict."""

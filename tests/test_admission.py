@@ -148,13 +148,13 @@ def test_a_full_buffer_drops_new_messages_by_default(caplog):
 
 def test_a_full_buffer_may_make_the_caller_wait():
     """Q4: ``when_full="block"`` waits for room, and takes the message once there is some."""
-    gate = Gated()
-    client = background_client(gate, max_buffered=1, when_full="block", block_timeout=DEADLINE)
+    circuit = Gated()
+    client = background_client(circuit, max_buffered=1, when_full="block", block_timeout=DEADLINE)
     client.track("u-1", "A")
-    assert gate.entered.wait(DEADLINE)
+    assert circuit.entered.wait(DEADLINE)
 
     waiting = in_thread(lambda: client.track("u-1", "B"))
-    gate.let_through()
+    circuit.let_through()
     waiting.join(DEADLINE)
     report = client.close(DEADLINE)
 

@@ -6,7 +6,7 @@ import pytest
 
 from metarouter_intercom._intercom.responses import (
     DELIVERED,
-    Outcome,
+    FlowResult,
     backoff,
     classify,
     dead,
@@ -95,7 +95,7 @@ def test_an_end_tells_intercoms_words():
     """T1: code, message, field and request id."""
     outcome = classify(_WRITE, Response(400, _ERROR))
 
-    assert outcome == Outcome("dead", "http_400", 400, "parameter_invalid", "No", "plan", "r1")
+    assert outcome == FlowResult("dead", "http_400", 400, "parameter_invalid", "No", "plan", "r1")
     assert outcome.answer() == {
         "status": 400,
         "code": "parameter_invalid",
@@ -114,7 +114,7 @@ def test_our_own_reasons():
     """The reason is a word to count by; Intercom's words stay with it."""
     refused = Response(409, _ERROR)
 
-    assert dead(refused, "conflict") == Outcome(
+    assert dead(refused, "conflict") == FlowResult(
         "dead", "conflict", 409, "parameter_invalid", "No", "plan", "r1"
     )
 
@@ -139,7 +139,7 @@ def test_answers_without_an_envelope(body):
     response = Response(502, body)
 
     assert error_of(response) == {"code": None, "message": None, "field": None, "request_id": None}
-    assert classify(_WRITE, response) == Outcome("retry", "http_502", 502)
+    assert classify(_WRITE, response) == FlowResult("retry", "http_502", 502)
 
 
 def test_the_request_id_is_in_the_body_or_a_header():
@@ -160,6 +160,6 @@ def test_all_errors_of_an_answer_are_read():
     ("failures", "draw", "expected"),
     [(1, 1.0, 0.5), (1, 0.0, 0.0), (2, 0.5, 0.5), (3, 1.0, 2.0), (8, 1.0, 60.0), (5000, 0.5, 30.0)],
 )
-def test_the_back_off(failures, draw, expected):
+def test_the_back_off(failures, jitter, expected):
     """T2: exponential from 0.5 s to 60 s with full jitter."""
-    assert backoff(failures, draw, base=0.5, longest=60.0) == expected
+    assert backoff(failures, jitter, base=0.5, longest=60.0) == expected

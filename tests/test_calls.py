@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from metarouter_intercom import Settings
 from metarouter_intercom._client.calls import Calls
-from metarouter_intercom._client.stamping import Acceptance
+from metarouter_intercom._client.stamping import Stamper
 from metarouter_intercom.testing import RecordingClient
 
 from ._support.twins import VALUES, assert_twins_agree, change, mostly, usual_with_changes
@@ -132,13 +132,13 @@ class _Stamping(Calls):
     """Takes calls by one path and keeps what is stamped."""
 
     def __init__(self, *, is_fast):
-        self._acceptance = Acceptance(Settings(api_key="k"), ())
+        self._acceptance = Stamper(Settings(api_key="k"), ())
         self._is_fast = is_fast
 
     def _accept_usual(self, kind, user_id, event, facts, context):
         if not self._is_fast:
             return None
-        self.stamped = self._acceptance.stamp_usual(kind, user_id, event, facts, context, 5.5)
+        self.stamped = self._acceptance.stamp_fast(kind, user_id, event, facts, context, 5.5)
         return None if self.stamped is None else "taken"
 
     def _accept(self, call):

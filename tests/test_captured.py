@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from metarouter_intercom import Settings
-from metarouter_intercom._client.stamping import Acceptance
+from metarouter_intercom._client.stamping import Stamper
 from metarouter_intercom.messages._codec import read_message, read_stamped
 from metarouter_intercom.operations._translator import translate
 
@@ -50,7 +50,7 @@ def test_captured_messages_mean_this(message, wanted):
 @pytest.mark.parametrize(("message", "wanted"), list(_pairs()))
 def test_buffered_messages_mean_the_same(message, wanted):
     """Accepted, kept as JSON and read again, a message still means the same."""
-    stamped = Acceptance(_SETTINGS, ()).stamp(message, _NOW)
+    stamped = Stamper(_SETTINGS, ()).stamp(message, _NOW)
 
     buffered = json.loads(json.dumps(stamped.message))
 

@@ -161,19 +161,19 @@ def test_delete_tells_a_refusal():
 
 def test_delete_waits_for_what_is_on_its_way():
     """D1: a write in a worker's hand would bring the contact back, so the deletion comes after it."""
-    gate = Gated(lambda request: Response(200, {"id": "c-1", "data": [], "contacts": []}))
-    client = background_client(gate)
+    circuit = Gated(lambda request: Response(200, {"id": "c-1", "data": [], "contacts": []}))
+    client = background_client(circuit)
     client.identify("u-1", {"name": "Ada"})
-    assert gate.entered.wait(DEADLINE)
+    assert circuit.entered.wait(DEADLINE)
 
     deletion = in_thread(lambda: client.delete("u-1"))
-    gate.let_through()
+    circuit.let_through()
     deletion.join(DEADLINE)
     client.close(DEADLINE)
 
-    methods = [request.method for request in gate.requests]
+    methods = [request.method for request in circuit.requests]
     assert "DELETE" in methods
-    assert methods.index("DELETE") > [request.path for request in gate.requests].index("/contacts")
+    assert methods.index("DELETE") > [request.path for request in circuit.requests].index("/contacts")
 
 
 # --- observing (W5) and secrets -----------------------------------------------------------------------------

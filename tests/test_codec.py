@@ -174,8 +174,8 @@ def _parts(wire):
 def test_both_paths_read_the_same():
     """R1, R2, R5: what the fast reader takes, the full reader takes, and reads the same message from it."""
     assert_twins_agree(
-        lambda wire: _codec._read_usual(*_parts(wire)),
-        lambda wire: _codec._read_carefully(*_parts(wire), _NOW),
+        lambda wire: _codec._read_fast(*_parts(wire)),
+        lambda wire: _codec._read_full(*_parts(wire), _NOW),
         _WIRES,
     )
 
@@ -193,7 +193,7 @@ def test_both_paths_read_a_buffered_message_alike():
 
     buffered = _WIRES.map(_written).filter(lambda written: written is not None)
 
-    assert_twins_agree(lambda written: _codec._read_usual(*parts(written)), full, buffered)
+    assert_twins_agree(lambda written: _codec._read_fast(*parts(written)), full, buffered)
 
 
 def _written(wire):

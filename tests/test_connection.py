@@ -62,17 +62,17 @@ def test_inline_refused_credentials_are_raised_and_the_message_is_held():
 
 def test_inline_a_message_in_another_threads_hand_is_waited_for():
     """W1: two calls about one contact share a lane; the second returns once its message is delivered too, by whomever."""
-    gate = Gated()
-    client = Client(api_key="k", delivery="inline", transport=gate)
+    circuit = Gated()
+    client = Client(api_key="k", delivery="inline", transport=circuit)
     first = in_thread(lambda: client.track("u-1", "A"))
-    assert gate.entered.wait(DEADLINE)
+    assert circuit.entered.wait(DEADLINE)
     second = in_thread(lambda: client.track("u-1", "B"))
 
-    gate.let_through()
+    circuit.let_through()
     first.join(DEADLINE)
     second.join(DEADLINE)
 
-    assert [request.body["event_name"] for request in gate.requests] == ["A", "B"]
+    assert [request.body["event_name"] for request in circuit.requests] == ["A", "B"]
     assert client.report().delivered == 2
 
 
@@ -178,10 +178,10 @@ def test_a_flush_waits_for_what_was_accepted_before_it():
 
 def test_a_flush_does_not_wait_for_what_came_after_it():
     """W2: a busy application must be able to flush: messages that arrive during it are not its business."""
-    late, gate = threading.Event(), Gated()
-    client = background_client(gate, workers=2, after=[lambda delivery: late.set()])
+    late, circuit = threading.Event(), Gated()
+    client = background_client(circuit, workers=2, after=[lambda delivery: late.set()])
     client.track("u-1", "Before")
-    assert gate.entered.wait(DEADLINE)
+    assert circuit.entered.wait(DEADLINE)
     flushed = threading.Event()
 
     def flush():
@@ -194,7 +194,7 @@ def test_a_flush_does_not_wait_for_what_came_after_it():
     client._parts.transport._answer = lambda request: (blocked.wait(DEADLINE), Response(202))[1] if (
         request.body["event_name"] == "After"
     ) else Response(202)  # fmt: skip
-    gate.let_through()
+    circuit.let_through()
 
     assert flushed.wait(DEADLINE)
     assert late.is_set()
@@ -204,14 +204,14 @@ def test_a_flush_does_not_wait_for_what_came_after_it():
 
 def test_a_flush_is_over_in_time_though_a_request_hangs():
     """W2: a worker that waits for an answer does not keep the caller beyond *timeout*; what is left is pending."""
-    gate = Gated()
-    client = background_client(gate)
+    circuit = Gated()
+    client = background_client(circuit)
     client.track("u-1", "A")
 
     report = client.flush(0.05)
 
     assert (report.delivered, report.pending) == (0, 1)
-    gate.let_through()
+    circuit.let_through()
     assert client.close(DEADLINE).delivered == 1
 
 
@@ -305,16 +305,16 @@ def test_what_close_cannot_deliver_from_memory_is_dropped_and_told(caplog):
 
 def test_what_a_hanging_thread_has_in_hand_is_pending_in_the_last_report(caplog):
     """W2: nobody knows what becomes of it, so it is neither delivered nor dropped; it is in the number that is logged."""
-    gate = Gated()
-    client = background_client(gate)
+    circuit = Gated()
+    client = background_client(circuit)
     client.track("u-1", "A")
-    assert gate.entered.wait(DEADLINE)
+    assert circuit.entered.wait(DEADLINE)
 
     report = client.close(0)
 
     assert (report.pending, report.dropped) == (1, {})
     assert [record.pending for record in caplog.records if "lost" in record.getMessage()] == [1]
-    gate.refuse()
+    circuit.refuse()
 
 
 def test_what_close_cannot_deliver_from_a_spool_stays_there(tmp_path, caplog):
@@ -345,14 +345,14 @@ def test_a_closed_client_still_tells_its_numbers(tmp_path):
 
 def test_closing_from_several_threads_closes_once_and_all_wait():
     """W2: whoever closes later gets the same last report, after the end of the first."""
-    gate = Gated()
-    client = background_client(gate)
+    circuit = Gated()
+    client = background_client(circuit)
     client.track("u-1", "A")
-    assert gate.entered.wait(DEADLINE)
+    assert circuit.entered.wait(DEADLINE)
     reports = []
 
     closers = [in_thread(lambda: reports.append(client.close(DEADLINE))) for _ in range(4)]
-    gate.let_through()
+    circuit.let_through()
     for closer in closers:
         closer.join(DEADLINE)
 
@@ -459,7 +459,7 @@ def test_inline_a_message_that_another_process_delivered_is_waited_for_and_no_lo
         def claim(self, *, now, limit):
             claim = super().claim(now=now, limit=limit)
             if claim is not None:
-                self.settle(claim, [Settlement(entry.seq, "done") for entry in claim.entries], now=now)
+                self.settle(claim, [Settlement(entry.seq, "ack") for entry in claim.entries], now=now)
 
     client = manual_client(ScriptedTransport([]), buffer=Taken(limit=10, dead_letters=10), delivery="inline")
 
@@ -516,16 +516,16 @@ def test_closing_with_a_spool_does_not_wait_for_a_broken_intercom(tmp_path):
 
 def test_a_second_close_waits_no_longer_than_it_was_told():
     """W2: a close with a timeout returns in time although another one is at it."""
-    gate = Gated()
-    client = background_client(gate)
+    circuit = Gated()
+    client = background_client(circuit)
     client.track("u-1", "A")
-    assert gate.entered.wait(DEADLINE)
+    assert circuit.entered.wait(DEADLINE)
     first = in_thread(lambda: client.close(DEADLINE))
     while client.health().status != "closed":
         client.flush(0.001)
 
     report = client.close(0.01)
-    gate.let_through()
+    circuit.let_through()
     first.join(DEADLINE)
 
     assert report.pending == 1

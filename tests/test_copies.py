@@ -17,10 +17,10 @@ from metarouter_intercom.messages._json_copy import (
     Copier,
     KeySizes,
     count_characters,
+    fast_copy,
     is_clean,
     json_size,
     key_size,
-    quick_copy,
 )
 from metarouter_intercom.plugins import Note
 
@@ -241,7 +241,7 @@ def test_both_paths_copy_the_same():
     """Q1, Q2: what the fast path copies, the full path copies to the same without a problem or a note."""
 
     def fast(facts):
-        copied = quick_copy(facts)
+        copied = fast_copy(facts)
         return None if copied is None else copied[0]
 
     assert_twins_agree(fast, _copied, _FACTS)
@@ -251,10 +251,10 @@ def test_the_size_of_a_fast_copy_is_no_less_than_it_is():
     """Q2: the bound that the fast path gives is never less than the bytes of the copy as JSON."""
 
     def fast(facts):
-        copied = quick_copy(facts)
+        copied = fast_copy(facts)
         return None if copied is None else max(copied[1], json_size(copied[0]))
 
-    assert_twins_agree(fast, lambda facts: quick_copy(facts)[1], _FACTS)
+    assert_twins_agree(fast, lambda facts: fast_copy(facts)[1], _FACTS)
 
 
 def test_the_characters_of_values_are_counted():

@@ -6,8 +6,8 @@ import contextlib
 
 import pytest
 
-from metarouter_intercom._delivery.circuit import Gate, Paused
-from metarouter_intercom._delivery.executor import Courier
+from metarouter_intercom._delivery.circuit import Circuit, Paused
+from metarouter_intercom._delivery.executor import Executor
 from metarouter_intercom._delivery.rate_limit import RateLimit
 from metarouter_intercom._intercom.responses import DELIVERED
 from metarouter_intercom.errors import ConnectFailed, ReadFailed
@@ -50,29 +50,29 @@ _ATTACH = AttachCompany(who=_WHO, company_id="k1")
 class Desk:
     """A courier over a scripted transport, with claims made of operations."""
 
-    def __init__(self, script, *, directory=None, turn=contextlib.nullcontext, remembered=10, **settings):
+    def __init__(self, script, *, cache=None, turn=contextlib.nullcontext, remembered=10, **settings):
         self.transport = ScriptedTransport(script)
         self.clock = FakeClock(_NOW)
-        self.directory = directory or make_directory()
+        self.cache = cache or make_directory()
         self.pauses = []
-        self.gate = Gate(
+        self.circuit = Circuit(
             RateLimit(share=1.0),
             lock=contextlib.nullcontext(),
-            draw=lambda: 0.0,
+            jitter=lambda: 0.0,
             probe_every=60.0,
             base=0.5,
             longest=60.0,
         )
         self.translations = {}
-        self.courier = Courier(
+        self.executor = Executor(
             Settings(api_key="key", **settings),
             translator=lambda message: self.translations[message.message_id],
-            directory=self.directory,
+            cache=self.cache,
             transport=self.transport,
-            gate=self.gate,
+            circuit=self.circuit,
             clock=self.clock,
             pause=self._pause,
-            draw=lambda: 0.5,
+            jitter=lambda: 0.5,
             turn=turn,
             remembered=remembered,
         )
@@ -102,7 +102,7 @@ class Desk:
 
     def deliver(self, *messages, probe=False, renew=None, **facts):
         """Deliver the messages and return the kinds of their settlements."""
-        self.done = self.courier.deliver(self.claim(*messages, **facts), probe=probe, renew=renew)
+        self.done = self.executor.deliver(self.claim(*messages, **facts), probe=probe, renew=renew)
         return [settlement.kind for settlement in self.done.settlements]
 
     @property
@@ -122,10 +122,10 @@ def test_a_claim_is_delivered_in_the_order_of_the_plan():
         [_event()], [_upsert(name="Ann")], [_company(name="K"), _ATTACH], [_upsert(name="Bea")]
     )
 
-    assert kinds == ["done"] * 4
+    assert kinds == ["ack"] * 4
     assert desk.lines == ["POST /contacts", "POST /companies", "POST /contacts/c1/companies", "POST /events"]
     assert desk.transport.requests[0].body["name"] == "Bea"
-    assert [fate.merged for fate in desk.done.fates] == [False, True, False, False]
+    assert [attempt.merged for attempt in desk.done.attempts] == [False, True, False, False]
 
 
 def test_the_accepted_order_can_be_kept_to_the_letter():
@@ -134,7 +134,7 @@ def test_the_accepted_order_can_be_kept_to_the_letter():
 
     kinds = desk.deliver([_event()], [_upsert(name="Ann")], [_upsert(name="Bea")], [_event()])
 
-    assert kinds == ["done"] * 4
+    assert kinds == ["ack"] * 4
     assert desk.lines == ["POST /events", "POST /contacts", "POST /events"]
 
 
@@ -142,7 +142,7 @@ def test_a_skipped_message_sends_nothing():
     """R6: it has nothing to do in Intercom."""
     desk = Desk([])
 
-    assert desk.deliver(Translation((_event(),), (), "not_selected")) == ["done"]
+    assert desk.deliver(Translation((_event(),), (), "not_selected")) == ["ack"]
     assert desk.lines == []
 
 
@@ -152,7 +152,7 @@ def test_a_message_is_delivered_when_all_its_operations_are():
 
     kinds = desk.deliver([_upsert(name="Ann"), _company(name="K"), _ATTACH])
 
-    assert kinds == ["again"]
+    assert kinds == ["retry"]
     assert desk.done.settlements[0].reason == "http_500"
 
 
@@ -162,7 +162,7 @@ def test_a_failing_company_does_not_undo_the_contact():
 
     kinds = desk.deliver([_upsert(name="Ann"), _company(name="K"), _ATTACH], [_upsert(name="Bea")])
 
-    assert kinds == ["bury", "done"]
+    assert kinds == ["bury", "ack"]
     assert desk.transport.requests[0].body["name"] == "Bea"
     assert desk.done.settlements[0].answer["message"] == "No"
 
@@ -173,7 +173,7 @@ def test_a_retry_holds_back_what_came_after():
 
     kinds = desk.deliver([_event("A")], [_event("B")], [_event("C")])
 
-    assert kinds == ["done", "again", "release"]
+    assert kinds == ["ack", "retry", "release"]
 
 
 def test_a_missing_contact_lets_its_upsert_pass():
@@ -182,7 +182,7 @@ def test_a_missing_contact_lets_its_upsert_pass():
 
     kinds = desk.deliver([_event("A")], [_event("B")], [_upsert(name="Ann")], [_event("C")])
 
-    assert kinds == ["wait", "wait", "done", "wait"]
+    assert kinds == ["wait", "wait", "ack", "wait"]
     assert desk.lines == ["POST /events", "POST /contacts"]
 
 
@@ -199,7 +199,7 @@ def test_one_bad_message_costs_no_other_its_delivery():
 
     kinds = desk.deliver([_upsert(name="Ann")], [_upsert(name="Bea")])
 
-    assert kinds == ["done", "bury"]
+    assert kinds == ["ack", "bury"]
     assert [request.body["name"] for request in desk.transport.requests] == ["Bea", "Ann", "Bea"]
 
 
@@ -215,11 +215,11 @@ def test_an_earlier_good_value_is_not_lost_by_a_later_bad_one():
 
     kinds = desk.deliver([_upsert(owner_id=5)], [_upsert(owner_id=6, name="Ann")])
 
-    assert kinds == ["done", "done"]
+    assert kinds == ["ack", "ack"]
     written = [request.body for request in desk.transport.requests if request.method == "PUT"]
     assert [body.get("owner_id") for body in written] == ["5", "6", None]
     assert written[-1]["name"] == "Ann"
-    assert [fate.notes for fate in desk.done.fates] == [
+    assert [attempt.notes for attempt in desk.done.attempts] == [
         [],
         [Note("M3", "owner_id", "Intercom refused this value")],
     ]
@@ -232,7 +232,7 @@ def test_a_bad_value_that_all_agree_on_costs_nothing_more(others):
 
     kinds = desk.deliver([_upsert(**others)], [_upsert(owner_id=6)])
 
-    assert kinds == ["done", "done"]
+    assert kinds == ["ack", "ack"]
     assert desk.lines == ["POST /contacts", "POST /contacts"]
 
 
@@ -281,7 +281,7 @@ def test_no_answer_is_retried(error, reason):
     """T1: never sent or may have been applied, it comes again, due after the back-off."""
     desk = Desk([error])
 
-    assert desk.deliver([_event()]) == ["again"]
+    assert desk.deliver([_event()]) == ["retry"]
     settlement = desk.done.settlements[0]
     assert (settlement.reason, settlement.due_at, settlement.failed) == (reason, _NOW + 0.25, False)
 
@@ -309,15 +309,15 @@ def test_a_success_that_is_no_json_is_none(body):
     """T1: a proxy's page, or an answer that breaks off: it may have been applied, so it comes again."""
     desk = Desk([Response(200, body)])
 
-    assert desk.deliver([_upsert(name="Ann")]) == ["again"]
+    assert desk.deliver([_upsert(name="Ann")]) == ["retry"]
     assert desk.done.settlements[0].reason == "read_failed"
-    assert desk.directory.contact_id("user:u1") is None
+    assert desk.cache.contact_id("user:u1") is None
 
 
 @pytest.mark.parametrize("body", [None, "", " \n"])
 def test_a_success_without_a_body_is_one(body):
     """Contract, section 5: events are answered so."""
-    assert Desk([Response(202, body)]).deliver([_event()]) == ["done"]
+    assert Desk([Response(202, body)]).deliver([_event()]) == ["ack"]
 
 
 def test_refused_credentials_hold_everything():
@@ -326,7 +326,7 @@ def test_refused_credentials_hold_everything():
 
     kinds = desk.deliver([_event("A")], [_event("B")], [_event("C")])
 
-    assert kinds == ["done", "release", "release"]
+    assert kinds == ["ack", "release", "release"]
     assert (desk.done.held.status, desk.done.held.code) == (401, "unauthorized")
 
 
@@ -336,11 +336,11 @@ def test_a_translator_that_raises_costs_its_own_message():
     claim = desk.claim([_event()], [_event()])
     del desk.translations["m1"]
 
-    done = desk.courier.deliver(claim)
+    done = desk.executor.deliver(claim)
 
     assert [(one.kind, one.reason) for one in done.settlements] == [
         ("bury", "translator_failed"),
-        ("done", None),
+        ("ack", None),
     ]
 
 
@@ -351,9 +351,9 @@ def test_a_message_that_cannot_be_read_costs_no_other():
     first, second = claim.entries
     broken = first._replace(message={"type": "whatever", "messageId": "m1", "userId": "u1"})
 
-    done = desk.courier.deliver(claim._replace(entries=(broken, second)))
+    done = desk.executor.deliver(claim._replace(entries=(broken, second)))
 
-    assert [one.kind for one in done.settlements] == ["bury", "done"]
+    assert [one.kind for one in done.settlements] == ["bury", "ack"]
 
 
 # --- poison ---------------------------------------------------------------------------------------------------
@@ -366,9 +366,9 @@ def _bad_bea(request):
 def test_a_500_while_others_pass_counts_against_the_message():
     """T2: one and the same item fails while others do not."""
     desk = Desk(_bad_bea)
-    desk.gate.answered(Response(200), _NOW)
+    desk.circuit.answered(Response(200), _NOW)
 
-    assert desk.deliver([_upsert(name="Bea")]) == ["again"]
+    assert desk.deliver([_upsert(name="Bea")]) == ["retry"]
     assert desk.done.settlements[0].failed is True
 
 
@@ -385,9 +385,9 @@ def test_the_tenth_500_ends_the_message():
     """T2: poison is a dead letter; the ninth is not."""
     ninth, tenth = Desk(_bad_bea), Desk(_bad_bea)
     for desk in (ninth, tenth):
-        desk.gate.answered(Response(200), _NOW)
+        desk.circuit.answered(Response(200), _NOW)
 
-    assert ninth.deliver([_upsert(name="Bea")], failures=8) == ["again"]
+    assert ninth.deliver([_upsert(name="Bea")], failures=8) == ["retry"]
     assert tenth.deliver([_upsert(name="Bea")], failures=9) == ["bury"]
     assert tenth.done.settlements[0].reason == "poison"
 
@@ -395,35 +395,35 @@ def test_the_tenth_500_ends_the_message():
 def test_a_poisoned_message_at_the_begin_of_a_merged_write_ends_alone():
     """T2: the message by message run belongs to the same attempt; the message behind it goes on."""
     desk = Desk(_bad_bea)
-    desk.gate.answered(Response(200), _NOW)
+    desk.circuit.answered(Response(200), _NOW)
 
     kinds = desk.deliver([_upsert(name="Bea", phone="1")], [_upsert(phone="2")], failures=9)
 
-    assert kinds == ["bury", "done"]
+    assert kinds == ["bury", "ack"]
 
 
 def test_a_merged_write_is_poisoned_when_all_its_messages_are():
     """T2: a message that has just come along is not given up with the others."""
     desk = Desk(_bad_bea)
-    desk.gate.answered(Response(200), _NOW)
+    desk.circuit.answered(Response(200), _NOW)
     claim = desk.claim([_upsert(name="Bea")], [_upsert(phone="2")])
     claim = claim._replace(entries=(claim.entries[0]._replace(failures=9), claim.entries[1]))
 
-    done = desk.courier.deliver(claim)
+    done = desk.executor.deliver(claim)
 
-    assert [one.kind for one in done.settlements] == ["again", "again"]
+    assert [one.kind for one in done.settlements] == ["retry", "retry"]
 
 
 @pytest.mark.parametrize(("remembered", "is_counted_again"), [(2, False), (1, True)])
 def test_the_memory_of_failing_messages_is_bounded(remembered, is_counted_again):
     """T2: whether others passed since a failure is forgotten of the oldest first."""
     desk = Desk(_bad_bea, remembered=remembered)
-    desk.gate.answered(Response(200), _NOW)
+    desk.circuit.answered(Response(200), _NOW)
     one, other = desk.claim([_upsert(name="Bea")], [_upsert(name="Bea")]).entries
     for entry in (one, other):
-        desk.courier.deliver(Claim(1, (entry,)))
+        desk.executor.deliver(Claim(1, (entry,)))
 
-    again = desk.courier.deliver(Claim(1, (one,)))
+    again = desk.executor.deliver(Claim(1, (one,)))
 
     assert again.settlements[0].failed is is_counted_again
 
@@ -436,7 +436,7 @@ def test_a_429_is_waited_out_and_the_request_sent_again():
     headers = {"x-ratelimit-limit": "10", "x-ratelimit-remaining": "0", "x-ratelimit-reset": "10005"}
     desk = Desk([Response(429, None, headers), Response(202)])
 
-    assert desk.deliver([_event()]) == ["done"]
+    assert desk.deliver([_event()]) == ["ack"]
     assert desk.pauses == [5.0]
 
 
@@ -444,36 +444,36 @@ def test_429s_without_an_end_put_the_message_off():
     """T4: after some repeats the claim goes back, so that a lane is not held by one worker for ever."""
     desk = Desk(lambda request: Response(429))
 
-    assert desk.deliver([_event()]) == ["again"]
+    assert desk.deliver([_event()]) == ["retry"]
     assert desk.pauses == [1.0, 2.0, 4.0, 8.0, 16.0]
 
 
 def test_a_gate_that_shuts_gives_the_rest_back():
     """T5: what is in hand goes back untouched, and a write that was broken off leaves no fingerprint."""
-    directory = make_directory()
-    directory.remember_contact("user:u1", "c1")
-    directory.add_facts("contact", "c1", {"name": "Ann"}, _NOW)
-    desk = Desk([], directory=directory)
-    desk.gate.hold("http_401", _NOW)
+    cache = make_directory()
+    cache.remember_contact("user:u1", "c1")
+    cache.add_facts("contact", "c1", {"name": "Ann"}, _NOW)
+    desk = Desk([], cache=cache)
+    desk.circuit.hold("http_401", _NOW)
 
     assert desk.deliver([_upsert(name="Bea")], [_event()]) == ["release", "release"]
-    assert directory.knows("contact", "c1", {"name": "Ann"}, now=_NOW, within=60) is False
+    assert cache.knows("contact", "c1", {"name": "Ann"}, now=_NOW, within=60) is False
 
 
 def test_a_probe_passes_the_gate_and_opens_it():
     """T1: the credentials were mended; what follows is delivered too."""
     desk = Desk([Response(202), Response(202)])
-    desk.gate.hold("http_401", _NOW)
+    desk.circuit.hold("http_401", _NOW)
 
-    assert desk.deliver([_event("A")], [_event("B")], probe=True) == ["done", "done"]
-    assert desk.gate.state == "open"
+    assert desk.deliver([_event("A")], [_event("B")], probe=True) == ["ack", "ack"]
+    assert desk.circuit.state == "passing"
 
 
 @pytest.mark.parametrize(
     ("answer", "state"),
     [
-        (missing(), "open"),
-        (refusal(400), "open"),
+        (missing(), "passing"),
+        (refusal(400), "passing"),
         (refusal(401), "held"),
         (refusal(403), "held"),
         (refusal(500), "held"),
@@ -482,25 +482,25 @@ def test_a_probe_passes_the_gate_and_opens_it():
 def test_what_a_probe_shows(answer, state):
     """T1: any verdict on the message shows that the credentials are good; a failure shows nothing."""
     desk = Desk([answer])
-    desk.gate.hold("http_401", _NOW)
+    desk.circuit.hold("http_401", _NOW)
 
     desk.deliver([_event()], probe=True)
 
-    assert desk.gate.state == state
+    assert desk.circuit.state == state
 
 
 @pytest.mark.parametrize("case", ["unchanged", "refused name"])
 def test_a_probe_that_sends_nothing_shows_nothing(case):
     """T1: what needed no request says nothing of the credentials."""
     desk = Desk([])
-    desk.directory.remember_contact("user:u1", "c1")
-    desk.directory.add_facts("contact", "c1", {"role": "user", "external_id": "u1", "name": "Ann"}, _NOW)
-    desk.directory.refuse("event", "seen", _NOW)
-    desk.gate.hold("http_401", _NOW)
+    desk.cache.remember_contact("user:u1", "c1")
+    desk.cache.add_facts("contact", "c1", {"role": "user", "external_id": "u1", "name": "Ann"}, _NOW)
+    desk.cache.refuse("event", "seen", _NOW)
+    desk.circuit.hold("http_401", _NOW)
 
     desk.deliver([_upsert(name="Ann") if case == "unchanged" else _event()], probe=True)
 
-    assert desk.gate.state == "held"
+    assert desk.circuit.state == "held"
 
 
 @pytest.mark.parametrize("error", [RuntimeError("odd"), KeyboardInterrupt()])
@@ -509,9 +509,9 @@ def test_a_transport_that_raises_something_else_leaves_no_request_on_its_way(err
     desk = Desk(lambda request: error)
     for _ in range(6):
         with pytest.raises(type(error)):
-            desk.courier.deliver(desk.claim([_event()]))
+            desk.executor.deliver(desk.claim([_event()]))
 
-    assert desk.gate.wait_before_send(_NOW, probe=False) == 0.0
+    assert desk.circuit.wait_before_send(_NOW, probe=False) == 0.0
 
 
 # --- leases and single operations -----------------------------------------------------------------------------
@@ -522,24 +522,24 @@ def test_a_lost_lease_ends_the_delivery():
     answers = iter([True, False])
     desk = Desk([Response(202)])
 
-    assert desk.deliver([_event("A")], [_event("B")], renew=lambda: next(answers)) == ["done", "release"]
+    assert desk.deliver([_event("A")], [_event("B")], renew=lambda: next(answers)) == ["ack", "release"]
 
 
 def test_an_operation_can_be_run_at_once():
     """D1: the caller waits for its outcome."""
     desk = Desk([ok()])
-    desk.directory.remember_contact("user:u1", "c1")
+    desk.cache.remember_contact("user:u1", "c1")
 
-    assert desk.courier.run(DeleteContact(who=_WHO)) == DELIVERED
+    assert desk.executor.run(DeleteContact(who=_WHO)) == DELIVERED
 
 
 def test_an_operation_cannot_be_run_while_the_gate_is_shut():
     """T1: the caller is told."""
     desk = Desk([])
-    desk.gate.hold("http_401", _NOW)
+    desk.circuit.hold("http_401", _NOW)
 
     with pytest.raises(Paused):
-        desk.courier.run(DeleteContact(who=Who(contact_id="c1")))
+        desk.executor.run(DeleteContact(who=Who(contact_id="c1")))
 
 
 @pytest.mark.parametrize(("seq", "is_known"), [(1, True), (-1, False)])
@@ -549,9 +549,9 @@ def test_the_order_of_acceptance_is_told_where_it_is_known(seq, is_known):
     claim = desk.claim([_company(name="K")])
     claim = claim._replace(entries=(claim.entries[0]._replace(seq=seq),))
 
-    desk.courier.deliver(claim)
+    desk.executor.deliver(claim)
 
-    assert desk.directory.superseded("k1", {"name": 0}) == ({"name"} if is_known else frozenset())
+    assert desk.cache.superseded("k1", {"name": 0}) == ({"name"} if is_known else frozenset())
 
 
 def test_one_write_at_a_time_where_contacts_share_a_company():

@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 import pytest
 
-from metarouter_intercom._client.stamping import Acceptance
+from metarouter_intercom._client.stamping import Stamper
 from metarouter_intercom._delivery.buffers.memory import MemoryBuffer
-from metarouter_intercom._delivery.circuit import Gate
-from metarouter_intercom._delivery.executor import Courier
+from metarouter_intercom._delivery.circuit import Circuit
+from metarouter_intercom._delivery.executor import Executor
 from metarouter_intercom._delivery.rate_limit import RateLimit
-from metarouter_intercom.operations._translator import Translator
+from metarouter_intercom.operations._translator import DefaultTranslator
 from metarouter_intercom.sandbox import Faults, Workspace, WorkspaceTransport
 from metarouter_intercom.sandbox.faults import NO_FAULTS
 from metarouter_intercom.settings import Settings
@@ -131,45 +131,47 @@ def _run(messages, *, deliver_every, faults=NO_FAULTS, seed=0, **options):
     workspace = Workspace(now=clock.now, attributes=_ATTRIBUTES, log_limit=100_000)
     choices = Settings(api_key="key", anonymous="lead", last_seen_resolution=0, retry_for=1e9, **options)
     buffer = MemoryBuffer(limit=1000, dead_letters=1000)
-    draw = Random(seed).random
-    gate = Gate(RateLimit(share=1.0), lock=nullcontext(), draw=draw, probe_every=60.0, base=0.5, longest=60.0)
-    courier = Courier(
+    jitter = Random(seed).random
+    circuit = Circuit(
+        RateLimit(share=1.0), lock=nullcontext(), jitter=jitter, probe_every=60.0, base=0.5, longest=60.0
+    )
+    executor = Executor(
         choices,
-        translator=Translator(choices),
-        directory=make_directory(),
+        translator=DefaultTranslator(choices),
+        cache=make_directory(),
         transport=WorkspaceTransport(workspace, faults=faults),
-        gate=gate,
+        circuit=circuit,
         clock=clock,
         pause=clock.sleep,
-        draw=draw,
+        jitter=jitter,
         turn=nullcontext,
     )
-    acceptance = Acceptance(choices, ())
+    acceptance = Stamper(choices, ())
     for at, message in enumerate(messages, start=1):
         stamped, keys, upserts = acceptance.stamp(message, clock.now())
         assert buffer.accept(stamped, keys=keys, upserts=upserts, now=clock.now()) == "accepted"
         if at % deliver_every == 0:
-            _deliver_due(buffer, courier, gate, clock)
+            _deliver_due(buffer, executor, circuit, clock)
     for _ in range(3000):
         if not buffer.pending():
             break
-        clock.sleep(_deliver_due(buffer, courier, gate, clock))
+        clock.sleep(_deliver_due(buffer, executor, circuit, clock))
     assert buffer.pending() == 0, "some messages never end"
     return _Run(workspace, buffer.count_dead())
 
 
-def _deliver_due(buffer, courier, gate, clock):
+def _deliver_due(buffer, executor, circuit, clock):
     """Deliver claim after claim; return the seconds until something is due again."""
     while True:
-        seconds, probe = gate.wait_before_claim(clock.now())
+        seconds, probe = circuit.wait_before_claim(clock.now())
         if seconds:
             return seconds
         claim = buffer.claim(now=clock.now(), limit=100)
         if claim is not None:
-            done = courier.deliver(claim, probe=probe)
+            done = executor.deliver(claim, probe=probe)
             buffer.settle(claim, done.settlements, now=clock.now())
         if probe:
-            gate.end_probe()
+            circuit.end_probe()
         if claim is None:
             due_at = buffer.next_due_at(now=clock.now())
             return 0.0 if due_at is None else max(0.01, due_at - clock.now())

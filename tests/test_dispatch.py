@@ -8,9 +8,9 @@ from contextlib import nullcontext
 import pytest
 
 from metarouter_intercom._delivery.buffers.memory import MemoryBuffer
-from metarouter_intercom._delivery.circuit import Gate
-from metarouter_intercom._delivery.consumer import Dispatcher, failure_of
-from metarouter_intercom._delivery.executor import Courier
+from metarouter_intercom._delivery.circuit import Circuit
+from metarouter_intercom._delivery.consumer import Consumer, failure_of
+from metarouter_intercom._delivery.executor import Executor
 from metarouter_intercom._delivery.rate_limit import RateLimit
 from metarouter_intercom._delivery.report import Counters
 from metarouter_intercom.operations import SubmitEvent, Translation, UpsertContact, Who
@@ -36,29 +36,29 @@ class Shop:
         self.settled = 0
         self.counters = Counters(nullcontext())
         self.buffer = buffer or MemoryBuffer(limit=1000, dead_letters=1000)
-        self.gate = Gate(
+        self.circuit = Circuit(
             RateLimit(share=1.0),
             lock=nullcontext(),
-            draw=lambda: 0.0,
+            jitter=lambda: 0.0,
             probe_every=60.0,
             base=0.5,
             longest=60.0,
         )
-        courier = Courier(
+        executor = Executor(
             Settings(api_key="key"),
             translator=translator or _translate,
-            directory=make_directory(),
+            cache=make_directory(),
             transport=self.transport,
-            gate=self.gate,
+            circuit=self.circuit,
             clock=self.clock,
             pause=self.clock.sleep,
-            draw=lambda: 0.5,
+            jitter=lambda: 0.5,
             turn=nullcontext,
         )
-        self.dispatcher = Dispatcher(
+        self.consumer = Consumer(
             buffer=self.buffer,
-            courier=courier,
-            gate=self.gate,
+            executor=executor,
+            circuit=self.circuit,
             counters=self.counters,
             clock=self.clock,
             after=(self.told.append, *after),
@@ -94,7 +94,7 @@ def _translate(message):
 
 def test_an_empty_buffer_has_nothing_to_do():
     """W1: a worker may rest until it is woken."""
-    assert Shop().dispatcher.work() is None
+    assert Shop().consumer.work() is None
 
 
 def test_a_claim_is_delivered_settled_and_told():
@@ -104,7 +104,7 @@ def test_a_claim_is_delivered_settled_and_told():
     shop.put("m1")
     shop.put("m2", event="Skipped")
 
-    seconds = shop.dispatcher.work(lambda: claims.append(shop.buffer.pending()))
+    seconds = shop.consumer.work(lambda: claims.append(shop.buffer.pending()))
 
     assert (seconds, claims, shop.buffer.pending(), shop.settled) == (0.0, [2], 0, 1)
     assert shop.outcomes() == [("m1", "delivered"), ("m2", "skipped")]
@@ -118,9 +118,9 @@ def test_merged_and_unchanged_messages_are_delivered_ones():
     shop = Shop([contact("c1")])
     for name in ("m1", "m2"):
         shop.put(name, type="identify", traits={"name": "Ann"})
-    shop.dispatcher.work()
+    shop.consumer.work()
     shop.put("m3", type="identify", traits={"name": "Ann"})
-    shop.dispatcher.work()
+    shop.consumer.work()
 
     numbers = shop.counters.numbers()
     assert (numbers["delivered"], numbers["merged"], numbers["unchanged"]) == (3, 1, 1)
@@ -137,8 +137,8 @@ def test_a_message_that_comes_again_has_not_ended(answer):
     shop = Shop([answer])
     shop.put("m1")
 
-    assert shop.dispatcher.work() == 0.0
-    assert shop.dispatcher.work() == pytest.approx(0.25)
+    assert shop.consumer.work() == 0.0
+    assert shop.consumer.work() == pytest.approx(0.25)
     assert (shop.told, shop.buffer.pending(), shop.counters.numbers()["retried"]) == ([], 1, 1)
 
 
@@ -146,10 +146,10 @@ def test_a_message_that_is_due_this_moment_is_waited_for_a_moment():
     """W1: a due message that another worker holds must not make this one spin."""
     shop = Shop([refusal(503)])
     shop.put("m1")
-    shop.dispatcher.work()
+    shop.consumer.work()
     shop.clock.advance(0.2499)
 
-    assert shop.dispatcher.work() == 0.01
+    assert shop.consumer.work() == 0.01
 
 
 def test_a_dead_letter_is_told(caplog):
@@ -158,7 +158,7 @@ def test_a_dead_letter_is_told(caplog):
     shop.put("m1")
 
     with caplog.at_level(logging.WARNING, "metarouter_intercom"):
-        shop.dispatcher.work()
+        shop.consumer.work()
 
     assert shop.outcomes() == [("m1", "dead")]
     assert shop.counters.numbers()["dead"] == {"http_400": 1}
@@ -183,7 +183,7 @@ def test_hooks_that_raise_change_nothing(caplog):
     shop = Shop([refusal(400)], after=(fail,), on_error=fail)
     shop.put("m1")
 
-    shop.dispatcher.work()
+    shop.consumer.work()
 
     assert shop.outcomes() == [("m1", "dead")]
     assert shop.counters.numbers()["notes"] == {"P2: after-hook raised": 1}
@@ -197,10 +197,10 @@ def test_hooks_that_raise_change_nothing(caplog):
 def test_nobody_has_to_listen():
     """W5: without hooks the dead letter is kept and counted all the same."""
     shop = Shop()
-    silent = Dispatcher(
+    silent = Consumer(
         buffer=shop.buffer,
-        courier=None,
-        gate=shop.gate,
+        executor=None,
+        circuit=shop.circuit,
         counters=shop.counters,
         clock=shop.clock,
         after=(),
@@ -219,12 +219,12 @@ def test_whoever_waits_for_a_message_is_told_its_end():
     shop = Shop([_TAKEN])
     shop.put("m1")
     shop.put("m2", event="Skipped")
-    shop.dispatcher.awaited["m2"] = None
+    shop.consumer.awaited["m2"] = None
 
-    shop.dispatcher.work()
+    shop.consumer.work()
 
-    assert shop.dispatcher.awaited["m2"].outcome == "skipped"
-    assert "m1" not in shop.dispatcher.awaited
+    assert shop.consumer.awaited["m2"].outcome == "skipped"
+    assert "m1" not in shop.consumer.awaited
 
 
 # --- held and broken ------------------------------------------------------------------------------------------
@@ -237,18 +237,18 @@ def test_refused_credentials_are_told_once_and_probed(caplog):
     for number in range(12):
         shop.put(f"m{number}")
 
-    shop.dispatcher.work()
-    paused = shop.dispatcher.work()
+    shop.consumer.work()
+    paused = shop.consumer.work()
     shop.clock.advance(60.0)
-    shop.dispatcher.work()
+    shop.consumer.work()
     shop.clock.advance(60.0)
-    while shop.dispatcher.work() == 0.0:
+    while shop.consumer.work() == 0.0:
         pass
 
     assert paused == 60.0
     assert [error.reason for error, _ in shop.errors] == ["held"]
     assert len(shop.errors[0][1]) == 12
-    assert (len(shop.told), shop.gate.state, shop.buffer.pending()) == (12, "open", 0)
+    assert (len(shop.told), shop.circuit.state, shop.buffer.pending()) == (12, "passing", 0)
     assert caplog.text.count("credentials refused") == 1
 
 
@@ -257,9 +257,9 @@ def test_a_probe_claims_little():
     shop = Shop([_TAKEN] * 10)
     for number in range(12):
         shop.put(f"m{number}")
-    shop.gate.hold("http_401", _NOW - 60.0)
+    shop.circuit.hold("http_401", _NOW - 60.0)
 
-    shop.dispatcher.work()
+    shop.consumer.work()
 
     assert shop.buffer.pending() == 2
 
@@ -267,10 +267,10 @@ def test_a_probe_claims_little():
 def test_a_probe_that_finds_nothing_gives_its_turn_back():
     """T5: the next worker may probe."""
     shop = Shop()
-    shop.gate.hold("http_401", _NOW - 60.0)
+    shop.circuit.hold("http_401", _NOW - 60.0)
 
-    assert shop.dispatcher.work() is None
-    assert shop.gate.wait_before_claim(_NOW) == (0.0, True)
+    assert shop.consumer.work() is None
+    assert shop.circuit.wait_before_claim(_NOW) == (0.0, True)
 
 
 # --- what is unforeseen ---------------------------------------------------------------------------------------
@@ -281,8 +281,8 @@ def test_an_unforeseen_error_puts_the_claim_off(caplog):
     shop = Shop(lambda request: RuntimeError(_SECRET))
     shop.put("m1")
 
-    assert shop.dispatcher.work() == 0.0
-    assert (shop.dispatcher.work(), shop.buffer.pending()) == (5.0, 1)
+    assert shop.consumer.work() == 0.0
+    assert (shop.consumer.work(), shop.buffer.pending()) == (5.0, 1)
     assert (shop.counters.numbers()["retried"], shop.settled) == (1, 1)
     assert "a delivery failed unforeseen" in caplog.text
     assert _SECRET not in caplog.text
@@ -293,7 +293,7 @@ def test_an_unforeseen_error_that_comes_again_and_again_ends_the_message():
     shop = Shop(lambda request: RuntimeError("odd"))
     shop.put("m1")
     for _ in range(5):
-        shop.dispatcher.work()
+        shop.consumer.work()
         shop.clock.advance(5.0)
 
     assert shop.buffer.count_dead() == {"internal_error": 1}
@@ -307,7 +307,7 @@ def test_an_unforeseen_error_costs_no_other_message_of_its_contact():
     for number in range(3):
         shop.put(f"m{number}", event="Odd" if number == 1 else "Seen")
     for _ in range(8):
-        shop.dispatcher.work()
+        shop.consumer.work()
         shop.clock.advance(5.0)
 
     assert shop.buffer.count_dead() == {"internal_error": 1}
@@ -323,12 +323,12 @@ def test_what_follows_a_retried_message_waits_when_delivered_one_by_one():
     for number in range(3):
         shop.put(f"m{number}")
     for _ in range(4):
-        shop.dispatcher.work()
+        shop.consumer.work()
         shop.clock.advance(5.0)
-    shop.dispatcher.work()
+    shop.consumer.work()
     shop.clock.advance(60.0)
     sent = len(shop.transport.requests)
-    while shop.dispatcher.work() == 0.0:
+    while shop.consumer.work() == 0.0:
         pass
 
     assert shop.buffer.count_dead() == {"internal_error": 1}
@@ -342,9 +342,9 @@ def test_an_interruption_gives_the_claim_back():
     shop.put("m1")
 
     with pytest.raises(KeyboardInterrupt):
-        shop.dispatcher.work()
+        shop.consumer.work()
 
-    assert (shop.buffer.pending(), shop.dispatcher.in_hand(), shop.dispatcher.depth.number) == (
+    assert (shop.buffer.pending(), shop.consumer.in_hand(), shop.consumer.depth.number) == (
         1,
         frozenset(),
         0,
@@ -354,15 +354,13 @@ def test_an_interruption_gives_the_claim_back():
 
 def test_what_is_in_hand_is_known():
     """W2: a flush waits for it; a hook that flushes knows that it is inside a delivery."""
-    shop = Shop(
-        lambda request: seen.append((shop.dispatcher.in_hand(), shop.dispatcher.depth.number)) or _TAKEN
-    )
+    shop = Shop(lambda request: seen.append((shop.consumer.in_hand(), shop.consumer.depth.number)) or _TAKEN)
     seen = []
     shop.put("m1")
-    shop.dispatcher.work()
+    shop.consumer.work()
 
     assert seen == [(frozenset({0}), 1)]
-    assert (shop.dispatcher.in_hand(), shop.dispatcher.depth.number) == (frozenset(), 0)
+    assert (shop.consumer.in_hand(), shop.consumer.depth.number) == (frozenset(), 0)
 
 
 class Leased(MemoryBuffer):
@@ -384,7 +382,7 @@ def test_a_lease_is_renewed_while_its_claim_is_delivered(is_lost):
     for number in range(5):
         shop.put(f"m{number}")
 
-    shop.dispatcher.work()
+    shop.consumer.work()
 
     assert buffer.renewed == ([_NOW + 20.0] if is_lost else [_NOW + 20.0, _NOW + 40.0])
     assert len(shop.told) == (2 if is_lost else 5)
@@ -426,6 +424,6 @@ def test_an_end_without_a_reason_is_counted():
     """W5: no loss without a word to count by."""
     shop = Shop()
 
-    shop.dispatcher.finish(Delivery(message={"messageId": "m1"}, outcome="dropped"))
+    shop.consumer.finish(Delivery(message={"messageId": "m1"}, outcome="dropped"))
 
     assert shop.counters.numbers()["dropped"] == {"unknown": 1}

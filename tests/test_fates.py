@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from metarouter_intercom._delivery.attempts import Fate, Run
-from metarouter_intercom._intercom.responses import DELIVERED, Outcome
+from metarouter_intercom._delivery.attempts import Attempt, Run
+from metarouter_intercom._intercom.responses import DELIVERED, FlowResult
 from metarouter_intercom.operations import (
     AttachCompany,
     DetachCompany,
@@ -24,9 +24,9 @@ _WHO = Who(external_id="u1")
 _UPSERT = UpsertContact(who=_WHO, role="user", fields={}, attributes={})
 _EVENT = SubmitEvent(who=_WHO, event_name="Seen", created_at=1, metadata={})
 _ATTACH = AttachCompany(who=_WHO, company_id="c1")
-_RETRY = Outcome("retry", "http_500", 500)
-_WAIT = Outcome("wait", "contact_missing", 404)
-_DEAD = Outcome("dead", "http_400", 400, "parameter_invalid", "no", None, "r1")
+_RETRY = FlowResult("retry", "http_500", 500)
+_WAIT = FlowResult("wait", "contact_missing", 404)
+_DEAD = FlowResult("dead", "http_400", 400, "parameter_invalid", "no", None, "r1")
 
 
 def _entry(seq=1, **facts):
@@ -40,66 +40,69 @@ def _entry(seq=1, **facts):
     return Entry(seq=seq, **known | facts)
 
 
-def _fates(number):
-    return [Fate(_entry(seq), Translation((_EVENT,))) for seq in range(1, number + 1)]
+def _attempts(number):
+    return [Attempt(_entry(seq), Translation((_EVENT,))) for seq in range(1, number + 1)]
 
 
-def _settle(fate, **options):
+def _settle(attempt, **options):
     known = {"now": 10.0, "due_at": 11.0, "retry_for": 900.0, "wait_for": 900.0, "inline": False}
-    return fate.settlement(**known | options)
+    return attempt.settlement(**known | options)
 
 
 def test_a_message_with_nothing_against_it_is_done():
     """A delivered message is forgotten, and its delivery told."""
-    fate = Fate(_entry(), Translation((_EVENT,), (Note("A3", "traits.x", "cut"),)))
-    run = Run([fate])
+    attempt = Attempt(_entry(), Translation((_EVENT,), (Note("A3", "traits.x", "cut"),)))
+    run = Run([attempt])
     run.record(Step(_EVENT, (0,)), DELIVERED)
 
-    assert _settle(fate).kind == "done"
-    delivery = fate.delivery(None)
+    assert _settle(attempt).kind == "ack"
+    delivery = attempt.delivery(None)
     assert (delivery.outcome, delivery.unchanged, delivery.merged) == ("delivered", False, False)
     assert delivery.notes == (Note("A3", "traits.x", "cut"),)
 
 
 def test_a_skipped_message_is_done_and_told_as_skipped():
     """A message that has nothing to do in Intercom ends with its reason."""
-    fate = Fate(_entry(), Translation((), (), "not_selected"))
+    attempt = Attempt(_entry(), Translation((), (), "not_selected"))
 
-    assert _settle(fate).kind == "done"
-    assert (fate.delivery(None).outcome, fate.delivery(None).reason) == ("skipped", "not_selected")
+    assert _settle(attempt).kind == "ack"
+    assert (attempt.delivery(None).outcome, attempt.delivery(None).reason) == ("skipped", "not_selected")
 
 
 def test_all_but_the_last_message_of_a_merged_step_are_merged():
     """O2: the last message of a merged write carries it."""
-    fates = _fates(2)
-    Run(fates).record(Step(_UPSERT, (0, 1)), DELIVERED)
+    attempts = _attempts(2)
+    Run(attempts).record(Step(_UPSERT, (0, 1)), DELIVERED)
 
-    assert [fate.delivery(None).merged for fate in fates] == [True, False]
+    assert [attempt.delivery(None).merged for attempt in attempts] == [True, False]
 
 
 def test_nothing_sent_is_unchanged():
     """O3: a message whose every step needed no request is unchanged, and not merged."""
-    fates = _fates(2)
-    Run(fates).record(Step(_UPSERT, (0, 1)), DELIVERED._replace(unchanged=True))
+    attempts = _attempts(2)
+    Run(attempts).record(Step(_UPSERT, (0, 1)), DELIVERED._replace(unchanged=True))
 
-    assert [(fate.delivery(None).unchanged, fate.merged) for fate in fates] == [(True, False), (True, False)]
+    assert [(attempt.delivery(None).unchanged, attempt.merged) for attempt in attempts] == [
+        (True, False),
+        (True, False),
+    ]
 
 
 def test_a_retry_holds_back_later_messages_only():
     """O1: what was accepted before the failed message goes on, what came after waits untouched."""
-    fates = _fates(3)
-    run = Run(fates)
+    attempts = _attempts(3)
+    run = Run(attempts)
     run.record(Step(_EVENT, (1,)), _RETRY)
 
     assert run.postpones(Step(_EVENT, (0,))) is False
     assert run.postpones(Step(_EVENT, (2,))) is True
-    assert [fate.state for fate in fates] == ["open", "again", "release"]
+    assert [attempt.state for attempt in attempts] == ["open", "retry", "release"]
 
 
 def test_a_merged_step_is_postponed_as_a_whole():
     """O1: a merged write that serves a later message waits, and then so does everything after its first message."""
-    fates = _fates(4)
-    run = Run(fates)
+    attempts = _attempts(4)
+    run = Run(attempts)
     run.record(Step(_EVENT, (2,)), _RETRY)
 
     assert run.postpones(Step(_UPSERT, (1, 3))) is True
@@ -109,13 +112,13 @@ def test_a_merged_step_is_postponed_as_a_whole():
 
 def test_what_waits_for_a_contact_lets_upserts_pass():
     """M2: later events and attaches wait along, an upsert may bring the contact."""
-    fates = _fates(3)
-    run = Run(fates)
+    attempts = _attempts(3)
+    run = Run(attempts)
     run.record(Step(_EVENT, (0,)), _WAIT)
 
     assert run.postpones(Step(_ATTACH, (1,))) is True
     assert run.postpones(Step(_UPSERT, (2,))) is False
-    assert [fate.state for fate in fates] == ["wait", "wait", "open"]
+    assert [attempt.state for attempt in attempts] == ["wait", "wait", "open"]
 
 
 @pytest.mark.parametrize(
@@ -130,8 +133,8 @@ def test_what_waits_for_a_contact_lets_upserts_pass():
 )
 def test_only_what_needs_the_missing_contact_waits_along(operation):
     """M2: contacts may share a lane; what is about another one, or about none, is not held back and does not die along."""
-    fates = _fates(2)
-    run = Run(fates)
+    attempts = _attempts(2)
+    run = Run(attempts)
     run.record(Step(_EVENT, (0,)), _WAIT)
 
     assert run.postpones(Step(operation, (1,))) is False
@@ -141,14 +144,14 @@ def test_only_what_needs_the_missing_contact_waits_along(operation):
 def test_a_detach_waits_behind_an_attach_alone():
     """M2, I12: without its contact a detach is a success, but it must not pass the attach that it undoes."""
     detach = DetachCompany(who=_WHO, company_id="c1")
-    fates = _fates(2)
-    run = Run(fates)
+    attempts = _attempts(2)
+    run = Run(attempts)
     run.record(Step(_EVENT, (0,)), _WAIT)
     before = run.postpones(Step(detach, (1,)))
     run.record(Step(_ATTACH, (0,)), _WAIT)
 
     assert (before, run.postpones(Step(detach, (1,)))) == (False, True)
-    assert [_settle(fate, wait_for=0.0).kind for fate in fates] == ["bury", "wait"]
+    assert [_settle(attempt, wait_for=0.0).kind for attempt in attempts] == ["bury", "wait"]
 
 
 def test_a_waiting_alias_holds_back_the_leads_later_events_alone():
@@ -156,8 +159,8 @@ def test_a_waiting_alias_holds_back_the_leads_later_events_alone():
     lead = Who(anonymous_id="a1")
     of_lead = SubmitEvent(who=lead, event_name="Seen", created_at=1, metadata={})
     attach = AttachCompany(who=lead, company_id="c1")
-    fates = _fates(3)
-    run = Run(fates)
+    attempts = _attempts(3)
+    run = Run(attempts)
     run.record(Step(MergeContact(lead=lead, user=_WHO), (1,)), _WAIT)
 
     assert run.postpones(Step(of_lead, (2,))) is True
@@ -168,12 +171,12 @@ def test_a_waiting_alias_holds_back_the_leads_later_events_alone():
 def test_what_waits_for_a_merge_does_not_die_with_it():
     """M2: when the merge is given up, the event is the lead's."""
     lead = Who(anonymous_id="a1")
-    fates = [Fate(_entry(seq, waiting_since=0.0), Translation((_EVENT,))) for seq in (1, 2)]
-    run = Run(fates)
+    attempts = [Attempt(_entry(seq, waiting_since=0.0), Translation((_EVENT,))) for seq in (1, 2)]
+    run = Run(attempts)
     run.record(Step(MergeContact(lead=lead, user=_WHO), (0,)), _WAIT)
     run.postpones(Step(SubmitEvent(who=lead, event_name="Seen", created_at=1, metadata={}), (1,)))
 
-    settlements = [_settle(fate, now=900.0) for fate in fates]
+    settlements = [_settle(attempt, now=900.0) for attempt in attempts]
     assert [(one.kind, one.reason) for one in settlements] == [
         ("bury", "contact_missing"),
         ("wait", "contact_missing"),
@@ -183,8 +186,8 @@ def test_what_waits_for_a_merge_does_not_die_with_it():
 def test_each_missing_contact_holds_back_its_own():
     """M2: one claim may miss several; what came before the first waiting message of a contact goes on."""
     other = SubmitEvent(who=Who(external_id="u2"), event_name="Seen", created_at=1, metadata={})
-    fates = _fates(4)
-    run = Run(fates)
+    attempts = _attempts(4)
+    run = Run(attempts)
     run.record(Step(_EVENT, (2,)), _WAIT)
     run.record(Step(other, (1,)), _WAIT)
     run.record(Step(_EVENT, (1,)), _WAIT)
@@ -195,8 +198,8 @@ def test_each_missing_contact_holds_back_its_own():
 
 def test_steps_of_dead_messages_are_left_out():
     """A message that was given up does nothing more."""
-    fates = _fates(1)
-    run = Run(fates)
+    attempts = _attempts(1)
+    run = Run(attempts)
     run.record(Step(_UPSERT, (0,)), _DEAD)
 
     assert run.postpones(Step(_ATTACH, (0,))) is True
@@ -204,51 +207,51 @@ def test_steps_of_dead_messages_are_left_out():
 
 def test_a_dead_message_is_buried_with_its_answer():
     """X1: the dead letter carries Intercom's answer."""
-    fate = _fates(1)[0]
-    fate.end("dead", _DEAD)
+    attempt = _attempts(1)[0]
+    attempt.end("dead", _DEAD)
 
-    settlement = _settle(fate)
+    settlement = _settle(attempt)
     assert (settlement.kind, settlement.reason) == ("bury", "http_400")
     assert settlement.answer["code"] == "parameter_invalid"
-    assert fate.delivery(settlement.reason).answer["request_id"] == "r1"
+    assert attempt.delivery(settlement.reason).answer["request_id"] == "r1"
 
 
 @pytest.mark.parametrize(
     ("states", "expected"),
     [
-        (["again", "wait"], "again"),
-        (["wait", "again"], "again"),
-        (["dead", "again"], "dead"),
+        (["retry", "wait"], "retry"),
+        (["wait", "retry"], "retry"),
+        (["dead", "retry"], "dead"),
         (["release", "wait"], "wait"),
         (["wait", "release"], "wait"),
     ],
 )
 def test_the_graver_state_wins(states, expected):
     """A message of several steps ends as its worst one did."""
-    fate = _fates(1)[0]
+    attempt = _attempts(1)[0]
     for state in states:
-        fate.end(state)
+        attempt.end(state)
 
-    assert fate.state == expected
+    assert attempt.state == expected
 
 
 def test_retries_end():
     """T2: after ``retry_for`` a failing message becomes a dead letter."""
-    fate = _fates(1)[0]
-    fate.end("again", _RETRY)
+    attempt = _attempts(1)[0]
+    attempt.end("retry", _RETRY)
 
-    assert _settle(fate, now=900.0).reason == "retry_expired"
+    assert _settle(attempt, now=900.0).reason == "retry_expired"
 
 
 def test_a_retry_is_put_off():
     """T2: before that it is due again after the back-off."""
-    fate = _fates(1)[0]
-    fate.failed = True
-    fate.end("again", _RETRY)
+    attempt = _attempts(1)[0]
+    attempt.failed = True
+    attempt.end("retry", _RETRY)
 
-    settlement = _settle(fate)
-    assert (settlement.kind, settlement.due_at, settlement.failed) == ("again", 11.0, True)
-    assert fate.delivery(None) is None
+    settlement = _settle(attempt)
+    assert (settlement.kind, settlement.due_at, settlement.failed) == ("retry", 11.0, True)
+    assert attempt.delivery(None) is None
 
 
 @pytest.mark.parametrize(
@@ -263,10 +266,10 @@ def test_a_retry_is_put_off():
 )
 def test_waiting_for_a_contact_ends(facts, options, kind):
     """M2: a missing contact is waited for, for a bounded time; an inline caller is told at once."""
-    fate = Fate(_entry(**facts), Translation((_EVENT,)))
-    fate.end("wait", _WAIT)
+    attempt = Attempt(_entry(**facts), Translation((_EVENT,)))
+    attempt.end("wait", _WAIT)
 
-    settlement = _settle(fate, **options)
+    settlement = _settle(attempt, **options)
 
     assert settlement.kind == kind
     assert settlement.reason == "contact_missing"
@@ -274,41 +277,41 @@ def test_waiting_for_a_contact_ends(facts, options, kind):
 
 def test_held_messages_are_given_back():
     """T1: refused credentials cost no message an attempt."""
-    fates = _fates(2)
-    run = Run(fates)
-    run.record(Step(_UPSERT, (0,)), Outcome("held", "http_401", 401))
+    attempts = _attempts(2)
+    run = Run(attempts)
+    run.record(Step(_UPSERT, (0,)), FlowResult("held", "http_401", 401))
     run.release([Step(_EVENT, (1,))])
 
     assert run.held is not None
-    assert [_settle(fate).kind for fate in fates] == ["release", "release"]
-    assert fates[0].delivery(None) is None
+    assert [_settle(attempt).kind for attempt in attempts] == ["release", "release"]
+    assert attempts[0].delivery(None) is None
 
 
 def test_what_follows_a_message_that_goes_back_comes_after_it_again():
     """O1: a merged upsert carried the newest values; retried, the older message writes its own, so the newer one must follow."""
-    fates = _fates(4)
-    run = Run(fates)
+    attempts = _attempts(4)
+    run = Run(attempts)
     run.record(Step(_UPSERT, (1, 3)), DELIVERED)
     run.record(Step(_EVENT, (0,)), DELIVERED)
     run.record(Step(_EVENT, (1,)), _RETRY)
     run.release([Step(_EVENT, (2,))])
 
-    assert [_settle(fate).kind for fate in fates] == ["done", "again", "release", "release"]
+    assert [_settle(attempt).kind for attempt in attempts] == ["ack", "retry", "release", "release"]
 
 
 def test_what_follows_a_dead_message_is_done():
     """A dead message does not come back, so nothing has to follow it."""
-    fates = _fates(2)
-    run = Run(fates)
+    attempts = _attempts(2)
+    run = Run(attempts)
     run.record(Step(_UPSERT, (0, 1)), DELIVERED)
     run.record(Step(_EVENT, (0,)), _DEAD)
     run.release([])
 
-    assert [_settle(fate).kind for fate in fates] == ["bury", "done"]
+    assert [_settle(attempt).kind for attempt in attempts] == ["bury", "ack"]
 
 
 def test_the_fates_of_a_step_are_found():
     """A step names its messages by number."""
-    fates = _fates(3)
+    attempts = _attempts(3)
 
-    assert Run(fates).fates_of(Step(_EVENT, (0, 2))) == [fates[0], fates[2]]
+    assert Run(attempts).attempts_of(Step(_EVENT, (0, 2))) == [attempts[0], attempts[2]]

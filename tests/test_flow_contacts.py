@@ -51,9 +51,9 @@ def _query(field, value, after=None):
 
 
 def _knowing(key="user:u1", contact_id="c1"):
-    directory = make_directory()
-    directory.remember_contact(key, contact_id)
-    return directory
+    cache = make_directory()
+    cache.remember_contact(key, contact_id)
+    return cache
 
 
 # --- M1: a contact whose id is known --------------------------------------------------------------------------
@@ -71,40 +71,40 @@ def test_a_known_contact_costs_one_request():
 @pytest.mark.parametrize("gone", [missing(), refusal(410, "merged"), refusal(410, headers={"link": "odd"})])
 def test_an_id_that_proves_wrong_is_forgotten(gone):
     """M1: 404, and 410 without a link: forget and go on."""
-    directory = _knowing()
+    cache = _knowing()
 
     outcome = play(
-        upsert_contact(_upsert(), make_world(directory)),
+        upsert_contact(_upsert(), make_world(cache)),
         ("PUT /contacts/c1", _BODY, gone),
         ("POST /contacts", _BODY, contact("c2")),
     )
 
-    assert (outcome, directory.contact_id("user:u1")) == (DELIVERED, "c2")
+    assert (outcome, cache.contact_id("user:u1")) == (DELIVERED, "c2")
 
 
 def test_a_merged_contact_is_followed_three_hops():
     """M1: the link of a 410 leads to the contact that it became, which is remembered."""
-    directory = _knowing("anonymous:a1", "c0")
+    cache = _knowing("anonymous:a1", "c0")
 
     outcome = play(
-        upsert_contact(_as_lead(), make_world(directory)),
+        upsert_contact(_as_lead(), make_world(cache)),
         ("PUT /contacts/c0", ANY, merged_into("c1")),
         ("PUT /contacts/c1", ANY, merged_into("c2")),
         ("PUT /contacts/c2", ANY, merged_into("c3")),
         ("PUT /contacts/c3", ANY, contact("c3")),
     )
 
-    assert (outcome, directory.contact_id("anonymous:a1")) == (DELIVERED, "c3")
+    assert (outcome, cache.contact_id("anonymous:a1")) == (DELIVERED, "c3")
 
 
 @pytest.mark.parametrize("chain", [["c1", "c2", "c3", "c4"], ["c0"], ["c1", "c0"]])
 def test_a_chain_of_links_ends(chain):
     """M1: no more than three hops, and no circle; then the contact is found anew."""
-    directory = _knowing("anonymous:a1", "c0")
+    cache = _knowing("anonymous:a1", "c0")
     at = ["c0", *chain][: len(chain)]
 
     outcome = play(
-        upsert_contact(_as_lead(), make_world(directory)),
+        upsert_contact(_as_lead(), make_world(cache)),
         *[
             (f"PUT /contacts/{one}", ANY, merged_into(next_one))
             for one, next_one in zip(at, chain, strict=True)
@@ -113,7 +113,7 @@ def test_a_chain_of_links_ends(chain):
         ("POST /contacts", ANY, contact("c9")),
     )
 
-    assert (outcome, directory.contact_id("anonymous:a1")) == (DELIVERED, "c9")
+    assert (outcome, cache.contact_id("anonymous:a1")) == (DELIVERED, "c9")
 
 
 @pytest.mark.parametrize(
@@ -156,18 +156,18 @@ def test_the_forms_of_a_link(link, is_followed):
 )
 def test_a_merged_user_does_not_take_over_the_one_it_became(canonical, writes_id):
     """M1: the facts follow the link, the external id only to a contact that has ours or none; later writes keep to it."""
-    directory = _knowing()
+    cache = _knowing()
     body = _BODY if writes_id else {"role": "user", "name": "Ann"}
 
     first = play(
-        upsert_contact(_upsert(), make_world(directory)),
+        upsert_contact(_upsert(), make_world(cache)),
         ("PUT /contacts/c1", _BODY, merged_into("c2")),
         ("GET /contacts/c2", None, canonical),
         ("PUT /contacts/c2", body, contact("c2")),
     )
-    again = play(upsert_contact(_upsert(), make_world(directory)))
+    again = play(upsert_contact(_upsert(), make_world(cache)))
     later = play(
-        upsert_contact(_upsert(name="Bea"), make_world(directory)),
+        upsert_contact(_upsert(name="Bea"), make_world(cache)),
         ("PUT /contacts/c2", {**body, "name": "Bea"}, contact("c2")),
     )
 
@@ -255,24 +255,22 @@ def test_other_answers_to_a_write_are_classified(status, kind):
 
 def test_a_new_contact_costs_one_request_and_is_remembered():
     """M1: create first; its id and what was written are known afterwards."""
-    directory = make_directory()
+    cache = make_directory()
 
-    outcome = play(upsert_contact(_upsert(), make_world(directory)), ("POST /contacts", _BODY, contact("c1")))
-    again = play(upsert_contact(_upsert(), make_world(directory)))
+    outcome = play(upsert_contact(_upsert(), make_world(cache)), ("POST /contacts", _BODY, contact("c1")))
+    again = play(upsert_contact(_upsert(), make_world(cache)))
 
-    assert (outcome, again, directory.contact_id("user:u1")) == (DELIVERED, _UNCHANGED, "c1")
+    assert (outcome, again, cache.contact_id("user:u1")) == (DELIVERED, _UNCHANGED, "c1")
 
 
 @pytest.mark.parametrize("body", [None, {}, [], {"id": 5.5}, {"id": ""}, {"id": True}])
 def test_an_answer_without_an_id_teaches_nothing(body):
     """T1: 2xx is delivered; where it holds no contact the next message asks again."""
-    directory = make_directory()
+    cache = make_directory()
 
-    outcome = play(
-        upsert_contact(_upsert(), make_world(directory)), ("POST /contacts", ANY, Response(200, body))
-    )
+    outcome = play(upsert_contact(_upsert(), make_world(cache)), ("POST /contacts", ANY, Response(200, body)))
 
-    assert (outcome, directory.contact_id("user:u1")) == (DELIVERED, None)
+    assert (outcome, cache.contact_id("user:u1")) == (DELIVERED, None)
 
 
 @pytest.mark.parametrize(
@@ -286,24 +284,24 @@ def test_an_answer_without_an_id_teaches_nothing(body):
 )
 def test_an_existing_contact_is_found_by_the_id_in_the_refusal(theirs):
     """M1: 409 carries the id in its text; a contact with our external id or none is written to."""
-    directory = make_directory()
+    cache = make_directory()
 
     outcome = play(
-        upsert_contact(_upsert(), make_world(directory)),
+        upsert_contact(_upsert(), make_world(cache)),
         ("POST /contacts", _BODY, conflict("c9")),
         ("GET /contacts/c9", None, contact("c9", **theirs)),
         ("PUT /contacts/c9", _BODY, contact("c9")),
     )
 
-    assert (outcome, directory.contact_id("user:u1")) == (DELIVERED, "c9")
+    assert (outcome, cache.contact_id("user:u1")) == (DELIVERED, "c9")
 
 
 def test_another_user_is_never_taken_over():
     """M1: a contact with another external id ends the message, ``conflict``, with Intercom's words."""
-    directory = make_directory()
+    cache = make_directory()
 
     outcome = play(
-        upsert_contact(_upsert(), make_world(directory)),
+        upsert_contact(_upsert(), make_world(cache)),
         ("POST /contacts", ANY, conflict("c9")),
         ("GET /contacts/c9", None, contact("c9", external_id="u2")),
     )
@@ -315,7 +313,7 @@ def test_another_user_is_never_taken_over():
         "conflict",
     )
     assert outcome.message.endswith("id=c9")
-    assert directory.contact_id("user:u1") is None
+    assert cache.contact_id("user:u1") is None
 
 
 def test_a_merged_contact_behind_a_refusal_is_looked_at_too():
@@ -402,16 +400,16 @@ def test_a_refusal_without_an_id_is_the_end(text, reason):
 
 def test_an_archived_contact_is_brought_back():
     """M1: unarchive, then PUT."""
-    directory = make_directory()
+    cache = make_directory()
 
     outcome = play(
-        upsert_contact(_upsert(), make_world(directory)),
+        upsert_contact(_upsert(), make_world(cache)),
         ("POST /contacts", _BODY, conflict("c9", archived=True)),
         ("POST /contacts/c9/unarchive", None, ok({"id": "c9", "external_id": "u1", "archived": False})),
         ("PUT /contacts/c9", _BODY, contact("c9")),
     )
 
-    assert (outcome, directory.contact_id("user:u1")) == (DELIVERED, "c9")
+    assert (outcome, cache.contact_id("user:u1")) == (DELIVERED, "c9")
 
 
 def test_whose_an_archived_contact_was_is_asked_where_the_answer_does_not_tell():
@@ -502,11 +500,11 @@ def test_a_permanently_deleted_contact_stays_dead(answer):
 
 def test_a_500_that_comes_again_and_again_means_deleted():
     """M1: in 2021 Intercom answered so; the create before each one shows that it is no outage."""
-    directory = make_directory()
+    cache = make_directory()
 
     outcomes = [
         play(
-            upsert_contact(_upsert(), make_world(directory)),
+            upsert_contact(_upsert(), make_world(cache)),
             ("POST /contacts", ANY, conflict("c9", archived=True)),
             ("POST /contacts/c9/unarchive", None, refusal(500, "Server Error", code="server_error")),
         )
@@ -522,19 +520,19 @@ def test_a_500_that_comes_again_and_again_means_deleted():
 
 def test_a_single_500_does_not_mean_deleted():
     """M1: a success in between, or long ago, starts the count anew."""
-    directory = make_directory()
+    cache = make_directory()
     exchanges = [("POST /contacts", ANY, conflict("c9", archived=True))]
     failing = [*exchanges, ("POST /contacts/c9/unarchive", None, refusal(500))]
     for _ in range(2):
-        play(upsert_contact(_upsert(), make_world(directory)), *failing)
+        play(upsert_contact(_upsert(), make_world(cache)), *failing)
     revived = [
         *exchanges,
         ("POST /contacts/c9/unarchive", None, ok({"external_id": "u1"})),
         ("PUT /contacts/c9", ANY, missing()),
     ]
-    play(upsert_contact(_upsert(), make_world(directory)), *revived)
+    play(upsert_contact(_upsert(), make_world(cache)), *revived)
 
-    outcome = play(upsert_contact(_upsert(), make_world(directory)), *failing)
+    outcome = play(upsert_contact(_upsert(), make_world(cache)), *failing)
 
     assert (outcome.kind, outcome.reason) == ("retry", "http_500")
 
@@ -542,11 +540,11 @@ def test_a_single_500_does_not_mean_deleted():
 @pytest.mark.parametrize(("status", "kind"), [(502, "retry"), (429, "retry"), (401, "held"), (403, "held")])
 def test_other_answers_to_unarchiving_are_classified(status, kind):
     """T1: an outage does not mean deleted, whatever its number of answers."""
-    directory = make_directory()
+    cache = make_directory()
 
     for _ in range(4):
         outcome = play(
-            upsert_contact(_upsert(), make_world(directory)),
+            upsert_contact(_upsert(), make_world(cache)),
             ("POST /contacts", ANY, conflict("c9", archived=True)),
             ("POST /contacts/c9/unarchive", None, refusal(status)),
         )
@@ -559,10 +557,10 @@ def test_other_answers_to_unarchiving_are_classified(status, kind):
 
 def test_an_address_alone_is_searched_first():
     """M1, I2: no blind POST; compared in small letters, sent as given."""
-    directory = make_directory()
+    cache = make_directory()
 
     outcome = play(
-        upsert_contact(_by_mail(), make_world(directory)),
+        upsert_contact(_by_mail(), make_world(cache)),
         (
             _SEARCH,
             _query("email", "ann@example.com"),
@@ -571,7 +569,7 @@ def test_an_address_alone_is_searched_first():
         ("PUT /contacts/c1", {"role": "user", "email": "Ann@Example.com"}, contact("c1")),
     )
 
-    assert (outcome, directory.contact_id("email:ann@example.com")) == (DELIVERED, "c1")
+    assert (outcome, cache.contact_id("email:ann@example.com")) == (DELIVERED, "c1")
 
 
 def test_several_users_with_one_address_end_the_message():
@@ -602,15 +600,15 @@ def test_a_user_is_made_beside_leads():
 
 def test_searches_lag_but_the_directory_does_not():
     """M1: a contact made a moment ago is not found by searching; this process remembers it."""
-    directory = make_directory()
+    cache = make_directory()
     play(
-        upsert_contact(_by_mail(), make_world(directory)),
+        upsert_contact(_by_mail(), make_world(cache)),
         (_SEARCH, ANY, found()),
         ("POST /contacts", ANY, contact("c1")),
     )
 
     outcome = play(
-        upsert_contact(_by_mail(name="Ann"), make_world(directory)),
+        upsert_contact(_by_mail(name="Ann"), make_world(cache)),
         ("PUT /contacts/c1", {"role": "user", "email": "Ann@Example.com", "name": "Ann"}, contact("c1")),
     )
 
@@ -692,42 +690,42 @@ def test_a_lead_by_address_is_the_user_or_lead_with_it(others, expected):
 
 def test_a_user_is_made_beside_a_remembered_lead():
     """I2, O4: a lead of the same address that this process made or found is no user; afterwards the user is the one."""
-    directory = make_directory()
+    cache = make_directory()
     lead = {"id": "c1", "role": "lead", "email": "ann@example.com"}
     play(
-        upsert_contact(_by_mail("lead"), make_world(directory)),
+        upsert_contact(_by_mail("lead"), make_world(cache)),
         (_SEARCH, ANY, found()),
         (_SEARCH, ANY, found()),
         ("POST /contacts", {"role": "lead", "email": "Ann@Example.com"}, contact("c1", role="lead")),
     )
-    play(upsert_contact(_by_mail("lead"), make_world(directory)))
+    play(upsert_contact(_by_mail("lead"), make_world(cache)))
     play(
-        upsert_contact(_by_mail(), make_world(directory)),
+        upsert_contact(_by_mail(), make_world(cache)),
         (_SEARCH, ANY, found(lead)),
         ("POST /contacts", {"role": "user", "email": "Ann@Example.com"}, contact("c2")),
     )
 
-    assert play(upsert_contact(_by_mail(), make_world(directory))) == _UNCHANGED
-    assert directory.contact_id("email:ann@example.com") == "c2"
+    assert play(upsert_contact(_by_mail(), make_world(cache))) == _UNCHANGED
+    assert cache.contact_id("email:ann@example.com") == "c2"
 
 
 def test_a_remembered_lead_that_became_a_user_is_that_user():
     """I2: somebody may convert it meanwhile; then it costs one search."""
-    directory = make_directory()
+    cache = make_directory()
     lead = {"id": "c1", "role": "lead", "email": "ann@example.com"}
     play(
-        upsert_contact(_by_mail("lead"), make_world(directory)),
+        upsert_contact(_by_mail("lead"), make_world(cache)),
         (_SEARCH, ANY, found(lead)),
         (_SEARCH, ANY, found(lead)),
         ("PUT /contacts/c1", {"email": "Ann@Example.com"}, contact("c1")),
     )
     play(
-        upsert_contact(_by_mail(), make_world(directory)),
+        upsert_contact(_by_mail(), make_world(cache)),
         (_SEARCH, ANY, found({**lead, "role": "user"})),
         ("PUT /contacts/c1", {"role": "user", "email": "Ann@Example.com"}, contact("c1")),
     )
 
-    assert play(upsert_contact(_by_mail(), make_world(directory))) == _UNCHANGED
+    assert play(upsert_contact(_by_mail(), make_world(cache))) == _UNCHANGED
 
 
 def test_the_search_for_leads_may_fail():
@@ -744,10 +742,10 @@ def test_the_search_for_leads_may_fail():
 
 def test_a_lead_is_searched_by_its_attribute_before_it_is_made():
     """R8: the anonymous id is an attribute, for a lead cannot carry it as external id."""
-    directory = make_directory()
+    cache = make_directory()
 
     outcome = play(
-        upsert_contact(_as_lead(), make_world(directory)),
+        upsert_contact(_as_lead(), make_world(cache)),
         (_SEARCH, _query("custom_attributes.anonymous_id", "a1"), found()),
         (
             "POST /contacts",
@@ -756,7 +754,7 @@ def test_a_lead_is_searched_by_its_attribute_before_it_is_made():
         ),
     )
 
-    assert (outcome, directory.contact_id("anonymous:a1")) == (DELIVERED, "c1")
+    assert (outcome, cache.contact_id("anonymous:a1")) == (DELIVERED, "c1")
 
 
 @pytest.mark.parametrize("status", [400, 404, 422])
@@ -828,11 +826,11 @@ def test_a_lead_that_conflicts_is_nobody_of_ours():
 # --- O3: what would change nothing ----------------------------------------------------------------------------
 
 
-def _written(first, *, directory=None, **settings):
+def _written(first, *, cache=None, **settings):
     """Return a directory after *first* was written to the known contact."""
-    directory = directory or _knowing()
-    play(upsert_contact(first, make_world(directory, **settings)), ("PUT /contacts/c1", ANY, contact("c1")))
-    return directory
+    cache = cache or _knowing()
+    play(upsert_contact(first, make_world(cache, **settings)), ("PUT /contacts/c1", ANY, contact("c1")))
+    return cache
 
 
 @pytest.mark.parametrize(
@@ -845,9 +843,9 @@ def _written(first, *, directory=None, **settings):
 )
 def test_what_was_written_is_not_written_again(second):
     """O3: the same facts, or some of them, send nothing."""
-    directory = _written(_upsert(name="Ann", phone="1", attributes={"plan": "pro"}))
+    cache = _written(_upsert(name="Ann", phone="1", attributes={"plan": "pro"}))
 
-    assert play(upsert_contact(second, make_world(directory))) == _UNCHANGED
+    assert play(upsert_contact(second, make_world(cache))) == _UNCHANGED
 
 
 @pytest.mark.parametrize(
@@ -862,9 +860,9 @@ def test_what_was_written_is_not_written_again(second):
 )
 def test_what_differs_is_written(second):
     """O3: one changed, cleared or new value sends the whole write."""
-    directory = _written(_upsert(name="Ann", attributes={"plan": "pro"}))
+    cache = _written(_upsert(name="Ann", attributes={"plan": "pro"}))
 
-    outcome = play(upsert_contact(second, make_world(directory)), ("PUT /contacts/c1", ANY, contact("c1")))
+    outcome = play(upsert_contact(second, make_world(cache)), ("PUT /contacts/c1", ANY, contact("c1")))
 
     assert outcome == DELIVERED
 
@@ -874,11 +872,11 @@ def test_what_differs_is_written(second):
 )
 def test_the_fingerprint_is_kept_for_a_while(after, within, is_sent):
     """O3: ``unchanged_for``, by our clock; 0 switches it off, and a clock set back is not trusted."""
-    directory = _written(_upsert())
+    cache = _written(_upsert())
 
     exchanges = [("PUT /contacts/c1", ANY, contact("c1"))] if is_sent else []
     outcome = play(
-        upsert_contact(_upsert(), make_world(directory, now=NOW + after, unchanged_for=within)), *exchanges
+        upsert_contact(_upsert(), make_world(cache, now=NOW + after, unchanged_for=within)), *exchanges
     )
 
     assert outcome.unchanged is not is_sent
@@ -898,10 +896,10 @@ def test_the_fingerprint_is_kept_for_a_while(after, within, is_sent):
 )
 def test_last_seen_alone_is_refreshed_at_intervals(seen, resolution, is_sent):
     """O3: ``last_seen_resolution``, by the messages' own time."""
-    directory = _written(_upsert(last_seen_at=1000))
+    cache = _written(_upsert(last_seen_at=1000))
 
     exchanges = [("PUT /contacts/c1", ANY, contact("c1"))] if is_sent else []
-    world = make_world(directory, last_seen_resolution=resolution)
+    world = make_world(cache, last_seen_resolution=resolution)
     outcome = play(upsert_contact(_upsert(last_seen_at=seen), world), *exchanges)
 
     assert outcome.unchanged is not is_sent
@@ -909,10 +907,10 @@ def test_last_seen_alone_is_refreshed_at_intervals(seen, resolution, is_sent):
 
 def test_a_first_last_seen_is_written():
     """O3: nothing is known of it yet."""
-    directory = _written(_upsert(name="Ann"))
+    cache = _written(_upsert(name="Ann"))
 
     outcome = play(
-        upsert_contact(_upsert(name="Ann", last_seen_at=5), make_world(directory)),
+        upsert_contact(_upsert(name="Ann", last_seen_at=5), make_world(cache)),
         ("PUT /contacts/c1", ANY, contact("c1")),
     )
 
@@ -922,8 +920,8 @@ def test_a_first_last_seen_is_written():
 @pytest.mark.parametrize("answer", [refusal(500), refusal(400), ReadFailed("cut")])
 def test_a_failed_write_leaves_no_fingerprint(answer):
     """O3: nobody knows what the contact holds after a write without a clear answer."""
-    directory = _written(_upsert(name="Ann"))
-    flow = upsert_contact(_upsert(name="Bea"), make_world(directory))
+    cache = _written(_upsert(name="Ann"))
+    flow = upsert_contact(_upsert(name="Bea"), make_world(cache))
     if isinstance(answer, Exception):
         with pytest.raises(ReadFailed):
             play(flow, ("PUT /contacts/c1", ANY, answer))
@@ -931,7 +929,7 @@ def test_a_failed_write_leaves_no_fingerprint(answer):
         play(flow, ("PUT /contacts/c1", ANY, answer))
 
     outcome = play(
-        upsert_contact(_upsert(name="Ann"), make_world(directory)), ("PUT /contacts/c1", ANY, contact("c1"))
+        upsert_contact(_upsert(name="Ann"), make_world(cache)), ("PUT /contacts/c1", ANY, contact("c1"))
     )
 
     assert outcome == DELIVERED
@@ -939,13 +937,13 @@ def test_a_failed_write_leaves_no_fingerprint(answer):
 
 def test_a_write_that_was_broken_off_leaves_no_fingerprint():
     """O3: the client may be closing while an answer is awaited."""
-    directory = _written(_upsert(name="Ann"))
-    flow = upsert_contact(_upsert(name="Bea"), make_world(directory))
+    cache = _written(_upsert(name="Ann"))
+    flow = upsert_contact(_upsert(name="Bea"), make_world(cache))
     assert next(flow) == Request("PUT", "/contacts/c1", {**_BODY, "name": "Bea"})
     flow.close()
 
     outcome = play(
-        upsert_contact(_upsert(name="Ann"), make_world(directory)), ("PUT /contacts/c1", ANY, contact("c1"))
+        upsert_contact(_upsert(name="Ann"), make_world(cache)), ("PUT /contacts/c1", ANY, contact("c1"))
     )
 
     assert outcome == DELIVERED
@@ -953,15 +951,15 @@ def test_a_write_that_was_broken_off_leaves_no_fingerprint():
 
 def test_what_was_left_out_is_not_remembered_as_written():
     """O3, M3: a refused value is no fact of the contact."""
-    directory = _knowing()
+    cache = _knowing()
     outcome = play(
-        upsert_contact(_upsert(name="Ann", owner_id=5), make_world(directory)),
+        upsert_contact(_upsert(name="Ann", owner_id=5), make_world(cache)),
         ("PUT /contacts/c1", {**_BODY, "owner_id": "5"}, refusal(400, "The owner is not a member")),
         ("PUT /contacts/c1", _BODY, contact("c1")),
     )
 
     again = play(
-        upsert_contact(_upsert(name="Ann", owner_id=5), make_world(directory)),
+        upsert_contact(_upsert(name="Ann", owner_id=5), make_world(cache)),
         ("PUT /contacts/c1", {**_BODY, "owner_id": "5"}, contact("c1")),
     )
 
@@ -971,37 +969,37 @@ def test_what_was_left_out_is_not_remembered_as_written():
 
 def test_an_attribute_that_is_refused_for_an_hour_is_no_difference():
     """O3, A6: what is never sent cannot change anything."""
-    directory = _written(_upsert(name="Ann"))
-    directory.refuse("contact", "plan", NOW)
+    cache = _written(_upsert(name="Ann"))
+    cache.refuse("contact", "plan", NOW)
 
-    outcome = play(upsert_contact(_upsert(name="Ann", attributes={"plan": "pro"}), make_world(directory)))
+    outcome = play(upsert_contact(_upsert(name="Ann", attributes={"plan": "pro"}), make_world(cache)))
 
     assert outcome == _UNCHANGED
 
 
 def test_null_for_an_attribute_that_there_is_not_is_no_difference():
     """O3, A1: nothing is there that could be cleared."""
-    directory = _written(_upsert(name="Ann"))
-    directory.learn_attributes("contact", ["seats"])
+    cache = _written(_upsert(name="Ann"))
+    cache.learn_attributes("contact", ["seats"])
     cleared = _upsert(name="Ann", attributes={"plan": None})
     known = _upsert(name="Ann", attributes={"seats": None})
 
-    assert play(upsert_contact(cleared, make_world(directory))) == _UNCHANGED
-    assert play(upsert_contact(known, make_world(directory)), ("PUT /contacts/c1", ANY, ok())) == DELIVERED
+    assert play(upsert_contact(cleared, make_world(cache))) == _UNCHANGED
+    assert play(upsert_contact(known, make_world(cache)), ("PUT /contacts/c1", ANY, ok())) == DELIVERED
 
 
 def test_an_owner_is_the_same_in_every_version():
     """I8, O3: text from 2.16 on, a number before, one fact."""
-    directory = _written(_upsert(owner_id=5))
+    cache = _written(_upsert(owner_id=5))
 
-    assert play(upsert_contact(_upsert(owner_id=5), make_world(directory, api_version="2.11"))) == _UNCHANGED
+    assert play(upsert_contact(_upsert(owner_id=5), make_world(cache, api_version="2.11"))) == _UNCHANGED
 
 
 def test_a_lead_is_unchanged_as_a_user_is():
     """O3: the role is not written to what is there."""
-    directory = _written(_as_lead(), directory=_knowing("anonymous:a1"))
+    cache = _written(_as_lead(), cache=_knowing("anonymous:a1"))
 
-    assert play(upsert_contact(_as_lead(), make_world(directory))) == _UNCHANGED
+    assert play(upsert_contact(_as_lead(), make_world(cache))) == _UNCHANGED
 
 
 def test_a_write_that_cannot_be_mended_ends_with_its_notes():

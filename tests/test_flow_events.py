@@ -39,9 +39,9 @@ def _body(name="Seen", **who):
 
 
 def _knowing(key="user:u1", contact_id="c1"):
-    directory = make_directory()
-    directory.remember_contact(key, contact_id)
-    return directory
+    cache = make_directory()
+    cache.remember_contact(key, contact_id)
+    return cache
 
 
 @pytest.mark.parametrize(
@@ -73,32 +73,32 @@ def test_the_address_is_tried_where_the_external_id_is_unknown():
 
 def test_an_id_that_proves_wrong_is_forgotten():
     """M1: then the event goes by the caller's id."""
-    directory = _knowing()
+    cache = _knowing()
 
     outcome = play(
-        submit_event(_event(), make_world(directory)),
+        submit_event(_event(), make_world(cache)),
         (_EVENTS, _body(id="c1"), missing()),
         (_EVENTS, _body(user_id="u1"), _TAKEN),
     )
 
-    assert (outcome, directory.contact_id("user:u1")) == (DELIVERED, None)
+    assert (outcome, cache.contact_id("user:u1")) == (DELIVERED, None)
 
 
 @pytest.mark.parametrize("known", [True, False])
 def test_a_merged_contact_is_followed(known):
     """M1: three hops at most; the contact it became is remembered."""
-    directory = _knowing(contact_id="c0") if known else make_directory()
+    cache = _knowing(contact_id="c0") if known else make_directory()
     first = {"id": "c0"} if known else {"user_id": "u1"}
 
     outcome = play(
-        submit_event(_event(), make_world(directory)),
+        submit_event(_event(), make_world(cache)),
         (_EVENTS, _body(**first), merged_into("c1")),
         (_EVENTS, _body(id="c1"), merged_into("c2")),
         (_EVENTS, _body(id="c2"), merged_into("c3")),
         (_EVENTS, _body(id="c3"), _TAKEN),
     )
 
-    assert (outcome, directory.contact_id("user:u1")) == (DELIVERED, "c3")
+    assert (outcome, cache.contact_id("user:u1")) == (DELIVERED, "c3")
 
 
 @pytest.mark.parametrize("links", [["c1", "c2", "c3", "c4"], ["c1", "c0"], ["c0"]])
@@ -125,7 +125,7 @@ def test_a_contact_that_the_message_names_is_followed_but_not_forgotten():
         (_EVENTS, _body(id="c8"), _TAKEN),
     )
 
-    assert (outcome, world.directory.contact_id("contact:c7")) == (DELIVERED, None)
+    assert (outcome, world.cache.contact_id("contact:c7")) == (DELIVERED, None)
 
 
 @pytest.mark.parametrize("gone", [missing(), refusal(410)])
@@ -244,9 +244,9 @@ def test_an_event_name_over_the_limit_is_not_tried_for_an_hour():
     first = play(submit_event(_event("Seen"), world), (_EVENTS, ANY, _FULL))
     again = play(submit_event(_event("SEEN"), world))
     other = play(submit_event(_event("Done"), world), (_EVENTS, ANY, _TAKEN))
-    just_before = play(submit_event(_event("Seen"), make_world(world.directory, now=NOW + 3599)))
+    just_before = play(submit_event(_event("Seen"), make_world(world.cache, now=NOW + 3599)))
     later = play(
-        submit_event(_event("Seen"), make_world(world.directory, now=NOW + 3600)), (_EVENTS, ANY, _TAKEN)
+        submit_event(_event("Seen"), make_world(world.cache, now=NOW + 3600)), (_EVENTS, ANY, _TAKEN)
     )
 
     assert (first.kind, first.reason, first.code) == ("dead", "event_name_limit", "422")

@@ -24,10 +24,10 @@ def test_an_id_that_the_message_names_needs_no_request():
 
 def test_a_remembered_id_needs_no_request():
     """O4: whatever the contact is known by."""
-    directory = make_directory()
-    directory.remember_contact("email:ann@example.com", "c1")
+    cache = make_directory()
+    cache.remember_contact("email:ann@example.com", "c1")
 
-    assert play(find_contact(Who(email="Ann@Example.com"), make_world(directory))) == "c1"
+    assert play(find_contact(Who(email="Ann@Example.com"), make_world(cache))) == "c1"
 
 
 @pytest.mark.parametrize("version", ["2.13", "2.16", "Preview"])
@@ -40,7 +40,7 @@ def test_an_external_id_is_looked_up_directly(version):
         ("GET /contacts/find_by_external_id/a%2Fb%20c", None, contact("c1", external_id="a/b c")),
     )
 
-    assert (actual, world.directory.contact_id("user:a/b c")) == ("c1", "c1")
+    assert (actual, world.cache.contact_id("user:a/b c")) == ("c1", "c1")
 
 
 @pytest.mark.parametrize("version", ["2.12", "2.7"])
@@ -125,10 +125,10 @@ def test_a_page_without_a_cursor_is_the_last(pages):
 
 def test_a_remembered_company_needs_no_request():
     """O4: companies' ids are remembered as contacts' are."""
-    directory = make_directory()
-    directory.remember_company("k1", "i1")
+    cache = make_directory()
+    cache.remember_company("k1", "i1")
 
-    assert play(find_company("k1", make_world(directory))) == "i1"
+    assert play(find_company("k1", make_world(cache))) == "i1"
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_company_is_one_object_or_a_list(body):
 
     actual = play(find_company("k&1", world), ("GET /companies?company_id=k%261", None, ok(body)))
 
-    assert (actual, world.directory.company_id("k&1")) == ("i1", "i1")
+    assert (actual, world.cache.company_id("k&1")) == ("i1", "i1")
 
 
 @pytest.mark.parametrize(

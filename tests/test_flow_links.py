@@ -51,12 +51,12 @@ def _company(company_id="i1"):
 
 
 def _knowing(contact_id="c1", company_id="i1"):
-    directory = make_directory()
+    cache = make_directory()
     if contact_id is not None:
-        directory.remember_contact("user:u1", contact_id)
+        cache.remember_contact("user:u1", contact_id)
     if company_id is not None:
-        directory.remember_company("k1", company_id)
-    return directory
+        cache.remember_company("k1", company_id)
+    return cache
 
 
 # --- upsert ---------------------------------------------------------------------------------------------------
@@ -72,7 +72,7 @@ def test_a_company_costs_one_request_and_is_remembered():
     )
     again = play(upsert_company(_upsert({"tier": "a"}, name="K"), world))
 
-    assert (outcome, again, world.directory.company_id("k1")) == (DELIVERED, _UNCHANGED, "i1")
+    assert (outcome, again, world.cache.company_id("k1")) == (DELIVERED, _UNCHANGED, "i1")
 
 
 def test_an_answer_without_an_id_is_a_success_all_the_same():
@@ -80,7 +80,7 @@ def test_an_answer_without_an_id_is_a_success_all_the_same():
     world = make_world()
 
     assert play(upsert_company(_upsert(name="K"), world), (_POST, ANY, ok())) == DELIVERED
-    assert world.directory.company_id("k1") is None
+    assert world.cache.company_id("k1") is None
 
 
 def test_unknown_attributes_of_a_company_are_made():
@@ -115,7 +115,7 @@ def test_null_for_an_attribute_that_there_is_not_is_no_difference():
     """O3, A1: nothing is there that could be cleared."""
     world = make_world()
     play(upsert_company(_upsert(name="K"), world), (_POST, ANY, _company()))
-    world.directory.learn_attributes("company", [])
+    world.cache.learn_attributes("company", [])
 
     assert play(upsert_company(_upsert({"tier": None}, name="K"), world)) == _UNCHANGED
 
@@ -160,36 +160,34 @@ def test_a_write_without_an_answer_leaves_no_fingerprint(end):
     assert play(upsert_company(_upsert(name="K"), world), (_POST, ANY, _company())) == DELIVERED
 
 
-def _from(seq, directory, attributes=None, **fields):
+def _from(seq, cache, attributes=None, **fields):
     operation = _upsert(attributes, **fields)
     others = (seq, UpsertCompany(company_id="k2", fields={"name": "Z"}, attributes={}))
-    return upsert_company(operation, make_world(directory, parts=((seq, operation), others, (seq, _ATTACH))))
+    return upsert_company(operation, make_world(cache, parts=((seq, operation), others, (seq, _ATTACH))))
 
 
 def test_a_message_accepted_later_wins_a_company_that_contacts_share():
     """O1, O2: lanes are delivered side by side, so an earlier message writes only what a later one has not written."""
-    directory = make_directory()
-    play(_from(2, directory, {"tier": "b"}, name="New"), (_POST, ANY, _company()))
+    cache = make_directory()
+    play(_from(2, cache, {"tier": "b"}, name="New"), (_POST, ANY, _company()))
 
     outcome = play(
-        _from(1, directory, {"tier": "a", "seats": 5}, name="Old", plan="pro"),
+        _from(1, cache, {"tier": "a", "seats": 5}, name="Old", plan="pro"),
         (_POST, {"company_id": "k1", "plan": "pro", "custom_attributes": {"seats": 5}}, _company()),
     )
-    nothing_left = play(_from(1, directory, {"tier": "a"}, name="Old"))
-    newest = play(
-        _from(3, directory, name="Newest"), (_POST, {"company_id": "k1", "name": "Newest"}, _company())
-    )
+    nothing_left = play(_from(1, cache, {"tier": "a"}, name="Old"))
+    newest = play(_from(3, cache, name="Newest"), (_POST, {"company_id": "k1", "name": "Newest"}, _company()))
 
     assert (outcome, nothing_left, newest) == (DELIVERED, _UNCHANGED, DELIVERED)
 
 
 def test_the_order_is_kept_for_what_was_written_already():
     """O1, O3: an unchanged write is a write, as far as later and earlier go."""
-    directory = make_directory()
-    play(_from(1, directory, name="Same"), (_POST, ANY, _company()))
-    play(_from(3, directory, name="Same"))
+    cache = make_directory()
+    play(_from(1, cache, name="Same"), (_POST, ANY, _company()))
+    play(_from(3, cache, name="Same"))
 
-    assert play(_from(2, directory, name="Other")) == _UNCHANGED
+    assert play(_from(2, cache, name="Other")) == _UNCHANGED
 
 
 # --- tags -----------------------------------------------------------------------------------------------------
@@ -324,7 +322,7 @@ def test_an_unknown_company_of_a_bare_id_is_a_note():
 def test_a_company_id_that_proves_wrong_is_looked_for_anew():
     """O3: 404 ``company_not_found`` forgets the company and all that was written to it."""
     world = make_world(_knowing())
-    world.directory.add_facts("company", "k1", {"name": "K"}, NOW)
+    world.cache.add_facts("company", "k1", {"name": "K"}, NOW)
 
     outcome = play(
         attach_company(_ATTACH, world),
@@ -333,8 +331,8 @@ def test_a_company_id_that_proves_wrong_is_looked_for_anew():
         (_LINK, {"id": "i2"}, _company("i2")),
     )
 
-    assert (outcome, world.directory.company_id("k1")) == (DELIVERED, "i2")
-    assert world.directory.knows("company", "k1", {"name": "K"}, now=NOW, within=3600) is False
+    assert (outcome, world.cache.company_id("k1")) == (DELIVERED, "i2")
+    assert world.cache.knows("company", "k1", {"name": "K"}, now=NOW, within=3600) is False
 
 
 def test_a_company_that_is_found_and_not_found_is_tried_again():
@@ -360,7 +358,7 @@ def test_a_contact_id_that_proves_wrong_is_looked_for_anew():
         ("POST /contacts/c2/companies", {"id": "i1"}, _company()),
     )
 
-    assert (outcome, world.directory.contact_id("user:u1")) == (DELIVERED, "c2")
+    assert (outcome, world.cache.contact_id("user:u1")) == (DELIVERED, "c2")
 
 
 def test_a_contact_that_is_found_and_not_found_is_waited_for():
@@ -387,7 +385,7 @@ def test_a_merged_contact_is_followed():
         ("POST /contacts/c4/companies", {"id": "i1"}, _company()),
     )
 
-    assert (outcome, world.directory.contact_id("user:u1")) == (DELIVERED, "c4")
+    assert (outcome, world.cache.contact_id("user:u1")) == (DELIVERED, "c4")
 
 
 @pytest.mark.parametrize("gone", [missing(), refusal(410)])
@@ -416,7 +414,7 @@ def test_a_named_contact_that_was_merged_is_followed():
         ("POST /contacts/c8/companies", ANY, _company()),
     )
 
-    assert (outcome, world.directory.contact_id("contact:c7")) == (DELIVERED, None)
+    assert (outcome, world.cache.contact_id("contact:c7")) == (DELIVERED, None)
 
 
 def test_too_many_companies_end_the_message():

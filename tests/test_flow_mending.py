@@ -32,9 +32,9 @@ def _unknown(name):
 
 
 def _knowing(*names, model="contact"):
-    directory = make_directory()
-    directory.learn_attributes(model, names)
-    return directory
+    cache = make_directory()
+    cache.learn_attributes(model, names)
+    return cache
 
 
 def test_a_write_that_is_taken_is_one_request():
@@ -72,7 +72,7 @@ def test_an_unknown_attribute_is_made_and_the_write_repeated():
     )
 
     assert written.body == _body(plan="pro")
-    assert (notes, world.directory.attributes("contact")) == ([], {"plan", "seats"})
+    assert (notes, world.cache.attributes("contact")) == ([], {"plan", "seats"})
 
 
 def test_several_unknown_attributes_cost_one_refusal():
@@ -95,7 +95,7 @@ def test_missing_attributes_are_made_first_where_the_known_ones_are_remembered()
     play(_write(_body(seats=3, plan="pro"), world), (_MAKE, ANY, ok()), (_PUT, ANY, ok()))
     play(_write(_body(seats=3, plan="pro"), world), (_PUT, ANY, ok()))
 
-    assert world.directory.attributes("contact") == {"plan", "seats"}
+    assert world.cache.attributes("contact") == {"plan", "seats"}
 
 
 @pytest.mark.parametrize(
@@ -132,8 +132,8 @@ def test_an_attribute_of_a_company_is_made_for_companies():
         (_PUT, ANY, ok()),
     )
 
-    assert world.directory.attributes("company") == {"tier"}
-    assert world.directory.attributes("contact") is None
+    assert world.cache.attributes("company") == {"tier"}
+    assert world.cache.attributes("contact") is None
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_an_attribute_that_cannot_be_made_is_left_out(refused):
         (_PUT, _body(seats=1), ok()),
     )
     play(_write(_body(plan="pro", seats=1), world), (_PUT, _body(seats=1), ok()))
-    later = make_world(world.directory, now=NOW + 3600)
+    later = make_world(world.cache, now=NOW + 3600)
     play(_write(_body(plan="pro", seats=1), later), (_MAKE, ANY, ok()), (_PUT, ANY, ok()))
 
     expected = Note("A6", "custom_attributes.plan", "the workspace does not take this attribute")
@@ -208,7 +208,7 @@ def test_a_creation_that_failed_was_not_refused(step, answer):
 
     assert outcome.kind == ("held" if answer.status == 401 else "retry")
     assert outcome.status == answer.status
-    assert (notes, world.directory.is_refused("contact", "plan", NOW)) == ([], False)
+    assert (notes, world.cache.is_refused("contact", "plan", NOW)) == ([], False)
 
 
 def test_a_failed_creation_before_the_write_ends_it_too():
@@ -262,7 +262,7 @@ def test_an_attribute_that_is_refused_again_after_it_was_made_is_left_out():
     )
 
     assert notes == [Note("M3", "custom_attributes.plan", "Intercom refused this value")]
-    assert world.directory.is_refused("contact", "plan", NOW) is False
+    assert world.cache.is_refused("contact", "plan", NOW) is False
 
 
 def test_null_for_an_unknown_attribute_makes_nothing():
@@ -278,7 +278,7 @@ def test_null_for_an_unknown_attribute_makes_nothing():
     play(_write(_body(plan=None, seats=1), world), (_PUT, _body(seats=1), ok()))
 
     assert [note.path for note in notes] == ["custom_attributes.plan"]
-    assert world.directory.is_refused("contact", "plan", NOW) is False
+    assert world.cache.is_refused("contact", "plan", NOW) is False
 
 
 @pytest.mark.parametrize(("look", "kind"), [(refusal(403), None), (refusal(500), "retry")])
@@ -314,7 +314,7 @@ def test_drop_leaves_null_out_as_any_value():
     )
     play(_write(_body(plan=None, seats=1), world), (_PUT, _body(seats=1), ok()))
 
-    assert world.directory.is_refused("contact", "plan", NOW) is True
+    assert world.cache.is_refused("contact", "plan", NOW) is True
 
 
 def test_fail_ends_the_message():
@@ -447,7 +447,7 @@ def test_a_value_of_the_wrong_type_is_left_out(message):
 
     assert written.body == _body(seats=1)
     assert notes == [Note("M3", "custom_attributes.plan", "Intercom refused this value")]
-    assert world.directory.is_refused("contact", "plan", NOW) is False
+    assert world.cache.is_refused("contact", "plan", NOW) is False
 
 
 @pytest.mark.parametrize(

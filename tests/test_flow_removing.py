@@ -32,10 +32,10 @@ _MERGE = MergeContact(lead=_LEAD, user=_USER)
 
 
 def _knowing(**known):
-    directory = make_directory()
+    cache = make_directory()
     for key, contact_id in (known or {"user:u1": "c1"}).items():
-        directory.remember_contact(key, contact_id)
-    return directory
+        cache.remember_contact(key, contact_id)
+    return cache
 
 
 def _knowing_both():
@@ -47,10 +47,10 @@ def _knowing_both():
 
 def test_a_lead_is_folded_into_the_user():
     """L1: by Intercom's ids; afterwards the lead's key leads to the user."""
-    directory = _knowing_both()
+    cache = _knowing_both()
 
     outcome = play(
-        merge_contact(_MERGE, make_world(directory)),
+        merge_contact(_MERGE, make_world(cache)),
         (
             "POST /contacts/merge",
             {"from": "c5", "into": "c1", "skip_duplicate_validation": True},
@@ -58,7 +58,7 @@ def test_a_lead_is_folded_into_the_user():
         ),
     )
 
-    assert (outcome, directory.contact_id("anonymous:a1")) == (DELIVERED, "c1")
+    assert (outcome, cache.contact_id("anonymous:a1")) == (DELIVERED, "c1")
 
 
 @pytest.mark.parametrize(
@@ -81,12 +81,12 @@ def test_the_check_for_duplicates_is_skipped_where_there_is_one(version, expecte
 
 def test_a_merge_forgets_what_was_written_to_the_user():
     """O3: the lead's facts are the user's now."""
-    directory = _knowing_both()
-    directory.add_facts("contact", "c1", {"name": "Ann"}, NOW)
+    cache = _knowing_both()
+    cache.add_facts("contact", "c1", {"name": "Ann"}, NOW)
 
-    play(merge_contact(_MERGE, make_world(directory)), ("POST /contacts/merge", ANY, contact("c1")))
+    play(merge_contact(_MERGE, make_world(cache)), ("POST /contacts/merge", ANY, contact("c1")))
 
-    assert directory.knows("contact", "c1", {"name": "Ann"}, now=NOW, within=3600) is False
+    assert cache.knows("contact", "c1", {"name": "Ann"}, now=NOW, within=3600) is False
 
 
 def test_both_are_looked_for_where_they_are_not_known():
@@ -110,20 +110,20 @@ def test_a_lead_that_is_not_there_counts_as_folded():
 
 def test_a_lead_that_is_the_user_already_counts_as_folded():
     """L1: a repeated alias does nothing."""
-    directory = _knowing()
-    directory.remember_contact("anonymous:a1", "c1")
+    cache = _knowing()
+    cache.remember_contact("anonymous:a1", "c1")
 
-    assert play(merge_contact(_MERGE, make_world(directory))).unchanged is True
+    assert play(merge_contact(_MERGE, make_world(cache))).unchanged is True
 
 
 def test_a_lead_that_became_another_user_counts_as_folded():
     """L1: Intercom merges a lead into a user, never two users; what was folded once is remembered."""
-    directory = _knowing_both()
-    directory.remember_contact("user:u2", "c2")
+    cache = _knowing_both()
+    cache.remember_contact("user:u2", "c2")
     again = MergeContact(lead=_LEAD, user=Who(external_id="u2"))
-    play(merge_contact(_MERGE, make_world(directory)), ("POST /contacts/merge", ANY, contact("c1")))
+    play(merge_contact(_MERGE, make_world(cache)), ("POST /contacts/merge", ANY, contact("c1")))
 
-    assert play(merge_contact(again, make_world(directory))).unchanged is True
+    assert play(merge_contact(again, make_world(cache))).unchanged is True
 
 
 def test_a_user_that_carries_the_attribute_was_a_lead_once():
@@ -135,7 +135,7 @@ def test_a_user_that_carries_the_attribute_was_a_lead_once():
     again = play(merge_contact(_MERGE, world))
 
     assert (outcome.unchanged, again.unchanged) == (True, True)
-    assert world.directory.contact_id("anonymous:a1") == "c7"
+    assert world.cache.contact_id("anonymous:a1") == "c7"
 
 
 def test_a_lead_without_an_id_is_none():
@@ -188,29 +188,29 @@ def test_looking_for_either_may_fail(exchanges):
 @pytest.mark.parametrize("lead", [_LEAD, Who(contact_id="c5")])
 def test_a_merge_of_somebody_who_is_gone(lead, status, look, expected):
     """L1: a lead that is gone was folded already (its answer may have been lost); a user that is gone is looked for anew."""
-    directory = _knowing_both()
+    cache = _knowing_both()
 
     outcome = play(
-        merge_contact(MergeContact(lead=lead, user=_USER), make_world(directory)),
+        merge_contact(MergeContact(lead=lead, user=_USER), make_world(cache)),
         ("POST /contacts/merge", ANY, refusal(status)),
         ("GET /contacts/c5", None, look),
     )
 
     assert outcome.kind == expected
-    assert directory.contact_id("user:u1") == (None if look.status == 200 else "c1")
+    assert cache.contact_id("user:u1") == (None if look.status == 200 else "c1")
 
 
 def test_the_user_behind_a_lost_merge_is_remembered():
     """L1, O4: the link of the lead that is gone leads to the user."""
-    directory = _knowing_both()
+    cache = _knowing_both()
 
     play(
-        merge_contact(_MERGE, make_world(directory)),
+        merge_contact(_MERGE, make_world(cache)),
         ("POST /contacts/merge", ANY, missing()),
         ("GET /contacts/c5", None, merged_into("c1")),
     )
 
-    assert directory.contact_id("anonymous:a1") == "c1"
+    assert cache.contact_id("anonymous:a1") == "c1"
 
 
 @pytest.mark.parametrize(("status", "kind"), [(400, "dead"), (500, "retry"), (403, "held")])
@@ -232,16 +232,16 @@ def test_other_answers_to_a_merge_are_classified(status, kind):
 )
 def test_a_contact_is_deleted_by_intercoms_id(archive, request_line):
     """D1: found first, then deleted or put away; what was remembered of it is forgotten."""
-    directory = _knowing()
-    directory.add_facts("contact", "c1", {"name": "Ann"}, NOW)
+    cache = _knowing()
+    cache.add_facts("contact", "c1", {"name": "Ann"}, NOW)
 
     outcome = play(
-        delete_contact(DeleteContact(who=_USER, archive=archive), make_world(directory)),
+        delete_contact(DeleteContact(who=_USER, archive=archive), make_world(cache)),
         (request_line, None, ok({"id": "c1", "deleted": True})),
     )
 
-    assert (outcome, directory.contact_id("user:u1")) == (DELIVERED, None)
-    assert directory.knows("contact", "c1", {"name": "Ann"}, now=NOW, within=3600) is False
+    assert (outcome, cache.contact_id("user:u1")) == (DELIVERED, None)
+    assert cache.knows("contact", "c1", {"name": "Ann"}, now=NOW, within=3600) is False
 
 
 def test_a_contact_that_is_not_there_is_deleted_already():

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from metarouter_intercom import Settings
-from metarouter_intercom._client.stamping import Acceptance
+from metarouter_intercom._client.stamping import Stamper
 from metarouter_intercom.errors import RejectedMessage
 from metarouter_intercom.messages._codec import read_stamped
 from metarouter_intercom.messages._contact_keys import contact_keys
@@ -52,7 +52,7 @@ def test_keys_of_a_message(message, keys):
 def test_a_message_is_in_the_lane_of_whom_it_writes(wire):
     """O1: whomever a message's operations are about, that contact's key is among the message's."""
     try:
-        stamped = Acceptance(_SETTINGS, ()).stamp({"event": "x", "groupId": "c1", **wire}, 0.0)
+        stamped = Stamper(_SETTINGS, ()).stamp({"event": "x", "groupId": "c1", **wire}, 0.0)
     except RejectedMessage:
         return
 

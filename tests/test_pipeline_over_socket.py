@@ -35,21 +35,21 @@ def _messages() -> list[dict[str, Any]]:
 
     Whoever was never identified is so in the end, so that earlier events and companies wait for their contact (rule M2).
     """
-    draw = random.Random(2)
-    people = [draw.randrange(_PEOPLE) for _ in range(_MESSAGES)]
+    jitter = random.Random(2)
+    people = [jitter.randrange(_PEOPLE) for _ in range(_MESSAGES)]
     last = {person: number for number, person in enumerate(people)}
     identified: set[int] = set()
     messages = []
     for number, person in enumerate(people):
         is_due = last[person] == number and person not in identified
-        message = _message(draw, number, person, 0.5 if is_due else draw.random())
+        message = _message(jitter, number, person, 0.5 if is_due else jitter.random())
         if message["type"] == "identify":
             identified.add(person)
         messages.append(message)
     return messages
 
 
-def _message(draw: random.Random, number: int, person: int, kind: float) -> dict[str, Any]:
+def _message(jitter: random.Random, number: int, person: int, kind: float) -> dict[str, Any]:
     message: dict[str, Any] = {
         "userId": f"person-{person}",
         "messageId": f"message-{number}",
@@ -57,19 +57,19 @@ def _message(draw: random.Random, number: int, person: int, kind: float) -> dict
     }
     if kind < 0.5:
         properties = {"number": number, "plan": "pro", "revenue": 9.5, "currency": "EUR"}
-        return message | {"type": "track", "event": f"Event {draw.randrange(20)}", "properties": properties}
+        return message | {"type": "track", "event": f"Event {jitter.randrange(20)}", "properties": properties}
     if kind < 0.85:
         traits: dict[str, Any] = {
             "name": f"Person {person}",
             "email": f"person-{person}@example.com",
             "step": number,
-            "address": {"city": "London", "postalCode": draw.choice(["N1", "E2", "SW3"])},
-            "plan": draw.choice(["free", "pro"]),
+            "address": {"city": "London", "postalCode": jitter.choice(["N1", "E2", "SW3"])},
+            "plan": jitter.choice(["free", "pro"]),
         }
-        if draw.random() < 0.3:
+        if jitter.random() < 0.3:
             traits["company"] = {"id": f"company-{person % 37}", "name": f"Company {person % 37}"}
         return message | {"type": "identify", "traits": traits}
-    company = draw.randrange(50)
+    company = jitter.randrange(50)
     facts = {"name": f"Company {company}", "employees": company * 10, "plan": "pro"}
     return message | {"type": "group", "groupId": f"company-{company}", "traits": facts}
 

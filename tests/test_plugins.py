@@ -12,7 +12,7 @@ from metarouter_intercom._client.clock import SystemClock
 from metarouter_intercom._delivery.buffers.fallback import FallbackBuffer
 from metarouter_intercom._delivery.buffers.memory import MemoryBuffer
 from metarouter_intercom._delivery.buffers.spool import SpoolBuffer
-from metarouter_intercom._delivery.buffers.store import SpoolShelf
+from metarouter_intercom._delivery.buffers.store import SpoolStore
 from metarouter_intercom._delivery.http.transport import HttpTransport
 from metarouter_intercom.sandbox import WorkspaceTransport
 from metarouter_intercom.testing import FakeClock, ScriptedTransport
@@ -34,7 +34,7 @@ def _methods(protocol):
         (plugins.Buffer, MemoryBuffer),
         (plugins.Buffer, SpoolBuffer),
         (plugins.Buffer, FallbackBuffer),
-        (plugins.Shelf, SpoolShelf),
+        (plugins.Store, SpoolStore),
     ],
     ids=lambda kind: kind.__name__,
 )

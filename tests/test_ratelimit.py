@@ -28,10 +28,10 @@ def _seeded(limit=100, remaining=100, reset=1012, *, now=1000.0, share=1.0, date
     return rate
 
 
-def _take_all(rate, now, draw=0.0):
+def _take_all(rate, now, jitter=0.0):
     """Send and answer one request after another, without new headers, until the budget says wait; return how many went."""
     sent = 0
-    while rate.before(now, draw) == 0.0:
+    while rate.before(now, jitter) == 0.0:
         sent += 1
         rate.after({}, 200, now)
         assert sent < 10_000

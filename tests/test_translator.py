@@ -22,7 +22,7 @@ from metarouter_intercom.messages._codec import read_message
 from metarouter_intercom.messages._facts import NotJson
 from metarouter_intercom.messages._integrations import NO_OPTIONS, Options
 from metarouter_intercom.operations import SubmitEvent, UpsertCompany, UpsertContact
-from metarouter_intercom.operations._translator import Translator, _as_json, translate
+from metarouter_intercom.operations._translator import DefaultTranslator, _as_json, translate
 
 from ._support.twins import GONE, VALUES, Whole, assert_twins_agree, change, mostly, usual_with_changes
 from .mapping_cases import operation_facts, read_cases
@@ -197,7 +197,7 @@ def test_translation_is_deterministic(wire):
     """The same message means the same to any translator, the first time and later."""
     message = _read({**wire, "messageId": "m"})
 
-    fresh = Translator(_SETTINGS)(message)
+    fresh = DefaultTranslator(_SETTINGS)(message)
 
     assert repr(translate(message, _SETTINGS)) == repr(fresh)
     assert repr(translate(message, _SETTINGS)) == repr(fresh)
@@ -392,7 +392,7 @@ _validators = []
 
 def test_a_person_is_named_alike_on_both_paths():
     """R8: whom a message without options is about, when its user id says it, is whom a look at every id finds."""
-    translator = Translator(_SETTINGS)
+    translator = DefaultTranslator(_SETTINGS)
     messages = usual_with_changes(
         [{"user_id": "u1", "anonymous_id": "a"}, {"user_id": "u2"}],
         mostly(
@@ -433,7 +433,7 @@ def test_a_message_made_by_hand_means_what_its_json_does(kind):
     """Q2, R9: a message made by hand that is translated as it is means what its JSON form means, notes aside that making it JSON adds."""
     place = "properties" if kind is Track else "traits"
     more = {"event": "Order Completed"} if kind is Track else {"group_id": "c-1"}
-    translator = Translator(_SETTINGS)
+    translator = DefaultTranslator(_SETTINGS)
     facts = usual_with_changes(
         [
             {"plan": "pro", "n": 1},

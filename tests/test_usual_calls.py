@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from metarouter_intercom import Client
 from metarouter_intercom._client.fast_stamping import _KEPT_SHAPES, _Shapes
-from metarouter_intercom._client.stamping import Acceptance, Stamped
+from metarouter_intercom._client.stamping import Stamped, Stamper
 from metarouter_intercom._delivery.buffers.memory import MemoryBuffer
 from metarouter_intercom.errors import RejectedMessage
 from metarouter_intercom.messages._integrations import Silence
@@ -32,7 +32,7 @@ CONTEXT = {"ip": "192.0.2.7", "library": {"name": "web", "version": {"major": 1}
 
 
 def quickly(kind: str, user_id: Any, event: Any, facts: Any, context: Any) -> Stamped | None:
-    return Acceptance(Settings(api_key="test"), ()).stamp_usual(kind, user_id, event, facts, context, NOW)
+    return Stamper(Settings(api_key="test"), ()).stamp_fast(kind, user_id, event, facts, context, NOW)
 
 
 @pytest.mark.parametrize("kind", ["track", "identify"])
@@ -74,8 +74,8 @@ def test_before_hooks_and_proofs_go_the_careful_way() -> None:
     """Messages that hooks see or that are checked for a proof are read by the careful way."""
     call = ("track", "u-1", "e", {}, {}, NOW)
 
-    assert Acceptance(Settings(api_key="test"), (lambda message: message,)).stamp_usual(*call) is None
-    assert Acceptance(Settings(api_key="test", identity_secret="s"), ()).stamp_usual(*call) is None
+    assert Stamper(Settings(api_key="test"), (lambda message: message,)).stamp_fast(*call) is None
+    assert Stamper(Settings(api_key="test", identity_secret="s"), ()).stamp_fast(*call) is None
 
 
 ONE_CALL = {
@@ -154,10 +154,10 @@ def wire_form(kind: str, user_id: Any, event: Any, facts: Any, context: Any) -> 
 @pytest.mark.parametrize("limit", [6_000, 32_768])
 def test_both_paths_buffer_the_same(limit: int) -> None:
     """Q1, Q2, R2: where the fast path takes a call, the full path takes it too and buffers the same."""
-    acceptance = Acceptance(Settings(api_key="test", max_message_bytes=limit), ())
+    acceptance = Stamper(Settings(api_key="test", max_message_bytes=limit), ())
 
     assert_twins_agree(
-        lambda call: told(acceptance.stamp_usual(**call, now=NOW)),
+        lambda call: told(acceptance.stamp_fast(**call, now=NOW)),
         lambda call: told(acceptance._stamped(acceptance._careful(wire_form(**call), NOW))),
         CALLS,
     )
@@ -165,13 +165,13 @@ def test_both_paths_buffer_the_same(limit: int) -> None:
 
 def test_a_plain_object_goes_both_ways() -> None:
     """Q1: a message in wire form that holds no more than a usual call is buffered as the full path buffers it."""
-    acceptance = Acceptance(Settings(api_key="test"), ())
+    acceptance = Stamper(Settings(api_key="test"), ())
     more = change(["messageId", "timestamp", "anonymousId", "traits", "properties", "unknown"], VALUES)
     types = change(["type"], st.sampled_from(["track", "identify", "Track", "group", None, Text("track")]))
     others = usual_with_changes([wire_form(**call) for call in USUAL], more | types)
 
     assert_twins_agree(
-        lambda wire: told(acceptance._stamped_usual(wire, NOW)),
+        lambda wire: told(acceptance._stamped_fast(wire, NOW)),
         lambda wire: told(acceptance._stamped(acceptance._careful(wire, NOW))),
         mostly(CALLS.map(lambda call: wire_form(**call)), others),
     )
@@ -192,7 +192,7 @@ def test_characters_count_wherever_they_are(facts: Any, context: Any) -> None:
     call = wire_form("track", "u-1", "Report Exported", facts, context)
 
     with pytest.raises(RejectedMessage) as raised:
-        Acceptance(Settings(api_key="test"), ()).stamp(call, NOW)
+        Stamper(Settings(api_key="test"), ()).stamp(call, NOW)
 
     assert raised.value.reason == "too_large"
 

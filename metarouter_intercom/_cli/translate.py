@@ -13,7 +13,7 @@ from typing import IO, Any
 import attrs
 import click
 
-from .._client.stamping import Acceptance
+from .._client.stamping import Stamper
 from .._intercom.dry_run import Preview, preview
 from .._types import JsonObject
 from ..errors import Problem, RejectedMessage
@@ -87,7 +87,7 @@ def _setting(text: str) -> tuple[str, object]:
 def _results(
     stream: IO[bytes], settings: Settings
 ) -> Iterator[tuple[int, Found, Preview | Sequence[Problem]]]:
-    acceptance = Acceptance(settings, ())
+    acceptance = Stamper(settings, ())
     for number, found in enumerate(read_messages(stream), start=1):
         if found.message is None:
             yield number, found, [Problem("", found.fault or "unreadable", "send one JSON object a line")]

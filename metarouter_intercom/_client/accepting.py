@@ -8,16 +8,16 @@ import os
 from abc import abstractmethod
 from typing import TYPE_CHECKING
 
-from .._delivery.log import untold
+from .._delivery.log import redacted
 from ..errors import BufferFull, ConfigurationError, DeliveryFailed, RejectedMessage
 from ..plugins import Delivery
 from .calls import Calls
-from .stamping import Acceptance, Dropped, HookRaised
+from .stamping import Dropped, HookRaised, Stamper
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .._delivery.engine import Connection, Parts
+    from .._delivery.engine import Dependencies, Engine
     from .._types import JsonObject
     from ..plugins import Acceptance as Answer
     from ..plugins import Before, OnDrop
@@ -40,13 +40,13 @@ class Admission(Calls):
     """
 
     def __init__(
-        self, parts: Parts, connection: Connection, *, before: Sequence[Before], on_drop: OnDrop | None
+        self, parts: Dependencies, connection: Engine, *, before: Sequence[Before], on_drop: OnDrop | None
     ) -> None:
         self.settings = parts.settings
-        self._connection = connection
+        self._engine = connection
         self._clock = parts.clock
         self._buffer = parts.buffer
-        self._acceptance = Acceptance(parts.settings, before)
+        self._acceptance = Stamper(parts.settings, before)
         self._on_drop = on_drop
         self._full_logged_at: float | None = None
         # Live: it took its first message and is not at its end. Closed: it takes no more.
@@ -73,7 +73,7 @@ class Admission(Calls):
         except RejectedMessage as error:
             return self._reject(error)
         except Dropped as drop:
-            self._connection.counters.add_accepted()
+            self._engine.counters.add_accepted()
             self._drop(drop.stamped.message, drop.reason)
             return drop.stamped.message_id
         except HookRaised as raised:
@@ -83,18 +83,18 @@ class Admission(Calls):
     def _accept_usual(
         self, kind: str, user_id: object, event: object, facts: object, context: object
     ) -> str | None:
-        if os.getpid() != self._connection.pid:
+        if os.getpid() != self._engine.pid:
             self.after_fork()
         if self._is_closed:
             return None
         now = self._clock.now()
-        stamped = self._acceptance.stamp_usual(kind, user_id, event, facts, context, now)
+        stamped = self._acceptance.stamp_fast(kind, user_id, event, facts, context, now)
         return None if stamped is None else self._put(stamped, now)
 
     def _put(self, stamped: Stamped, now: float) -> str:
         message, keys, upserts = stamped
         message_id: str = message["messageId"]  # type: ignore[assignment]  # stamped messages have a text there
-        connection = self._connection
+        connection = self._engine
         if not self.settings.enabled:
             connection.counters.add_accepted()
             connection.finish(Delivery(message=message, outcome="skipped", reason="disabled", attempts=0))
@@ -112,7 +112,7 @@ class Admission(Calls):
         return message_id
 
     def _reject(self, error: RejectedMessage) -> str:
-        self._connection.counters.add_reason("rejected", error.reason)
+        self._engine.counters.add_reason("rejected", error.reason)
         if self.settings.on_invalid == "raise":
             raise error
         paths = [problem.path for problem in error.problems]
@@ -121,22 +121,22 @@ class Admission(Calls):
         return ""
 
     def _drop(self, message: JsonObject, reason: str) -> None:
-        self._connection.finish(Delivery(message=message, outcome="dropped", reason=reason, attempts=0))
+        self._engine.finish(Delivery(message=message, outcome="dropped", reason=reason, attempts=0))
         if self._on_drop is None:
             return
         try:
             self._on_drop(message, reason)
         except Exception as error:
             facts = {"connection": self.settings.name}
-            _log.error("the on_drop hook raised", exc_info=untold(error), extra=facts)
+            _log.error("the on_drop hook raised", exc_info=redacted(error), extra=facts)
 
     def _bury_unhooked(self, raised: HookRaised, now: float) -> str:
         stamped = raised.stamped
         facts = {"connection": self.settings.name}
-        _log.error("a before-hook raised", exc_info=untold(raised.__cause__ or raised), extra=facts)
-        self._connection.counters.add_accepted()
+        _log.error("a before-hook raised", exc_info=redacted(raised.__cause__ or raised), extra=facts)
+        self._engine.counters.add_accepted()
         self._buffer.bury(stamped.message, reason="plugin_failed", now=now)
-        self._connection.finish_dead(stamped.message, "plugin_failed")
+        self._engine.finish_dead(stamped.message, "plugin_failed")
         return stamped.message_id
 
     def _meet_full_buffer(self, stamped: Stamped) -> Answer:
@@ -151,7 +151,7 @@ class Admission(Calls):
                 f"max_buffered: {self.settings.messages_kept} messages wait for delivery; "
                 "slow down, or make the buffer larger"
             )
-        self._connection.counters.add_accepted()
+        self._engine.counters.add_accepted()
         self._drop(stamped.message, "buffer_full")
         now, last = self._clock.now(), self._full_logged_at
         if last is None or abs(now - last) >= _FULL_LOG_EVERY:
@@ -164,7 +164,7 @@ class Admission(Calls):
     def _wait_for_room(self, stamped: Stamped) -> Answer:
         deadline = self._clock.now() + self.settings.block_timeout
         while (left := deadline - self._clock.now()) > 0:
-            self._connection.wait_for_settlement(left)
+            self._engine.wait_for_settlement(left)
             answer = self._buffer.accept(
                 stamped.message, keys=stamped.keys, upserts=stamped.upserts, now=self._clock.now()
             )

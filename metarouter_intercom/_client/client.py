@@ -8,16 +8,16 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from .._delivery.consumer import failure_of
-from .._delivery.engine import Connection, Parts
+from .._delivery.engine import Dependencies, Engine
 from .._delivery.http.transport import HttpTransport
 from .._delivery.interrupts import is_interruption
 from .._delivery.report import Account, Health, Report, Stats
-from .._delivery.workers import bind_to_process, keep, let_go
+from .._delivery.workers import pin, register, unpin
 from .._intercom import account as _account
 from .._types import ExternalId
 from ..errors import ClientClosed, ConfigurationError
 from ..operations import DeleteContact, Who
-from ..operations._translator import Translator as DefaultTranslator
+from ..operations._translator import DefaultTranslator
 from ..settings import Settings
 from .accepting import Admission
 from .clock import SystemClock
@@ -79,7 +79,7 @@ class Client(Admission):
         **options: Any,
     ) -> None:
         chosen = _settings(settings, options)
-        self._parts = Parts(
+        self._parts = Dependencies(
             settings=chosen,
             transport=HttpTransport(chosen, session=session) if transport is None else transport,
             translator=DefaultTranslator(chosen) if translator is None else translator,
@@ -89,17 +89,17 @@ class Client(Admission):
             on_error=on_error,
             is_volatile=buffer is None and chosen.spool is None,
         )
-        super().__init__(self._parts, Connection(self._parts), before=before, on_drop=on_drop)
+        super().__init__(self._parts, Engine(self._parts), before=before, on_drop=on_drop)
         self._is_builtin_buffer = buffer is None
         self._is_released = False
         self._exit_timeout: float | None = self.settings.exit_timeout
         self._births: dict[int, threading.Lock] = {}
         self.dead_letters = DeadLetters(self._buffer, self._resend)
         """The messages that were given up: list, retry, discard, export."""
-        bind_to_process(self)
+        register(self)
         if self.settings.spool is not None and self._buffer.pending():
             self._go_live()
-            self._connection.resume()
+            self._engine.resume()
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **options: Any) -> Client:
@@ -123,7 +123,7 @@ class Client(Admission):
         """
         self._check_process()
         if not self._is_closed and not is_interruption():
-            self._connection.flush(timeout, closing=False)
+            self._engine.flush(timeout, closing=False)
         return self.report()
 
     def close(self, timeout: float | None = None) -> Report:
@@ -142,7 +142,7 @@ class Client(Admission):
             ``closed``), counted, told and logged; ``pending`` then counts what a thread that hangs has in hand.
         """
         self._check_process()
-        connection = self._connection
+        connection = self._engine
         if is_interruption():
             self._is_closed = True
             self._exit_timeout = timeout
@@ -160,7 +160,7 @@ class Client(Admission):
         if self._is_released:
             return
         self._is_closed = True
-        connection = self._connection
+        connection = self._engine
         connection.flush(timeout, closing=True)
         connection.stop()
         self._is_released = True
@@ -168,7 +168,7 @@ class Client(Admission):
         if self._parts.is_volatile:
             self._give_up()
         connection.freeze()
-        let_go(self)
+        unpin(self)
         self._parts.transport.close()
         self._buffer.close()
 
@@ -178,7 +178,7 @@ class Client(Admission):
         if left:
             facts = {"connection": self.settings.name, "pending": left}
             _log.error("closed with undelivered messages in memory: they are lost", extra=facts)
-            for message in self._connection.abandon():
+            for message in self._engine.abandon():
                 self._drop(message, "closed")
 
     def __enter__(self) -> Client:
@@ -207,7 +207,7 @@ class Client(Admission):
         self._check_open()
         response = self._parts.transport.send(_account.ME)
         account = _account.read_account(response, self.settings)
-        self._connection.release()
+        self._engine.release()
         return account
 
     def delete(
@@ -229,9 +229,9 @@ class Client(Admission):
         self._drop_all_of(who)
         if not self.settings.enabled:
             return self.report()
-        self._connection.wait_for_claims()
+        self._engine.wait_for_claims()
         self._drop_all_of(who)
-        outcome = self._connection.run(DeleteContact(who=who, archive=archive))
+        outcome = self._engine.run(DeleteContact(who=who, archive=archive))
         if outcome.kind != "delivered":
             raise failure_of("the contact was not deleted", outcome.reason, outcome.answer())
         return self.report()
@@ -244,24 +244,24 @@ class Client(Admission):
 
     def report(self) -> Report:
         """Return what became of the messages so far."""
-        connection = self._connection
+        connection = self._engine
         return Report(**(connection.counted() if is_interruption() else connection.numbers()))
 
     def stats(self) -> Stats:
         """Return the report with the state of this moment."""
-        numbers = self._connection.numbers()
-        oldest = self._connection.oldest_accepted_at()
+        numbers = self._engine.numbers()
+        oldest = self._engine.oldest_accepted_at()
         return Stats(
             **numbers,
             name=self.settings.name,
             buffered=numbers["pending"],
             oldest_age=None if oldest is None else max(0.0, self._clock.now() - oldest),
-            rate=self._connection.rate(),
+            rate=self._engine.rate(),
         )
 
     def health(self) -> Health:
         """Return whether deliveries work."""
-        return Health("closed") if self._is_closed else self._connection.health()
+        return Health("closed") if self._is_closed else self._engine.health()
 
     def __repr__(self) -> str:
         return f"Client(name={self.settings.name!r}, address={self.settings.address!r})"
@@ -272,15 +272,15 @@ class Client(Admission):
         """Begin anew in a forked child: empty memory, own threads, locks and connections (rule W3)."""
         # Several threads of a child may come here at once; a lock of the parent's could be shut for ever, so each process has its own.
         with self._births.setdefault(os.getpid(), threading.Lock()):
-            if os.getpid() != self._connection.pid:
+            if os.getpid() != self._engine.pid:
                 self._is_live = False
-                let_go(self)
+                unpin(self)
                 self._buffer.after_fork()
-                self._connection = Connection(self._parts)
+                self._engine = Engine(self._parts)
 
     def at_exit(self) -> None:
         """Flush for at most ``exit_timeout`` seconds and log the number of what is left (rule W2)."""
-        if self._is_live and os.getpid() == self._connection.pid:
+        if self._is_live and os.getpid() == self._engine.pid:
             self.close(self._exit_timeout)
 
     def __reduce__(self) -> Any:
@@ -289,11 +289,11 @@ class Client(Admission):
         )
 
     def _tell_error(self, error: Exception, messages: Sequence[Mapping[str, JsonValue]]) -> None:
-        self._connection.tell_error(error, messages)
+        self._engine.tell_error(error, messages)
 
     def _check_process(self) -> None:
         # The hook of os.register_at_fork does not run under uWSGI, so every call looks (rule W3).
-        if os.getpid() != self._connection.pid:
+        if os.getpid() != self._engine.pid:
             self.after_fork()
 
     def _check_open(self) -> None:
@@ -309,7 +309,7 @@ class Client(Admission):
             )
         self._is_live = True
         if self._is_builtin_buffer:
-            keep(self)
+            pin(self)
 
 
 def _settings(settings: Settings | None, options: dict[str, Any]) -> Settings:

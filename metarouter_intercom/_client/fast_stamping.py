@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..messages._contact_keys import contact_keys
 from ..messages._integrations import Silence
-from ..messages._json_copy import count_characters, is_clean, key_size, quick_copy
+from ..messages._json_copy import count_characters, fast_copy, is_clean, key_size
 from ..messages._message_ids import make_message_id
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class _Shapes(dict["tuple[str | None, ...]", int]):
         return size
 
 
-class UsualCalls:
+class FastStamper:
     """
     Stamps a usual identify or track; keeps no message, so it is safe in any thread.
 
@@ -117,7 +117,7 @@ class UsualCalls:
         characters = count_characters((*facts.values(), *context.values()))
         if characters < 0:
             # Objects within objects, or what only the careful way can judge.
-            one, other = quick_copy(facts), quick_copy(context)
+            one, other = fast_copy(facts), fast_copy(context)
             if one is None or other is None:
                 return None
             facts, context, characters = one[0], other[0], one[1] + other[1]

@@ -11,7 +11,7 @@ from ..messages._integrations import own_names
 from ..messages._json_copy import Copier, json_size
 from ..operations._companies import company_id
 from ..plugins import Drop
-from .fast_stamping import Stamped, UsualCalls
+from .fast_stamping import FastStamper, Stamped
 from .identity_check import check_proofs, without_proofs
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Dropped(Exception):
         self.reason = reason
 
 
-class Acceptance:
+class Stamper:
     """Checks, stamps and copies messages; keeps no state, so it is safe in any thread."""
 
     def __init__(self, settings: Settings, before: Sequence[Before]) -> None:
@@ -57,7 +57,7 @@ class Acceptance:
         # A stranger's word for a contact's id counts for nothing (V3).
         self._key_names = frozenset[str]() if settings.require_identity else self._names
         self._limit = settings.max_message_bytes
-        self._usual_calls = UsualCalls(self._names, self._limit)
+        self._fast_stamper = FastStamper(self._names, self._limit)
         self._proves = bool(settings.identity_secret) or settings.require_identity
         self._looks_twice = self._proves or bool(self._before)
 
@@ -70,7 +70,7 @@ class Acceptance:
             Dropped: A before-hook does not want it.
             HookRaised: A before-hook failed.
         """
-        stamped = self._stamped_usual(call, now) if type(call) is dict else None
+        stamped = self._stamped_fast(call, now) if type(call) is dict else None
         if stamped is None:
             stamped = self._stamped(self._careful(call, now))
         return self._hooked(stamped) if self._before else stamped
@@ -82,20 +82,20 @@ class Acceptance:
     def _stamped(self, message: JsonObject) -> Stamped:
         return Stamped(message, contact_keys(message, self._key_names), message["type"] == "identify")
 
-    def stamp_usual(
+    def stamp_fast(
         self, kind: str, user_id: Any, event: Any, facts: Any, context: Any, now: float
     ) -> Stamped | None:
         """Return what ``stamp`` makes of an identify or track that tells no more than this; None leaves it to that."""
         if self._looks_twice:
             return None
-        return self._usual_calls.stamp(kind, user_id, event, facts, context, now)
+        return self._fast_stamper.stamp(kind, user_id, event, facts, context, now)
 
-    def _stamped_usual(self, call: dict[Any, Any], now: float) -> Stamped | None:
+    def _stamped_fast(self, call: dict[Any, Any], now: float) -> Stamped | None:
         kind = call.get("type")
         usual = _USUAL.get(kind) if type(kind) is str else None
         if usual is None or not call.keys() <= usual[1]:
             return None
-        return self.stamp_usual(
+        return self.stamp_fast(
             str(kind), call.get("userId"), call.get("event"), call.get(usual[0]), call.get("context"), now
         )
 

@@ -10,17 +10,17 @@ from ..plugins import Delivery, Settlement
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from .._intercom.responses import Outcome
+    from .._intercom.responses import FlowResult
     from .._types import Note
     from ..operations import Operation, Translation
     from ..operations._coalesce import Step
     from ..plugins import Entry
 
-State = Literal["open", "release", "wait", "again", "dead"]
-_GRAVITY: tuple[State, ...] = ("open", "release", "wait", "again", "dead")
+State = Literal["open", "release", "wait", "retry", "dead"]
+_GRAVITY: tuple[State, ...] = ("open", "release", "wait", "retry", "dead")
 
 
-class Fate:
+class Attempt:
     """
     The story of one message in one attempt; mutable.
 
@@ -49,17 +49,17 @@ class Fate:
         self.skipped = translation.skipped
         self.notes: list[Note] = list(translation.notes)
         self.state: State = "open"
-        self.outcome: Outcome | None = None
+        self.outcome: FlowResult | None = None
         self.failed = False
         self.merged = False
         self._is_changed = False
 
-    def deliver(self, outcome: Outcome, *, merged: bool) -> None:
+    def deliver(self, outcome: FlowResult, *, merged: bool) -> None:
         """Note that one of its steps took effect."""
         self._is_changed = self._is_changed or not outcome.unchanged
         self.merged = self.merged or (merged and not outcome.unchanged)
 
-    def end(self, state: State, outcome: Outcome | None = None) -> None:
+    def end(self, state: State, outcome: FlowResult | None = None) -> None:
         """Note that one of its steps did not take effect; the graver state wins."""
         if _GRAVITY.index(state) > _GRAVITY.index(self.state):
             self.state = state
@@ -81,14 +81,14 @@ class Fate:
         entry, state, outcome = self.entry, self.state, self.outcome
         # What waits behind another message has no answer of its own.
         reason = "contact_missing" if state == "wait" else None if outcome is None else outcome.reason
-        if state == "again" and now - entry.accepted_at >= retry_for:
+        if state == "retry" and now - entry.accepted_at >= retry_for:
             state, reason = "dead", "retry_expired"
         since = now if entry.waiting_since is None else entry.waiting_since
         if state == "wait" and outcome is not None and (inline or now - since >= wait_for):
             state, reason = "dead", "contact_missing"
         self.state = state
         if state == "open":
-            return Settlement(entry.seq, "done")
+            return Settlement(entry.seq, "ack")
         if state == "release":
             return Settlement(entry.seq, "release")
         if state == "dead":
@@ -99,7 +99,7 @@ class Fate:
 
     def delivery(self, reason: str | None) -> Delivery | None:
         """Return what after-hooks are told, or None when the message has not ended."""
-        if self.state in ("again", "wait", "release"):
+        if self.state in ("retry", "wait", "release"):
             return None
         if self.state == "dead":
             kind: Literal["dead", "skipped", "delivered"] = "dead"
@@ -128,62 +128,62 @@ class Run:
         held: The answer that refused the credentials, if one did.
     """
 
-    def __init__(self, fates: list[Fate]) -> None:
-        self._fates = fates
-        self._retry_from = len(fates)
-        self._waits: dict[str, tuple[int, Outcome]] = {}
+    def __init__(self, attempts: list[Attempt]) -> None:
+        self._attempts = attempts
+        self._retry_from = len(attempts)
+        self._waits: dict[str, tuple[int, FlowResult]] = {}
         self._folding: dict[str | None, int] = {}
-        self.held: Outcome | None = None
+        self.held: FlowResult | None = None
 
-    def fates_of(self, step: Step) -> list[Fate]:
+    def attempts_of(self, step: Step) -> list[Attempt]:
         """Return the fates of the messages that *step* serves."""
-        return [self._fates[number] for number in step.messages]
+        return [self._attempts[number] for number in step.messages]
 
     def postpones(self, step: Step) -> bool:
         """Tell whether *step* must not run now, and mark its messages accordingly."""
-        fates = self.fates_of(step)
-        if all(fate.state == "dead" for fate in fates):
+        attempts = self.attempts_of(step)
+        if all(attempt.state == "dead" for attempt in attempts):
             return True
         if max(step.messages) >= self._retry_from:
             self._retry_from = min(self._retry_from, min(step.messages))
-            for fate in fates:
-                fate.end("release")
+            for attempt in attempts:
+                attempt.end("release")
             return True
-        if max(step.messages) >= self._folding.get(_lead_of(step.operation), len(self._fates)):
-            for fate in fates:
-                fate.end("wait")
+        if max(step.messages) >= self._folding.get(_lead_of(step.operation), len(self._attempts)):
+            for attempt in attempts:
+                attempt.end("wait")
             return True
         needed = _needed(step.operation)
         waiting = None if needed is None else self._waits.get(needed)
         if waiting is not None and max(step.messages) >= waiting[0]:
             # A detach needs no contact: when the attach before it is given up, it is done.
             outcome = None if isinstance(step.operation, DetachCompany) else waiting[1]
-            for fate in fates:
-                fate.end("wait", outcome)
+            for attempt in attempts:
+                attempt.end("wait", outcome)
             return True
         return False
 
-    def record(self, step: Step, outcome: Outcome) -> None:
+    def record(self, step: Step, outcome: FlowResult) -> None:
         """Note what came of *step*."""
-        for position, fate in enumerate(self.fates_of(step), start=1):
-            fate.notes.extend(outcome.notes)
+        for position, attempt in enumerate(self.attempts_of(step), start=1):
+            attempt.notes.extend(outcome.notes)
             if outcome.kind == "delivered":
-                fate.deliver(outcome, merged=position < len(step.messages))
+                attempt.deliver(outcome, merged=position < len(step.messages))
             elif outcome.kind == "retry":
-                fate.end("again", outcome)
+                attempt.end("retry", outcome)
             elif outcome.kind == "wait":
-                fate.end("wait", outcome)
+                attempt.end("wait", outcome)
             elif outcome.kind == "dead":
-                fate.end("dead", outcome)
+                attempt.end("dead", outcome)
             else:
-                fate.end("release")
+                attempt.end("release")
         if outcome.kind == "retry":
             self._retry_from = min(self._retry_from, min(step.messages))
         elif outcome.kind == "wait":
             if isinstance(step.operation, MergeContact):
                 self._folding.setdefault(step.operation.lead.key, min(step.messages))
             for needed in _held_back_by(step.operation):
-                first, _ = self._waits.get(needed, (len(self._fates), outcome))
+                first, _ = self._waits.get(needed, (len(self._attempts), outcome))
                 self._waits[needed] = (min(first, min(step.messages)), outcome)
         elif outcome.kind == "held":
             self.held = outcome
@@ -196,13 +196,13 @@ class Run:
         writes its own, older values when it is retried, so the later ones must come after it once more.
         """
         for step in steps:
-            for fate in self.fates_of(step):
-                fate.end("release")
+            for attempt in self.attempts_of(step):
+                attempt.end("release")
         goes_back = False
-        for fate in self._fates:
+        for attempt in self._attempts:
             if goes_back:
-                fate.end("release")
-            goes_back = goes_back or fate.state in ("again", "release")
+                attempt.end("release")
+            goes_back = goes_back or attempt.state in ("retry", "release")
 
 
 def _needed(operation: Operation) -> str | None:

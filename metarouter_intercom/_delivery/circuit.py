@@ -22,7 +22,7 @@ class Paused(Exception):
     """Nothing may be sent now; what is in hand goes back to the buffer untouched."""
 
 
-class Gate:
+class Circuit:
     """
     Decides for all workers of a client whether a request may go out now.
 
@@ -35,14 +35,14 @@ class Gate:
         rate: RateLimit,
         *,
         lock: AbstractContextManager[object],
-        draw: Callable[[], float],
+        jitter: Callable[[], float],
         probe_every: float,
         base: float,
         longest: float,
     ) -> None:
         self._rate = rate
         self._lock = lock
-        self._draw = draw
+        self._jitter = jitter
         self._probe_every = probe_every
         self._base = base
         self._longest = longest
@@ -52,7 +52,7 @@ class Gate:
         self._probing = False
         self._probes_begun = 0
         self._probes_ended = 0
-        self.state: Literal["open", "broken", "held"] = "open"
+        self.state: Literal["passing", "tripped", "held"] = "passing"
         self.reason: str | None = None
         self.since: float | None = None
         self.successes = 0
@@ -64,7 +64,7 @@ class Gate:
         While the gate is not open the 0 is given to one worker at a time: it is the probe, until it calls ``end_probe``.
         """
         with self._lock:
-            if self.state == "open":
+            if self.state == "passing":
                 return 0.0, False
             if self._probing:
                 return self._base or 0.05, False
@@ -88,9 +88,9 @@ class Gate:
             Paused: The gate is not open, and the caller is no probe.
         """
         with self._lock:
-            if self.state != "open" and not probe:
+            if self.state != "passing" and not probe:
                 raise Paused(self.state)
-            return self._rate.before(now, self._draw())
+            return self._rate.before(now, self._jitter())
 
     def answered(self, response: Response, now: float) -> None:
         """Learn from an answer, whatever its status."""
@@ -138,11 +138,11 @@ class Gate:
         self._failures = 0
         if status < 300:
             self.successes += 1
-        if self.state == "broken":
+        if self.state == "tripped":
             self._open()
 
     def _open(self) -> None:
-        self.state = "open"
+        self.state = "passing"
         self.reason = None
         self.since = None
         self._failures = 0
@@ -151,15 +151,15 @@ class Gate:
 
     def _fail(self, reason: str, now: float) -> None:
         self._failures += 1
-        if self.state == "held" or (self.state == "broken" and now < self._closed_until):
+        if self.state == "held" or (self.state == "tripped" and now < self._closed_until):
             # What was on its way when the gate shut says nothing new.
             return
-        if self.state == "broken" or self._failures >= _RUN_OF_FAILURES:
+        if self.state == "tripped" or self._failures >= _RUN_OF_FAILURES:
             self._openings += 1
-            pause = backoff(self._openings, 0.5 + self._draw() / 2, base=self._base, longest=self._longest)
-            self._close("broken", reason, now, pause)
+            pause = backoff(self._openings, 0.5 + self._jitter() / 2, base=self._base, longest=self._longest)
+            self._close("tripped", reason, now, pause)
 
-    def _close(self, state: Literal["broken", "held"], reason: str, now: float, pause: float) -> None:
+    def _close(self, state: Literal["tripped", "held"], reason: str, now: float, pause: float) -> None:
         if self.state != state:
             self.since = now
         self.state = state

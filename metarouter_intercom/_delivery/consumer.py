@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 from ..errors import DeliveryFailed
 from ..plugins import Delivery, Settlement
-from .log import untold
-from .workers import Depth
+from .log import redacted
+from .workers import Nesting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from .._intercom.responses import Outcome
+    from .._intercom.responses import FlowResult
     from .._types import JsonObject, JsonValue
     from ..plugins import After, Buffer, Claim, Clock, OnError
-    from .circuit import Gate
-    from .executor import Courier, Delivered
+    from .circuit import Circuit
+    from .executor import Delivered, Executor
     from .report import Counters
 
 _log = logging.getLogger("metarouter_intercom")
@@ -32,7 +32,7 @@ _BUGS = 5
 _FAULT = "internal_error"
 
 
-class Dispatcher:
+class Consumer:
     """
     Claims, delivers and settles; safe to use from several threads at once.
 
@@ -52,8 +52,8 @@ class Dispatcher:
         self,
         *,
         buffer: Buffer,
-        courier: Courier,
-        gate: Gate,
+        executor: Executor,
+        circuit: Circuit,
         counters: Counters,
         clock: Clock,
         after: Sequence[After],
@@ -62,17 +62,17 @@ class Dispatcher:
         connection: str,
     ) -> None:
         self._buffer = buffer
-        self._courier = courier
-        self._gate = gate
+        self._executor = executor
+        self._circuit = circuit
         self._counters = counters
         self._clock = clock
         self._after = after
         self._on_error = on_error
         self._on_settled = on_settled
-        self._connection = connection
+        self._engine = connection
         self.awaited: dict[str, Delivery | None] = {}
         """Message ids whose end somebody waits for (inline delivery)."""
-        self.depth = Depth()
+        self.depth = Nesting()
         """What deliveries the calling thread is in."""
         self._numbers = count()
         self._in_hand: set[int] = set()
@@ -89,7 +89,7 @@ class Dispatcher:
             0.0 when something was delivered; else the seconds until it makes sense to ask again, None when nothing is buffered.
         """
         now = self._clock.now()
-        seconds, probe = self._gate.wait_before_claim(now)
+        seconds, probe = self._circuit.wait_before_claim(now)
         if seconds > 0:
             return seconds
         try:
@@ -107,13 +107,13 @@ class Dispatcher:
             return 0.0
         finally:
             if probe:
-                self._gate.end_probe()
+                self._circuit.end_probe()
 
     def in_hand(self) -> frozenset[int]:
         """Return the numbers of the claims that are being delivered now."""
         return frozenset(self._in_hand)
 
-    def untold(self) -> frozenset[int]:
+    def redacted(self) -> frozenset[int]:
         """Return the numbers of the claims that are settled, and not yet counted and told."""
         return frozenset(self._untold - self._in_hand)
 
@@ -138,8 +138,8 @@ class Dispatcher:
                 hook(delivery)
             except Exception as error:
                 counters.add_reason("notes", "P2: after-hook raised")
-                facts = {"connection": self._connection}
-                _log.error("an after-hook raised", exc_info=untold(error), extra=facts)
+                facts = {"connection": self._engine}
+                _log.error("an after-hook raised", exc_info=redacted(error), extra=facts)
 
     def tell_error(self, error: Exception, messages: Sequence[Mapping[str, JsonValue]]) -> None:
         """Tell the ``on_error`` hook; its own errors are logged and change nothing."""
@@ -148,8 +148,8 @@ class Dispatcher:
         try:
             self._on_error(error, messages)
         except Exception as raised:
-            facts = {"connection": self._connection}
-            _log.error("the on_error hook raised", exc_info=untold(raised), extra=facts)
+            facts = {"connection": self._engine}
+            _log.error("the on_error hook raised", exc_info=redacted(raised), extra=facts)
 
     def _deliver(self, claim: Claim, probe: bool) -> None:
         number = next(self._numbers)
@@ -175,14 +175,14 @@ class Dispatcher:
         deliveries: list[Delivered] = []
         renew = self._renewal(claim)
         for part in _parts(claim):
-            if any(one.kind in ("again", "release") for one in settlements):
+            if any(one.kind in ("retry", "release") for one in settlements):
                 settlements += [Settlement(entry.seq, "release") for entry in part.entries]
                 continue
             try:
-                done = self._courier.deliver(part, probe=probe, renew=renew)
+                done = self._executor.deliver(part, probe=probe, renew=renew)
             except Exception as error:
-                facts = {"connection": self._connection}
-                _log.error("a delivery failed unforeseen", exc_info=untold(error), extra=facts)
+                facts = {"connection": self._engine}
+                _log.error("a delivery failed unforeseen", exc_info=redacted(error), extra=facts)
                 settlements += self._faults(part)
             else:
                 settlements += done.settlements
@@ -214,7 +214,7 @@ class Dispatcher:
         return [
             Settlement(entry.seq, "bury", reason=_FAULT)
             if entry.failures + 1 >= _BUGS
-            else Settlement(entry.seq, "again", due_at, _FAULT, failed=True)
+            else Settlement(entry.seq, "retry", due_at, _FAULT, failed=True)
             for entry in part.entries
         ]
 
@@ -232,35 +232,35 @@ class Dispatcher:
     def finish_dead(self, message: JsonObject, reason: str, *, attempts: int) -> None:
         """Count and tell the end of a message that no answer of Intercom's made a dead letter."""
         self.finish(Delivery(message=message, outcome="dead", reason=reason, attempts=attempts))
-        facts = {"connection": self._connection, "reason": reason, "status": None, "request_id": None}
+        facts = {"connection": self._engine, "reason": reason, "status": None, "request_id": None}
         _log.warning("a message became a dead letter", extra=facts)
         self.tell_error(failure_of("a message became a dead letter", reason, None), [message])
 
-    def _hold(self, outcome: Outcome, claim: Claim) -> None:
+    def _hold(self, outcome: FlowResult, claim: Claim) -> None:
         reason = outcome.reason or "held"
-        if not self._gate.hold(reason, self._clock.now()):
+        if not self._circuit.hold(reason, self._clock.now()):
             return
-        facts = {"connection": self._connection, "status": outcome.status, "request_id": outcome.request_id}
+        facts = {"connection": self._engine, "status": outcome.status, "request_id": outcome.request_id}
         _log.error("credentials refused: everything is held until they are mended", extra=facts)
         self.tell_error(failure_of("credentials refused", "held", outcome.answer()), _messages(claim))
 
     def _tell(self, done: Delivered) -> None:
-        for fate, settlement in zip(done.fates, done.settlements, strict=True):
-            if settlement.kind in ("again", "wait"):
+        for attempt, settlement in zip(done.attempts, done.settlements, strict=True):
+            if settlement.kind in ("retry", "wait"):
                 self._counters.add("retried")
-            delivery = fate.delivery(settlement.reason)
+            delivery = attempt.delivery(settlement.reason)
             if delivery is None:
                 continue
             self.finish(delivery)
             if delivery.outcome == "dead":
                 _log.warning("a message became a dead letter", extra=self._facts(settlement))
                 failure = failure_of("a message became a dead letter", settlement.reason, settlement.answer)
-                self.tell_error(failure, [fate.entry.message])
+                self.tell_error(failure, [attempt.entry.message])
 
     def _facts(self, settlement: Settlement) -> dict[str, object]:
         answer = settlement.answer or {}
         return {
-            "connection": self._connection,
+            "connection": self._engine,
             "reason": settlement.reason,
             "status": answer.get("status"),
             "request_id": answer.get("request_id"),

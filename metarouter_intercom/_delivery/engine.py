@@ -7,21 +7,21 @@ import random
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .._intercom.workspace_cache import Directory
+from .._intercom.workspace_cache import WorkspaceCache
 from ..errors import DeliveryFailed
 from ..messages._message_ids import own_message_ids
 from ..plugins import Settlement
-from .circuit import Gate, Paused
-from .consumer import Dispatcher, failure_of
-from .executor import Courier
+from .circuit import Circuit, Paused
+from .consumer import Consumer, failure_of
+from .executor import Executor
 from .rate_limit import RateLimit
 from .report import Counters, Health, RateBudget
-from .workers import Patience, Signal, Turns, Workers
+from .workers import FlushDeadline, Signal, StripedLocks, Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from .._intercom.responses import Outcome
+    from .._intercom.responses import FlowResult
     from .._types import JsonObject, JsonValue
     from ..operations import Operation
     from ..plugins import After, Buffer, Clock, Delivery, OnError, Translator, Transport
@@ -37,7 +37,7 @@ _ABANDONED = 100
 _ATTEMPTS = 4
 
 
-class Parts(NamedTuple):
+class Dependencies(NamedTuple):
     """What a connection is made of; outlives a fork."""
 
     settings: Settings
@@ -51,10 +51,10 @@ class Parts(NamedTuple):
     """Nobody but this client has its messages: what it does not deliver is lost."""
 
 
-class Connection:
+class Engine:
     """Counters, gate, workers and dispatcher of one process."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Dependencies) -> None:
         settings = parts.settings
         self.pid = os.getpid()
         self.ending = threading.RLock()
@@ -66,39 +66,39 @@ class Connection:
         self._is_volatile = parts.is_volatile
         self._clock = parts.clock
         self._settled = Signal()
-        self._patience = Patience()
+        self._flush_deadline = FlushDeadline()
         self._last_numbers: dict[str, Any] | None = None
         self._rate = RateLimit(share=settings.rate_limit_share)
-        draw = random.Random().random  # jitter, no secret
-        self.gate = Gate(
+        jitter = random.Random().random  # jitter, no secret
+        self.circuit = Circuit(
             self._rate,
             lock=threading.Lock(),
-            draw=draw,
+            jitter=jitter,
             probe_every=settings.auth_probe,
             base=settings.backoff_base,
             longest=settings.backoff_max,
         )
         self._workers = Workers(
-            lambda on_claim: self._dispatcher.work(on_claim),
+            lambda on_claim: self._consumer.work(on_claim),
             count=settings.workers,
             interval=settings.flush_interval,
             name=settings.name,
         )
-        self._courier = Courier(
+        self._executor = Executor(
             settings,
             translator=parts.translator,
-            directory=Directory(parts.buffer.shelf(), lock=threading.Lock()),
+            cache=WorkspaceCache(parts.buffer.store(), lock=threading.Lock()),
             transport=parts.transport,
-            gate=self.gate,
+            circuit=self.circuit,
             clock=parts.clock,
             pause=self._pause,
-            draw=draw,
-            turn=Turns().of,
+            jitter=jitter,
+            turn=StripedLocks().of,
         )
-        self._dispatcher = Dispatcher(
+        self._consumer = Consumer(
             buffer=parts.buffer,
-            courier=self._courier,
-            gate=self.gate,
+            executor=self._executor,
+            circuit=self.circuit,
             counters=self.counters,
             clock=parts.clock,
             after=parts.after,
@@ -109,19 +109,19 @@ class Connection:
 
     def finish(self, delivery: Delivery) -> None:
         """Count and tell the end of a message that never reached a worker."""
-        self._dispatcher.finish(delivery)
+        self._consumer.finish(delivery)
 
     def finish_dead(self, message: JsonObject, reason: str) -> None:
         """Count and tell that a message became a dead letter before it reached a worker."""
-        self._dispatcher.finish_dead(message, reason, attempts=0)
+        self._consumer.finish_dead(message, reason, attempts=0)
 
     def depth(self) -> int:
         """Return how many deliveries the calling thread is in: above 0 in a hook that is told of one."""
-        return self._dispatcher.depth.number
+        return self._consumer.depth.number
 
     def tell_error(self, error: Exception, messages: Sequence[Mapping[str, JsonValue]]) -> None:
         """Tell the ``on_error`` hook."""
-        self._dispatcher.tell_error(error, messages)
+        self._consumer.tell_error(error, messages)
 
     def see_to_delivery(self, message_id: str) -> None:
         """
@@ -154,16 +154,16 @@ class Connection:
             return
         mark = self._buffer.mark()
         deadline = None if timeout is None else self._clock.now() + timeout
-        probe = self.gate.probe_now()
+        probe = self.circuit.probe_now()
         if self._settings.delivery == "background":
             self._workers.wake()
-        self._patience.is_over = False
+        self._flush_deadline.is_over = False
         follow = closing and self._is_volatile
         while self._buffer.has_pending(self._buffer.mark() if follow else mark):
             seconds = self._work(deadline)
             left = None if deadline is None else deadline - self._clock.now()
             if (
-                self._patience.is_over
+                self._flush_deadline.is_over
                 or (left is not None and left <= 0)
                 or self._waits_in_vain(probe, closing)
             ):
@@ -172,7 +172,7 @@ class Connection:
                 self.wait_for_settlement(seconds if left is None else min(seconds, left))
         if not self.depth():
             # What is settled is counted and told a moment later.
-            self._wait_for(self._dispatcher.untold, deadline)
+            self._wait_for(self._consumer.redacted, deadline)
 
     def wait_for_settlement(self, seconds: float) -> None:
         """Wait until a claim is settled, at most *seconds* and a bounded time."""
@@ -182,7 +182,7 @@ class Connection:
         else:
             self._clock.sleep(seconds)
 
-    def run(self, operation: Operation) -> Outcome:
+    def run(self, operation: Operation) -> FlowResult:
         """
         Run one operation in the caller's thread, with a few attempts.
 
@@ -192,7 +192,7 @@ class Connection:
         attempt = 1
         while True:
             try:
-                outcome = self._courier.run(operation)
+                outcome = self._executor.run(operation)
             except Paused:
                 raise self._not_now() from None
             if outcome.kind != "retry" or attempt == _ATTEMPTS:
@@ -214,7 +214,7 @@ class Connection:
 
     def release(self) -> None:
         """Go on at once: the credentials were found good."""
-        self.gate.release()
+        self.circuit.release()
         self._buffer.make_due(now=self._clock.now())
         self._workers.wake()
 
@@ -225,7 +225,7 @@ class Connection:
     def abandon(self) -> Iterator[JsonObject]:
         """Take every message out of the buffer that nobody has in hand."""
         while (claim := self._buffer.claim(now=float("inf"), limit=_ABANDONED)) is not None:
-            gone = [Settlement(entry.seq, "done") for entry in claim.entries]
+            gone = [Settlement(entry.seq, "ack") for entry in claim.entries]
             self._buffer.settle(claim, gone, now=self._clock.now())
             yield from (entry.message for entry in claim.entries)
 
@@ -239,7 +239,7 @@ class Connection:
 
     def wait_for_claims(self) -> None:
         """Wait until every claim that is in hand now is settled, as long as a request may last."""
-        self._wait_for(self._dispatcher.in_hand, None)
+        self._wait_for(self._consumer.in_hand, None)
 
     def _wait_for(self, claims: Callable[[], frozenset[int]], deadline: float | None) -> None:
         """Wait until none of what *claims* tells now is among them, to *deadline* or as long as a request may last."""
@@ -263,13 +263,13 @@ class Connection:
         numbers["evicted"] = tallies.evicted
         numbers["unspooled"] = tallies.unspooled
         numbers["pending"] = pending
-        numbers["held"] = pending if self.gate.state == "held" else 0
+        numbers["held"] = pending if self.circuit.state == "held" else 0
         return numbers
 
     def counted(self) -> dict[str, Any]:
         """Return the numbers of a report without a look at the buffer: ``pending`` is what was accepted and has not ended."""
         pending = self.counters.pending()
-        held = pending if self.gate.state == "held" else 0
+        held = pending if self.circuit.state == "held" else 0
         return self.counters.numbers() | {"pending": pending, "held": held}
 
     def rate(self) -> RateBudget:
@@ -278,18 +278,18 @@ class Connection:
 
     def health(self) -> Health:
         """Return whether deliveries work."""
-        gate = self.gate
-        if gate.state == "open":
+        circuit = self.circuit
+        if circuit.state == "passing":
             return Health("ok")
-        return Health("failing" if gate.state == "broken" else "held", gate.reason, gate.since)
+        return Health("failing" if circuit.state == "tripped" else "held", circuit.reason, circuit.since)
 
     def _waits_in_vain(self, probe: int, closing: bool) -> bool:
-        if self.gate.state != "open" and self.depth():
+        if self.circuit.state != "passing" and self.depth():
             return True  # this hook may be told of the probe itself
-        if self.gate.state == "held":
+        if self.circuit.state == "held":
             # Somebody may just have mended the credentials: one probe finds out.
-            return self.gate.has_probed(probe)
-        return closing and self.gate.state == "broken" and self._settings.spool is not None
+            return self.circuit.has_probed(probe)
+        return closing and self.circuit.state == "tripped" and self._settings.spool is not None
 
     def _work(self, deadline: float | None) -> float:
         """Deliver a claim, or leave it to the workers; returns the seconds to wait before looking again."""
@@ -298,11 +298,11 @@ class Connection:
                 self._workers.start()
             if self._workers.is_started:
                 return _LOOK_EVERY
-        self._patience.until = deadline
+        self._flush_deadline.until = deadline
         try:
-            seconds = self._dispatcher.work()
+            seconds = self._consumer.work()
         finally:
-            self._patience.until = None
+            self._flush_deadline.until = None
         return _LOOK_EVERY if seconds is None else seconds
 
     def _pause(self, seconds: float) -> None:
@@ -312,9 +312,9 @@ class Connection:
         Raises:
             Paused: The client is closing, or the flush that delivers here has not so much time.
         """
-        until = self._patience.until
+        until = self._flush_deadline.until
         if until is not None and self._clock.now() + seconds > until:
-            self._patience.is_over = True
+            self._flush_deadline.is_over = True
             raise Paused("timeout")
         if self._settings.delivery == "background":
             self._workers.pause(seconds)
@@ -322,15 +322,15 @@ class Connection:
             self._clock.sleep(seconds)
 
     def _deliver_inline(self, message_id: str) -> None:
-        awaited = self._dispatcher.awaited
+        awaited = self._consumer.awaited
         awaited[message_id] = None
         mark = self._buffer.mark()
         try:
             while (end := awaited[message_id]) is None:
-                seconds = self._dispatcher.work()
-                if self.gate.state == "held":
+                seconds = self._consumer.work()
+                if self.circuit.state == "held":
                     raise DeliveryFailed(
-                        f"the credentials are refused ({self.gate.reason}); the message is held",
+                        f"the credentials are refused ({self.circuit.reason}); the message is held",
                         reason="held",
                     )
                 if awaited[message_id] is not None:

@@ -9,25 +9,25 @@ from typing import TYPE_CHECKING, NamedTuple
 from .._intercom.context import World
 from .._intercom.field_repair import REFUSED_VALUE
 from .._intercom.flows import flow_of
-from .._intercom.responses import Outcome, backoff
+from .._intercom.responses import FlowResult, backoff
 from ..errors import ConnectFailed, ReadFailed, TransportError
 from ..messages import _codec
 from ..operations import Translation, UpsertCompany, UpsertContact
 from ..operations._coalesce import Step, plan
-from .attempts import Fate, Run
+from .attempts import Attempt, Run
 from .circuit import Paused
-from .log import untold
+from .log import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from contextlib import AbstractContextManager
 
-    from .._intercom.workspace_cache import Directory
+    from .._intercom.workspace_cache import WorkspaceCache
     from .._types import JsonValue
     from ..operations import Operation
     from ..plugins import Claim, Clock, Entry, Request, Response, Settlement, Translator, Transport
     from ..settings import Settings
-    from .circuit import Gate
+    from .circuit import Circuit
 
 _log = logging.getLogger("metarouter_intercom")
 # Repeats of a request that a 429 refused, before its messages go back to the buffer.
@@ -40,11 +40,11 @@ class Delivered(NamedTuple):
     """What came of a claim: how to settle each entry, and the story of each message for counters and hooks."""
 
     settlements: list[Settlement]
-    fates: list[Fate]
-    held: Outcome | None
+    attempts: list[Attempt]
+    held: FlowResult | None
 
 
-class Courier:
+class Executor:
     """
     Delivers claims; safe to use from several threads at once.
 
@@ -66,23 +66,23 @@ class Courier:
         settings: Settings,
         *,
         translator: Translator,
-        directory: Directory,
+        cache: WorkspaceCache,
         transport: Transport,
-        gate: Gate,
+        circuit: Circuit,
         clock: Clock,
         pause: Callable[[float], None],
-        draw: Callable[[], float],
+        jitter: Callable[[], float],
         turn: Callable[[str], AbstractContextManager[object]],
         remembered: int = 10_000,
     ) -> None:
         self._settings = settings
         self._translator = translator
-        self._directory = directory
+        self._cache = cache
         self._transport = transport
-        self._gate = gate
+        self._circuit = circuit
         self._clock = clock
         self._pause = pause
-        self._draw = draw
+        self._jitter = jitter
         self._turn = turn
         self._remembered = remembered
         self._seen_failing: dict[str, int] = {}
@@ -98,22 +98,24 @@ class Courier:
             probe: Send although the gate is not open.
             renew: Called before each step; False means that the lease is lost and the rest belongs to somebody else.
         """
-        fates = [self._translate(entry) for entry in claim.entries]
-        run = Run(fates)
-        numbered = [(number, operation) for number, fate in enumerate(fates) for operation in fate.operations]
+        attempts = [self._translate(entry) for entry in claim.entries]
+        run = Run(attempts)
+        numbered = [
+            (number, operation) for number, attempt in enumerate(attempts) for operation in attempt.operations
+        ]
         steps = deque(plan(numbered, merge_across_events=self._settings.merge_across_events))
         while steps and run.held is None:
             step = steps[0]
             if not run.postpones(step):
                 if renew is not None and not renew():
                     break
-                outcome = self._attempt(step.operation, probe, _parts(step, fates))
+                outcome = self._attempt(step.operation, probe, _parts(step, attempts))
                 if outcome is None:
                     break
                 if probe and _was_accepted(outcome):
-                    self._gate.release()
+                    self._circuit.release()
                 outcome = self._without_poison(run, step, outcome)
-                alone = _one_by_one(step, fates) if len(step.messages) > 1 else []
+                alone = _one_by_one(step, attempts) if len(step.messages) > 1 else []
                 if alone and (outcome.kind == "dead" or _hid_a_value(outcome, alone)):
                     steps.popleft()
                     steps.extendleft(reversed(alone))
@@ -121,9 +123,9 @@ class Courier:
                 run.record(step, outcome)
             steps.popleft()
         run.release(steps)
-        return Delivered([self._settle(fate) for fate in fates], fates, run.held)
+        return Delivered([self._settle(attempt) for attempt in attempts], attempts, run.held)
 
-    def run(self, operation: Operation) -> Outcome:
+    def run(self, operation: Operation) -> FlowResult:
         """
         Run one operation now, for synchronous calls.
 
@@ -145,39 +147,39 @@ class Courier:
         """
         repeats = 0
         while True:
-            while (seconds := self._gate.wait_before_send(self._clock.now(), probe=probe)) > 0:
+            while (seconds := self._circuit.wait_before_send(self._clock.now(), probe=probe)) > 0:
                 self._pause(seconds)
             try:
                 response = _readable(self._transport.send(request))
             except TransportError as error:
-                self._gate.unanswered(_reason(error), self._clock.now())
+                self._circuit.unanswered(_reason(error), self._clock.now())
                 raise
             except BaseException:
                 # Of a transport that is no HTTP, or from outside (Ctrl-C): it tells nothing of Intercom.
-                self._gate.ended(self._clock.now())
+                self._circuit.ended(self._clock.now())
                 raise
-            self._gate.answered(response, self._clock.now())
+            self._circuit.answered(response, self._clock.now())
             if response.status != 429 or repeats >= _RATE_REPEATS:
                 return response
             repeats += 1
 
-    def _translate(self, entry: Entry) -> Fate:
+    def _translate(self, entry: Entry) -> Attempt:
         try:
             # A spool may hold what another version wrote: a message that cannot be read costs no other one.
-            return Fate(entry, self._translator(_codec.read_stamped(entry.message)))
+            return Attempt(entry, self._translator(_codec.read_stamped(entry.message)))
         except Exception as error:
             facts = {"connection": self._settings.name}
-            _log.error("the translator raised", exc_info=untold(error), extra=facts)
-            fate = Fate(entry, Translation())
-            fate.end("dead", Outcome("dead", "translator_failed"))
-            return fate
+            _log.error("the translator raised", exc_info=redacted(error), extra=facts)
+            attempt = Attempt(entry, Translation())
+            attempt.end("dead", FlowResult("dead", "translator_failed"))
+            return attempt
 
     def _attempt(
         self, operation: Operation, probe: bool, parts: Iterable[tuple[int, Operation]] = ()
-    ) -> Outcome | None:
+    ) -> FlowResult | None:
         """Run the flow of *operation*; None when the gate was shut before its end."""
         flow = flow_of(
-            operation, World(self._directory, self._settings, self._clock.now(), tuple(parts), self._turn)
+            operation, World(self._cache, self._settings, self._clock.now(), tuple(parts), self._turn)
         )
         try:
             request = next(flow)
@@ -185,7 +187,7 @@ class Courier:
                 try:
                     response = self.exchange(request, probe=probe)
                 except TransportError as error:
-                    failure = Outcome("retry", _reason(error))
+                    failure = FlowResult("retry", _reason(error))
                     try:
                         request = flow.throw(error)
                     except TransportError:
@@ -193,44 +195,44 @@ class Courier:
                 else:
                     request = flow.send(response)
         except StopIteration as end:
-            outcome: Outcome = end.value
+            outcome: FlowResult = end.value
             return outcome
         except Paused:
             return None
         finally:
             flow.close()
 
-    def _without_poison(self, run: Run, step: Step, outcome: Outcome) -> Outcome:
+    def _without_poison(self, run: Run, step: Step, outcome: FlowResult) -> FlowResult:
         """Turn a retry into an end for the item that keeps failing while others pass (rule T2)."""
         if outcome.kind != "retry" or outcome.status is None or outcome.status < 500:
             return outcome
         poisoned = True
-        for fate in run.fates_of(step):
+        for attempt in run.attempts_of(step):
             # A merged step is run once more message by message: that is the same attempt.
-            fate.failed = fate.failed or self._failed_alone(fate)
-            poisoned = poisoned and fate.entry.failures + fate.failed >= _POISON
+            attempt.failed = attempt.failed or self._failed_alone(attempt)
+            poisoned = poisoned and attempt.entry.failures + attempt.failed >= _POISON
         return outcome._replace(kind="dead", reason="poison") if poisoned else outcome
 
-    def _failed_alone(self, fate: Fate) -> bool:
+    def _failed_alone(self, attempt: Attempt) -> bool:
         """Tell whether other requests succeeded since this message's last failure, and remember this one."""
-        message_id = str(fate.entry.message["messageId"])
-        successes = self._gate.successes
+        message_id = str(attempt.entry.message["messageId"])
+        successes = self._circuit.successes
         before = self._seen_failing.pop(message_id, 0)
         self._seen_failing[message_id] = successes
         if len(self._seen_failing) > self._remembered:
             self._seen_failing.pop(next(iter(self._seen_failing)), None)
         return successes > before
 
-    def _settle(self, fate: Fate) -> Settlement:
+    def _settle(self, attempt: Attempt) -> Settlement:
         now = self._clock.now()
-        failures = fate.entry.attempts + 1
+        failures = attempt.entry.attempts + 1
         delay = backoff(
             failures,
-            self._draw(),
+            self._jitter(),
             base=self._settings.backoff_base,
             longest=self._settings.backoff_max,
         )
-        return fate.settlement(
+        return attempt.settlement(
             now=now,
             due_at=now + delay,
             retry_for=self._settings.retried_for,
@@ -251,14 +253,14 @@ def _readable(response: Response) -> Response:
     return response
 
 
-def _was_accepted(outcome: Outcome) -> bool:
+def _was_accepted(outcome: FlowResult) -> bool:
     """Tell whether Intercom took our credentials; what needed no request does not say."""
     if outcome.kind == "delivered":
         return not outcome.unchanged
     return outcome.kind in ("dead", "wait") and outcome.status is not None
 
 
-def _hid_a_value(outcome: Outcome, alone: Sequence[Step]) -> bool:
+def _hid_a_value(outcome: FlowResult, alone: Sequence[Step]) -> bool:
     """
     Tell whether a merged write left out a field that its messages do not agree on (rule M3).
 
@@ -286,24 +288,24 @@ def _reason(error: TransportError) -> str:
     return "connect_failed" if isinstance(error, ConnectFailed) else "read_failed"
 
 
-def _one_by_one(step: Step, fates: list[Fate]) -> list[Step]:
+def _one_by_one(step: Step, attempts: list[Attempt]) -> list[Step]:
     """Return the merged *step* as one step a message, so that one bad value costs no other message its delivery."""
     wanted = step.operation
     return [
         Step(operation, (number,))
         for number in step.messages
-        for operation in fates[number].operations
+        for operation in attempts[number].operations
         if type(operation) is type(wanted) and _target(operation) == _target(wanted)
     ]
 
 
-def _parts(step: Step, fates: list[Fate]) -> list[tuple[int, Operation]]:
+def _parts(step: Step, attempts: list[Attempt]) -> list[tuple[int, Operation]]:
     """Return the operations of the messages that *step* serves, with their seqs; none where the buffer has no one order."""
     return [
-        (fates[number].entry.seq, operation)
+        (attempts[number].entry.seq, operation)
         for number in step.messages
-        for operation in fates[number].operations
-        if fates[number].entry.seq > 0
+        for operation in attempts[number].operations
+        if attempts[number].entry.seq > 0
     ]
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 
-class Untold(Exception):
+class Redacted(Exception):
     """Stands in the log for an error whose own text may quote the value that it stumbled over."""
 
 
-def untold(error: BaseException) -> Untold:
+def redacted(error: BaseException) -> Redacted:
     """Return what to log as ``exc_info`` for *error*: its kind and its trace, without its text."""
-    return Untold(f"{type(error).__name__}; its text is left out of the log").with_traceback(
+    return Redacted(f"{type(error).__name__}; its text is left out of the log").with_traceback(
         error.__traceback__
     )

@@ -59,7 +59,7 @@ class RateLimit:
         self._others_now: float | None = None
         self._is_answered = False
 
-    def before(self, now: float, draw: float) -> float:
+    def before(self, now: float, jitter: float) -> float:
         """
         Say how long to wait before a request; 0 reserves it.
 
@@ -71,7 +71,7 @@ class RateLimit:
             Seconds after which to ask again; 0.0 when the request may go.
         """
         if now < self._blocked_until:
-            return self._blocked_until - now + draw * _SPREAD
+            return self._blocked_until - now + jitter * _SPREAD
         if self._limit is None:
             return self._take() if self._is_answered or self._in_flight < _FIRST_STEPS else _SOON
         if self._reset is not None and now >= self._reset:
@@ -81,12 +81,12 @@ class RateLimit:
             if self._reset is None:
                 # Nobody tells when there is budget again: one request at a time finds out.
                 return _SOON if self._in_flight else self._take()
-            return max(_SOON, self._reset - now) + draw * _SPREAD
+            return max(_SOON, self._reset - now) + jitter * _SPREAD
         # For each request of ours on its way the others have theirs, which no answer has told yet.
         part = room / (1.0 + _PER_REQUEST * self._others)
-        if part < 1.0 and self._others >= 0.5 and now < self._told_at + _APART * (0.5 + draw):
-            return self._told_at + _APART * (0.5 + draw) - now
-        return self._take() if self._in_flight < max(1.0, part) else _SOON * (0.5 + draw)
+        if part < 1.0 and self._others >= 0.5 and now < self._told_at + _APART * (0.5 + jitter):
+            return self._told_at + _APART * (0.5 + jitter) - now
+        return self._take() if self._in_flight < max(1.0, part) else _SOON * (0.5 + jitter)
 
     def after(self, headers: Mapping[str, str], status: int, now: float) -> None:
         """

@@ -12,7 +12,7 @@ import weakref
 from typing import TYPE_CHECKING, Protocol
 
 from .circuit import Paused
-from .log import untold
+from .log import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,7 +131,7 @@ class Workers:
                 seconds = self._work(self._wake_another)
             except Exception as error:
                 facts = {"connection": self._name}
-                _log.error("a worker met an unforeseen error", exc_info=untold(error), extra=facts)
+                _log.error("a worker met an unforeseen error", exc_info=redacted(error), extra=facts)
                 seconds = _REST
             if seconds != 0.0:
                 self._rest(seconds)
@@ -205,20 +205,20 @@ class Signal:
                 self._waiting.remove(waiting)
 
 
-class Depth(threading.local):
+class Nesting(threading.local):
     """How many deliveries the calling thread is in: one in a hook that is told of it, more where a hook delivers by itself."""
 
     number: int = 0
 
 
-class Patience(threading.local):
+class FlushDeadline(threading.local):
     """Until when the flush that delivers in this thread may last, and whether that is too short for the next request."""
 
     until: float | None = None
     is_over: bool = False
 
 
-class Turns:
+class StripedLocks:
     """Locks by name, a bounded number of them: two names may share one, which costs a wait and nothing else."""
 
     def __init__(self, number: int = 64) -> None:
@@ -247,17 +247,17 @@ _kept: set[ProcessBound] = set()
 _is_registered = False
 
 
-def keep(client: ProcessBound) -> None:
+def pin(client: ProcessBound) -> None:
     """Hold *client* until ``let_go``, so that its messages are delivered although nobody else holds it."""
     _kept.add(client)
 
 
-def let_go(client: ProcessBound) -> None:
+def unpin(client: ProcessBound) -> None:
     """End what ``keep`` began."""
     _kept.discard(client)
 
 
-def bind_to_process(client: ProcessBound) -> None:
+def register(client: ProcessBound) -> None:
     """Tell *client* of forks and of the interpreter's end, for as long as somebody holds it."""
     global _is_registered
     _bound.add(client)
@@ -278,4 +278,4 @@ def _at_exit() -> None:
         try:
             client.at_exit()
         except BaseException as error:  # also an impatient Ctrl-C: the other clients have messages too
-            _log.error("a client could not be closed at the interpreter's end", exc_info=untold(error))
+            _log.error("a client could not be closed at the interpreter's end", exc_info=redacted(error))

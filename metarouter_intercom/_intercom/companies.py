@@ -15,7 +15,7 @@ from .context import HOPS, canonical_id, id_of, in_path, is_success, object_of, 
 from .field_repair import write
 from .lookup import find_company, find_contact
 from .payloads import company_body, tell_unheld
-from .responses import DELIVERED, Outcome, classify, error_of
+from .responses import DELIVERED, FlowResult, classify, error_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .context import Flow, Steps, World
 
 _UNCHANGED = DELIVERED._replace(unchanged=True)
-_COMPANY_MISSING = Outcome("retry", "company_missing", 404)
+_COMPANY_MISSING = FlowResult("retry", "company_missing", 404)
 
 
 def upsert_company(operation: UpsertCompany, world: World) -> Flow:
@@ -41,25 +41,25 @@ def upsert_company(operation: UpsertCompany, world: World) -> Flow:
 
 
 def _upsert_company(operation: UpsertCompany, world: World) -> Flow:
-    directory, settings = world.directory, world.settings
+    cache, settings = world.cache, world.settings
     own_id = operation.company_id
     body = company_body(operation)
     order = _order(world, own_id)
-    _leave_out(body, directory.superseded(own_id, order))
+    _leave_out(body, cache.superseded(own_id, order))
     if order and len(body) == 1:
         # Everything it says was said again since, and the company is there.
         return _UNCHANGED
     wanted = {
         name: value
         for name, value in _facts(body).items()
-        if not name.startswith("a:") or directory.takes("company", name[2:], value, world.now)
+        if not name.startswith("a:") or cache.takes("company", name[2:], value, world.now)
     }
-    if directory.knows("company", own_id, wanted, now=world.now, within=settings.unchanged_for):
-        directory.note_order(own_id, order)
+    if cache.knows("company", own_id, wanted, now=world.now, within=settings.unchanged_for):
+        cache.note_order(own_id, order)
         return _UNCHANGED
     notes: list[Note] = []
     tell_unheld(operation, notes)
-    token = directory.begin_write("company", own_id, world.now)
+    token = cache.begin_write("company", own_id, world.now)
 
     def send(body: JsonObject) -> Request:
         return Request("POST", "/companies", body)
@@ -67,19 +67,19 @@ def _upsert_company(operation: UpsertCompany, world: World) -> Flow:
     try:
         written = yield from write(send, body, "company", world, notes)
     except (TransportError, GeneratorExit):
-        directory.fail_write(token)
+        cache.fail_write(token)
         raise
-    if isinstance(written, Outcome):
-        directory.fail_write(token)
+    if isinstance(written, FlowResult):
+        cache.fail_write(token)
         return written._replace(notes=tuple(notes))
     if is_success(written.response):
-        directory.finish_write(token, _facts(written.body), world.now)
-        directory.note_order(own_id, order)
+        cache.finish_write(token, _facts(written.body), world.now)
+        cache.note_order(own_id, order)
         found = id_of(object_of(written.response))
         if found is not None:
-            directory.remember_company(own_id, CompanyId(found))
+            cache.remember_company(own_id, CompanyId(found))
         return DELIVERED._replace(notes=tuple(notes))
-    directory.fail_write(token)
+    cache.fail_write(token)
     outcome = classify(written.request, written.response)
     return outcome._replace(notes=tuple(notes))
 
@@ -115,20 +115,20 @@ def _facts(body: JsonObject) -> dict[str, JsonValue]:
 
 def tag_company(operation: TagCompany, world: World) -> Flow:
     """See that the company carries the tag (C3)."""
-    directory = world.directory
+    cache = world.cache
     fact: dict[str, JsonValue] = {f"t:{operation.name.lower()}": True}
     own_id = operation.company_id
-    if directory.knows("company", own_id, fact, now=world.now, within=world.settings.unchanged_for):
+    if cache.knows("company", own_id, fact, now=world.now, within=world.settings.unchanged_for):
         return _UNCHANGED
     body: JsonObject = {"name": operation.name, "companies": [{"company_id": own_id}]}
     request = Request("POST", "/tags", body)
     response = yield request
     if is_success(response):
-        directory.add_facts("company", own_id, fact, world.now)
+        cache.add_facts("company", own_id, fact, world.now)
         return DELIVERED
     if response.status == 404:
         # It was written before, and somebody deleted it since: the next attempt writes it again.
-        directory.forget_company(own_id)
+        cache.forget_company(own_id)
         return _COMPANY_MISSING
     return classify(request, response)
 
@@ -143,7 +143,7 @@ def attach_company(operation: AttachCompany, world: World) -> Flow:
         if not isinstance(contact_id, str):
             return contact_id
         company_id = yield from find_company(operation.company_id, world)
-        if isinstance(company_id, Outcome):
+        if isinstance(company_id, FlowResult):
             return company_id
         if company_id is None:
             return _company_missing(operation)
@@ -166,12 +166,12 @@ def detach_company(operation: DetachCompany, world: World) -> Flow:
     tried: set[tuple[str, str]] = set()
     while who is not None and len(tried) <= HOPS:
         contact_id = yield from find_contact(who, world)
-        if isinstance(contact_id, Outcome):
+        if isinstance(contact_id, FlowResult):
             return contact_id
-        company_id: CompanyId | Outcome | None = None
+        company_id: CompanyId | FlowResult | None = None
         if contact_id is not None:
             company_id = yield from find_company(operation.company_id, world)
-        if isinstance(company_id, Outcome):
+        if isinstance(company_id, FlowResult):
             return company_id
         if contact_id is None or company_id is None:
             break
@@ -191,7 +191,7 @@ def detach_company(operation: DetachCompany, world: World) -> Flow:
     return _UNCHANGED._replace(notes=(note,))
 
 
-def _contact(who: Who, world: World) -> Steps[ContactId | Outcome]:
+def _contact(who: Who, world: World) -> Steps[ContactId | FlowResult]:
     """Return the contact's id; waits for one that is not there, or makes it where the settings say so (M2)."""
     found = yield from find_contact(who, world)
     if found is not None:
@@ -216,7 +216,7 @@ def make_bare_contact(who: Who, world: World) -> Flow:
     return (yield from upsert_contact(bare, world))
 
 
-def _company_missing(operation: AttachCompany) -> Outcome:
+def _company_missing(operation: AttachCompany) -> FlowResult:
     if operation.only_known:
         return _UNCHANGED._replace(notes=(Note("I12", "groupId", "unknown company"),))
     # It was written just before: another process may have deleted it, or the look-up lags.
@@ -226,10 +226,12 @@ def _company_missing(operation: AttachCompany) -> Outcome:
 def _is_linked(contact_id: str, company_id: str, expected: bool, world: World) -> bool:
     fact: dict[str, JsonValue] = {f"c:{company_id}": expected}
     within = world.settings.unchanged_for
-    return world.directory.knows("contact", contact_id, fact, now=world.now, within=within)
+    return world.cache.knows("contact", contact_id, fact, now=world.now, within=within)
 
 
-def _linked(request: Request, response: Response, contact_id: str, company_id: str, world: World) -> Outcome:
+def _linked(
+    request: Request, response: Response, contact_id: str, company_id: str, world: World
+) -> FlowResult:
     """Remember a link that was made or undone."""
     if not is_success(response):
         return classify(request, response)
@@ -238,22 +240,22 @@ def _linked(request: Request, response: Response, contact_id: str, company_id: s
 
 
 def _remember_link(contact_id: str, company_id: str, is_linked: bool, world: World) -> None:
-    world.directory.add_facts("contact", contact_id, {f"c:{company_id}": is_linked}, world.now)
+    world.cache.add_facts("contact", contact_id, {f"c:{company_id}": is_linked}, world.now)
 
 
 def _learn_what_is_gone(
     response: Response, who: Who, contact_id: ContactId, own_company_id: str, world: World
 ) -> tuple[str, Who | None]:
     """Forget the id that a 404 or 410 proves wrong; return what is gone, and whom to go on with, if there is anybody."""
-    directory = world.directory
+    cache = world.cache
     following = canonical_id(response) if response.status == 410 else None
     if response.status == 404 and _speaks_of_company(response):
-        directory.forget_company(own_company_id)
+        cache.forget_company(own_company_id)
         return "company", who
-    directory.forget_contact(who.key, contact_id)
+    cache.forget_contact(who.key, contact_id)
     if who.contact_id is None:
         if following is not None:
-            directory.remember_contact(who.key, following)
+            cache.remember_contact(who.key, following)
         return "contact", who
     if following is not None:
         return "contact", attrs.evolve(who, contact_id=following)

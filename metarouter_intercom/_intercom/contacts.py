@@ -11,7 +11,7 @@ from .context import HOPS, canonical_id, id_in_text, id_of, in_path, is_success,
 from .field_repair import Written, write
 from .lookup import by_anonymous_id, by_email, leads_by_email
 from .payloads import contact_body, tell_unheld
-from .responses import DELIVERED, Outcome, classify, dead
+from .responses import DELIVERED, FlowResult, classify, dead
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +31,7 @@ _REFUSALS_TO_REVIVE = 3
 def upsert_contact(operation: UpsertContact, world: World) -> Flow:
     """See that the contact is there with these facts (M1): one request for a known contact, none when nothing changes (O3)."""
     notes: list[Note] = []
-    known = operation.who.contact_id or world.directory.contact_id(operation.who.key)
+    known = operation.who.contact_id or world.cache.contact_id(operation.who.key)
     if known is not None and not _is_another(operation, known, world):
         if _is_unchanged(operation, known, world):
             return DELIVERED._replace(unchanged=True)
@@ -46,10 +46,10 @@ def _is_another(operation: UpsertContact, known: ContactId, world: World) -> boo
     """Tell whether the remembered contact is a lead of the same address: a user is made beside it (I2)."""
     is_by_email = operation.who.external_id is None and operation.who.email is not None
     is_user = is_by_email and operation.role == "user"
-    return is_user and world.directory.is_marked("lead", operation.who.key, known)
+    return is_user and world.cache.is_marked("lead", operation.who.key, known)
 
 
-def _noted(outcome: Outcome, notes: list[Note]) -> Outcome:
+def _noted(outcome: FlowResult, notes: list[Note]) -> FlowResult:
     return outcome._replace(notes=(*outcome.notes, *notes)) if notes else outcome
 
 
@@ -58,23 +58,23 @@ def _noted(outcome: Outcome, notes: list[Note]) -> Outcome:
 
 def _update(
     operation: UpsertContact, contact_id: ContactId, world: World, notes: list[Note]
-) -> Steps[Outcome | None]:
+) -> Steps[FlowResult | None]:
     """Write to a contact by Intercom's id; None when it is not there and may be found otherwise."""
-    directory = world.directory
+    cache = world.cache
     seen: set[str] = set()
     current = contact_id
     while True:
-        token = directory.begin_write("contact", current, world.now)
+        token = cache.begin_write("contact", current, world.now)
         written = yield from _guarded(operation, current, world, notes, token)
-        if isinstance(written, Outcome):
-            directory.fail_write(token)
+        if isinstance(written, FlowResult):
+            cache.fail_write(token)
             return written
         response = written.response
         if is_success(response):
-            directory.remember_contact(operation.who.key, current)
-            directory.finish_write(token, _facts(written.body, operation), world.now)
+            cache.remember_contact(operation.who.key, current)
+            cache.finish_write(token, _facts(written.body, operation), world.now)
             return DELIVERED
-        directory.fail_write(token)
+        cache.fail_write(token)
         seen.add(current)
         following = canonical_id(response) if response.status == 410 else None
         if following is not None and following not in seen and len(seen) <= HOPS:
@@ -84,14 +84,14 @@ def _update(
             current = following
             continue
         if response.status in (404, 410):
-            directory.forget_contact(operation.who.key, current)
+            cache.forget_contact(operation.who.key, current)
             return _not_there(operation.who, response)
         return _refused(written)
 
 
-def _follow(who: Who, merged: ContactId, canonical: ContactId, world: World) -> Steps[Outcome | None]:
+def _follow(who: Who, merged: ContactId, canonical: ContactId, world: World) -> Steps[FlowResult | None]:
     """Go on at the contact that *merged* became; an outcome when it cannot be told whose that one is."""
-    world.directory.forget_contact(who.key, merged)
+    world.cache.forget_contact(who.key, merged)
     if who.external_id is None:
         return None
     request = Request("GET", f"/contacts/{in_path(canonical)}")
@@ -102,11 +102,11 @@ def _follow(who: Who, merged: ContactId, canonical: ContactId, world: World) -> 
     if outcome.kind in ("retry", "held"):
         return outcome
     # The facts follow, the external id does not: that would take over another user.
-    world.directory.mark("foreign", who.key, canonical)
+    world.cache.mark("foreign", who.key, canonical)
     return None
 
 
-def _not_there(who: Who, response: Response) -> Outcome | None:
+def _not_there(who: Who, response: Response) -> FlowResult | None:
     """Go on without Intercom's id where the message tells another one."""
     if who.contact_id is not None and who.external_id is None:
         return dead(response, "contact_missing")
@@ -115,7 +115,7 @@ def _not_there(who: Who, response: Response) -> Outcome | None:
 
 def _guarded(
     operation: UpsertContact, contact_id: str, world: World, notes: list[Note], token: Token
-) -> Steps[Written | Outcome]:
+) -> Steps[Written | FlowResult]:
     """Write to a contact; without an answer nobody knows any more what it holds."""
 
     def send(body: JsonObject) -> Request:
@@ -126,7 +126,7 @@ def _guarded(
     try:
         return (yield from write(send, body, "contact", world, notes))
     except (TransportError, GeneratorExit):
-        world.directory.fail_write(token)
+        world.cache.fail_write(token)
         raise
 
 
@@ -135,18 +135,18 @@ def _update_body(operation: UpsertContact, contact_id: str, world: World) -> Jso
     if operation.role == "lead":
         # Leads stay what they are: Intercom refuses to make a user a lead.
         body.pop("role", None)
-    if "external_id" in body and world.directory.is_marked("foreign", operation.who.key, contact_id):
+    if "external_id" in body and world.cache.is_marked("foreign", operation.who.key, contact_id):
         del body["external_id"]
     return body
 
 
-def _refused(written: Written) -> Outcome:
+def _refused(written: Written) -> FlowResult:
     if written.response.status == 409:
         return _conflict(written.response)
     return classify(written.request, written.response)
 
 
-def _conflict(response: Response) -> Outcome:
+def _conflict(response: Response) -> FlowResult:
     is_ambiguous = "multiple" in text_of(response).lower()
     return dead(response, "ambiguous_email" if is_ambiguous else "conflict")
 
@@ -158,14 +158,14 @@ def _find_or_create(operation: UpsertContact, world: World, notes: list[Note]) -
     who = operation.who
     if who.external_id is None:
         found = yield from _found(operation)
-        if isinstance(found, Outcome):
+        if isinstance(found, FlowResult):
             return found
         contact_id = None if found is None else id_of(found)
         if found is not None and contact_id is not None:
             _mark_lead(who, ContactId(contact_id), found.get("role") == "lead", world)
             return (yield from _update_found(operation, ContactId(contact_id), world, notes))
     written = yield from _create(operation, world, notes)
-    if isinstance(written, Outcome):
+    if isinstance(written, FlowResult):
         return written
     response = written.response
     if is_success(response):
@@ -176,20 +176,20 @@ def _find_or_create(operation: UpsertContact, world: World, notes: list[Note]) -
     return classify(written.request, response)
 
 
-def _found(operation: UpsertContact) -> Steps[JsonObject | Outcome | None]:
+def _found(operation: UpsertContact) -> Steps[JsonObject | FlowResult | None]:
     who = operation.who
     if who.email is None:
         return (yield from by_anonymous_id(who.anonymous_id or ""))
     found = yield from by_email(who.email)
     if found is None and operation.role == "lead":
         leads = yield from leads_by_email(who.email)
-        if isinstance(leads, Outcome):
+        if isinstance(leads, FlowResult):
             return leads
         return leads[0] if leads else None
     return found
 
 
-def _create(operation: UpsertContact, world: World, notes: list[Note]) -> Steps[Written | Outcome]:
+def _create(operation: UpsertContact, world: World, notes: list[Note]) -> Steps[Written | FlowResult]:
     def send(body: JsonObject) -> Request:
         return Request("POST", "/contacts", body)
 
@@ -201,18 +201,18 @@ def _create(operation: UpsertContact, world: World, notes: list[Note]) -> Steps[
 def _remember_created(operation: UpsertContact, written: Written, world: World) -> None:
     contact_id = id_of(object_of(written.response))
     if contact_id is not None:
-        world.directory.remember_contact(operation.who.key, ContactId(contact_id))
+        world.cache.remember_contact(operation.who.key, ContactId(contact_id))
         _mark_lead(operation.who, ContactId(contact_id), operation.role == "lead", world)
         facts = _facts(written.body, operation)
-        world.directory.add_facts("contact", contact_id, facts, world.now)
+        world.cache.add_facts("contact", contact_id, facts, world.now)
 
 
 def _mark_lead(who: Who, contact_id: ContactId, is_lead: bool, world: World) -> None:
     """Remember of a contact that is known by its address alone whether it is a lead."""
     if is_lead and who.email is not None:
-        world.directory.mark("lead", who.key, contact_id)
-    elif world.directory.is_marked("lead", who.key, contact_id):
-        world.directory.mark("lead", who.key, ContactId(""))
+        world.cache.mark("lead", who.key, contact_id)
+    elif world.cache.is_marked("lead", who.key, contact_id):
+        world.cache.mark("lead", who.key, ContactId(""))
 
 
 def _route_conflict(operation: UpsertContact, response: Response, world: World, notes: list[Note]) -> Flow:
@@ -230,7 +230,7 @@ def _route_conflict(operation: UpsertContact, response: Response, world: World, 
             break
         contact_id = following
     if answer.status in (404, 410):
-        return Outcome("retry", "contact_vanished", answer.status)
+        return FlowResult("retry", "contact_vanished", answer.status)
     if not is_success(answer):
         return classify(request, answer)
     if not _is_ours(object_of(answer), operation.who):
@@ -239,9 +239,9 @@ def _route_conflict(operation: UpsertContact, response: Response, world: World, 
 
 
 def _update_found(operation: UpsertContact, contact_id: ContactId, world: World, notes: list[Note]) -> Flow:
-    world.directory.remember_contact(operation.who.key, contact_id)
+    world.cache.remember_contact(operation.who.key, contact_id)
     outcome = yield from _update(operation, contact_id, world, notes)
-    return outcome or Outcome("retry", "contact_vanished", 404)
+    return outcome or FlowResult("retry", "contact_vanished", 404)
 
 
 def _is_ours(found: JsonObject, who: Who) -> bool:
@@ -265,7 +265,7 @@ def _revive(
     answer = yield request
     if not is_success(answer):
         return _not_revived(contact_id, request, answer, world)
-    world.directory.forget_failures(contact_id)
+    world.cache.forget_failures(contact_id)
     revived = object_of(answer)
     who = operation.who
     if who.external_id is not None and "external_id" not in revived:
@@ -278,15 +278,15 @@ def _revive(
     if who.external_id is not None and not _is_ours(revived, who):
         yield Request("POST", f"{path}/archive")
         return dead(refusal, "conflict")
-    world.directory.forget_facts("contact", contact_id)
+    world.cache.forget_facts("contact", contact_id)
     return (yield from _update_found(operation, ContactId(contact_id), world, notes))
 
 
-def _not_revived(contact_id: str, request: Request, answer: Response, world: World) -> Outcome:
+def _not_revived(contact_id: str, request: Request, answer: Response, world: World) -> FlowResult:
     text = text_of(answer).lower()
     if answer.status in (400, 404, 422) or "permanent deletion" in text or "not restorable" in text:
         return dead(answer, "contact_deleted")
-    if answer.status == 500 and world.directory.count_failure(contact_id) >= _REFUSALS_TO_REVIVE:
+    if answer.status == 500 and world.cache.count_failure(contact_id) >= _REFUSALS_TO_REVIVE:
         return dead(answer, "contact_deleted")
     return classify(request, answer)
 
@@ -306,17 +306,17 @@ def _facts(body: Mapping[str, JsonValue], operation: UpsertContact) -> dict[str,
 
 
 def _is_unchanged(operation: UpsertContact, contact_id: str, world: World) -> bool:
-    settings, directory = world.settings, world.directory
+    settings, cache = world.settings, world.cache
     body = _update_body(operation, contact_id, world)
     facts = {
         name: value
         for name, value in _facts(body, operation).items()
-        if not name.startswith("a:") or directory.takes("contact", name[2:], value, world.now)
+        if not name.startswith("a:") or cache.takes("contact", name[2:], value, world.now)
     }
     seen = facts.pop(_SEEN, None)
-    if not directory.knows("contact", contact_id, facts, now=world.now, within=settings.unchanged_for):
+    if not cache.knows("contact", contact_id, facts, now=world.now, within=settings.unchanged_for):
         return False
     if not isinstance(seen, int):
         return True
-    before = directory.number_of("contact", contact_id, _SEEN)
+    before = cache.number_of("contact", contact_id, _SEEN)
     return before is not None and (seen == before or abs(seen - before) < settings.last_seen_resolution)

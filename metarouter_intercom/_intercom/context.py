@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote
 from .._types import ContactId
 from ..plugins import Request, Response
 from .payloads import version_number
-from .responses import Outcome, error_of
+from .responses import FlowResult, error_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from .._types import JsonObject, JsonValue
     from ..operations import Operation
     from ..settings import Settings
-    from .workspace_cache import Directory
+    from .workspace_cache import WorkspaceCache
 
 _T = TypeVar("_T")
 Steps: TypeAlias = Generator[Request, Response, _T]
 """A part of a flow: yields requests, receives responses, returns a value."""
-Flow: TypeAlias = Generator[Request, Response, Outcome]
+Flow: TypeAlias = Generator[Request, Response, FlowResult]
 
 # A merged contact's Link is followed this often (contract, section 5: it resolves within three hops).
 HOPS = 3
@@ -45,7 +45,7 @@ class World(NamedTuple):
         turn: Returns what to hold while writing what several contacts share, so that two of them do not write it at once.
     """
 
-    directory: Directory
+    cache: WorkspaceCache
     settings: Settings
     now: float
     parts: Sequence[tuple[int, Operation]] = ()
@@ -104,6 +104,6 @@ def objects_in(value: JsonValue) -> list[JsonObject]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def waits() -> Outcome:
+def waits() -> FlowResult:
     """Return the outcome of what needs a contact that is not there (rule M2)."""
-    return Outcome("wait", "contact_missing", 404)
+    return FlowResult("wait", "contact_missing", 404)

@@ -10,8 +10,8 @@ from ..operations._translator import translate
 from ..plugins import Response
 from .context import World
 from .flows import flow_of
-from .responses import Outcome
-from .workspace_cache import Directory
+from .responses import FlowResult
+from .workspace_cache import WorkspaceCache
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +45,7 @@ class Preview(NamedTuple):
 def preview(message: Message, settings: Settings) -> Preview:
     """Translate *message* and list its requests."""
     translation = translate(message, settings)
-    world = World(Directory(None, lock=nullcontext()), settings, 0.0)
+    world = World(WorkspaceCache(None, lock=nullcontext()), settings, 0.0)
     requests: list[Request] = []
     notes = list(translation.notes)
     for operation in translation.operations:
@@ -56,7 +56,7 @@ def preview(message: Message, settings: Settings) -> Preview:
                 requests.append(request)
                 request = flow.send(_answer(request))
         except StopIteration as end:
-            outcome: Outcome = end.value
+            outcome: FlowResult = end.value
             notes += outcome.notes
     return Preview(translation.operations, tuple(notes), translation.skipped, tuple(requests))
 

@@ -12,7 +12,7 @@ from .companies import make_bare_contact
 from .context import HOPS, canonical_id, is_success, text_of, waits
 from .lookup import find_contact
 from .payloads import event_body
-from .responses import DELIVERED, Outcome, classify, dead
+from .responses import DELIVERED, FlowResult, classify, dead
 
 if TYPE_CHECKING:
     from .._types import ContactId
@@ -25,10 +25,10 @@ _NAME_LIMIT = "active event names"
 
 def submit_event(operation: SubmitEvent, world: World) -> Flow:
     """Submit the event to the contact by the best identifier there is; waits for a contact that is not there (M2)."""
-    directory = world.directory
+    cache = world.cache
     name = operation.event_name.casefold()
-    if directory.is_refused("event", name, world.now):
-        return Outcome("dead", "event_name_limit")
+    if cache.is_refused("event", name, world.now):
+        return FlowResult("dead", "event_name_limit")
     outcome = yield from _to_known_contact(operation, world)
     if outcome is None:
         outcome = yield from _by_identifiers(operation, world)
@@ -40,14 +40,14 @@ def submit_event(operation: SubmitEvent, world: World) -> Flow:
     return outcome or waits()
 
 
-def _to_known_contact(operation: SubmitEvent, world: World) -> Steps[Outcome | None]:
+def _to_known_contact(operation: SubmitEvent, world: World) -> Steps[FlowResult | None]:
     """Submit by Intercom's id where it is known; None when that contact is not there."""
     who = operation.who
-    current = who.contact_id or world.directory.contact_id(who.key)
+    current = who.contact_id or world.cache.contact_id(who.key)
     if current is None and who.external_id is None and who.email is None:
         # Leads are known to events by Intercom's id only (contract, section 5).
         found = yield from find_contact(who, world)
-        if isinstance(found, Outcome):
+        if isinstance(found, FlowResult):
             return found
         current = found
     return None if current is None else (yield from _along_links(operation, current, HOPS, world))
@@ -55,9 +55,9 @@ def _to_known_contact(operation: SubmitEvent, world: World) -> Steps[Outcome | N
 
 def _along_links(
     operation: SubmitEvent, contact_id: ContactId, hops: int, world: World
-) -> Steps[Outcome | None]:
+) -> Steps[FlowResult | None]:
     """Submit by Intercom's id, to the contact it became where it was merged; None when there is none."""
-    directory, who = world.directory, operation.who
+    cache, who = world.cache, operation.who
     current: ContactId | None = contact_id
     seen: set[ContactId] = set()
     while current is not None and current not in seen and len(seen) <= hops:
@@ -66,14 +66,14 @@ def _along_links(
         response = yield request
         if response.status not in (404, 410):
             return _end(operation, request, response, world)
-        directory.forget_contact(who.key, current)
+        cache.forget_contact(who.key, current)
         current = canonical_id(response)
         if current is not None and who.contact_id is None:
-            directory.remember_contact(who.key, current)
+            cache.remember_contact(who.key, current)
     return None
 
 
-def _by_identifiers(operation: SubmitEvent, world: World) -> Steps[Outcome | None]:
+def _by_identifiers(operation: SubmitEvent, world: World) -> Steps[FlowResult | None]:
     """Submit by the caller's id, then by e-mail address (E2); None when neither is found."""
     who = operation.who
     tries = []
@@ -88,17 +88,17 @@ def _by_identifiers(operation: SubmitEvent, world: World) -> Steps[Outcome | Non
             return _end(operation, request, response, world)
         following = canonical_id(response)
         if following is not None:
-            world.directory.remember_contact(who.key, following)
+            world.cache.remember_contact(who.key, following)
             return (yield from _along_links(operation, following, HOPS - 1, world))
     return None
 
 
-def _end(operation: SubmitEvent, request: Request, response: Response, world: World) -> Outcome:
+def _end(operation: SubmitEvent, request: Request, response: Response, world: World) -> FlowResult:
     if is_success(response):
         return DELIVERED
     if response.status == 409:
         return dead(response, "ambiguous_email")
     if _NAME_LIMIT in text_of(response).lower() and 400 <= response.status < 500:
-        world.directory.refuse("event", operation.event_name.casefold(), world.now)
+        world.cache.refuse("event", operation.event_name.casefold(), world.now)
         return dead(response, "event_name_limit")
     return classify(request, response)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from .._types import Note
 from ..plugins import Request, Response
 from .context import is_success, object_of, objects_in
-from .responses import Outcome, classify, dead, errors_of
+from .responses import FlowResult, classify, dead, errors_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,7 +56,7 @@ class _Refused(NamedTuple):
 
 def write(
     send: Callable[[JsonObject], Request], body: JsonObject, model: Model, world: World, notes: list[Note]
-) -> Steps[Written | Outcome]:
+) -> Steps[Written | FlowResult]:
     """
     Write *body*, and what is left of it when Intercom refuses a field.
 
@@ -81,16 +81,16 @@ class _Mending:
         self._body = body
         self._model = model
         self._world = world
-        self._directory = world.directory
+        self._cache = world.cache
         self._policy = world.settings.unknown_attributes
         self._notes = notes
         # An e-mail address says who it is where no other id does.
         self._needed = _NEEDED if "external_id" in body else (*_NEEDED, "email")
         self._made: set[str] = set()
 
-    def write(self, send: Callable[[JsonObject], Request]) -> Steps[Written | Outcome]:
+    def write(self, send: Callable[[JsonObject], Request]) -> Steps[Written | FlowResult]:
         for name in list(self._attributes()):
-            if self._directory.is_refused(self._model, name, self._world.now):
+            if self._cache.is_refused(self._model, name, self._world.now):
                 self._drop(name)
         # Each round leaves a field out or makes attributes, and what was made and is refused again is left out: so it ends.
         while True:
@@ -102,12 +102,12 @@ class _Mending:
             end = Written(request, response, self._body)
             if response.status not in (400, 422):
                 return end
-            refused: _Refused | Outcome | None = self._find(response)
+            refused: _Refused | FlowResult | None = self._find(response)
             if refused is None:
                 refused = yield from self._compare()
             if refused is None:
                 return end
-            if isinstance(refused, Outcome):
+            if isinstance(refused, FlowResult):
                 return refused
             trouble = yield from self._mend(refused, response)
             if trouble is not None:
@@ -140,16 +140,16 @@ class _Mending:
                     return _Refused(own, False, False)
         return None
 
-    def _compare(self) -> Steps[_Refused | Outcome | None]:
+    def _compare(self) -> Steps[_Refused | FlowResult | None]:
         """Find the refused attribute as the first one that the workspace does not have."""
         if not self._attributes():
             return None
         known = yield from self._look_up()
-        if known is None or isinstance(known, Outcome):
+        if known is None or isinstance(known, FlowResult):
             return known
         return next((_Refused(name, True, True) for name in self._attributes() if name not in known), None)
 
-    def _look_up(self) -> Steps[frozenset[str] | Outcome | None]:
+    def _look_up(self) -> Steps[frozenset[str] | FlowResult | None]:
         """Return the workspace's attributes, None when it does not tell them, or an outcome when that failed for now."""
         request = Request("GET", f"/data_attributes?model={self._model}")
         response = yield request
@@ -162,19 +162,19 @@ class _Mending:
             if attribute.get("custom") is not False and not attribute.get("archived")
         ]
         found = frozenset(name for name in names if isinstance(name, str))
-        self._directory.learn_attributes(self._model, found)
+        self._cache.learn_attributes(self._model, found)
         return found
 
     # --- what is done about it ----------------------------------------------------------------------------
 
-    def _mend(self, refused: _Refused, response: Response) -> Steps[Outcome | None]:
+    def _mend(self, refused: _Refused, response: Response) -> Steps[FlowResult | None]:
         """Make the refused attribute or leave the field out; an outcome ends the write."""
         is_unknown = refused.is_unknown
         if is_unknown is None:
-            known: frozenset[str] | Outcome | None = self._directory.attributes(self._model)
+            known: frozenset[str] | FlowResult | None = self._cache.attributes(self._model)
             if known is None:
                 known = yield from self._look_up()
-            if isinstance(known, Outcome):
+            if isinstance(known, FlowResult):
                 return known
             is_unknown = known is not None and refused.name not in known
         if not is_unknown or refused.name in self._made:
@@ -184,9 +184,9 @@ class _Mending:
             return dead(response, "unknown_attribute")
         return (yield from self._make_or_drop(refused.name))
 
-    def _make_missing(self) -> Steps[Outcome | None]:
+    def _make_missing(self) -> Steps[FlowResult | None]:
         """Make the attributes that the workspace is known to lack, before the write is refused for them."""
-        known = self._directory.attributes(self._model)
+        known = self._cache.attributes(self._model)
         if known is None or self._policy != "create":
             return None
         for name in [name for name in self._attributes() if name not in known]:
@@ -195,33 +195,31 @@ class _Mending:
                 return trouble
         return None
 
-    def _make_or_drop(self, name: str) -> Steps[Outcome | None]:
+    def _make_or_drop(self, name: str) -> Steps[FlowResult | None]:
         """Make the attribute *name*, or leave it out with a note (A6); an outcome when that failed for now."""
         value = self._attributes()[name]
         if self._policy == "create" and value is None:
             # What is to be cleared is clear; the next write shall know that beforehand.
-            known = (
-                None if self._directory.attributes(self._model) is not None else (yield from self._look_up())
-            )
-            if isinstance(known, Outcome):
+            known = None if self._cache.attributes(self._model) is not None else (yield from self._look_up())
+            if isinstance(known, FlowResult):
                 return known
         elif self._policy == "create":
             made = yield from self._make(name, value)
-            if isinstance(made, Outcome):
+            if isinstance(made, FlowResult):
                 return made
             if made:
                 self._made.add(name)
                 return None
         if value is not None or self._policy != "create":
-            self._directory.refuse(self._model, name, self._world.now)
+            self._cache.refuse(self._model, name, self._world.now)
         self._drop(name)
         return None
 
-    def _make(self, name: str, value: JsonValue) -> Steps[bool | Outcome]:
+    def _make(self, name: str, value: JsonValue) -> Steps[bool | FlowResult]:
         """Return True when the attribute is there now, False when Intercom refuses to make it."""
-        if self._directory.attributes(self._model) is None:
+        if self._cache.attributes(self._model) is None:
             known = yield from self._look_up()
-            if isinstance(known, Outcome):
+            if isinstance(known, FlowResult):
                 return known
             if known is not None and name in known:
                 return True
@@ -229,14 +227,14 @@ class _Mending:
         request = Request("POST", "/data_attributes", body)
         response = yield request
         if is_success(response):
-            self._directory.learn_attributes(self._model, [name])
+            self._cache.learn_attributes(self._model, [name])
             return True
         outcome = classify(request, response)
         if outcome.kind != "dead":
             return outcome
         # Somebody else may have made it in the same moment.
         known = yield from self._look_up()
-        return known if isinstance(known, Outcome) else known is not None and name in known
+        return known if isinstance(known, FlowResult) else known is not None and name in known
 
     def _drop(self, name: str) -> None:
         self._remove(name)

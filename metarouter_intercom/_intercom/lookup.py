@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from .._types import CompanyId, ContactId
 from ..plugins import Request
 from .context import id_of, in_path, is_success, object_of, objects_in
-from .responses import Outcome, classify
+from .responses import FlowResult, classify
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,12 +21,12 @@ _PAGES = 4
 _PER_PAGE = 150
 _FIND_BY_EXTERNAL_ID_FROM = (2, 13)
 # A success that tells nothing must not be taken for "there is none".
-_UNREADABLE = Outcome("retry", "unreadable_answer", 200)
+_UNREADABLE = FlowResult("retry", "unreadable_answer", 200)
 
 
-def find_contact(who: Who, world: World) -> Steps[ContactId | Outcome | None]:
+def find_contact(who: Who, world: World) -> Steps[ContactId | FlowResult | None]:
     """Return Intercom's id of the contact, None when it is not there, or an outcome when that cannot be told."""
-    known = who.contact_id or world.directory.contact_id(who.key)
+    known = who.contact_id or world.cache.contact_id(who.key)
     if known is not None:
         return known
     if who.external_id is not None:
@@ -35,19 +35,19 @@ def find_contact(who: Who, world: World) -> Steps[ContactId | Outcome | None]:
         found = yield from by_email(who.email)
     else:
         found = yield from by_anonymous_id(who.anonymous_id or "")
-    if isinstance(found, Outcome):
+    if isinstance(found, FlowResult):
         return found
     contact_id = None if found is None else id_of(found)
     if contact_id is None:
         return None
-    world.directory.remember_contact(who.key, ContactId(contact_id))
+    world.cache.remember_contact(who.key, ContactId(contact_id))
     return ContactId(contact_id)
 
 
-def _by_external_id(external_id: str, world: World) -> Steps[JsonObject | Outcome | None]:
+def _by_external_id(external_id: str, world: World) -> Steps[JsonObject | FlowResult | None]:
     if world.version < _FIND_BY_EXTERNAL_ID_FROM:
         found = yield from _search("external_id", external_id)
-        if isinstance(found, Outcome):
+        if isinstance(found, FlowResult):
             return found
         return next((contact for contact in found if contact.get("external_id") == external_id), None)
     request = Request("GET", f"/contacts/find_by_external_id/{in_path(external_id)}")
@@ -60,11 +60,11 @@ def _by_external_id(external_id: str, world: World) -> Steps[JsonObject | Outcom
     return _UNREADABLE if id_of(found_one) is None else found_one
 
 
-def by_email(email: str) -> Steps[JsonObject | Outcome | None]:
+def by_email(email: str) -> Steps[JsonObject | FlowResult | None]:
     """Return the one user with this e-mail address, None when there is none, dead when there are several (I2)."""
     small = email.lower()
     found = yield from _search("email", small)
-    if isinstance(found, Outcome):
+    if isinstance(found, FlowResult):
         return found
     users = [
         contact
@@ -72,15 +72,15 @@ def by_email(email: str) -> Steps[JsonObject | Outcome | None]:
         if contact.get("role") == "user" and str(contact.get("email", "")).lower() == small
     ]
     if len(users) > 1:
-        return Outcome("dead", "ambiguous_email", message=f"{len(users)} users have this e-mail address")
+        return FlowResult("dead", "ambiguous_email", message=f"{len(users)} users have this e-mail address")
     return users[0] if users else None
 
 
-def leads_by_email(email: str) -> Steps[list[JsonObject] | Outcome]:
+def leads_by_email(email: str) -> Steps[list[JsonObject] | FlowResult]:
     """Return the leads with this e-mail address."""
     small = email.lower()
     found = yield from _search("email", small)
-    if isinstance(found, Outcome):
+    if isinstance(found, FlowResult):
         return found
     return [
         contact
@@ -89,10 +89,10 @@ def leads_by_email(email: str) -> Steps[list[JsonObject] | Outcome]:
     ]
 
 
-def by_anonymous_id(anonymous_id: str) -> Steps[JsonObject | Outcome | None]:
+def by_anonymous_id(anonymous_id: str) -> Steps[JsonObject | FlowResult | None]:
     """Return the contact that carries *anonymous_id* as an attribute: a lead, or the user whom it became (R8)."""
     found = yield from _search("custom_attributes.anonymous_id", anonymous_id)
-    if isinstance(found, Outcome):
+    if isinstance(found, FlowResult):
         # A workspace that does not know the attribute yet has no such lead.
         return None if found.status in (400, 404, 422) else found
     own = [contact for contact in found if _attributes(contact).get("anonymous_id") == anonymous_id]
@@ -105,7 +105,7 @@ def _attributes(contact: JsonObject) -> JsonObject:
     return value if isinstance(value, dict) else {}
 
 
-def _search(field: str, value: str) -> Steps[Sequence[JsonObject] | Outcome]:
+def _search(field: str, value: str) -> Steps[Sequence[JsonObject] | FlowResult]:
     contacts: list[JsonObject] = []
     pagination: JsonObject = {"per_page": _PER_PAGE}
     for _ in range(_PAGES):
@@ -135,9 +135,9 @@ def _next_page(page: JsonObject) -> str | None:
     return cursor if isinstance(cursor, str) and cursor else None
 
 
-def find_company(own_id: str, world: World) -> Steps[CompanyId | Outcome | None]:
+def find_company(own_id: str, world: World) -> Steps[CompanyId | FlowResult | None]:
     """Return Intercom's id of the company, None when it is not there, or an outcome when that cannot be told."""
-    known = world.directory.company_id(own_id)
+    known = world.cache.company_id(own_id)
     if known is not None:
         return known
     request = Request("GET", f"/companies?company_id={in_path(own_id)}")
@@ -152,6 +152,6 @@ def find_company(own_id: str, world: World) -> Steps[CompanyId | Outcome | None]
     for company in candidates:
         found = id_of(company)
         if found is not None and company.get("company_id") == own_id:
-            world.directory.remember_company(own_id, CompanyId(found))
+            world.cache.remember_company(own_id, CompanyId(found))
             return CompanyId(found)
     return None

@@ -8,7 +8,7 @@ from .._types import ContactId, Note
 from ..plugins import Request
 from .context import canonical_id, id_of, in_path, is_success, waits
 from .lookup import by_anonymous_id, find_contact
-from .responses import DELIVERED, Outcome, classify
+from .responses import DELIVERED, FlowResult, classify
 
 if TYPE_CHECKING:
     from .._types import JsonObject
@@ -23,12 +23,12 @@ _FOLDED = DELIVERED._replace(notes=(Note("L1", "previousId", "no such lead"),), 
 def merge_contact(operation: MergeContact, world: World) -> Flow:
     """Fold the lead into the user (L1); a lead that is not there counts as folded already."""
     lead = yield from _find_lead(operation.lead, world)
-    if isinstance(lead, Outcome):
+    if isinstance(lead, FlowResult):
         return lead
     if lead is None:
         return _FOLDED
     user = yield from find_contact(operation.user, world)
-    if isinstance(user, Outcome):
+    if isinstance(user, FlowResult):
         return user
     if lead == user:
         return _FOLDED
@@ -47,44 +47,44 @@ def merge_contact(operation: MergeContact, world: World) -> Flow:
     return classify(request, response)
 
 
-def _find_lead(who: Who, world: World) -> Steps[ContactId | Outcome | None]:
+def _find_lead(who: Who, world: World) -> Steps[ContactId | FlowResult | None]:
     """Return Intercom's id of the lead; None when there is none, or none any more: it became a user."""
-    directory = world.directory
-    known = who.contact_id or directory.contact_id(who.key)
+    cache = world.cache
+    known = who.contact_id or cache.contact_id(who.key)
     if known is not None:
-        return None if directory.is_marked("folded", who.key, known) else known
+        return None if cache.is_marked("folded", who.key, known) else known
     found = yield from by_anonymous_id(who.anonymous_id or "")
-    if isinstance(found, Outcome):
+    if isinstance(found, FlowResult):
         return found
     contact_id = None if found is None else id_of(found)
     if found is None or contact_id is None:
         return None
-    directory.remember_contact(who.key, ContactId(contact_id))
+    cache.remember_contact(who.key, ContactId(contact_id))
     if found.get("role") != "user":
         return ContactId(contact_id)
-    directory.mark("folded", who.key, ContactId(contact_id))
+    cache.mark("folded", who.key, ContactId(contact_id))
     return None
 
 
 def _remember_folded(who: Who, lead: ContactId, user: ContactId, world: World) -> None:
-    world.directory.forget_contact(who.key, lead)
-    world.directory.forget_facts("contact", user)
+    world.cache.forget_contact(who.key, lead)
+    world.cache.forget_facts("contact", user)
     if who.contact_id is None:
-        world.directory.remember_contact(who.key, user)
-        world.directory.mark("folded", who.key, user)
+        world.cache.remember_contact(who.key, user)
+        world.cache.mark("folded", who.key, user)
 
 
 def _who_is_gone(operation: MergeContact, lead: ContactId, user: ContactId, world: World) -> Flow:
     """Go on where Intercom misses one of the two: the answer to an earlier merge may have been lost."""
-    directory = world.directory
+    cache = world.cache
     request = Request("GET", f"/contacts/{in_path(lead)}")
     answer = yield request
     if is_success(answer):
-        directory.forget_contact(operation.user.key, user)
-        return Outcome("retry", "contact_vanished", 404)
+        cache.forget_contact(operation.user.key, user)
+        return FlowResult("retry", "contact_vanished", 404)
     if answer.status not in (404, 410):
         return classify(request, answer)
-    directory.forget_contact(operation.lead.key, lead)
+    cache.forget_contact(operation.lead.key, lead)
     if canonical_id(answer) == user:
         _remember_folded(operation.lead, lead, user, world)
     return _FOLDED
@@ -92,17 +92,17 @@ def _who_is_gone(operation: MergeContact, lead: ContactId, user: ContactId, worl
 
 def delete_contact(operation: DeleteContact, world: World) -> Flow:
     """Delete or archive the contact (D1); one that is not there is a success with a note."""
-    directory = world.directory
+    cache = world.cache
     for _ in range(2):
         contact_id = yield from find_contact(operation.who, world)
-        if isinstance(contact_id, Outcome):
+        if isinstance(contact_id, FlowResult):
             return contact_id
         if contact_id is None:
             break
         path = f"/contacts/{in_path(contact_id)}"
         request = Request("POST", f"{path}/archive") if operation.archive else Request("DELETE", path)
         response = yield request
-        directory.forget_contact(operation.who.key, contact_id)
+        cache.forget_contact(operation.who.key, contact_id)
         if is_success(response):
             return DELIVERED
         if response.status not in (404, 410):

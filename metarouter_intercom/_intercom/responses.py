@@ -14,7 +14,7 @@ _HELD_PATHS = ("/contacts", "/companies", "/events")
 _PLAIN_FACTS = ("code", "message", "field")
 
 
-class Outcome(NamedTuple):
+class FlowResult(NamedTuple):
     """
     The end of one attempt.
 
@@ -54,7 +54,7 @@ class Outcome(NamedTuple):
         }
 
 
-DELIVERED = Outcome("delivered")
+DELIVERED = FlowResult("delivered")
 
 
 def error_of(response: Response) -> dict[str, str | None]:
@@ -79,7 +79,7 @@ def errors_of(response: Response) -> list[dict[str, str | None]]:
     ]
 
 
-def classify(request: Request, response: Response) -> Outcome:
+def classify(request: Request, response: Response) -> FlowResult:
     """
     Say what *response* means when no flow routes it on (rule T1).
 
@@ -98,12 +98,12 @@ def classify(request: Request, response: Response) -> Outcome:
     return _outcome("dead", response)
 
 
-def dead(response: Response, reason: str) -> Outcome:
+def dead(response: Response, reason: str) -> FlowResult:
     """Return the end of a message that *response* refuses for good, under a reason of our own."""
     return _outcome("dead", response, reason)
 
 
-def backoff(failures: int, draw: float, *, base: float, longest: float) -> float:
+def backoff(failures: int, jitter: float, *, base: float, longest: float) -> float:
     """
     Return the seconds before the next attempt: exponential with full jitter (rule T2).
 
@@ -113,7 +113,7 @@ def backoff(failures: int, draw: float, *, base: float, longest: float) -> float
         base: Seconds after the first failure, before jitter.
         longest: Bound in seconds.
     """
-    return draw * min(longest, base * 2.0 ** min(failures - 1, 60))
+    return jitter * min(longest, base * 2.0 ** min(failures - 1, 60))
 
 
 def _is_core_write(request: Request) -> bool:
@@ -124,9 +124,9 @@ def _is_core_write(request: Request) -> bool:
 
 def _outcome(
     kind: Literal["retry", "held", "dead"], response: Response, reason: str | None = None
-) -> Outcome:
+) -> FlowResult:
     facts = error_of(response)
-    return Outcome(
+    return FlowResult(
         kind,
         reason or f"http_{response.status}",
         response.status,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from .._types import JsonValue
-    from ..plugins import Shelf
+    from ..plugins import Store
 
 # A write that was begun so long ago has ended somehow: its process died.
 _OPEN_WRITE = 120.0
@@ -40,7 +40,7 @@ class Token(NamedTuple):
     key: str
 
 
-class Directory:
+class WorkspaceCache:
     """
     Remembers the workspace; bounded in memory, and kept beyond the process where there is a shelf.
 
@@ -53,9 +53,9 @@ class Directory:
     """
 
     def __init__(
-        self, shelf: Shelf | None, *, lock: AbstractContextManager[object], capacity: int = _CAPACITY
+        self, store: Store | None, *, lock: AbstractContextManager[object], capacity: int = _CAPACITY
     ) -> None:
-        self._shelf = shelf
+        self._store = store
         self._lock = lock
         self._capacity = capacity
         self._memory: dict[str, OrderedDict[str, str]] = {}
@@ -190,8 +190,8 @@ class Directory:
     def _written(self, kind: str, key: str) -> _Written | None:
         # Another process may have written since, so what was written is always read from the shelf where there is one.
         text = (
-            self._shelf.get(f"{kind}_facts", key)
-            if self._shelf is not None
+            self._store.get(f"{kind}_facts", key)
+            if self._store is not None
             else self._recall(f"{kind}_facts", key)
         )
         return None if text is None else _read(text)
@@ -212,7 +212,7 @@ class Directory:
             return json.dumps(known | {name: max(seq, known.get(name, seq)) for name, seq in order.items()})
 
         self._change("company_order", own_id, change)
-        if self._shelf is not None:
+        if self._store is not None:
             self._drop_from_memory("company_order", own_id)
 
     # --- attributes and event names (rules M3, M4, A6) ---------------------------------------------------
@@ -264,8 +264,8 @@ class Directory:
 
     def _get(self, kind: str, key: str) -> str | None:
         found = self._recall(kind, key)
-        if found is None and self._shelf is not None:
-            found = self._shelf.get(kind, key)
+        if found is None and self._store is not None:
+            found = self._store.get(kind, key)
             if found is not None:
                 self._keep(kind, key, found)
         return found
@@ -274,17 +274,17 @@ class Directory:
         if self._recall(kind, key) == value:
             return
         self._keep(kind, key, value)
-        if self._shelf is not None:
-            self._shelf.put(kind, key, value)
+        if self._store is not None:
+            self._store.put(kind, key, value)
 
     def _forget(self, kind: str, key: str) -> None:
         self._drop_from_memory(kind, key)
-        if self._shelf is not None:
-            self._shelf.forget(kind, key)
+        if self._store is not None:
+            self._store.forget(kind, key)
 
     def _change(self, kind: str, key: str, change: Callable[[str | None], str | None]) -> None:
-        if self._shelf is not None:
-            self._shelf.update(kind, key, change)
+        if self._store is not None:
+            self._store.update(kind, key, change)
             return
         with self._lock:
             values = self._memory.setdefault(kind, OrderedDict())
@@ -311,7 +311,7 @@ class Directory:
                 values.popitem(last=False)
 
     def _drop_from_memory(self, kind: str, key: str) -> None:
-        if self._shelf is None and kind == "attributes":
+        if self._store is None and kind == "attributes":
             return
         with self._lock:
             self._memory.get(kind, OrderedDict()).pop(key, None)

@@ -166,11 +166,11 @@ def read_message(wire: Mapping[str, Any], *, now: float) -> Message:
     """
     kind = _kind(wire)
     instant, notes = message_time(wire, now)
-    usual = _read_usual(kind, wire, instant, notes)
-    return _read_carefully(kind, wire, instant, notes, now) if usual is None else usual
+    usual = _read_fast(kind, wire, instant, notes)
+    return _read_full(kind, wire, instant, notes, now) if usual is None else usual
 
 
-def _read_carefully(
+def _read_full(
     kind: type[Message], wire: Mapping[str, Any], instant: float, notes: tuple[Note, ...], now: float
 ) -> Message:
     """Return the message in *wire*, or raise ``RejectedMessage`` with every fault found; *now* is in Unix seconds."""
@@ -197,11 +197,11 @@ def read_stamped(wire: Mapping[str, Any]) -> Message:
     """Read what ``write_message`` wrote; its shape is trusted."""
     kind = _KINDS[wire["type"]]
     notes = tuple(Note(*note) for note in wire.get("notes", ()))
-    usual = _read_usual(kind, wire, wire["timestamp"], notes)
+    usual = _read_fast(kind, wire, wire["timestamp"], notes)
     return _fast_reader(kind)({**wire, "notes": notes}, kind) if usual is None else usual
 
 
-def _read_usual(
+def _read_fast(
     kind: type[Message], wire: Mapping[str, Any], instant: float, notes: tuple[Note, ...]
 ) -> Message | None:
     """

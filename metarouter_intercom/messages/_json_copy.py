@@ -80,7 +80,7 @@ def count_characters(values: tuple[Any, ...]) -> int:
     return characters
 
 
-def quick_copy(facts: dict[Any, Any], level: int = 0) -> tuple[JsonObject, int] | None:
+def fast_copy(facts: dict[Any, Any], level: int = 0) -> tuple[JsonObject, int] | None:
     """
     Return a copy of *facts* with an upper bound of its bytes as JSON; None when they are not of the usual kind.
 
@@ -110,7 +110,7 @@ def quick_copy(facts: dict[Any, Any], level: int = 0) -> tuple[JsonObject, int] 
     if is_nested:
         for key, value in copy.items():
             if type(value) is dict:
-                inner = quick_copy(value, level + 1) if level < _QUICK_LEVELS else None
+                inner = fast_copy(value, level + 1) if level < _QUICK_LEVELS else None
                 if inner is None:
                     return None
                 copy[key] = inner[0]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _FACTS = ("traits", "properties", "context", "integrations")
 
 
-class Translator:
+class DefaultTranslator:
     """Translates messages under one settings; keeps nothing of them, so it is safe in any thread."""
 
     def __init__(self, settings: Settings) -> None:
@@ -106,8 +106,8 @@ class Translator:
 
 
 @lru_cache(maxsize=16)
-def _translator(settings: Settings) -> Translator:
-    return Translator(settings)
+def _translator(settings: Settings) -> DefaultTranslator:
+    return DefaultTranslator(settings)
 
 
 def translate(message: Message, settings: Settings) -> Translation:

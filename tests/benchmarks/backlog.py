@@ -69,7 +69,7 @@ def _let_wait(buffer: SpoolBuffer, lanes: int) -> None:
     claims = []
     while len(claims) < lanes and (claim := buffer.claim(now=now, limit=100)) is not None:
         claims.append(claim)
-        again = [Settlement(entry.seq, "again", now + _DAY) for entry in claim.entries]
+        again = [Settlement(entry.seq, "retry", now + _DAY) for entry in claim.entries]
         buffer.settle(claim, again, now=now)
 
 
@@ -125,7 +125,7 @@ def _claim(buffer: SpoolBuffer):  # type: ignore[no-untyped-def]  # a claim or a
 
 
 def _acknowledge(buffer: SpoolBuffer, claim) -> None:  # type: ignore[no-untyped-def]  # as _claim returns it
-    buffer.settle(claim, [Settlement(entry.seq, "done") for entry in claim.entries], now=time.time())
+    buffer.settle(claim, [Settlement(entry.seq, "ack") for entry in claim.entries], now=time.time())
 
 
 def _timed(step) -> float:  # type: ignore[no-untyped-def]  # any function without arguments

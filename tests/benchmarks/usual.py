@@ -8,7 +8,7 @@ from metarouter_intercom import Settings
 from metarouter_intercom._intercom.payloads import company_body, contact_body, event_body
 from metarouter_intercom.messages._codec import read_message
 from metarouter_intercom.operations import AttachCompany, SubmitEvent, UpsertCompany, UpsertContact
-from metarouter_intercom.operations._translator import Translator
+from metarouter_intercom.operations._translator import DefaultTranslator
 from metarouter_intercom.plugins import Request, Response, Transport
 
 
@@ -22,7 +22,7 @@ class UsualDestination:
     """
 
     def __init__(self, settings: Settings, transport: Transport) -> None:
-        self._translator = Translator(settings)
+        self._translator = DefaultTranslator(settings)
         self._version = settings.api_version
         self._transport = transport
 

@@ -19,7 +19,7 @@ def take(buffer, now=2.0, limit=100):
     return buffer.claim(now=now, limit=limit)
 
 
-def settle(buffer, claim, kind="done", now=2.0, **facts):
+def settle(buffer, claim, kind="ack", now=2.0, **facts):
     """Settle every message of *claim* alike."""
     buffer.settle(claim, [Settlement(entry.seq, kind, **facts) for entry in claim.entries], now=now)
 

@@ -131,7 +131,7 @@ def test_rescheduled_messages_wait(buffer):
     """O1, T2: a message that waits for a retry holds back its own contact and nobody else's."""
     put(buffer, "a1")
     put(buffer, "b1", keys=["user:b"])
-    settle(buffer, take(buffer), "again", due_at=10.0, failed=True)
+    settle(buffer, take(buffer), "retry", due_at=10.0, failed=True)
     put(buffer, "a2", now=3.0)
     put(buffer, "b2", keys=["user:b"], now=3.0)
 
@@ -160,7 +160,7 @@ def test_upsert_passes_what_waits_for_its_contact(buffer):
 def test_upsert_behind_a_retry_waits(buffer):
     """O1: an upsert does not pass a message that waits for a retry."""
     put(buffer, "t")
-    settle(buffer, take(buffer), "again", due_at=60.0)
+    settle(buffer, take(buffer), "retry", due_at=60.0)
     put(buffer, "i", upserts=True, now=4.0)
 
     assert take(buffer, now=4.0) is None
@@ -225,7 +225,7 @@ def test_mixed_settlements(buffer):
     for name in ("a", "b", "c", "d"):
         put(buffer, name)
     claim = take(buffer)
-    kinds = ["done", "bury", "again", "release"]
+    kinds = ["ack", "bury", "retry", "release"]
     buffer.settle(
         claim,
         [
@@ -294,7 +294,7 @@ def test_marks_never_go_back(buffer):
 def test_make_due(buffer):
     """T1: credentials were mended: what waited is due at once."""
     put(buffer, "a")
-    settle(buffer, take(buffer), "again", due_at=1000.0)
+    settle(buffer, take(buffer), "retry", due_at=1000.0)
     buffer.make_due(now=3.0)
 
     assert names(take(buffer, now=3.0)) == ["a"]
@@ -351,7 +351,7 @@ def test_lane_emptied_by_a_drop_works_again(buffer):
 def test_dead_letters_keep_the_story(buffer):
     """X1: message, reason, last answer, attempts and instants."""
     put(buffer, "m", now=1.0)
-    settle(buffer, take(buffer), "again", due_at=2.0)
+    settle(buffer, take(buffer), "retry", due_at=2.0)
     answer = {"status": 400, "code": "parameter_invalid", "message": "x", "field": None, "request_id": "r"}
     settle(buffer, take(buffer), "bury", now=7.0, reason="http_400", answer=answer)
 
@@ -456,7 +456,7 @@ STEPS = st.lists(
         st.tuples(
             st.just("settle"),
             st.integers(0, 3),
-            st.sampled_from(["done", "again", "wait", "bury", "release"]),
+            st.sampled_from(["ack", "retry", "wait", "bury", "release"]),
         ),
     ),
     max_size=40,
@@ -473,7 +473,7 @@ def test_whatever_happens_nothing_is_lost_or_reordered(make_buffer, steps):
 
     def end(claim, kind):
         for entry in claim.entries:
-            if kind in ("done", "bury"):
+            if kind in ("ack", "bury"):
                 ended.append(entry.message["messageId"])
         settle(buffer, claim, kind, now=now, due_at=now + 1, reason="r")
 
@@ -491,9 +491,9 @@ def test_whatever_happens_nothing_is_lost_or_reordered(make_buffer, steps):
         elif open_claims:
             end(open_claims.pop(step[1] % len(open_claims)), step[2])
     for claim in open_claims:
-        end(claim, "done")
+        end(claim, "ack")
     while (claim := take(buffer, now=now + 1000)) is not None:
-        end(claim, "done")
+        end(claim, "ack")
 
     assert sorted(ended) == sorted(accepted)
     assert buffer.pending() == 0

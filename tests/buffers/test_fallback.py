@@ -50,7 +50,7 @@ class Moody:
         self._check("after_fork")
         self.spool.after_fork()
 
-    def shelf(self):
+    def store(self):
         return None if "no shelf" in self.failing else _MoodyShelf(self)
 
     def __getattr__(self, name):
@@ -65,7 +65,7 @@ class _MoodyShelf:
 
     def __getattr__(self, name):
         self._owner._check("shelf")
-        return getattr(self._owner.spool.shelf(), name)
+        return getattr(self._owner.spool.store(), name)
 
 
 @pytest.fixture
@@ -282,35 +282,35 @@ def test_both_are_dropped_from(buffer, moody):
 
 def test_a_shelf_that_failed_forgets(buffer, moody, caplog):
     """O4: what the shelf holds after a failed change is no longer what was last written, so it answers nothing."""
-    shelf = buffer.shelf()
-    shelf.put("kind", "a", "1")
-    shelf.update("kind", "b", lambda old: "2")
-    shelf.forget("kind", "a")
-    assert (shelf.get("kind", "a"), shelf.get("kind", "b")) == (None, "2")
+    store = buffer.store()
+    store.put("kind", "a", "1")
+    store.update("kind", "b", lambda old: "2")
+    store.forget("kind", "a")
+    assert (store.get("kind", "a"), store.get("kind", "b")) == (None, "2")
     moody.failing = frozenset({"shelf"})
-    shelf.put("kind", "b", "3")
+    store.put("kind", "b", "3")
     moody.failing = frozenset()
 
-    assert shelf.get("kind", "b") is None
-    shelf.put("kind", "b", "4")
-    assert moody.spool.shelf().get("kind", "b") == "2"
+    assert store.get("kind", "b") is None
+    store.put("kind", "b", "4")
+    assert moody.spool.store().get("kind", "b") == "2"
     assert "the directory goes on without the spool" in caplog.text
 
 
 def test_a_shelf_that_cannot_be_read_forgets(buffer, moody):
     """O4: the directory asks Intercom instead."""
-    shelf = buffer.shelf()
-    shelf.put("kind", "a", "1")
+    store = buffer.store()
+    store.put("kind", "a", "1")
     moody.failing = frozenset({"shelf"})
 
-    assert shelf.get("kind", "a") is None
+    assert store.get("kind", "a") is None
 
 
 def test_a_buffer_without_a_shelf_has_none(buffer, moody):
     """The directory then lives in memory."""
     moody.failing = frozenset({"no shelf"})
 
-    assert buffer.shelf() is None
+    assert buffer.store() is None
 
 
 def test_closing_saves_what_the_file_takes(buffer, moody, path, caplog):
@@ -361,7 +361,7 @@ def test_mixed_ends_from_memory(buffer, moody):
     put(buffer, "b", now=1.0)
     claim = take(buffer, now=1.0)
     first, second = (entry.seq for entry in claim.entries)
-    buffer.settle(claim, [Settlement(first, "done"), Settlement(second, "again", 5.0)], now=1.0)
+    buffer.settle(claim, [Settlement(first, "ack"), Settlement(second, "retry", 5.0)], now=1.0)
 
     assert take(buffer, now=2.5) is None
     assert names(take(buffer, now=5.0)) == ["b"]

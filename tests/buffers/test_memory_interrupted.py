@@ -51,7 +51,7 @@ def _filled():
 
 
 def _settlements(claim):
-    kinds = ("done", "again", "bury", "wait", "release")
+    kinds = ("ack", "retry", "bury", "wait", "release")
     return [
         Settlement(entry.seq, kinds[number % 5], _NOW, "reason") for number, entry in enumerate(claim.entries)
     ]
@@ -62,7 +62,7 @@ def _drain(buffer):
     ids = []
     while (claim := buffer.claim(now=_NOW + 10, limit=5)) is not None:
         ids += [entry.message["messageId"] for entry in claim.entries]
-        buffer.settle(claim, [Settlement(entry.seq, "done") for entry in claim.entries], now=_NOW + 10)
+        buffer.settle(claim, [Settlement(entry.seq, "ack") for entry in claim.entries], now=_NOW + 10)
     return ids
 
 
@@ -130,6 +130,6 @@ def test_a_claim_in_other_hands_goes_on_unharmed():
     held = {entry.message["messageId"] for entry in other.entries}
     ids = _drain(buffer)
     assert held.isdisjoint(ids)
-    buffer.settle(other, [Settlement(entry.seq, "done") for entry in other.entries], now=_NOW + 2)
+    buffer.settle(other, [Settlement(entry.seq, "ack") for entry in other.entries], now=_NOW + 2)
     assert sorted([*ids, *_drain(buffer), *held]) == sorted([*(f"m{number}" for number in range(12)), "late"])
     assert buffer.pending() == 0

@@ -67,7 +67,7 @@ def test_retries_outlive_a_closed_spool(open_spool):
     """T2: attempts, failures and when the next one is due are kept in the file."""
     first = open_spool()
     put(first, "m")
-    settle(first, take(first), "again", due_at=10.0, failed=True)
+    settle(first, take(first), "retry", due_at=10.0, failed=True)
     first.close()
     second = open_spool()
 
@@ -78,7 +78,7 @@ def test_retries_outlive_a_closed_spool(open_spool):
 def test_everything_is_the_owners_only(path, spool):
     """Q3: nobody else may read messages, wherever they stand."""
     put(spool, "m")
-    settle(spool, take(spool), "again")
+    settle(spool, take(spool), "retry")
 
     folder = path.parent / f"{path.name}-intake"
     files = [file for file in path.parent.rglob("*") if file.is_file()]
@@ -272,7 +272,7 @@ def test_a_lease_that_ran_out_is_given_to_another(open_spool):
     assert names(claim) == ["m"]
     assert one.renew(lost, now=63.0) is False
 
-    settle(one, lost, "again", due_at=99.0)
+    settle(one, lost, "retry", due_at=99.0)
     settle(other, claim)
     assert one.pending() == 0
 
@@ -284,7 +284,7 @@ def test_a_late_end_still_counts(open_spool):
     lost = take(one, now=2.0)
     claim = take(other, now=70.0)
     settle(one, lost, now=71.0)
-    settle(other, claim, "again", now=72.0)
+    settle(other, claim, "retry", now=72.0)
 
     assert take(one, now=100.0) is None
     assert one.pending() == 0
@@ -369,7 +369,7 @@ def test_a_clock_set_back_delays_nothing(make_buffer):
     """T2: instants noted before the clock was set back mean nothing afterwards, in memory as in the file."""
     buffer = make_buffer()
     put(buffer, "m", now=10_000.0)
-    settle(buffer, take(buffer, now=10_000.0), "again", due_at=10_030.0)
+    settle(buffer, take(buffer, now=10_000.0), "retry", due_at=10_030.0)
 
     assert take(buffer, now=10_001.0) is None
     assert names(take(buffer, now=500.0)) == ["m"]

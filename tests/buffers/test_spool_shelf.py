@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from metarouter_intercom._delivery.buffers.database import Database
-from metarouter_intercom._delivery.buffers.store import SpoolShelf
+from metarouter_intercom._delivery.buffers.store import SpoolStore
 
 
 @pytest.fixture
@@ -17,56 +17,56 @@ def database(tmp_path):
 
 
 @pytest.fixture
-def shelf(database):
+def store(database):
     """A shelf of three values a kind."""
-    return SpoolShelf(database, capacity=3)
+    return SpoolStore(database, capacity=3)
 
 
-def test_values_are_kept_by_kind_and_key(shelf):
+def test_values_are_kept_by_kind_and_key(store):
     """Two kinds never meet."""
-    shelf.put("contact", "a", "1")
-    shelf.put("company", "a", "2")
-    shelf.forget("company", "a")
+    store.put("contact", "a", "1")
+    store.put("company", "a", "2")
+    store.forget("company", "a")
 
-    assert (shelf.get("contact", "a"), shelf.get("company", "a")) == ("1", None)
+    assert (store.get("contact", "a"), store.get("company", "a")) == ("1", None)
 
 
-def test_values_are_changed_in_one_step(shelf):
+def test_values_are_changed_in_one_step(store):
     """A change sees the value before it; None removes."""
-    shelf.update("contact", "a", lambda old: f"{old}!")
-    shelf.update("contact", "a", lambda old: f"{old}!")
-    assert shelf.get("contact", "a") == "None!!"
+    store.update("contact", "a", lambda old: f"{old}!")
+    store.update("contact", "a", lambda old: f"{old}!")
+    assert store.get("contact", "a") == "None!!"
 
-    shelf.update("contact", "a", lambda old: None)
-    assert shelf.get("contact", "a") is None
+    store.update("contact", "a", lambda old: None)
+    assert store.get("contact", "a") is None
 
 
-def test_a_change_that_fails_changes_nothing(shelf):
+def test_a_change_that_fails_changes_nothing(store):
     """All of it or nothing."""
-    shelf.put("contact", "a", "1")
+    store.put("contact", "a", "1")
 
     def fail(old):
         raise LookupError(old)
 
     with pytest.raises(LookupError):
-        shelf.update("contact", "a", fail)
-    assert shelf.get("contact", "a") == "1"
+        store.update("contact", "a", fail)
+    assert store.get("contact", "a") == "1"
 
 
-def test_the_oldest_values_leave(shelf):
+def test_the_oldest_values_leave(store):
     """W4: each kind is bounded, and one kind's many values push out no other kind's."""
-    shelf.put("company", "a", "1")
+    store.put("company", "a", "1")
     for number in range(999):
-        shelf.put("contact", f"c{number}", "1")
+        store.put("contact", f"c{number}", "1")
 
-    found = [number for number in range(999) if shelf.get("contact", f"c{number}") is not None]
+    found = [number for number in range(999) if store.get("contact", f"c{number}") is not None]
     assert found == [996, 997, 998]
-    assert shelf.get("company", "a") == "1"
+    assert store.get("company", "a") == "1"
 
 
-def test_a_connection_at_rest_is_opened_again(database, shelf):
+def test_a_connection_at_rest_is_opened_again(database, store):
     """W3: between two uses the file may be closed."""
-    shelf.put("contact", "a", "1")
+    store.put("contact", "a", "1")
     database.rest()
 
-    assert shelf.get("contact", "a") == "1"
+    assert store.get("contact", "a") == "1"

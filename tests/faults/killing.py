@@ -26,15 +26,15 @@ def run_kill_points(points, *, seed):
     Returns:
         The findings over all of them.
     """
-    draw = Random(seed)
+    jitter = Random(seed)
     accepted, cut_off = {}, {}
     with tempfile.TemporaryDirectory() as folder, FarEnd("intercom", **PLENTY) as far_end:
         plan = _plan(far_end.address, Path(folder))
         for point in range(points):
             application = Application(sys.executable, plan | {"first": point * BLOCK})
-            application.wait_for_accepted(draw.randrange(1, _PER_LIFE))
+            application.wait_for_accepted(jitter.randrange(1, _PER_LIFE))
             # Half of the points hit a process that accepts, half one that only delivers or has just begun to.
-            let_pass(draw.choice([0.0, draw.uniform(0.0, 0.6)]))
+            let_pass(jitter.choice([0.0, jitter.uniform(0.0, 0.6)]))
             _kill(application, accepted, cut_off)
         drain(sys.executable, plan)
         shown = far_end.show()
@@ -48,7 +48,7 @@ def run_shared_spool(seconds, *, processes, seed):
     Returns:
         The findings, and how many were killed.
     """
-    draw = Random(seed)
+    jitter = Random(seed)
     accepted, cut_off = {}, {}
     lives = 0
     with tempfile.TemporaryDirectory() as folder, FarEnd("intercom", **PLENTY) as far_end:
@@ -62,8 +62,8 @@ def run_shared_spool(seconds, *, processes, seed):
         alive = [begin() for _ in range(processes)]
         until = now() + seconds
         while now() < until:
-            let_pass(draw.uniform(0.1, 1.2))
-            victim = draw.randrange(processes)
+            let_pass(jitter.uniform(0.1, 1.2))
+            victim = jitter.randrange(processes)
             alive[victim].wait_for_accepted(1)
             _kill(alive[victim], accepted, cut_off)
             alive[victim] = begin()

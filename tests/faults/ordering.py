@@ -28,23 +28,23 @@ _KINDS = ("identify", "track", "group")
 
 def messages_of(contacts, each, *, seed):
     """Yield *each* messages of every kind for every contact, mixed, in the order of acceptance; an identify is each one's first."""
-    draw = Random(seed)
+    jitter = Random(seed)
     left = {f"person-{number}": list(_KINDS) * each for number in range(contacts)}
     for kinds in left.values():
-        draw.shuffle(kinds)
+        jitter.shuffle(kinds)
         kinds.append(kinds.pop(kinds.index("identify")))
     order = [person for person, kinds in left.items() for _ in kinds]
-    draw.shuffle(order)
+    jitter.shuffle(order)
     for number, person in enumerate(order):
         kind = left[person].pop()
         message = {"type": kind, "userId": person, "timestamp": BASE + number}
         if kind == "identify":
-            traits = {"name": f"Name {draw.randrange(5)}", "plan": draw.choice(_PLANS), "step": number}
-            message["traits"] = {name: traits[name] for name in draw.sample(sorted(traits), 2)}
+            traits = {"name": f"Name {jitter.randrange(5)}", "plan": jitter.choice(_PLANS), "step": number}
+            message["traits"] = {name: traits[name] for name in jitter.sample(sorted(traits), 2)}
         elif kind == "track":
-            message |= {"event": draw.choice(["Opened", "Paid", "Left"]), "properties": {"step": number}}
+            message |= {"event": jitter.choice(["Opened", "Paid", "Left"]), "properties": {"step": number}}
         else:
-            company = draw.randrange(max(1, contacts // 5))
+            company = jitter.randrange(max(1, contacts // 5))
             message |= {
                 "groupId": f"company-{company}",
                 "traits": {"name": f"Company {company}", "step": number},

@@ -164,7 +164,7 @@ def test_a_fork_in_the_midst_of_everything(stage):
     assert [number for number in sorted(stage.numbers) if number < 1_000] == list(range(20))
 
 
-@pytest.mark.parametrize("held", ["pool", "opening", "connection"])
+@pytest.mark.parametrize("held", ["pool", "opening", "engine"])
 def test_a_lock_that_another_thread_holds_during_a_fork_is_no_trap(stage, held):
     """A child makes its own locks; letting go of the parent's connections needs none of the parent's."""
     stage.run(
@@ -174,11 +174,11 @@ def test_a_lock_that_another_thread_holds_during_a_fork_is_no_trap(stage, held):
         client = make()
         track(client, 0)
         client.flush()
-        connection, transport = client._connection, client._parts.transport
+        engine, transport = client._engine, client._parts.transport
         locks = {{
-            "pool": [connection.gate._lock, connection.counters._lock, client._buffer._lock],
+            "pool": [engine.circuit._lock, engine.counters._lock, client._buffer._lock],
             "opening": [transport._locks[os.getpid()]] if {held!r} == "opening" else [],
-            "connection": [connection.ending, connection._workers._condition],
+            "engine": [engine.ending, engine._workers._condition],
         }}[{held!r}]
         holding, done = threading.Event(), threading.Event()
 

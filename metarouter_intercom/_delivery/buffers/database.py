@@ -40,7 +40,7 @@ class Database:
         self.path = path
         self.lock = threading.RLock()
         self._sync = sync
-        self._patience = patience
+        self._flush_deadline = patience
         self._is_closed = False
         self._connection: sqlite3.Connection | None = connect(path, sync=sync, patience=patience)
         rest_at_forks(self)
@@ -92,7 +92,7 @@ class Database:
                 yield
             finally:
                 with contextlib.suppress(sqlite3.Error):
-                    self.run(f"PRAGMA busy_timeout = {int(self._patience * 1000)}")
+                    self.run(f"PRAGMA busy_timeout = {int(self._flush_deadline * 1000)}")
 
     def rest(self) -> None:
         """Close the connection until it is next used; a transaction in hand goes on."""
@@ -111,7 +111,7 @@ class Database:
     def _open(self) -> sqlite3.Connection:
         if self._is_closed:
             raise SpoolFailed(f"spool: {self.path} was closed; make a new client")
-        self._connection = connect(self.path, sync=self._sync, patience=self._patience)
+        self._connection = connect(self.path, sync=self._sync, patience=self._flush_deadline)
         return self._connection
 
     # --- forks ----------------------------------------------------------------------------------------

@@ -10,12 +10,12 @@ from ...errors import SpoolFailed
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ...plugins import Shelf
+    from ...plugins import Store
 
 _log = logging.getLogger("metarouter_intercom")
 
 
-class ForgetfulShelf:
+class FailOpenStore:
     """
     Implements ``plugins.Shelf`` over the spool's.
 
@@ -25,8 +25,8 @@ class ForgetfulShelf:
         shelf: The spool's.
     """
 
-    def __init__(self, shelf: Shelf) -> None:
-        self._shelf = shelf
+    def __init__(self, store: Store) -> None:
+        self._store = store
         self._is_blind = False
 
     def get(self, kind: str, key: str) -> str | None:
@@ -34,22 +34,22 @@ class ForgetfulShelf:
         if self._is_blind:
             return None
         try:
-            return self._shelf.get(kind, key)
+            return self._store.get(kind, key)
         except SpoolFailed as error:
             self._go_blind(error)
             return None
 
     def put(self, kind: str, key: str, value: str) -> None:
         """Store the value."""
-        self._try(lambda: self._shelf.put(kind, key, value))
+        self._try(lambda: self._store.put(kind, key, value))
 
     def forget(self, kind: str, key: str) -> None:
         """Remove the value."""
-        self._try(lambda: self._shelf.forget(kind, key))
+        self._try(lambda: self._store.forget(kind, key))
 
     def update(self, kind: str, key: str, change: Callable[[str | None], str | None]) -> None:
         """Replace the value by ``change(value)`` in one step."""
-        self._try(lambda: self._shelf.update(kind, key, change))
+        self._try(lambda: self._store.update(kind, key, change))
 
     def _try(self, change: Callable[[], None]) -> None:
         if self._is_blind:

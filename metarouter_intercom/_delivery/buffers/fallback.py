@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from ...errors import SpoolFailed
 from ...plugins import Claim, Tallies
-from .fail_open_store import ForgetfulShelf
+from .fail_open_store import FailOpenStore
 from .memory import MemoryBuffer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from ..._types import JsonObject, JsonValue
-    from ...plugins import Acceptance, Buffer, DeadLetter, Settlement, Shelf
+    from ...plugins import Acceptance, Buffer, DeadLetter, Settlement, Store
 
 _log = logging.getLogger("metarouter_intercom")
 _LOG_EVERY = 60.0
@@ -284,10 +284,10 @@ class FallbackBuffer:
 
     # --- the rest -------------------------------------------------------------------------------------
 
-    def shelf(self) -> Shelf | None:
+    def store(self) -> Store | None:
         """Return the file's, which forgets instead of failing."""
-        shelf = self._spool.shelf()
-        return None if shelf is None else ForgetfulShelf(shelf)
+        store = self._spool.store()
+        return None if store is None else FailOpenStore(store)
 
     def after_fork(self) -> None:
         """Begin anew in a forked child; a file that fails then is tried again with the next message."""

@@ -124,7 +124,7 @@ class Lanes:
             [
                 (one.failed, one.kind == "wait", one.kind == "wait", now, one.seq)
                 for one in settlements
-                if one.kind in ("again", "wait")
+                if one.kind in ("retry", "wait")
             ],
         )
         self._run("UPDATE lanes SET leased = leased - 1 WHERE lane = ?", (lane,))
@@ -133,8 +133,8 @@ class Lanes:
 
     def _set_due(self, lane: int, settlements: Sequence[Settlement], now: float) -> None:
         kinds = {one.kind for one in settlements}
-        due_at = max([one.due_at for one in settlements if one.kind in ("again", "wait")], default=now)
-        is_blocked = "again" in kinds
+        due_at = max([one.due_at for one in settlements if one.kind in ("retry", "wait")], default=now)
+        is_blocked = "retry" in kinds
         if "wait" in kinds and not is_blocked and self._brings_contact(lane):
             due_at = now
         self._run(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..._types import JsonObject
-    from ...plugins import Acceptance, Settlement, Shelf
+    from ...plugins import Acceptance, Settlement, Store
 
 # The version of marshal with short texts in few bytes, the same on every supported Python; the bytes never leave the process.
 _FORMAT = 4
@@ -284,7 +284,7 @@ class MemoryBuffer:
         due_at = now
         for settlement in settlements:
             held = leased[settlement.seq]
-            if settlement.kind in ("done", "bury"):
+            if settlement.kind in ("ack", "bury"):
                 if settlement.kind == "bury":
                     self._bury(held, settlement, now)
                 self._forget(held, lane)
@@ -297,7 +297,7 @@ class MemoryBuffer:
         back.extend(held for held in leased.values() if held.seq not in settled)
         del self._claims[claim.lane]
         kinds = {settlement.kind for settlement in settlements}
-        is_blocked = "again" in kinds
+        is_blocked = "retry" in kinds
         if "wait" not in kinds:
             lane.waits_since = None
         elif lane.waits_since is None:
@@ -511,7 +511,7 @@ class MemoryBuffer:
             )
         return taken
 
-    def shelf(self) -> Shelf | None:
+    def store(self) -> Store | None:
         """Memory keeps nothing beyond the process."""
         return None
 

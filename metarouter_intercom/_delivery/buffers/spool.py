@@ -17,13 +17,13 @@ from .ingest import Sorter
 from .journal import Intake
 from .lanes import Lanes
 from .schema import PATIENCE
-from .store import SpoolShelf
+from .store import SpoolStore
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..._types import JsonObject
-    from ...plugins import Acceptance, Claim, DeadLetter, Settlement, Shelf
+    from ...plugins import Acceptance, Claim, DeadLetter, Settlement, Store
 
 _log = logging.getLogger("metarouter_intercom")
 # Lines in our journal after which the caller sorts them in itself: the workers are behind, or there are none.
@@ -74,7 +74,7 @@ class SpoolBuffer:
         self._dead_limit = dead_letters
         self._sync = sync
         self._lease = lease
-        self._patience = patience
+        self._flush_deadline = patience
         self._pending = 0
         self._is_closed = False
         self._intake: Intake | None = None
@@ -82,11 +82,11 @@ class SpoolBuffer:
 
     def _begin(self) -> None:
         self._accept_lock = threading.Lock()
-        self._database = Database(self._path, sync=self._sync, patience=self._patience)
+        self._database = Database(self._path, sync=self._sync, patience=self._flush_deadline)
         self._sorter = Sorter(self._database.run, self._folder)
         self._graves = Graves(self._database.run, self._dead_limit)
         self._lanes = Lanes(self._database, self._lease)
-        self._shelf = SpoolShelf(self._database)
+        self._store = SpoolStore(self._database)
         self._moved = 0
         self._looked_at: float | None = None
         self._latest = 0.0
@@ -225,7 +225,7 @@ class SpoolBuffer:
         with self._database.lock, self._database.transaction():
             lane = self._lanes.end_lease(claim.lane)
             ids = {entry.seq: str(entry.message["messageId"]) for entry in claim.entries}
-            self._lanes.finish([one for one in settlements if one.kind == "done"], ids)
+            self._lanes.finish([one for one in settlements if one.kind == "ack"], ids)
             # When the lease was lost, what else became of its messages is for their new holder to say.
             if lane is not None:
                 buried = [one for one in settlements if one.kind == "bury"]
@@ -326,9 +326,9 @@ class SpoolBuffer:
 
     # --- the rest -------------------------------------------------------------------------------------
 
-    def shelf(self) -> Shelf | None:
+    def store(self) -> Store | None:
         """Return the table that the processes share."""
-        return self._shelf
+        return self._store
 
     def after_fork(self) -> None:
         """Begin anew: own lock, own journal, own connection; the parent's are left alone (rule W3)."""

@@ -15,7 +15,7 @@ _CAPACITY = 200_000
 _PRUNE_EVERY = 1_000
 
 
-class SpoolShelf:
+class SpoolStore:
     """
     Implements ``plugins.Shelf``.
 

@@ -18,7 +18,7 @@ from metarouter_intercom.operations import (
     UpsertCompany,
     UpsertContact,
 )
-from metarouter_intercom.operations._translator import Translator
+from metarouter_intercom.operations._translator import DefaultTranslator
 
 from ..contest import ratio
 from ..figures import Figure
@@ -31,7 +31,7 @@ _TURNS = 40
 _MOST = 1.5
 
 
-def bodies(message: dict[str, Any], translator: Translator, api_version: str) -> list[Any]:
+def bodies(message: dict[str, Any], translator: DefaultTranslator, api_version: str) -> list[Any]:
     """Return the bodies of the requests that deliver *message*."""
     operations = translator(read_message(message, now=0.0)).operations
     return [_body(operation, api_version) for operation in operations]
@@ -55,7 +55,7 @@ def measure(setup: Setup) -> list[Figure]:
     messages = mixed(_MESSAGES)
     texts = [json.dumps(message) for message in messages]
     settings = Settings(api_key="benchmark")
-    translator = Translator(settings)
+    translator = DefaultTranslator(settings)
 
     def translate() -> None:
         for message in messages:
