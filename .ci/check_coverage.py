@@ -1,4 +1,4 @@
-"""Runs the tests that concern the pure core and wants every branch of it covered; what is pure says tests/test_architecture.py."""
+"""Runs the tests that concern the pure core and wants every branch of it covered; what is pure says tests/house/test_architecture.py."""
 
 import subprocess
 import sys
@@ -7,10 +7,10 @@ from pathlib import Path
 TOP = Path(__file__).parents[1]
 sys.path.insert(0, str(TOP))
 
-from tests import test_architecture as architecture  # noqa: E402  # found beside this folder
+from tests.house import test_architecture as architecture  # noqa: E402  # found beside this folder
 
 # They meet the package over a socket, in other processes or in a browser, or are about something else.
-_APART = ("sandbox", "browser", "docs", "faults", "benchmarks", "buffers")
+_APART = ("sandbox", "end_to_end/browser", "end_to_end/processes", "docs", "measure", "delivery/buffers")
 
 
 def pure_paths() -> list[Path]:

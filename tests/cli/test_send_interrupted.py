@@ -12,7 +12,7 @@ import pytest
 
 from metarouter_intercom.sandbox import Sandbox
 
-from .run_large_send import Watched, send_interrupted
+from ..measure.large_send import Watched, send_interrupted
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at the process's memory as Linux shows it")

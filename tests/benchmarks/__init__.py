@@ -1,1 +1,0 @@
-"""Benchmarks beside today's peers: ``python -m tests.benchmarks`` runs them all and prints a table."""

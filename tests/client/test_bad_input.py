@@ -1,0 +1,363 @@
+"""Whatever a caller hands in: a clear ``RejectedMessage`` or a note, never an error from inside, and nothing else is lost."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections import ChainMap, OrderedDict, UserDict, defaultdict, deque
+from collections.abc import Mapping
+from datetime import date, datetime, time, tzinfo
+from decimal import Decimal
+from enum import Enum, IntEnum
+from types import MappingProxyType
+
+import pytest
+
+from metarouter_intercom import RejectedMessage
+from metarouter_intercom.plugins import Response
+from metarouter_intercom.testing import ScriptedTransport
+
+from .._support.clients import manual_client
+
+
+class _Failing(Mapping):
+    """A mapping one of whose methods raises."""
+
+    def __init__(self, word):
+        self._word = word
+
+    def _fail_at(self, word):
+        if self._word == word:
+            raise LookupError(word)
+
+    def __getitem__(self, key):
+        self._fail_at("getitem")
+        return 1
+
+    def __iter__(self):
+        self._fail_at("iter")
+        return iter(["a"])
+
+    def __len__(self):
+        self._fail_at("len")
+        return 1
+
+    def items(self):
+        self._fail_at("items")
+        return super().items()
+
+    def keys(self):
+        self._fail_at("keys")
+        return super().keys()
+
+
+class _FailingDict(dict):
+    def _fail(self, *_):
+        raise RuntimeError("dict")
+
+    items = keys = values = get = copy = __iter__ = __len__ = __getitem__ = __contains__ = _fail
+
+
+class _FailingList(list):
+    def __iter__(self):
+        raise RuntimeError("list")
+
+
+class _FailingText(str):
+    def _fail(self, *_):
+        raise RuntimeError("text")
+
+    strip = lower = encode = isascii = __str__ = __repr__ = __getitem__ = __len__ = _fail
+
+
+class _FailingNumber(int):
+    def _fail(self, *_):
+        raise RuntimeError("number")
+
+    __int__ = __str__ = __repr__ = __lt__ = __le__ = __gt__ = __float__ = bit_length = _fail
+
+
+class _Unprintable:
+    def _fail(self, *_):
+        raise ValueError("unprintable")
+
+    __str__ = __repr__ = __eq__ = __hash__ = __bool__ = __len__ = _fail
+
+
+class _Nameless:
+    @property
+    def __class__(self):
+        raise RuntimeError("class")
+
+
+class _FailingZone(tzinfo):
+    def utcoffset(self, moment):
+        raise RuntimeError("zone")
+
+
+class _Colour(Enum):
+    RED = "red"
+
+
+class _TextColour(str, Enum):
+    RED = "red"
+
+
+class _NumberColour(IntEnum):
+    RED = 3
+
+
+class _FailingColour(Enum):
+    RED = 1
+
+    @property
+    def value(self):
+        raise RuntimeError("value")
+
+
+def _nested(depth, kind):
+    value = "end"
+    for _ in range(depth):
+        value = {"x": value} if kind is dict else [value]
+    return value
+
+
+def _cycle(kind):
+    value = {} if kind is dict else []
+    value.update(a=value) if kind is dict else value.append(value)
+    return value
+
+
+_VALUES = {
+    "nothing": None,
+    "blank": "  ",
+    "true": True,
+    "nan": float("nan"),
+    "infinity": float("-inf"),
+    "bytes": b"x",
+    "bytearray": bytearray(b"x"),
+    "memoryview": memoryview(b"x"),
+    "complex": 1j,
+    "range": range(3),
+    "object": object(),
+    "class": int,
+    "function": len,
+    "an error": ValueError("x"),
+    "unprintable": _Unprintable(),
+    "nameless": _Nameless(),
+    "lone surrogate": "a\ud800b",
+    "pair of surrogates": "\ud83d\ude00",
+    "control characters": "a\x00\x1f\u2028b",
+    "40 KB": "x" * 40_000,
+    "1,000 objects": _nested(1_000, dict),
+    "1,000 lists": _nested(1_000, list),
+    "a cycle of objects": _cycle(dict),
+    "a cycle of lists": _cycle(list),
+    "beyond 64 bits": 2**70,
+    "beyond printing": 10**5_000,
+    "-2**63": -(2**63),
+    "decimal": Decimal("1.50"),
+    "decimal nan": Decimal("NaN"),
+    "decimal signalling nan": Decimal("sNaN"),
+    "decimal beyond floats": Decimal("1E+400"),
+    "decimal beyond arithmetic": Decimal("1E+999999999"),
+    "set": {1, 2},
+    "mixed set": {1, "a", None},
+    "set of the unprintable": frozenset([object()]),
+    "tuple": (1, "a"),
+    "deque": deque([1]),
+    "generator": (number for number in [1]),
+    "datetime": datetime(2026, 3, 1),
+    "datetime of a failing zone": datetime(2026, 3, 1, tzinfo=_FailingZone()),
+    "date": date(2026, 3, 1),
+    "time": time(10, 30),
+    "time of a failing zone": time(10, 30, tzinfo=_FailingZone()),
+    "uuid": uuid.UUID(int=1),
+    "enum": _Colour.RED,
+    "text enum": _TextColour.RED,
+    "number enum": _NumberColour.RED,
+    "failing enum": _FailingColour.RED,
+    "failing text": _FailingText("x"),
+    "failing number": _FailingNumber(5),
+    "failing dict": _FailingDict(a=1),
+    "failing list": _FailingList([1]),
+    **{f"failing {word}": _Failing(word) for word in ("getitem", "iter", "len", "items", "keys")},
+    "number as key": {1: "a", "1": "b"},
+    "null as key": {None: 1, True: 2, 1.5: 3},
+    "tuple as key": {(1, 2): 3},
+    "bytes as key": {b"a": 1},
+    "surrogate as key": {"a\ud800": 1},
+    "text enum as key": {_TextColour.RED: 1},
+    "ordered dict": OrderedDict(a=1),
+    "default dict": defaultdict(int, a=1),
+    "user dict": UserDict(a=1),
+    "read-only dict": MappingProxyType({"a": 1}),
+    "chain of dicts": ChainMap({"a": 1}, {"b": 2}),
+}
+_TRAITS = [
+    "x",
+    "email",
+    "name",
+    "firstName",
+    "phone",
+    "phones",
+    "avatar",
+    "createdAt",
+    "lastSeenAt",
+    "unsubscribedFromEmails",
+    "ownerId",
+    "role",
+    "company",
+    "companies",
+    "id",
+    "user_hash",
+    "anonymous_id",
+]
+_COMPANY = ["x", "id", "name", "plan", "size", "monthlySpend", "createdAt", "tags", "remove"]
+_PROPERTIES = ["x", "revenue", "total", "currency", "price", "email"]
+_TOP = [
+    "userId",
+    "anonymousId",
+    "messageId",
+    "groupId",
+    "previousId",
+    "timestamp",
+    "originalTimestamp",
+    "sentAt",
+    "context",
+    "integrations",
+    "traits",
+    "properties",
+]
+
+
+def _calls(value):
+    """Yield messages with *value* in every place where one can stand."""
+    for name in _TRAITS:
+        yield {"type": "identify", "userId": "u1", "traits": {name: value}}
+        yield {"type": "identify", "userId": "u1", "context": {"traits": {name: value}}}
+    for name in _COMPANY:
+        yield {"type": "group", "userId": "u1", "groupId": "c1", "traits": {name: value}}
+        yield {"type": "identify", "userId": "u1", "traits": {"company": {name: value}}}
+    for name in _PROPERTIES:
+        yield {"type": "track", "userId": "u1", "event": "Order Completed", "properties": {name: value}}
+    for name in _TOP:
+        for kind in ("identify", "track", "group", "page", "alias"):
+            yield {"type": kind, "userId": "u1", "event": "x", "groupId": "c1", "name": "n", name: value}
+    for name in ("name", "category"):
+        yield {"type": "screen", "userId": "u1", name: value}
+    for name in ("Intercom", "integrations", "providers", "page", "traits", "groupId", "active", "os"):
+        yield {"type": "identify", "userId": "u1", "context": {name: value}}
+    for name in ("contact_id", "role", "owner_id", "unsubscribed", "user_hash"):
+        yield {"type": "identify", "userId": "u1", "integrations": {"Intercom": {name: value}}}
+    yield {"type": "track", "userId": "u1", "event": value}
+    yield {"type": value, "userId": "u1"}
+    yield value
+
+
+def _fault(client, call):
+    """Return how *call* was rejected; None when it was accepted."""
+    try:
+        client.send(call)
+    except RejectedMessage as error:
+        return error
+    return None
+
+
+@pytest.mark.parametrize("value", [pytest.param(value, id=name) for name, value in _VALUES.items()])
+def test_every_value_in_every_place(value):
+    """Each call is accepted or rejected; what is accepted is delivered as JSON, and so is what comes after."""
+    sent = []
+
+    def answer(request):
+        sent.append(json.dumps(request.body, allow_nan=False).encode())
+        return Response(200, {"id": "i1", "type": "contact"})
+
+    client = manual_client(ScriptedTransport(answer), page_events="Viewed {name}", collect_context=True)
+    faults = [_fault(client, call) for call in _calls(value)]
+    client.track("u9", "Afterwards")
+
+    report = client.flush()
+
+    problems = [problem for fault in faults if fault is not None for problem in fault.problems]
+    assert report.accepted + client.stats().duplicates == faults.count(None) + 1
+    assert all(problem.path and problem.fault and problem.remedy for problem in problems)
+    assert (report.dead, report.pending) == ({}, 0)
+    assert any(b"Afterwards" in body for body in sent)
+
+
+def test_ten_thousand_keys():
+    """Q2: a message of ten thousand traits is too large; where its size is allowed, each of them is delivered."""
+    traits = {f"k{number}": number for number in range(10_000)}
+    bodies = []
+
+    def answer(request):
+        bodies.append(request.body)
+        return Response(200, {"id": "i1", "type": "contact"})
+
+    client = manual_client(ScriptedTransport(answer), max_message_bytes=10**6)
+    client.identify("u1", traits)
+    client.flush()
+
+    assert bodies[0]["custom_attributes"] == traits
+    with pytest.raises(RejectedMessage, match="max_message_bytes"):
+        manual_client().identify("u1", traits)
+
+
+@pytest.mark.parametrize("how", ["identify", "track", "group", "page", "screen", "alias"])
+def test_methods_reject_as_send_does(how):
+    """A call by name rejects what ``send`` rejects, by the same path."""
+    client = manual_client()
+
+    with pytest.raises(RejectedMessage) as raised:
+        getattr(client, how)(user_id=object(), message_id=b"")
+
+    assert [problem.path for problem in raised.value.problems][:2] == ["userId", "messageId"]
+    assert client.stats().rejected == {"invalid": 1}
+
+
+def test_hosts_that_must_not_see_an_error():
+    """Q2: with ``on_invalid="log"`` whatever is wrong is counted, and the call returns an empty id."""
+    client = manual_client(on_invalid="log")
+
+    ids = [
+        client.send(value)
+        for value in (None, 5, [], {}, {"type": "x"}, _FailingDict(a=1), _Failing("getitem"))
+    ]
+
+    assert ids == [""] * 7
+    assert client.stats().rejected == {"invalid": 7}
+
+
+@pytest.mark.parametrize("message_id", ["a\x00b", "x" * 5_000, "'; drop table messages; --", "ü\u2028", "%s"])
+def test_any_text_is_a_message_id(tmp_path, message_id):
+    """R2, Q5: whatever characters it has, a message id is kept as it is and recognised again, in memory and in the spool."""
+    for choices in ({}, {"spool": tmp_path / "spool"}):
+        client = manual_client(**choices)
+        first = client.track("u1", "x", message_id=message_id)
+        client.track("u1", "x", message_id=message_id)
+
+        report = client.flush()
+        client.close()
+
+        assert first == message_id
+        assert (report.delivered, client.stats().duplicates) == (1, 1)
+
+
+def test_no_value_is_told():
+    """A rejection speaks of paths and kinds; what the values are is nobody's business."""
+    with pytest.raises(RejectedMessage) as raised:
+        manual_client().identify("u1", {"ok": 1, "bad": {"token": b"very secret", "big": 10**40}})
+
+    assert "secret" not in str(raised.value)
+    assert [problem.path for problem in raised.value.problems] == ["traits.bad.token", "traits.bad.big"]
+
+
+def test_every_fault_is_told_up_to_a_hundred():
+    """All faults of a message are told at once, so that it is mended once; beyond a hundred they help nobody."""
+    with pytest.raises(RejectedMessage) as raised:
+        manual_client().identify("u1", {f"k{number:03}": b"" for number in range(300)})
+
+    assert [problem.path for problem in raised.value.problems] == [
+        f"traits.k{number:03}" for number in range(100)
+    ]

@@ -1,0 +1,184 @@
+"""The six calls and ``send``: the usual parameters in the usual order, each of which becomes its place in the wire form."""
+
+from __future__ import annotations
+
+import inspect
+from datetime import datetime, timezone
+
+import pytest
+from hypothesis import strategies as st
+
+from metarouter_intercom import Settings
+from metarouter_intercom._client.calls import Calls
+from metarouter_intercom._client.stamping import Stamper
+from metarouter_intercom.testing import RecordingClient
+
+from .._support.twins import VALUES, assert_twins_agree, change, mostly, usual_with_changes
+
+_USUAL = ["context", "timestamp", "anonymous_id", "integrations", "message_id"]
+_PARAMETERS = {
+    "identify": ["user_id", "traits", *_USUAL],
+    "track": ["user_id", "event", "properties", *_USUAL],
+    "group": ["user_id", "group_id", "traits", *_USUAL],
+    "page": ["user_id", "category", "name", "properties", *_USUAL],
+    "screen": ["user_id", "category", "name", "properties", *_USUAL],
+    "alias": ["previous_id", "user_id", "context", "timestamp", "integrations", "message_id"],
+    "send": ["message"],
+}
+_WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize("name", _PARAMETERS)
+def test_parameters_come_in_the_usual_order(name):
+    """Moving over from the usual Segment client is one changed import, so names and order are pinned."""
+    parameters = list(inspect.signature(getattr(Calls, name)).parameters)
+
+    assert parameters[1:] == _PARAMETERS[name]
+
+
+@pytest.mark.parametrize("name", [name for name in _PARAMETERS if name != "send"])
+def test_whatever_may_be_left_out_can_be(name):
+    """Every parameter of the six calls has None as its default: an anonymous id may stand in for a user id."""
+    parameters = list(inspect.signature(getattr(Calls, name)).parameters.values())[1:]
+
+    assert {parameter.default for parameter in parameters} == {None}
+
+
+@pytest.mark.parametrize(
+    ("call", "wire"),
+    [
+        (
+            lambda client: client.identify("u-1", {"a": 1}, {"c": 1}, _WHEN, "a-1", {"All": True}, "m-1"),
+            {"type": "identify", "userId": "u-1", "traits": {"a": 1}},
+        ),
+        (
+            lambda client: client.track(
+                "u-1", "Bought", {"a": 1}, {"c": 1}, _WHEN, "a-1", {"All": True}, "m-1"
+            ),
+            {"type": "track", "userId": "u-1", "event": "Bought", "properties": {"a": 1}},
+        ),
+        (
+            lambda client: client.group("u-1", "g-1", {"a": 1}, {"c": 1}, _WHEN, "a-1", {"All": True}, "m-1"),
+            {"type": "group", "userId": "u-1", "groupId": "g-1", "traits": {"a": 1}},
+        ),
+        (
+            lambda client: client.page(
+                "u-1", "Docs", "Home", {"a": 1}, {"c": 1}, _WHEN, "a-1", {"All": True}, "m-1"
+            ),
+            {"type": "page", "userId": "u-1", "category": "Docs", "name": "Home", "properties": {"a": 1}},
+        ),
+        (
+            lambda client: client.screen(
+                "u-1", "Docs", "Home", {"a": 1}, {"c": 1}, _WHEN, "a-1", {"All": True}, "m-1"
+            ),
+            {"type": "screen", "userId": "u-1", "category": "Docs", "name": "Home", "properties": {"a": 1}},
+        ),
+        (
+            lambda client: client.alias("a-1", "u-1", {"c": 1}, _WHEN, {"All": True}, "m-1"),
+            {"type": "alias", "userId": "u-1", "previousId": "a-1"},
+        ),
+    ],
+    ids=["identify", "track", "group", "page", "screen", "alias"],
+)
+def test_every_argument_finds_its_place(call, wire):
+    """Positional arguments land in the wire form's own keys, instants as Unix seconds."""
+    client = RecordingClient()
+
+    call(client)
+
+    common = {
+        "context": {"c": 1},
+        "timestamp": _WHEN.timestamp(),
+        "integrations": {"All": True},
+        "messageId": "m-1",
+    }
+    if wire["type"] != "alias":
+        common["anonymousId"] = "a-1"
+    assert client.sent == [common | wire]
+
+
+@pytest.mark.parametrize("name", ["identify", "track", "group", "page", "screen"])
+def test_a_call_and_the_same_message_as_a_whole_are_one(name):
+    """``send`` takes what pipelines have; it gives what the call with the same facts gives."""
+    client = RecordingClient()
+    extra = {"track": {"event": "Bought"}, "group": {"groupId": "g-1"}}.get(name, {})
+    arguments = {"event": "event", "groupId": "group_id"}
+
+    getattr(client, name)(
+        user_id="u-1",
+        timestamp=1_760_000_000,
+        message_id="m-1",
+        **{arguments[key]: value for key, value in extra.items()},
+    )
+    called = client.sent[0]
+    client.clear()
+    client.send({"type": name, "userId": "u-1", "timestamp": 1_760_000_000, "messageId": "m-1", **extra})
+
+    assert client.sent == [called]
+
+
+@pytest.mark.parametrize("user_id", [7, "7"])
+def test_numbers_serve_as_ids(user_id):
+    """R2: an integer id is its text, on the quick way and on the careful one."""
+    client = RecordingClient()
+
+    client.track(user_id, "Bought")
+    client.track(user_id, "Bought", message_id="m-1")
+
+    assert [message["userId"] for message in client.sent] == ["7", "7"]
+
+
+class _Stamping(Calls):
+    """Takes calls by one path and keeps what is stamped."""
+
+    def __init__(self, *, is_fast):
+        self._acceptance = Stamper(Settings(api_key="k"), ())
+        self._is_fast = is_fast
+
+    def _accept_usual(self, kind, user_id, event, facts, context):
+        if not self._is_fast:
+            return None
+        self.stamped = self._acceptance.stamp_fast(kind, user_id, event, facts, context, 5.5)
+        return None if self.stamped is None else "taken"
+
+    def _accept(self, call):
+        acceptance = self._acceptance
+        self.stamped = None if self._is_fast else acceptance._stamped(acceptance._careful(call, 5.5))
+        return ""
+
+    def told(self, name, arguments):
+        """Return what *name* stamps, but for the message id that each path makes."""
+        getattr(self, name)(**arguments)
+        if self.stamped is None:
+            return None
+        message, keys, upserts = self.stamped
+        return dict(sorted(message.items())) | {"messageId": ""}, list(keys), upserts
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [("identify", {"traits": {"plan": "pro"}}), ("track", {"event": "Seen", "properties": {"n": 1}})],
+)
+def test_calls_mean_the_same_on_both_paths(name, arguments):
+    """Q1: a call that takes the fast path tells no more than the full path would have taken from it."""
+    usual = [
+        {"user_id": "u-1", **arguments, "context": {"ip": "192.0.2.7"}},
+        {"user_id": "a@example.com", **arguments},
+    ]
+    more = [_WHEN, 5, "2026-03-01", {"All": False}, {"Intercom": {"role": "lead"}}, "a-1"]
+    facts = list(arguments)[-1]
+    calls = usual_with_changes(
+        usual,
+        mostly(
+            change([(facts, "plan"), (facts, "new"), ("context", "ip")], VALUES),
+            change(
+                ["timestamp", "anonymous_id", "integrations", "message_id"], st.sampled_from([None, *more])
+            ),
+        ),
+    )
+
+    assert_twins_agree(
+        lambda call: _Stamping(is_fast=True).told(name, call),
+        lambda call: _Stamping(is_fast=False).told(name, call),
+        calls,
+    )

@@ -1,0 +1,271 @@
+"""The face: how a client is made, what it asks Intercom for itself, and what it tells of itself (rules D1, W5)."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import pickle
+
+import pytest
+
+from metarouter_intercom import (
+    Client,
+    ConfigurationError,
+    ConnectFailed,
+    DeliveryFailed,
+    Settings,
+)
+from metarouter_intercom.plugins import Response
+from metarouter_intercom.sandbox import Workspace, WorkspaceTransport
+from metarouter_intercom.testing import FakeClock, ScriptedTransport
+
+from .._support.clients import (
+    DEADLINE,
+    Gated,
+    answering,
+    background_client,
+    in_thread,
+    manual_client,
+    workspace_client,
+)
+
+# What an error of somebody else's code may quote; a trace shows lines of code, so it stands here alone.
+_PRIVATE = "ada@example.com, very-private"
+
+
+# --- making one ---------------------------------------------------------------------------------------------
+
+
+def test_everything_but_ready_settings_is_given_by_name():
+    """The constructor takes settings and parts by name, so that adding one breaks nobody."""
+    kinds = {name: one.kind for name, one in inspect.signature(Client).parameters.items()}
+
+    assert kinds.pop("settings") is inspect.Parameter.POSITIONAL_OR_KEYWORD
+    assert kinds.pop("options") is inspect.Parameter.VAR_KEYWORD
+    assert set(kinds.values()) == {inspect.Parameter.KEYWORD_ONLY}
+
+
+def test_settings_come_ready_or_one_by_one():
+    """A ready ``Settings`` or its fields, not both."""
+    assert Client(Settings(api_key="k", workers=2)).settings.workers == 2
+    assert Client(api_key="k", workers=3).settings.workers == 3
+    with pytest.raises(TypeError, match="workers"):
+        Client(Settings(api_key="k"), workers=2)
+
+
+def test_a_key_is_needed():
+    """Without an API key the error names the setting."""
+    with pytest.raises(ConfigurationError, match="api_key"):
+        Client()
+
+
+def test_the_environment_is_read_by_from_env_alone(monkeypatch):
+    """``Client(...)`` looks at its arguments only; ``from_env`` takes parts and settings beside the environment's."""
+    monkeypatch.setenv("INTERCOM_API_KEY", "from-environment")
+    transport = answering()
+
+    client = Client.from_env(transport=transport, delivery="inline", workers=1)
+    client.track("u-1", "Signed Up")
+
+    assert client.settings.api_key.reveal() == "from-environment"
+    assert len(transport.requests) == 1
+    with pytest.raises(ConfigurationError):
+        Client()
+
+
+# --- Intercom's answers to the client itself (check, delete) ------------------------------------------------
+
+
+def test_check_tells_the_workspace():
+    """``check`` asks ``GET /me`` and returns whose token it is."""
+    clock = FakeClock()
+    workspace = Workspace(now=clock.now, app_id="abc123", name="Example", region="EU")
+    client = manual_client(WorkspaceTransport(workspace), clock=clock, app_id="abc123", region="eu")
+
+    account = client.check()
+
+    assert (account.app_id, account.name, account.region) == ("abc123", "Example", "eu")
+
+
+@pytest.mark.parametrize(
+    ("choices", "token", "words"),
+    [
+        ({}, "wrong", "api_key: Intercom refused the token"),
+        ({"region": "eu"}, None, "region: the workspace lives in 'us'"),
+        ({"app_id": "zzz"}, None, "app_id: 'zzz' was given, but the token opens the workspace"),
+    ],
+)
+def test_check_names_what_is_wrong_with_its_remedy(choices, token, words):
+    """A wrong token, region or workspace is a ConfigurationError that says what to set."""
+    clock = FakeClock()
+    client = manual_client(WorkspaceTransport(Workspace(now=clock.now), token=token), clock=clock, **choices)
+
+    with pytest.raises(ConfigurationError, match=words):
+        client.check()
+
+
+def test_check_sets_held_messages_free():
+    """T1: once the credentials are good, what was held goes out at once."""
+    answers = [Response(401), Response(200, {"app": {"id_code": "a"}}), Response(202)]
+    client = manual_client(ScriptedTransport(answers))
+    client.track("u-1", "A")
+    client.flush(0)
+    assert client.health().status == "held"
+    assert client.report().held == 1
+
+    client.check()
+
+    assert client.health().status == "ok"
+    assert client.flush(0).delivered == 1
+
+
+def test_delete_drops_what_is_buffered_and_deletes():
+    """D1: the contact is gone, its buffered messages are dropped and told, and others' are delivered."""
+    dropped = []
+    client, workspace = workspace_client(
+        on_drop=lambda message, reason: dropped.append((message["userId"], reason))
+    )
+    for user in ("u-1", "u-2"):
+        client.identify(user, {"email": f"{user}@example.com"})
+    client.flush()
+    for user in ("u-1", "u-2"):
+        client.identify(user, {"name": "Ada"})
+
+    client.delete("u-1")
+    client.flush()
+
+    assert dropped == [("u-1", "deleted")]
+    assert list(workspace.snapshot()["contacts"]) == ["u-2"]
+
+
+def test_delete_by_email_archive_and_of_somebody_unknown():
+    """D1: an e-mail address serves as well, ``archive`` only puts away, and who is not there is deleted already."""
+    client, workspace = workspace_client()
+    client.identify("u-1", {"email": "ada@example.com"})
+    client.flush()
+
+    client.delete("nobody")
+    client.delete(email="ada@example.com", archive=True)
+
+    assert workspace.snapshot()["contacts"]["u-1"]["archived"] is True
+
+
+@pytest.mark.parametrize("choice", [{}, {"user_id": "u-1", "email": "ada@example.com"}])
+def test_delete_needs_one_name(choice):
+    """D1: neither or both is a ConfigurationError."""
+    with pytest.raises(ConfigurationError, match="delete"):
+        manual_client().delete(**choice)
+
+
+def test_delete_tells_a_refusal():
+    """D1: the call is synchronous, so a refusal is raised with Intercom's answer."""
+    client = manual_client(answering(403, {"errors": [{"code": "forbidden", "message": "no scope"}]}))
+
+    with pytest.raises(DeliveryFailed, match="no scope") as caught:
+        client.delete("u-1")
+
+    assert caught.value.status == 403
+
+
+def test_delete_waits_for_what_is_on_its_way():
+    """D1: a write in a worker's hand would bring the contact back, so the deletion comes after it."""
+    circuit = Gated(lambda request: Response(200, {"id": "c-1", "data": [], "contacts": []}))
+    client = background_client(circuit)
+    client.identify("u-1", {"name": "Ada"})
+    assert circuit.entered.wait(DEADLINE)
+
+    deletion = in_thread(lambda: client.delete("u-1"))
+    circuit.let_through()
+    deletion.join(DEADLINE)
+    client.close(DEADLINE)
+
+    methods = [request.method for request in circuit.requests]
+    assert "DELETE" in methods
+    assert methods.index("DELETE") > [request.path for request in circuit.requests].index("/contacts")
+
+
+# --- observing (W5) and secrets -----------------------------------------------------------------------------
+
+
+def test_numbers_carry_the_names_of_the_design():
+    """W5: report and stats share their names; stats adds the state of the moment."""
+    client = manual_client(name="billing")
+    client.track("u-1", "A")
+    client._clock.advance(5)
+    stats, report = client.stats(), client.report()
+
+    plain = ("accepted", "delivered", "merged", "unchanged", "retried", "held", "pending")
+    reasoned = ("skipped", "dropped", "rejected", "dead")
+    assert [getattr(stats, name) == getattr(report, name) for name in plain + reasoned] == [True] * 11
+    assert (stats.name, stats.buffered, stats.oldest_age) == ("billing", 1, 5.0)
+    assert tuple(stats.rate) == (None, None, None)
+
+
+def test_the_rate_limit_is_told():
+    """W5: ``stats().rate`` holds Intercom's last words about the budget."""
+    clock = FakeClock()
+    headers = {
+        "x-ratelimit-limit": "100",
+        "x-ratelimit-remaining": "90",
+        "x-ratelimit-reset": str(int(clock.now()) + 9),
+    }
+    client = manual_client(ScriptedTransport([Response(202, None, headers)]), clock=clock)
+    client.track("u-1", "A")
+    client.flush()
+
+    assert tuple(client.stats().rate) == (100, 90, int(clock.now()) + 9)
+
+
+def test_health_tells_an_outage():
+    """W5: a run of failures shows as ``failing``, with reason and since when."""
+    clock = FakeClock()
+    client = manual_client(ScriptedTransport(lambda request: ConnectFailed("down")), clock=clock)
+    for number in range(6):
+        client.track(f"u-{number}", "A")
+    client.flush(timeout=1.0)
+
+    health = client.health()
+    assert (health.status, health.reason, health.is_ok) == ("failing", "connect_failed", False)
+    assert health.since >= 1_767_225_600.0
+
+
+def test_no_secret_and_no_trait_is_shown(caplog):
+    """W5: neither key, e-mail nor trait appears in representations, errors or the log, whatever goes wrong."""
+    caplog.set_level(logging.DEBUG)
+
+    def fail(*_):
+        raise ValueError(_PRIVATE)
+
+    answers = iter(
+        [Response(401), Response(400, {"errors": [{"message": "bad"}]}), ConnectFailed("down"), Response(503)]
+    )
+    client = manual_client(
+        ScriptedTransport(lambda request: next(answers, Response(202))), after=[fail], on_error=fail, on_drop=fail,
+        max_buffered=6, on_invalid="log", identity_secret="very-secret",
+    )  # fmt: skip
+    for number in range(8):
+        client.identify(f"u-{number}", {"email": "ada@example.com", "plan": "very-private"})
+    client.track("u-1", None)
+    client.flush(timeout=1.0)
+    client.flush(timeout=10.0)
+    client.close(0)
+
+    shown = caplog.text + repr(client) + repr(client.settings) + str(client.settings)
+    shown += "".join(str(vars(record)) for record in caplog.records if record.name.startswith("metarouter"))
+    for secret in ("secret-key", "very-secret", "ada@example.com", "very-private"):
+        assert secret not in shown
+
+
+def test_a_client_cannot_be_pickled():
+    """W3: a client belongs to a process; sending it to another one is told with the remedy."""
+    with pytest.raises(TypeError, match="make one in each process"):
+        pickle.dumps(manual_client())
+
+
+def test_the_logger_is_left_to_the_host():
+    """W5: no handler but the null one, no level."""
+    logger = logging.getLogger("metarouter_intercom")
+    manual_client()
+
+    assert logger.level == logging.NOTSET
+    assert [type(handler) for handler in logger.handlers] == [logging.NullHandler]

@@ -1,0 +1,284 @@
+"""A spool between real processes (rules Q3, O1, W3): killed, forked, and what they leave behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from metarouter_intercom._delivery.buffers.spool import SpoolBuffer
+
+from .filling import drain, names, put, take
+
+_DEADLINE = 60
+
+
+@pytest.fixture
+def path(tmp_path):
+    """Where the spool is."""
+    return tmp_path / "spool.db"
+
+
+@pytest.fixture
+def spool(path):
+    """This process's own open spool."""
+    buffer = SpoolBuffer(path, limit=1000, dead_letters=100)
+    yield buffer
+    buffer.close()
+
+
+def _start(code, path):
+    """Run *code* in a new process, with ``spool``, ``put`` and their kin at hand."""
+    prelude = (
+        "import os, subprocess, sys, threading\n"
+        "from metarouter_intercom._delivery.buffers.spool import SpoolBuffer\n"
+        "from tests.delivery.buffers.filling import drain, names, put, settle, take\n"
+        "spool = SpoolBuffer(sys.argv[1], limit=1000, dead_letters=100)\n"
+        "def tell(*words):\n"
+        "    os.write(1, (' '.join(map(str, words)) + '\\n').encode())\n"
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", prelude + textwrap.dedent(code), str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[3],
+    )
+
+
+def _kill(process):
+    process.send_signal(signal.SIGKILL)
+    process.wait(_DEADLINE)
+    process.stdin.close()
+    process.stdout.close()
+
+
+def _result(process):
+    told, _ = process.communicate(timeout=_DEADLINE)
+    return told.split()
+
+
+_CLAIMS_AND_WAITS = """
+    put(spool, "claimed")
+    take(spool)
+    put(spool, "in the journal", keys=["user:b"])
+    tell("ready")
+    sys.stdin.read()
+"""
+
+
+def test_what_a_killed_process_held_is_taken_over_at_once(path, spool):
+    """Q3: neither its journal nor its lease is waited for: the kernel tells that it is gone."""
+    process = _start(_CLAIMS_AND_WAITS, path)
+    process.stdout.readline()
+    assert names(take(spool, now=2.0)) == ["in the journal"]
+    _kill(process)
+
+    assert names(take(spool, now=3.1)) == ["claimed"]
+    folder = path.parent / f"{path.name}-intake"
+    assert {file.name.split("-")[0] for file in folder.iterdir()} == {str(os.getpid())}
+
+
+def test_what_a_killed_process_held_is_there_for_the_next_one(path):
+    """Q3: also when nobody was there to see it die."""
+    process = _start(_CLAIMS_AND_WAITS, path)
+    process.stdout.readline()
+    _kill(process)
+    spool = SpoolBuffer(path, limit=1000, dead_letters=100)
+
+    assert sorted(drain(spool)) == ["claimed", "in the journal"]
+    spool.close()
+    assert list((path.parent / f"{path.name}-intake").iterdir()) == []
+
+
+def test_half_a_line_of_a_killed_process_is_kept_aside(path, caplog):
+    """A call that never returned accepted nothing; what it wrote is kept for whoever wants to look."""
+    process = _start(_CLAIMS_AND_WAITS, path)
+    process.stdout.readline()
+    _kill(process)
+    folder = path.parent / f"{path.name}-intake"
+    (journal,) = folder.glob("*.journal")
+    with journal.open("ab") as file:
+        file.write(b"\x40\x00\x00\x00half")
+    spool = SpoolBuffer(path, limit=1000, dead_letters=100)
+
+    assert sorted(drain(spool)) == ["claimed", "in the journal"]
+    spool.close()
+    assert [file.name for file in folder.iterdir()] == [f"{journal.name}.torn"]
+    assert "a journal ends in half a line" in caplog.text
+
+
+def test_a_living_process_is_left_alone(path, spool):
+    """O1: its lease holds, and its journal stays."""
+    process = _start(_CLAIMS_AND_WAITS, path)
+    process.stdout.readline()
+
+    assert drain(spool, now=30.0) == ["in the journal"]
+    _kill(process)
+
+
+def test_a_forked_child_has_a_connection_and_a_journal_of_its_own(path):
+    """W3: parent and child go on with the same spool, and neither loses, doubles or locks anything."""
+    process = _start(
+        """
+        put(spool, "parent before")
+        claim = take(spool)
+        child = os.fork()
+        if child == 0:
+            spool.after_fork()
+            put(spool, "child")
+            tell("child-delivers", *sorted(drain(spool)))
+            spool.close()
+            os._exit(0)
+        put(spool, "parent-after", keys=["user:p"])
+        _, code = os.waitpid(child, 0)
+        settle(spool, claim)
+        tell("code", code, "rest", *sorted(drain(spool)))
+        tell(spool.pending(), *spool._database.ask("PRAGMA integrity_check"))
+        spool.close()
+        """,
+        path,
+    )
+
+    told = _result(process)
+
+    assert told[0] == "child-delivers"
+    assert told[told.index("code") + 1] == "0"
+    assert told[-2:] == ["0", "ok"]
+    delivered = [word for word in told if word in ("child", "parent-after")]
+    assert sorted(delivered) == ["child", "parent-after"]
+
+
+def test_a_child_holds_a_lock_of_its_own_on_the_file(path):
+    """W3: after the parent is gone nobody takes the child's file for abandoned, and removes the log it writes to."""
+    process = _start(
+        """
+        put(spool, "m")
+        spool.pending()
+        parent = os.getpid()
+        reader, writer = os.pipe()
+        if os.fork():
+            os.close(writer)
+            os.read(reader, 1)
+            os._exit(0)
+        spool.after_fork()
+        spool.claim(now=0.5, limit=1)
+        os.close(writer)
+        os.close(reader)
+        while os.getppid() == parent:
+            threading.Event().wait(0.01)
+        visit = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT 1 FROM numbers'); c.close()"
+        subprocess.run([sys.executable, "-c", visit, sys.argv[1]], check=True)
+        put(spool, "n", keys=["user:b"])
+        tell(os.path.exists(sys.argv[1] + "-wal"), *sorted(drain(spool)))
+        spool.close()
+        """,
+        path,
+    )
+
+    assert _result(process) == ["True", "m", "n"]
+
+
+def test_a_fork_in_the_midst_of_work_hangs_nobody(path):
+    """W3: a fork waits until the connection is at rest, however busy other threads keep it."""
+    process = _start(
+        """
+        done = threading.Event()
+        def work(own):
+            number = 0
+            while not done.is_set():
+                number += 1
+                put(spool, f"{own}-{number}", keys=[f"user:{own}"])
+                drain(spool)
+        threads = [threading.Thread(target=work, args=(own,)) for own in range(3)]
+        for thread in threads:
+            thread.start()
+        codes = []
+        for number in range(15):
+            child = os.fork()
+            if child == 0:
+                spool.after_fork()
+                put(spool, f"child-{number}", keys=["user:c"])
+                spool.claim(now=2.0, limit=10)
+                os._exit(0)
+            codes.append(os.waitpid(child, 0)[1])
+        done.set()
+        for thread in threads:
+            thread.join()
+        drain(spool, now=100.0)
+        tell(sum(codes), spool.pending(), *spool._database.ask("PRAGMA integrity_check"))
+        spool.close()
+        """,
+        path,
+    )
+
+    assert _result(process) == ["0", "0", "ok"]
+
+
+def test_a_child_without_the_forks_hook_works_too(path):
+    """W3: under a server that forks outside Python no hook runs, so the child finds an open connection and leaves it alone."""
+    process = _start(
+        """
+        import ctypes
+        put(spool, "m")
+        spool.pending()
+        child = ctypes.CDLL(None).fork()
+        if child == 0:
+            spool.after_fork()
+            put(spool, "n", keys=["user:b"])
+            tell(*sorted(drain(spool)))
+            os._exit(0)
+        os.waitpid(child, 0)
+        tell(spool.pending(), *spool._database.ask("PRAGMA integrity_check"))
+        spool.close()
+        """,
+        path,
+    )
+
+    assert _result(process) == ["m", "n", "0", "ok"]
+
+
+def test_a_child_that_cannot_open_the_file_tries_again(path):
+    """Q3, W3: nothing is written into what is no longer this process's; the next message tries anew."""
+    process = _start(
+        """
+        from metarouter_intercom.errors import SpoolFailed
+        folder = sys.argv[1] + "-intake"
+        child = os.fork()
+        if child == 0:
+            os.rename(folder, folder + "-away")
+            open(folder, "w").close()
+            for step in (spool.after_fork, lambda: put(spool, "refused")):
+                try:
+                    step()
+                except SpoolFailed as error:
+                    tell("cannot")
+            os.unlink(folder)
+            os.rename(folder + "-away", folder)
+            put(spool, "accepted")
+            tell(*drain(spool))
+            spool.close()
+            os._exit(0)
+        os.waitpid(child, 0)
+        spool.close()
+        """,
+        path,
+    )
+
+    assert _result(process) == ["cannot", "cannot", "accepted"]
+
+
+def test_put_and_take_in_this_process_stay_apart(path, spool):
+    """Two clients of one process are as apart as two processes."""
+    other = SpoolBuffer(path, limit=1000, dead_letters=100)
+    put(spool, "m")
+    put(other, "n", keys=["user:b"], now=1.5)
+
+    assert names(take(other)) == ["m"]
+    assert names(take(spool)) == ["n"]
+    other.close()

@@ -1,0 +1,210 @@
+"""The promise of rule O2 for whatever is sent: merged, unchanged and through faults the workspace ends as one by one."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from random import Random
+from typing import NamedTuple
+
+import pytest
+
+from metarouter_intercom._client.stamping import Stamper
+from metarouter_intercom._delivery.buffers.memory import MemoryBuffer
+from metarouter_intercom._delivery.circuit import Circuit
+from metarouter_intercom._delivery.executor import Executor
+from metarouter_intercom._delivery.rate_limit import RateLimit
+from metarouter_intercom.operations._translator import DefaultTranslator
+from metarouter_intercom.sandbox import Faults, Workspace, WorkspaceTransport
+from metarouter_intercom.sandbox.faults import NO_FAULTS
+from metarouter_intercom.settings import Settings
+from metarouter_intercom.testing import FakeClock
+
+from .._support.flow_driving import make_directory
+
+_BEGIN = 1_767_225_600.0
+_USERS = ("u1", "u2", "u3")
+_LEADS = ("a1", "a2")
+_EMAILS = ("ann@example.com", "Bea@example.com")
+_NOBODY = "u9"
+"""A user whom no identify ever brings."""
+
+_TRAITS = {
+    "name": ["Ann", "Bea", None],
+    "phone": ["1", "2", None],
+    "plan": ["free", "pro", None],
+    "seats": [1, 2, 2.5],  # the workspace takes whole numbers here
+    "mixed": ["12", 12, True, None],
+    "ownerId": [991267459, 991267460, 5],  # 5 is no admin
+}
+_COMPANY = {
+    "name": ["K", "L"],
+    "plan": ["a", "b"],
+    "tier": ["x", "y", None],
+    "tags": [["VIP"], ["VIP", "Old"]],
+}
+
+
+# What a value is taken for must not depend on which contact's comes first.
+_ATTRIBUTES = {"contact": {"seats": "integer", "mixed": "string"}}
+
+
+def _some(random, choices):
+    return {name: random.choice(values) for name, values in choices.items() if random.random() < 0.3}
+
+
+def _who(random):
+    if random.random() < 0.3:
+        return {"anonymousId": random.choice(_LEADS)}
+    return {"userId": random.choice(_USERS)}
+
+
+def _company(random):
+    removed = {"remove": True} if random.random() < 0.2 else {}
+    return {"id": random.choice(["k1", "k2"]), **_some(random, _COMPANY), **removed}
+
+
+_KINDS = ("identify", "identify", "identify", "email", "group", "track", "track")
+
+
+def _message(random, leads):
+    """Return a message; only one of *leads*, the leads that were identified, is aliased: any other is a note, whenever it comes."""
+    kind = random.choice([*_KINDS, "alias"] if leads else _KINDS)
+    if kind == "identify":
+        companies = {"companies": [_company(random)]} if random.random() < 0.3 else {}
+        return {"type": "identify", **_who(random), "traits": {**_some(random, _TRAITS), **companies}}
+    if kind == "email":
+        return {
+            "type": "identify",
+            "traits": {**_some(random, _TRAITS), "email": random.choice(_EMAILS)},
+        }
+    if kind == "alias":
+        return {"type": "alias", "previousId": random.choice(leads), "userId": random.choice(_USERS)}
+    who = {"userId": _NOBODY} if random.random() < 0.1 else _who(random)
+    if kind == "group":
+        company = _company(random)
+        return {"type": "group", **who, "groupId": company["id"], "traits": company}
+    return {
+        "type": "track",
+        **who,
+        "event": random.choice(["Seen", "Done"]),
+        "properties": {"size": random.randrange(4)},
+    }
+
+
+def _messages(random):
+    """Return messages with ids and instants, so that every run sends the same."""
+    messages = []
+    for at in range(random.randint(2, 20)):
+        identified = {one.get("anonymousId") for one in messages if one["type"] == "identify"}
+        message = _message(random, [lead for lead in _LEADS if lead in identified])
+        stamp = {"messageId": f"m{at}", "timestamp": _BEGIN + at * 10 - random.randrange(30)}
+        messages.append({**message, **stamp})
+    return messages
+
+
+class _Run(NamedTuple):
+    """How a run ended: the workspace, the reasons of dead letters, and how many writes took effect."""
+
+    workspace: Workspace
+    dead: dict[str, int]
+
+    @property
+    def writes(self):
+        reads = ("/contacts/search", "/data_attributes")
+        return sum(
+            one.status < 300 and one.method != "GET" and one.path not in reads
+            for one in self.workspace.requests
+        )
+
+    @property
+    def state(self):
+        """The workspace's contacts and companies; events by their time, for a merge brings a lead's along."""
+        snapshot = self.workspace.snapshot()
+        for contact in snapshot["contacts"].values():
+            contact["events"].sort(key=lambda event: (event["created_at"], event["event_name"]))
+        return snapshot
+
+
+def _run(messages, *, deliver_every, faults=NO_FAULTS, seed=0, **options):
+    """Accept the messages, delivering what is due after every so many, to the end."""
+    clock = FakeClock(_BEGIN + 1000)
+    workspace = Workspace(now=clock.now, attributes=_ATTRIBUTES, log_limit=100_000)
+    choices = Settings(api_key="key", anonymous="lead", last_seen_resolution=0, retry_for=1e9, **options)
+    buffer = MemoryBuffer(limit=1000, dead_letters=1000)
+    jitter = Random(seed).random
+    circuit = Circuit(
+        RateLimit(share=1.0), lock=nullcontext(), jitter=jitter, probe_every=60.0, base=0.5, longest=60.0
+    )
+    executor = Executor(
+        choices,
+        translator=DefaultTranslator(choices),
+        cache=make_directory(),
+        transport=WorkspaceTransport(workspace, faults=faults),
+        circuit=circuit,
+        clock=clock,
+        pause=clock.sleep,
+        jitter=jitter,
+        turn=nullcontext,
+    )
+    acceptance = Stamper(choices, ())
+    for at, message in enumerate(messages, start=1):
+        stamped, keys, upserts = acceptance.stamp(message, clock.now())
+        assert buffer.accept(stamped, keys=keys, upserts=upserts, now=clock.now()) == "accepted"
+        if at % deliver_every == 0:
+            _deliver_due(buffer, executor, circuit, clock)
+    for _ in range(3000):
+        if not buffer.pending():
+            break
+        clock.sleep(_deliver_due(buffer, executor, circuit, clock))
+    assert buffer.pending() == 0, "some messages never end"
+    return _Run(workspace, buffer.count_dead())
+
+
+def _deliver_due(buffer, executor, circuit, clock):
+    """Deliver claim after claim; return the seconds until something is due again."""
+    while True:
+        seconds, probe = circuit.wait_before_claim(clock.now())
+        if seconds:
+            return seconds
+        claim = buffer.claim(now=clock.now(), limit=100)
+        if claim is not None:
+            done = executor.deliver(claim, probe=probe)
+            buffer.settle(claim, done.settlements, now=clock.now())
+        if probe:
+            circuit.end_probe()
+        if claim is None:
+            due_at = buffer.next_due_at(now=clock.now())
+            return 0.0 if due_at is None else max(0.01, due_at - clock.now())
+
+
+def _one_by_one(messages, **options):
+    return _run(messages, deliver_every=1, merge_across_events=False, unchanged_for=0, **options)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_workspace_ends_as_one_by_one(seed):
+    """O1, O2, O3, T1: whatever is merged, left out as unchanged, retried, refused, or lost after it was applied."""
+    random = Random(seed)
+    messages = _messages(random)
+    options = {"update_last_seen": random.random() < 0.5}
+    every = random.choice([1, 3, 100])
+    faults = Faults(seed=seed, server_error=0.03, rate_limited=0.02, reset=0.03, lost=0.05, truncated=0.03)
+    expected = _one_by_one(messages, **options)
+    merged = _run(messages, deliver_every=every, **options)
+    troubled = _run(messages, deliver_every=every, faults=faults, seed=seed, **options)
+
+    assert merged.state == expected.state
+    assert troubled.state == expected.state
+    assert merged.dead == troubled.dead == expected.dead
+    assert [*merged.workspace.violations, *troubled.workspace.violations] == []
+
+
+def test_merging_saves_requests():
+    """O2, O3: the same messages, the same workspace, and less than two thirds of the writes."""
+    runs = []
+    for seed in range(10):
+        messages = _messages(Random(seed))
+        runs.append((_one_by_one(messages).writes, _run(messages, deliver_every=100).writes))
+
+    one_by_one, merged = (sum(column) for column in zip(*runs, strict=True))
+    assert merged < one_by_one * 2 / 3

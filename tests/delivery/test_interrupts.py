@@ -1,0 +1,146 @@
+"""Which modules hold locks, so that a signal's handler that interrupts one of them waits for none (rule W3)."""
+
+from __future__ import annotations
+
+import ast
+import re
+import threading
+
+import pytest
+
+from metarouter_intercom import Client
+from metarouter_intercom._delivery.interrupts import LOCKING, is_interruption
+from metarouter_intercom.plugins import Response
+
+from .._support.package_imports import PACKAGE, ROOT, read_imports
+
+_MODULES = {f"{PACKAGE}.{name}" if name else PACKAGE for name in read_imports()}
+_LOCKS = frozenset({"Lock", "RLock", "Condition", "Semaphore", "BoundedSemaphore", "Barrier"})
+# How the package calls what it holds: a ``with`` over one of these, or a call of its ``acquire``.
+_HELD = re.compile(r"lock|condition|switch|ending|births|creating|turn\b", re.IGNORECASE)
+# Modules outside ``LOCKING`` that make or hold a lock -> why a handler that interrupts them cannot wait for ever.
+_WITHOUT_A_GUARD = {
+    "_client.client": "what closes a client holds a reentrant lock; the lock of a birth is held in a forked child alone",
+    "_delivery.engine": "makes the locks that counters, gate and workspace cache hold, and the reentrant one of whoever closes",
+    "_intercom.companies": "a company's turn is held while its flow runs, and flows run in the delivery, which is covered",
+    "_delivery.http.transport": "held while the first request of a process loads its libraries, in the delivery, which is covered",
+    "sandbox._http": "a server's, whose threads no handler interrupts",
+    "sandbox._pages._routes": "a server's, as above",
+    "sandbox.server": "a server's, as above",
+    "sandbox.service": "a server's, and reentrant",
+    "sandbox.transport": "held while a request is answered, in the delivery, which is covered",
+}
+
+
+def _is_covered(name):
+    return any(f"{PACKAGE}.{name}.".startswith(f"{locking}.") for locking in LOCKING)
+
+
+def _locking_modules():
+    """Return the modules whose text makes a lock of ``threading`` or holds something that is called like one."""
+    found = set()
+    for path in sorted(ROOT.rglob("*.py")):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        if any(map(_locks, ast.walk(ast.parse(path.read_text(encoding="utf-8"))))):
+            found.add(name)
+    return found
+
+
+def _locks(node):
+    if isinstance(node, ast.Call):
+        called = node.func
+        if isinstance(called, ast.Attribute):
+            owner = ast.unparse(called.value)
+            return (owner == "threading" and called.attr in _LOCKS) or (
+                called.attr == "acquire" and _HELD.search(owner) is not None
+            )
+        return isinstance(called, ast.Name) and called.id in _LOCKS
+    if isinstance(node, ast.With):
+        return any(_HELD.search(ast.unparse(_owner(item.context_expr))) for item in node.items)
+    return False
+
+
+def _owner(held):
+    return held.func if isinstance(held, ast.Call) else held
+
+
+@pytest.mark.parametrize("name", LOCKING)
+def test_what_is_named_is_a_module(name):
+    """W3: each name of the guard against deadlocks is a module of the package; a renamed one would be guarded no more."""
+    assert name in _MODULES
+
+
+def test_every_module_with_a_lock_is_guarded_or_has_a_reason():
+    """W3: a module that makes or holds a lock is guarded, or it is told here why it need not be."""
+    unguarded = {name for name in _locking_modules() if not _is_covered(name)}
+
+    assert unguarded == set(_WITHOUT_A_GUARD)
+
+
+def test_every_guarded_module_holds_a_lock_or_runs_under_one():
+    """W3: nothing is guarded for no reason: only the rate limit and the delivery hold no lock of their own."""
+    locking = {f"{PACKAGE}.{name}." for name in _locking_modules()}
+
+    without = [name for name in LOCKING if not any(other.startswith(f"{name}.") for other in locking)]
+
+    assert without == [f"{PACKAGE}._delivery.executor", f"{PACKAGE}._delivery.rate_limit"]
+
+
+def _asked_from(module, function="work"):
+    """Return what ``is_interruption`` says to a handler that interrupts *function* of *module*."""
+    space = {"__name__": module, "ask": lambda: is_interruption()}
+    exec(f"def {function}():\n    return ask()", space)
+    return space[function]()
+
+
+@pytest.mark.parametrize("module", [*LOCKING, f"{PACKAGE}._delivery.buffers.memory"])
+def test_a_handler_that_interrupts_a_guarded_module_is_told(module):
+    """W3: in the main thread, wherever on the stack a guarded module runs, a lock may be held."""
+    assert _asked_from(module)
+
+
+@pytest.mark.parametrize(
+    "module",
+    [PACKAGE, f"{PACKAGE}._client.calls", f"{PACKAGE}._gateway", "_delivery.circuit", "somebody.else"],
+)
+def test_a_handler_that_interrupts_anything_else_goes_on(module):
+    """W3: code that holds no lock of ours, also of a module whose name only begins alike, is no reason to wait."""
+    assert not _asked_from(module)
+
+
+def test_the_end_of_the_interpreter_and_other_threads_are_free():
+    """W3: clients are closed at the interpreter's end with no lock held, and handlers run in the main thread alone."""
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(_asked_from(LOCKING[0])))
+    thread.start()
+    thread.join()
+
+    assert answers == [False]
+    assert not _asked_from(f"{PACKAGE}._delivery.workers", "_at_exit")
+
+
+class _Asking:
+    """A transport that is interrupted in each request."""
+
+    def __init__(self):
+        self.answers = []
+
+    def send(self, request):
+        self.answers.append(is_interruption())
+        return Response(200, {"id": "i-1", "data": []}, {})
+
+    def close(self):
+        """There is nothing to close."""
+
+
+def test_a_handler_that_interrupts_a_request_is_told():
+    """W3: while a company is written its turn is held, so a handler that closed the client there would wait for it for ever."""
+    transport = _Asking()
+    client = Client(api_key="k", transport=transport, delivery="manual")
+    client.group("u-1", "c-1", {"name": "Example Ltd"})
+
+    client.flush(1.0)
+    client.close(0.0)
+
+    assert transport.answers
+    assert all(transport.answers)

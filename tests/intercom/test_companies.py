@@ -1,0 +1,520 @@
+"""Companies, their tags, and contacts' belonging to them (rules C, I12, M2, M3, O3)."""
+
+from __future__ import annotations
+
+import pytest
+
+from metarouter_intercom._intercom.companies import (
+    attach_company,
+    detach_company,
+    tag_company,
+    upsert_company,
+)
+from metarouter_intercom._intercom.responses import DELIVERED
+from metarouter_intercom.errors import ReadFailed
+from metarouter_intercom.operations import AttachCompany, DetachCompany, TagCompany, UpsertCompany, Who
+from metarouter_intercom.plugins import Note, Request
+
+from .._support.flow_driving import (
+    ANY,
+    NOW,
+    attributes,
+    contact,
+    found,
+    make_directory,
+    make_world,
+    merged_into,
+    missing,
+    ok,
+    play,
+    refusal,
+)
+
+_UNCHANGED = DELIVERED._replace(unchanged=True)
+_WHO = Who(external_id="u1")
+_ATTACH = AttachCompany(who=_WHO, company_id="k1")
+_DETACH = DetachCompany(who=_WHO, company_id="k1")
+_POST = "POST /companies"
+_LINK = "POST /contacts/c1/companies"
+_UNLINK = "DELETE /contacts/c1/companies/i1"
+_NO_COMPANY = missing("Company Not Found", "company_not_found")
+_LOOK = "GET /companies?company_id=k1"
+_FIND = "GET /contacts/find_by_external_id/u1"
+
+
+def _upsert(attributes=None, **fields):
+    return UpsertCompany(company_id="k1", fields=fields, attributes=attributes or {})
+
+
+def _company(company_id="i1"):
+    return ok({"type": "company", "id": company_id, "company_id": "k1"})
+
+
+def _knowing(contact_id="c1", company_id="i1"):
+    cache = make_directory()
+    if contact_id is not None:
+        cache.remember_contact("user:u1", contact_id)
+    if company_id is not None:
+        cache.remember_company("k1", company_id)
+    return cache
+
+
+# --- upsert ---------------------------------------------------------------------------------------------------
+
+
+def test_a_company_costs_one_request_and_is_remembered():
+    """O3, O4: its id and what was written."""
+    world = make_world()
+
+    outcome = play(
+        upsert_company(_upsert({"tier": "a"}, name="K"), world),
+        (_POST, {"company_id": "k1", "name": "K", "custom_attributes": {"tier": "a"}}, _company()),
+    )
+    again = play(upsert_company(_upsert({"tier": "a"}, name="K"), world))
+
+    assert (outcome, again, world.cache.company_id("k1")) == (DELIVERED, _UNCHANGED, "i1")
+
+
+def test_an_answer_without_an_id_is_a_success_all_the_same():
+    """T1: 2xx is delivered."""
+    world = make_world()
+
+    assert play(upsert_company(_upsert(name="K"), world), (_POST, ANY, ok())) == DELIVERED
+    assert world.cache.company_id("k1") is None
+
+
+def test_unknown_attributes_of_a_company_are_made():
+    """A6: as those of contacts."""
+    outcome = play(
+        upsert_company(_upsert({"tier": "a"}), make_world()),
+        (_POST, ANY, refusal(400, "Custom attribute 'tier' does not exist")),
+        ("GET /data_attributes?model=company", None, attributes(model="company")),
+        ("POST /data_attributes", {"name": "tier", "model": "company", "data_type": "string"}, ok()),
+        (_POST, ANY, _company()),
+    )
+
+    assert outcome == DELIVERED
+
+
+def test_what_is_left_out_of_a_company_is_noted():
+    """M3: and an attribute that is refused for an hour is no difference afterwards."""
+    world = make_world(unknown_attributes="drop")
+
+    outcome = play(
+        upsert_company(_upsert({"tier": "a"}, name="K"), world),
+        (_POST, ANY, refusal(400, "Custom attribute 'tier' does not exist")),
+        (_POST, {"company_id": "k1", "name": "K"}, _company()),
+    )
+    again = play(upsert_company(_upsert({"tier": "a"}, name="K"), world))
+
+    assert [note.rule for note in outcome.notes] == ["A6"]
+    assert again == _UNCHANGED
+
+
+def test_null_for_an_attribute_that_there_is_not_is_no_difference():
+    """O3, A1: nothing is there that could be cleared."""
+    world = make_world()
+    play(upsert_company(_upsert(name="K"), world), (_POST, ANY, _company()))
+    world.cache.learn_attributes("company", [])
+
+    assert play(upsert_company(_upsert({"tier": None}, name="K"), world)) == _UNCHANGED
+
+
+@pytest.mark.parametrize(
+    ("exchanges", "expected"),
+    [
+        ([(_POST, ANY, refusal(400, "No"))], ("dead", "http_400")),
+        ([(_POST, ANY, refusal(500))], ("retry", "http_500")),
+        ([(_POST, ANY, refusal(403))], ("held", "http_403")),
+        (
+            [(_POST, ANY, refusal(400, "Custom attribute 'tier' does not exist"))],
+            ("dead", "unknown_attribute"),
+        ),
+    ],
+)
+def test_a_failed_write_leaves_no_fingerprint(exchanges, expected):
+    """O3, T1: nobody knows what the company holds afterwards."""
+    world = make_world(unknown_attributes="fail")
+    play(upsert_company(_upsert(name="K"), world), (_POST, ANY, _company()))
+    attribute = {"tier": "a"} if expected[1] == "unknown_attribute" else {}
+
+    outcome = play(upsert_company(_upsert(attribute, name="L"), world), *exchanges)
+
+    assert (outcome.kind, outcome.reason) == expected
+    assert play(upsert_company(_upsert(name="K"), world), (_POST, ANY, _company())) == DELIVERED
+
+
+@pytest.mark.parametrize("end", ["cut", "closed"])
+def test_a_write_without_an_answer_leaves_no_fingerprint(end):
+    """O3: an answer may be lost, or not be waited for."""
+    world = make_world()
+    play(upsert_company(_upsert(name="K"), world), (_POST, ANY, _company()))
+    flow = upsert_company(_upsert(name="L"), world)
+    if end == "cut":
+        with pytest.raises(ReadFailed):
+            play(flow, (_POST, ANY, ReadFailed("cut")))
+    else:
+        assert next(flow) == Request("POST", "/companies", {"company_id": "k1", "name": "L"})
+        flow.close()
+
+    assert play(upsert_company(_upsert(name="K"), world), (_POST, ANY, _company())) == DELIVERED
+
+
+def _from(seq, cache, attributes=None, **fields):
+    operation = _upsert(attributes, **fields)
+    others = (seq, UpsertCompany(company_id="k2", fields={"name": "Z"}, attributes={}))
+    return upsert_company(operation, make_world(cache, parts=((seq, operation), others, (seq, _ATTACH))))
+
+
+def test_a_message_accepted_later_wins_a_company_that_contacts_share():
+    """O1, O2: lanes are delivered side by side, so an earlier message writes only what a later one has not written."""
+    cache = make_directory()
+    play(_from(2, cache, {"tier": "b"}, name="New"), (_POST, ANY, _company()))
+
+    outcome = play(
+        _from(1, cache, {"tier": "a", "seats": 5}, name="Old", plan="pro"),
+        (_POST, {"company_id": "k1", "plan": "pro", "custom_attributes": {"seats": 5}}, _company()),
+    )
+    nothing_left = play(_from(1, cache, {"tier": "a"}, name="Old"))
+    newest = play(_from(3, cache, name="Newest"), (_POST, {"company_id": "k1", "name": "Newest"}, _company()))
+
+    assert (outcome, nothing_left, newest) == (DELIVERED, _UNCHANGED, DELIVERED)
+
+
+def test_the_order_is_kept_for_what_was_written_already():
+    """O1, O3: an unchanged write is a write, as far as later and earlier go."""
+    cache = make_directory()
+    play(_from(1, cache, name="Same"), (_POST, ANY, _company()))
+    play(_from(3, cache, name="Same"))
+
+    assert play(_from(2, cache, name="Other")) == _UNCHANGED
+
+
+# --- tags -----------------------------------------------------------------------------------------------------
+
+_TAG = TagCompany(company_id="k1", name="VIP")
+
+
+def test_a_company_is_tagged_once():
+    """C3, O3: by name, whatever its case."""
+    world = make_world()
+
+    outcome = play(
+        tag_company(_TAG, world), ("POST /tags", {"name": "VIP", "companies": [{"company_id": "k1"}]}, ok())
+    )
+    again = play(tag_company(TagCompany(company_id="k1", name="vip"), world))
+
+    assert (outcome, again) == (DELIVERED, _UNCHANGED)
+
+
+def test_a_company_that_is_gone_is_made_anew_before_it_is_tagged():
+    """O3: a 404 forgets what was written, so the next attempt writes the company again."""
+    world = make_world(_knowing())
+    play(upsert_company(_upsert(name="K"), world), (_POST, ANY, _company()))
+
+    outcome = play(tag_company(_TAG, world), ("POST /tags", ANY, _NO_COMPANY))
+
+    assert (outcome.kind, outcome.reason) == ("retry", "company_missing")
+    assert play(upsert_company(_upsert(name="K"), world), (_POST, ANY, _company())) == DELIVERED
+
+
+@pytest.mark.parametrize(("status", "kind"), [(400, "dead"), (403, "dead"), (401, "held"), (500, "retry")])
+def test_other_answers_to_a_tag_are_classified(status, kind):
+    """T1: a 403 on tags concerns that one operation."""
+    assert play(tag_company(_TAG, make_world()), ("POST /tags", ANY, refusal(status))).kind == kind
+
+
+# --- attach ---------------------------------------------------------------------------------------------------
+
+
+def test_a_contact_is_attached_once():
+    """C4, O3: one request where both are known, none where it was done."""
+    world = make_world(_knowing())
+
+    outcome = play(attach_company(_ATTACH, world), (_LINK, {"id": "i1"}, _company()))
+    again = play(attach_company(_ATTACH, world))
+
+    assert (outcome, again) == (DELIVERED, _UNCHANGED)
+
+
+def test_both_are_looked_for_where_they_are_not_known():
+    """O4: Intercom wants its own ids."""
+    outcome = play(
+        attach_company(_ATTACH, make_world()),
+        (_FIND, None, contact("c1", external_id="u1")),
+        (_LOOK, None, _company()),
+        (_LINK, {"id": "i1"}, _company()),
+    )
+
+    assert outcome == DELIVERED
+
+
+def test_an_attach_waits_for_its_contact():
+    """M2: the identify may come from another process."""
+    outcome = play(attach_company(_ATTACH, make_world()), (_FIND, None, missing()))
+
+    assert (outcome.kind, outcome.reason) == ("wait", "contact_missing")
+
+
+@pytest.mark.parametrize(
+    ("exchanges", "kind"),
+    [
+        ([(_FIND, None, refusal(500))], "retry"),
+        ([(_FIND, None, contact("c1")), (_LOOK, None, refusal(500))], "retry"),
+    ],
+)
+@pytest.mark.parametrize("flow", [attach_company, detach_company])
+def test_looking_for_either_may_fail(flow, exchanges, kind):
+    """T1: then it comes again."""
+    operation = _ATTACH if flow is attach_company else _DETACH
+
+    assert play(flow(operation, make_world()), *exchanges).kind == kind
+
+
+def test_a_bare_contact_is_made_where_the_settings_say_so():
+    """M2: ``create_missing_contacts``."""
+    outcome = play(
+        attach_company(_ATTACH, make_world(_knowing(None), create_missing_contacts=True)),
+        (_FIND, None, missing()),
+        ("POST /contacts", {"role": "user", "external_id": "u1"}, contact("c1")),
+        (_LINK, {"id": "i1"}, _company()),
+    )
+
+    assert outcome == DELIVERED
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ([("POST /contacts", ANY, refusal(400, "No"))], ("dead", "http_400")),
+        ([("POST /contacts", ANY, ok()), (_FIND, None, missing())], ("wait", "contact_missing")),
+    ],
+)
+def test_a_bare_contact_may_not_come_about(answers, expected):
+    """M2: its end is the attach's; made without being seen it is waited for."""
+    outcome = play(
+        attach_company(_ATTACH, make_world(_knowing(None), create_missing_contacts=True)),
+        (_FIND, None, missing()),
+        *answers,
+    )
+
+    assert (outcome.kind, outcome.reason) == expected
+
+
+def test_a_company_that_is_not_there_yet_is_tried_again():
+    """C4: it was written just before; another process may have deleted it, or the look-up lags."""
+    outcome = play(attach_company(_ATTACH, make_world(_knowing(company_id=None))), (_LOOK, None, _NO_COMPANY))
+
+    assert (outcome.kind, outcome.reason) == ("retry", "company_missing")
+
+
+def test_an_unknown_company_of_a_bare_id_is_a_note():
+    """I12: ``groupId`` on an identify makes no company."""
+    operation = AttachCompany(who=_WHO, company_id="k1", only_known=True)
+
+    outcome = play(
+        attach_company(operation, make_world(_knowing(company_id=None))), (_LOOK, None, _NO_COMPANY)
+    )
+
+    assert outcome == _UNCHANGED._replace(notes=(Note("I12", "groupId", "unknown company"),))
+
+
+def test_a_company_id_that_proves_wrong_is_looked_for_anew():
+    """O3: 404 ``company_not_found`` forgets the company and all that was written to it."""
+    world = make_world(_knowing())
+    world.cache.add_facts("company", "k1", {"name": "K"}, NOW)
+
+    outcome = play(
+        attach_company(_ATTACH, world),
+        (_LINK, {"id": "i1"}, _NO_COMPANY),
+        (_LOOK, None, _company("i2")),
+        (_LINK, {"id": "i2"}, _company("i2")),
+    )
+
+    assert (outcome, world.cache.company_id("k1")) == (DELIVERED, "i2")
+    assert world.cache.knows("company", "k1", {"name": "K"}, now=NOW, within=3600) is False
+
+
+def test_a_company_that_is_found_and_not_found_is_tried_again():
+    """The look-up may show a company that links do not know; it is no missing contact."""
+    outcome = play(
+        attach_company(_ATTACH, make_world(_knowing(company_id=None))),
+        (_LOOK, None, _company()),
+        (_LINK, ANY, _NO_COMPANY),
+        (_LOOK, None, _company()),
+    )
+
+    assert (outcome.kind, outcome.reason) == ("retry", "company_missing")
+
+
+def test_a_contact_id_that_proves_wrong_is_looked_for_anew():
+    """M1, M2: 404 for the contact."""
+    world = make_world(_knowing())
+
+    outcome = play(
+        attach_company(_ATTACH, world),
+        (_LINK, ANY, missing()),
+        (_FIND, None, contact("c2", external_id="u1")),
+        ("POST /contacts/c2/companies", {"id": "i1"}, _company()),
+    )
+
+    assert (outcome, world.cache.contact_id("user:u1")) == (DELIVERED, "c2")
+
+
+def test_a_contact_that_is_found_and_not_found_is_waited_for():
+    """M2: look-ups may show a contact that was deleted."""
+    outcome = play(
+        attach_company(_ATTACH, make_world(_knowing(None))),
+        (_FIND, None, contact("c1")),
+        (_LINK, ANY, missing()),
+        (_FIND, None, contact("c1")),
+    )
+
+    assert (outcome.kind, outcome.reason) == ("wait", "contact_missing")
+
+
+def test_a_merged_contact_is_followed():
+    """M1: the link of a 410 leads to the contact it became."""
+    world = make_world(_knowing())
+
+    outcome = play(
+        attach_company(_ATTACH, world),
+        (_LINK, ANY, merged_into("c2")),
+        ("POST /contacts/c2/companies", {"id": "i1"}, merged_into("c3")),
+        ("POST /contacts/c3/companies", {"id": "i1"}, merged_into("c4")),
+        ("POST /contacts/c4/companies", {"id": "i1"}, _company()),
+    )
+
+    assert (outcome, world.cache.contact_id("user:u1")) == (DELIVERED, "c4")
+
+
+@pytest.mark.parametrize("gone", [missing(), refusal(410)])
+def test_a_contact_that_the_message_names_and_nobody_has(gone):
+    """M1, M2: it goes on by another id where the message tells one, else it waits."""
+    alone = AttachCompany(who=Who(contact_id="c7"), company_id="k1")
+    named = AttachCompany(who=Who(contact_id="c7", external_id="u1"), company_id="k1")
+    link = "POST /contacts/c7/companies"
+
+    waiting = play(attach_company(alone, make_world(_knowing())), (link, ANY, gone))
+    attached = play(
+        attach_company(named, make_world(_knowing())), (link, ANY, gone), (_LINK, ANY, _company())
+    )
+
+    assert (waiting.kind, waiting.reason, attached) == ("wait", "contact_missing", DELIVERED)
+
+
+def test_a_named_contact_that_was_merged_is_followed():
+    """M1: the message names it again each time, so nothing is remembered."""
+    operation = AttachCompany(who=Who(contact_id="c7"), company_id="k1")
+    world = make_world(_knowing())
+
+    outcome = play(
+        attach_company(operation, world),
+        ("POST /contacts/c7/companies", ANY, merged_into("c8")),
+        ("POST /contacts/c8/companies", ANY, _company()),
+    )
+
+    assert (outcome, world.cache.contact_id("contact:c7")) == (DELIVERED, None)
+
+
+def test_too_many_companies_end_the_message():
+    """Contract, section 5: 1000 companies a contact; the dead letter carries Intercom's code."""
+    answer = refusal(
+        400,
+        "Contact has reached the maximum of 1000 company associations",
+        code="contact_company_limit_exceeded",
+    )
+
+    outcome = play(attach_company(_ATTACH, make_world(_knowing())), (_LINK, ANY, answer))
+
+    assert (outcome.kind, outcome.code) == ("dead", "contact_company_limit_exceeded")
+
+
+@pytest.mark.parametrize(("status", "kind"), [(400, "dead"), (401, "held"), (403, "held"), (500, "retry")])
+def test_other_answers_to_links_are_classified(status, kind):
+    """T1: a contact's companies are a write of contacts."""
+    attached = play(attach_company(_ATTACH, make_world(_knowing())), (_LINK, ANY, refusal(status)))
+    detached = play(detach_company(_DETACH, make_world(_knowing())), (_UNLINK, None, refusal(status)))
+
+    assert (attached.kind, detached.kind) == (kind, kind)
+
+
+# --- detach ---------------------------------------------------------------------------------------------------
+
+_NOTED = _UNCHANGED._replace(notes=(Note("I12", "company", "already detached, or unknown"),))
+
+
+def test_a_contact_is_detached_once():
+    """I12, O3: and attached again afterwards."""
+    world = make_world(_knowing())
+
+    outcome = play(detach_company(_DETACH, world), (_UNLINK, None, _company()))
+    again = play(detach_company(_DETACH, world))
+    attached = play(attach_company(_ATTACH, world), (_LINK, {"id": "i1"}, _company()))
+    detached = play(detach_company(_DETACH, world), (_UNLINK, None, _company()))
+
+    assert (outcome, again, attached, detached) == (DELIVERED, _UNCHANGED, DELIVERED, DELIVERED)
+
+
+@pytest.mark.parametrize(
+    ("known", "exchanges"),
+    [
+        ((None, "i1"), [(_FIND, None, missing())]),
+        (("c1", None), [(_LOOK, None, _NO_COMPANY)]),
+        (("c1", "i1"), [(_UNLINK, None, _NO_COMPANY), (_LOOK, None, _NO_COMPANY)]),
+        (("c1", "i1"), [(_UNLINK, None, missing()), (_FIND, None, missing())]),
+        (("c1", None), [(_LOOK, None, _company()), (_UNLINK, None, _NO_COMPANY), (_LOOK, None, _company())]),
+        (("c1", "i1"), [(_UNLINK, None, _NO_COMPANY), (_LOOK, None, _company())]),
+    ],
+)
+def test_what_is_detached_or_unknown_is_a_success(known, exchanges):
+    """I12: with a note."""
+    assert play(detach_company(_DETACH, make_world(_knowing(*known))), *exchanges) == _NOTED
+
+
+def test_what_was_found_detached_is_not_asked_again():
+    """O3: both are there, the link is not; a stale id of a company made anew is tried once more."""
+    world = make_world(_knowing())
+    play(detach_company(_DETACH, world), (_UNLINK, None, _NO_COMPANY), (_LOOK, None, _company()))
+    again = play(detach_company(_DETACH, world))
+    anew = play(
+        detach_company(_DETACH, make_world(_knowing())),
+        (_UNLINK, None, _NO_COMPANY),
+        (_LOOK, None, _company("i2")),
+        ("DELETE /contacts/c1/companies/i2", None, _company("i2")),
+    )
+
+    assert (again, anew) == (_UNCHANGED, DELIVERED)
+
+
+def test_a_named_contact_that_is_gone_is_detached():
+    """I12: there is nobody left who could belong to it."""
+    operation = DetachCompany(who=Who(contact_id="c7"), company_id="k1")
+
+    outcome = play(
+        detach_company(operation, make_world(_knowing())),
+        ("DELETE /contacts/c7/companies/i1", None, missing()),
+    )
+
+    assert outcome == _NOTED
+
+
+def test_a_merged_contact_is_detached_where_it_went():
+    """M1: the link of a 410 leads there."""
+    outcome = play(
+        detach_company(_DETACH, make_world(_knowing())),
+        (_UNLINK, None, merged_into("c2")),
+        ("DELETE /contacts/c2/companies/i1", None, _company()),
+    )
+
+    assert outcome == DELIVERED
+
+
+def test_a_contact_of_an_address_may_be_ambiguous():
+    """I2: several users with one address."""
+    users = [{"id": f"c{at}", "role": "user", "email": "a@example.com"} for at in (1, 2)]
+    operation = AttachCompany(who=Who(email="a@example.com"), company_id="k1")
+
+    outcome = play(attach_company(operation, make_world()), ("POST /contacts/search", ANY, found(*users)))
+
+    assert (outcome.kind, outcome.reason) == ("dead", "ambiguous_email")

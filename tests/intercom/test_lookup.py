@@ -1,0 +1,179 @@
+"""Finding a contact or a company by what a message tells of it (rules M1, O4)."""
+
+from __future__ import annotations
+
+import pytest
+
+from metarouter_intercom._intercom.lookup import by_email, find_company, find_contact
+from metarouter_intercom.operations import Who
+
+from .._support.flow_driving import (
+    ANY,
+    contact,
+    found,
+    make_directory,
+    make_world,
+    missing,
+    ok,
+    play,
+    refusal,
+)
+
+_SEARCH = "POST /contacts/search"
+
+
+def _query(field, value, after=None):
+    pagination = {"per_page": 150} if after is None else {"per_page": 150, "starting_after": after}
+    return {"query": {"field": field, "operator": "=", "value": value}, "pagination": pagination}
+
+
+def test_an_id_that_the_message_names_needs_no_request():
+    """R8: Intercom's own id is taken as it is."""
+    assert play(find_contact(Who(contact_id="c1"), make_world())) == "c1"
+
+
+def test_a_remembered_id_needs_no_request():
+    """O4: whatever the contact is known by."""
+    cache = make_directory()
+    cache.remember_contact("email:ann@example.com", "c1")
+
+    assert play(find_contact(Who(email="Ann@Example.com"), make_world(cache))) == "c1"
+
+
+@pytest.mark.parametrize("version", ["2.13", "2.16", "Preview"])
+def test_an_external_id_is_looked_up_directly(version):
+    """M1: from 2.13 on there is a look-up of users; what is found is remembered."""
+    world = make_world(api_version=version)
+
+    actual = play(
+        find_contact(Who(external_id="a/b c"), world),
+        ("GET /contacts/find_by_external_id/a%2Fb%20c", None, contact("c1", external_id="a/b c")),
+    )
+
+    assert (actual, world.cache.contact_id("user:a/b c")) == ("c1", "c1")
+
+
+@pytest.mark.parametrize("version", ["2.12", "2.7"])
+def test_an_external_id_is_searched_in_older_versions(version):
+    """M1: before 2.13 the search is the only way; what it brings along is compared."""
+    actual = play(
+        find_contact(Who(external_id="u1"), make_world(api_version=version)),
+        (
+            _SEARCH,
+            _query("external_id", "u1"),
+            found({"id": "c0", "external_id": "U1"}, {"id": "c1", "external_id": "u1"}),
+        ),
+    )
+
+    assert actual == "c1"
+
+
+@pytest.mark.parametrize(("status", "kind"), [(500, "retry"), (401, "held"), (400, "dead"), (403, "dead")])
+@pytest.mark.parametrize("version", ["2.12", "2.16"])
+def test_a_look_up_may_fail(version, status, kind):
+    """T1: a 403 on a read concerns that one operation."""
+    place = _SEARCH if version == "2.12" else "GET /contacts/find_by_external_id/u1"
+
+    outcome = play(
+        find_contact(Who(external_id="u1"), make_world(api_version=version)), (place, ANY, refusal(status))
+    )
+
+    assert outcome.kind == kind
+
+
+@pytest.mark.parametrize(
+    ("who", "exchange"),
+    [
+        (Who(external_id="u1"), ("GET /contacts/find_by_external_id/u1", None, missing())),
+        (Who(email="a@example.com"), (_SEARCH, ANY, found())),
+        (Who(anonymous_id="a1"), (_SEARCH, ANY, found())),
+        (
+            Who(anonymous_id="a1"),
+            (_SEARCH, ANY, found({"role": "lead", "custom_attributes": {"anonymous_id": "a1"}})),
+        ),
+    ],
+)
+def test_nobody_may_be_there(who, exchange):
+    """Nobody is an answer, not a failure."""
+    assert play(find_contact(who, make_world()), exchange) is None
+
+
+def test_a_search_reads_page_after_page():
+    """A page holds 150 contacts; the cursor goes into the body (contract, section 5)."""
+    user = {"id": "c9", "role": "user", "email": "a@example.com"}
+    lead = {"id": "c1", "role": "lead", "email": "a@example.com"}
+
+    actual = play(
+        by_email("A@example.com"),
+        (_SEARCH, _query("email", "a@example.com"), found(lead, after="p2")),
+        (_SEARCH, _query("email", "a@example.com", "p2"), found(lead, after="p3")),
+        (_SEARCH, _query("email", "a@example.com", "p3"), found(user)),
+    )
+
+    assert actual == user
+
+
+def test_a_search_ends_after_a_few_pages():
+    """Nobody has so many contacts of one address: a cursor that never ends must not hold a worker."""
+    actual = play(by_email("a@example.com"), *[(_SEARCH, ANY, found(after="p"))] * 4)
+
+    assert actual is None
+
+
+@pytest.mark.parametrize(
+    "pages", [None, "odd", {"next": "odd"}, {"next": {"starting_after": ""}}, {"next": {"starting_after": 5}}]
+)
+def test_a_page_without_a_cursor_is_the_last(pages):
+    """Whatever stands in place of the cursor."""
+    answer = ok({"data": [{"id": "c1", "role": "user", "email": "a@example.com"}, "odd"], "pages": pages})
+
+    assert play(by_email("a@example.com"), (_SEARCH, ANY, answer))["id"] == "c1"
+
+
+# --- companies ------------------------------------------------------------------------------------------------
+
+
+def test_a_remembered_company_needs_no_request():
+    """O4: companies' ids are remembered as contacts' are."""
+    cache = make_directory()
+    cache.remember_company("k1", "i1")
+
+    assert play(find_company("k1", make_world(cache))) == "i1"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"type": "company", "id": "i1", "company_id": "k&1"},
+        {"type": "list", "data": [{"id": "i0", "company_id": "K&1"}, {"id": "i1", "company_id": "k&1"}]},
+        {"type": "company.list", "companies": [{"id": "i1", "company_id": "k&1"}]},
+    ],
+)
+def test_a_company_is_one_object_or_a_list(body):
+    """Contract, section 5: the description says a list, its prose one object; both are read, and compared."""
+    world = make_world()
+
+    actual = play(find_company("k&1", world), ("GET /companies?company_id=k%261", None, ok(body)))
+
+    assert (actual, world.cache.company_id("k&1")) == ("i1", "i1")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        missing("Company Not Found", "company_not_found"),
+        ok({"type": "list", "data": []}),
+        ok({"id": "i9", "company_id": "other"}),
+    ],
+)
+def test_a_company_may_not_be_there(answer):
+    """Another company is not the one that was asked for."""
+    assert play(find_company("k1", make_world()), ("GET /companies?company_id=k1", None, answer)) is None
+
+
+@pytest.mark.parametrize(("status", "kind"), [(500, "retry"), (401, "held"), (403, "dead")])
+def test_the_look_up_of_a_company_may_fail(status, kind):
+    """T1: then the operation ends as the answer's class says."""
+    outcome = play(find_company("k1", make_world()), ("GET /companies?company_id=k1", None, refusal(status)))
+
+    assert outcome.kind == kind

@@ -1,0 +1,165 @@
+"""What an answer of Intercom's means for a message (rules T1, T2)."""
+
+from __future__ import annotations
+
+import pytest
+
+from metarouter_intercom._intercom.responses import (
+    DELIVERED,
+    FlowResult,
+    backoff,
+    classify,
+    dead,
+    error_of,
+    errors_of,
+)
+from metarouter_intercom.plugins import Request, Response
+
+_WRITE = Request("POST", "/contacts", {})
+_ERROR = {
+    "type": "error.list",
+    "request_id": "r1",
+    "errors": [{"code": "parameter_invalid", "message": "No", "field": "plan"}, {"code": "other"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (200, "delivered"),
+        (202, "delivered"),
+        (204, "delivered"),
+        (299, "delivered"),
+        (100, "retry"),
+        (301, "retry"),
+        (302, "retry"),
+        (307, "retry"),
+        (308, "retry"),
+        (400, "dead"),
+        (401, "held"),
+        (402, "dead"),
+        (403, "held"),
+        (404, "dead"),
+        (405, "dead"),
+        (406, "dead"),
+        (408, "retry"),
+        (409, "dead"),
+        (410, "dead"),
+        (413, "dead"),
+        (415, "dead"),
+        (422, "dead"),
+        (423, "dead"),
+        (425, "retry"),
+        (429, "retry"),
+        (451, "dead"),
+        (499, "dead"),
+        (500, "retry"),
+        (501, "retry"),
+        (502, "retry"),
+        (503, "retry"),
+        (504, "retry"),
+        (520, "retry"),
+        (599, "retry"),
+    ],
+)
+def test_the_class_of_a_status(status, kind):
+    """T1: the table; a redirect is not followed and no verdict on the message, so it comes again."""
+    assert classify(_WRITE, Response(status)).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "kind"),
+    [
+        ("POST", "/contacts", "held"),
+        ("PUT", "/contacts/c1", "held"),
+        ("DELETE", "/contacts/c1", "held"),
+        ("POST", "/contacts/c1/companies", "held"),
+        ("POST", "/contacts/merge", "held"),
+        ("POST", "/companies", "held"),
+        ("POST", "/events", "held"),
+        ("GET", "/contacts/c1", "dead"),
+        ("POST", "/contacts/search", "dead"),
+        ("GET", "/companies?company_id=k", "dead"),
+        ("POST", "/tags", "dead"),
+        ("POST", "/data_attributes", "dead"),
+        ("GET", "/data_attributes?model=contact", "dead"),
+    ],
+)
+def test_what_a_403_concerns(method, path, kind):
+    """T1: on a write of contacts, companies or events it holds the client; elsewhere it concerns that one operation."""
+    assert classify(Request(method, path), Response(403)).kind == kind
+    assert classify(Request(method, path), Response(401)).kind == "held"
+
+
+def test_an_end_tells_intercoms_words():
+    """T1: code, message, field and request id."""
+    outcome = classify(_WRITE, Response(400, _ERROR))
+
+    assert outcome == FlowResult("dead", "http_400", 400, "parameter_invalid", "No", "plan", "r1")
+    assert outcome.answer() == {
+        "status": 400,
+        "code": "parameter_invalid",
+        "message": "No",
+        "field": "plan",
+        "request_id": "r1",
+    }
+
+
+def test_a_success_tells_nothing():
+    """T1: there is nothing to explain."""
+    assert (classify(_WRITE, Response(200, {"id": "c1"})), DELIVERED.answer()) == (DELIVERED, None)
+
+
+def test_our_own_reasons():
+    """The reason is a word to count by; Intercom's words stay with it."""
+    refused = Response(409, _ERROR)
+
+    assert dead(refused, "conflict") == FlowResult(
+        "dead", "conflict", 409, "parameter_invalid", "No", "plan", "r1"
+    )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        None,
+        "<html><h1>502 Bad Gateway</h1></html>",
+        [],
+        5,
+        {},
+        {"errors": None},
+        {"errors": []},
+        {"errors": ["odd"]},
+        {"errors": [{}]},
+        {"errors": [{"code": 5, "message": None, "field": []}], "request_id": None},
+    ],
+)
+def test_answers_without_an_envelope(body):
+    """A proxy's page or a body of another shape tells the status alone."""
+    response = Response(502, body)
+
+    assert error_of(response) == {"code": None, "message": None, "field": None, "request_id": None}
+    assert classify(_WRITE, response) == FlowResult("retry", "http_502", 502)
+
+
+def test_the_request_id_is_in_the_body_or_a_header():
+    """Intercom's support asks for it; the body's wins."""
+    header = {"x-request-id": "h1"}
+
+    assert error_of(Response(500, None, header))["request_id"] == "h1"
+    assert error_of(Response(500, {"request_id": None}, header))["request_id"] == "h1"
+    assert error_of(Response(500, _ERROR, header))["request_id"] == "r1"
+
+
+def test_all_errors_of_an_answer_are_read():
+    """M3: the refused field may be named by any of them."""
+    assert [error["code"] for error in errors_of(Response(400, _ERROR))] == ["parameter_invalid", "other"]
+
+
+@pytest.mark.parametrize(
+    ("failures", "jitter", "expected"),
+    [(1, 1.0, 0.5), (1, 0.0, 0.0), (2, 0.5, 0.5), (3, 1.0, 2.0), (8, 1.0, 60.0), (5000, 0.5, 30.0)],
+)
+def test_the_back_off(failures, jitter, expected):
+    """T2: exponential from 0.5 s to 60 s with full jitter."""
+    assert backoff(failures, jitter, base=0.5, longest=60.0) == expected

@@ -1,0 +1,1 @@
+"""Benchmarks beside today's peers: ``python -m tests.measure.benchmarks`` runs them all and prints a table."""

@@ -1,0 +1,249 @@
+"""The JSON edge: wire form to messages and back (rules R1, R2, R5)."""
+
+from __future__ import annotations
+
+import json
+from collections import UserDict
+from enum import Enum
+from types import MappingProxyType
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metarouter_intercom import RejectedMessage
+from metarouter_intercom.messages import Alias, Group, Identify, Page, Screen, Track, _codec
+from metarouter_intercom.messages._codec import read_message, read_stamped, write_message
+from metarouter_intercom.plugins import Note
+
+from .._support.promises import MESSAGES, promised
+from .._support.twins import GONE, VALUES, Facts, Text, Whole, assert_twins_agree, change, usual_with_changes
+
+_NOW = 1_795_000_000.5
+
+
+class _Name(str, Enum):
+    SEEN = "Seen"
+
+
+@pytest.mark.parametrize(
+    ("wire", "message"),
+    [
+        ({"type": "identify", "userId": "u1", "traits": {"a": 1}, "groupId": 5},
+         Identify(user_id="u1", traits={"a": 1}, group_id="5", message_id="m", timestamp=_NOW)),
+        ({"type": "Track", "anonymousId": 7, "event": " x ", "traits": {"email": "e"}},
+         Track(anonymous_id="7", event=" x ", traits={"email": "e"}, message_id="m", timestamp=_NOW)),
+        ({"type": "group", "groupId": "c1", "context": None}, Group(group_id="c1", message_id="m", timestamp=_NOW)),
+        ({"type": "page", "name": "N", "category": 4}, Page(name="N", category="4", message_id="m", timestamp=_NOW)),
+        ({"type": "screen", "name": ["N"]}, Screen(message_id="m", timestamp=_NOW)),
+        ({"type": " ALIAS", "userId": "u1", "previousId": "p"},
+         Alias(user_id="u1", previous_id="p", message_id="m", timestamp=_NOW)),
+        ({"type": "track", "event": _Name.SEEN, "userId": _Name.SEEN},
+         Track(event="Seen", user_id="Seen", message_id="m", timestamp=_NOW)),
+    ],
+)  # fmt: skip
+def test_each_type_is_read(wire, message):
+    """R1, R2: every type by its own fields; ids as text, what is absent as None or empty."""
+    assert read_message({"messageId": "m", **wire}, now=_NOW) == message
+
+
+def test_any_mapping_is_read():
+    """R1: a message and its objects may be any mapping."""
+    wire = UserDict(type="identify", userId="u1", traits=UserDict(a=1))
+
+    message = read_message(wire, now=_NOW)
+
+    assert (message.user_id, message.traits) == ("u1", {"a": 1})
+    assert message.message_id
+
+
+@pytest.mark.parametrize(
+    ("wire", "problems"),
+    [
+        ({"type": "identify", "userId": 1.5}, ["userId: a number, not a text; send the id as text or as a whole number"]),
+        ({"type": "identify", "userId": 2**300}, ["userId: an integer that is no id; send the id as text"]),
+        ({"type": "identify", "messageId": "m", "traits": "x"}, ["traits: a text, not an object; send an object, or leave it out"]),
+        ({"type": "track"}, ["event: missing or blank; send the event's name as text"]),
+        ({"type": "track", "event": True}, ["event: a boolean, not a text; send the event's name as text"]),
+        ({"type": "track", "event": "x", "groupId": [], "previousId": {}},
+         ["groupId: a list, not a text; send the id as text or as a whole number",
+          "previousId: an object, not a text; send the id as text or as a whole number"]),
+        ({"type": "alias", "userId": True, "properties": 3},
+         ["userId: a boolean, not a text; send the id as text or as a whole number",
+          "properties: a number, not an object; send an object, or leave it out"]),
+        ({"type": "delete"}, ["type: missing or unknown; use one of identify, track, group, page, screen, alias"]),
+        ([], ["message: a list, not an object; send one Segment message"]),
+    ],
+)  # fmt: skip
+def test_faults_are_told_by_the_wire_s_names(wire, problems):
+    """R1, R2, E1: every fault at once, each with path, fault and remedy."""
+    with pytest.raises(RejectedMessage) as raised:
+        read_message(wire, now=_NOW)
+
+    assert str(raised.value).splitlines() == problems
+
+
+def test_page_labels_that_are_no_text():
+    """E9: a number is a label, anything else is none; a number of no end is none either."""
+    wire = {"type": "page", "messageId": "m", "name": 2**300, "category": 404}
+
+    message = read_message(wire, now=_NOW)
+
+    assert (message.name, message.category) == (None, "404")
+
+
+@given(MESSAGES)
+@promised
+def test_what_is_written_reads_back(wire):
+    """Q3: a message that was written, kept as JSON text and read again is the same."""
+    message = read_message({"event": "x", **wire}, now=_NOW)
+
+    again = read_stamped(json.loads(json.dumps(write_message(message))))
+
+    assert repr(again) == repr(message)
+    assert write_message(again) == write_message(message) or "nan" in repr(message)
+
+
+def test_notes_are_kept():
+    """What acceptance noted goes with the message."""
+    message = read_message({"type": "track", "event": "x", "timestamp": "soon"}, now=_NOW)
+
+    again = read_stamped(json.loads(json.dumps(write_message(message))))
+
+    assert again.notes == (Note("R5", "timestamp", "not an instant"),)
+
+
+def test_what_is_empty_is_not_written():
+    """Buffers keep only what a message says."""
+    wire = write_message(Identify(user_id="u1", message_id="m", timestamp=5.0))
+
+    assert wire == {"type": "identify", "messageId": "m", "timestamp": 5.0, "userId": "u1"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "instant"),
+    [
+        ({}, _NOW),
+        ({"timestamp": 5}, 5),
+        ({"originalTimestamp": 100}, 100),
+        ({"originalTimestamp": 100, "sentAt": 160, "receivedAt": 130}, 70),
+        ({"originalTimestamp": 100, "sentAt": 160, "receivedAt": 10}, 100),
+        ({"timestamp": 5, "originalTimestamp": 100, "sentAt": 160, "receivedAt": 130}, 5),
+        ({"timestamp": " ", "originalTimestamp": " "}, _NOW),
+    ],
+)
+def test_message_time(facts, instant):
+    """R5: timestamp, else originalTimestamp with the sender's clock put right where that gives a time, else acceptance."""
+    message = read_message({"type": "track", "event": "x", **facts}, now=_NOW)
+
+    assert message.timestamp == instant
+
+
+# --- the fast path is the full path -----------------------------------------------------------------------------
+
+_IDS = {"messageId": "m", "userId": "u", "anonymousId": "a", "context": {"ip": "192.0.2.7"}}
+_USUAL_WIRES = [
+    {"type": "track", **_IDS, "event": "Seen", "properties": {"n": 1}, "timestamp": 5.5},
+    {"type": "identify", **_IDS, "traits": {"plan": "pro"}, "timestamp": "2026-03-01T10:00:00Z"},
+    {"type": "group", **_IDS, "groupId": "c-1", "traits": {"plan": "pro"}},
+    {"type": "page", **_IDS, "name": "Home", "category": "Docs", "integrations": {"All": True}},
+    {"type": "screen", **_IDS, "name": "Home", "properties": {"n": 1}, "originalTimestamp": 100},
+    {"type": "alias", **_IDS, "previousId": "p", "timestamp": "soon"},
+]
+_TEXT_KEYS = ["messageId", "userId", "anonymousId", "groupId", "previousId", "event", "name", "category"]
+_OBJECT_KEYS = ["context", "integrations", "traits", "properties"]
+_TEXTS_OR_ODD = (
+    st.text(min_size=1, max_size=5) | st.just("u-2") | VALUES | st.sampled_from([GONE, Whole(3), None])
+)
+_OBJECTS_OR_ODD = (
+    st.dictionaries(st.text(max_size=3), VALUES, max_size=2)
+    | st.sampled_from([GONE, None, Facts(a=1), UserDict(a=1)])
+    | VALUES
+)
+_WIRES = usual_with_changes(
+    _USUAL_WIRES,
+    change(_TEXT_KEYS, _TEXTS_OR_ODD) | change(_OBJECT_KEYS, _OBJECTS_OR_ODD) | change(["traces"], VALUES),
+)
+
+
+def _parts(wire):
+    """Return what both readers are given."""
+    return _codec._kind(wire), wire, *_codec.message_time(wire, _NOW)
+
+
+def test_both_paths_read_the_same():
+    """R1, R2, R5: what the fast reader takes, the full reader takes, and reads the same message from it."""
+    assert_twins_agree(
+        lambda wire: _codec._read_fast(*_parts(wire)),
+        lambda wire: _codec._read_full(*_parts(wire), _NOW),
+        _WIRES,
+    )
+
+
+def test_both_paths_read_a_buffered_message_alike():
+    """Q3: a message that was written is read from a buffer the same on both paths."""
+
+    def parts(written):
+        notes = tuple(Note(*note) for note in written.get("notes", ()))
+        return _codec._kind(written), written, written["timestamp"], notes
+
+    def full(written):
+        kind, _, _, notes = parts(written)
+        return _codec._fast_reader(kind)({**written, "notes": notes}, kind)
+
+    buffered = _WIRES.map(_written).filter(lambda written: written is not None)
+
+    assert_twins_agree(lambda written: _codec._read_fast(*parts(written)), full, buffered)
+
+
+def _written(wire):
+    """Return what a buffer keeps of *wire*; None when it is no message."""
+    try:
+        return json.loads(json.dumps(write_message(read_message(wire, now=_NOW))))
+    except (RejectedMessage, TypeError):
+        return None
+
+
+def test_both_paths_find_the_type():
+    """R1: a type in small letters is found at once in a plain object, and is the one that a look at any mapping finds."""
+    wires = st.builds(
+        dict, type=st.sampled_from([*_codec._KINDS, "Track", " group", Text("page")]), userId=VALUES
+    )
+
+    assert_twins_agree(
+        lambda wire: _codec._kind(wire) if wire["type"] in _codec._KINDS else None,
+        lambda wire: _codec._kind(MappingProxyType(wire)),
+        wires,
+    )
+
+
+def test_both_paths_read_an_id():
+    """R2: a plain text is the id that a text of any class is, and blank ones are none."""
+    assert_twins_agree(
+        lambda text: (_codec._read_id(text, None),),
+        lambda text: (_codec._read_id(Text(text), None),),
+        st.text(max_size=4) | st.sampled_from(["", " ", "\u00a0", "\ud800"]),
+    )
+
+
+@pytest.mark.parametrize("kind", ["track", "identify", "group", "page", "screen", "alias"])
+@pytest.mark.parametrize("value", [[1], {"a": 1}, 1.5, True], ids=repr)
+def test_ids_of_other_types_are_checked(kind, value):
+    """R1, R2: an id that means nothing for the message's type is rejected all the same when it is no id."""
+    with pytest.raises(RejectedMessage) as raised:
+        read_message(
+            {
+                "type": kind,
+                "messageId": "m",
+                "userId": "u",
+                "event": "e",
+                "groupId": value,
+                "previousId": value,
+            },
+            now=_NOW,
+        )
+
+    assert [problem.path for problem in raised.value.problems] in (
+        ["groupId", "previousId"],
+        ["previousId", "groupId"],
+    )

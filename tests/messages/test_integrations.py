@@ -1,0 +1,151 @@
+"""Whether a message is for Intercom, and with which options (rules R6, R7, V3)."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metarouter_intercom.messages import Track
+from metarouter_intercom.messages._integrations import (
+    NO_OPTIONS,
+    Options,
+    Silence,
+    is_selected,
+    option_objects,
+    own_names,
+)
+from metarouter_intercom.plugins import Note
+
+from .._support.promises import promised
+from .._support.twins import VALUES, assert_twins_agree, change, mostly, usual_with_changes
+
+_NAMES = own_names(["Prod"])
+
+
+def _track(integrations=None, context=None):
+    return Track(event="x", integrations=integrations or {}, context=context or {})
+
+
+def test_added_names_stand_beside_intercom():
+    """R6: the setting adds names, in any letter case."""
+    assert own_names(["Intercom", "Intercom (Prod)"]) == {"intercom", "intercom (prod)"}
+    assert own_names([]) == {"intercom"}
+
+
+_choices = st.dictionaries(
+    st.sampled_from(["All", "ALL", "Intercom", "intercom", "Prod", "Mixpanel"]),
+    st.sampled_from([True, False, None, {}, {"a": 1}, "yes", 0]),
+    max_size=3,
+)
+
+
+@given(_choices, _choices, _choices)
+@promised
+def test_selection_is_what_the_rule_says(integrations, of_context, providers):
+    """R6, word by word: the first choices that are not empty; named true or an object is on, false or null off, else All."""
+    message = _track(integrations, {"integrations": of_context, "providers": providers})
+    choices = integrations or of_context or providers
+    own = [choice for name, choice in choices.items() if name.lower() in ("intercom", "prod")]
+    everything = [choice for name, choice in choices.items() if name.lower() == "all"]
+    is_on = any(choice is True or isinstance(choice, dict) for choice in own)
+    told = [choice for choice in own if choice is False or choice is None]
+
+    selected = is_selected(message, _NAMES)
+
+    if is_on:
+        assert selected
+    elif own and len(told) == len(own):
+        assert not selected
+    elif not own:
+        assert selected == (not everything or everything[-1] is not False)
+
+
+def test_options_by_place_and_spelling():
+    """R7: the first place that tells an option wins, exact spellings before others; the path is the one it stands at."""
+    message = _track(
+        {"Intercom": {"Owner Id": 1, "unsubscribed": ""}},
+        {"Intercom": {"owner_id": 2, "unsubscribed": True}, "integrations": {"prod": {"role": "user"}}},
+    )
+    options = Options(message, _NAMES, is_trusted=True, notes=[])
+
+    assert options.find("owner_id") == ("integrations.Intercom.Owner Id", 1)
+    assert options.find("unsubscribedFromEmails", "unsubscribed") == ("context.Intercom.unsubscribed", True)
+    assert options.find("role") == ("context.integrations.prod.role", "user")
+    assert options.find("contact_id") is None
+    assert len(option_objects(message, _NAMES)) == 3
+
+
+@pytest.mark.parametrize(
+    ("given_id", "found", "told"),
+    [("c", "c", []), (7, "7", []), (None, None, []), (1.5, None, ["not an id"])],
+)
+def test_contact_ids(given_id, found, told):
+    """R7, R8: a contact id is a text or a whole number; anything else is told."""
+    notes = []
+    options = Options(_track({"Intercom": {"contact_id": given_id}}), _NAMES, is_trusted=True, notes=notes)
+
+    assert options.contact_id() == found
+    assert [note.reason for note in notes] == told
+
+
+def test_strangers_choose_little():
+    """V3: from an untrusted sender contact id, role and owner are left out with a note; consent stays."""
+    notes = []
+    given_options = {"contactId": "c", "role": "lead", "owner_id": 5, "unsubscribed": True, "colour": "blue"}
+    options = Options(_track({"Intercom": given_options}), _NAMES, is_trusted=False, notes=notes)
+
+    assert options.contact_id() is options.find("role") is options.find("owner_id") is None
+    assert options.find("unsubscribed") == ("integrations.Intercom.unsubscribed", True)
+    assert [(note.rule, note.path) for note in notes] == [
+        ("V3", "integrations.Intercom.contactId"),
+        ("V3", "integrations.Intercom.role"),
+        ("V3", "integrations.Intercom.owner_id"),
+        ("R7", "integrations.Intercom.colour"),
+    ]
+    assert isinstance(notes[0], Note)
+
+
+def test_no_options_are_empty():
+    """A message without options finds none."""
+    assert NO_OPTIONS.is_empty
+    assert NO_OPTIONS.contact_id() is None
+    assert NO_OPTIONS.find("role") is None
+
+
+def test_silent_contexts_are_known_again():
+    """R6, R7: a context says nothing when it names neither destination nor choices; so many sets of names are kept, no more."""
+    silence = Silence(_NAMES)
+    for count in range(5_010):
+        assert silence[(f"k{count}",)]
+
+    assert len(silence) == 5_000
+    assert silence[("ip", "page")]
+    assert not silence[("ip", "PROD")]
+    assert not silence[("integrations",)]
+    assert not silence[("providers",)]
+
+
+def test_a_silent_context_needs_no_look():
+    """R6, R7: where the names in a context say nothing of destinations, a look at it finds a message for Intercom without options."""
+    silence = Silence(_NAMES)
+    choices = st.sampled_from(
+        [True, False, None, {}, {"All": False}, {"role": "lead"}, {"Intercom": {"user_hash": "x"}}]
+    )
+    contexts = usual_with_changes(
+        [{"ip": "192.0.2.7", "page": {"path": "/"}}, {}],
+        mostly(
+            change(["ip", "page", "new", "All", ("page", "integrations")], VALUES),
+            change(["integrations", "providers", "Intercom", "PROD", "intercom ", "INTERCOM"], choices),
+        ),
+    )
+
+    def full(context):
+        notes = []
+        message = _track(context=context)
+        options = Options(message, _NAMES, is_trusted=True, notes=notes)
+        return is_selected(message, _NAMES), options.is_empty, option_objects(message, _NAMES), notes
+
+    assert_twins_agree(
+        lambda context: (True, True, [], []) if silence[tuple(context)] else None, full, contexts
+    )

@@ -1,0 +1,302 @@
+"""The safe copy of a caller's data (rules Q1, Q2): one JSON form for every value that has one, a problem for every other."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from enum import Enum, IntEnum
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metarouter_intercom.errors import Problem
+from metarouter_intercom.messages._json_copy import (
+    Copier,
+    KeySizes,
+    count_characters,
+    fast_copy,
+    is_clean,
+    json_size,
+    key_size,
+)
+from metarouter_intercom.plugins import Note
+
+from .._support.promises import FACTS, promised
+from .._support.twins import (
+    PLAIN_VALUES,
+    VALUES,
+    Text,
+    assert_twins_agree,
+    change,
+    mostly,
+    usual_with_changes,
+)
+
+
+class _Plan(str, Enum):
+    PRO = "pro"
+
+
+class _Seats(IntEnum):
+    TEN = 10
+
+
+class _Share(float):
+    pass
+
+
+class _Text(str):
+    def __str__(self):
+        raise RuntimeError("never asked")
+
+
+@pytest.mark.parametrize(
+    ("value", "copied"),
+    [
+        (_Plan.PRO, "pro"),
+        (_Seats.TEN, 10),
+        (_Share(0.5), 0.5),
+        (_Text("x"), "x"),
+        (datetime(2026, 3, 1, 12), "2026-03-01T12:00:00+00:00"),
+        (datetime(2026, 3, 1, 12, tzinfo=timezone(timedelta(hours=1))), "2026-03-01T12:00:00+01:00"),
+        (date(2026, 3, 1), "2026-03-01"),
+        (time(12, 30), "12:30:00"),
+        (Decimal("19.99"), 19.99),
+        (Decimal("20.00"), 20),
+        (Decimal("1E+30"), 1e30),
+        (uuid.UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+        ((1, "a"), [1, "a"]),
+        ({3, 1, 2}, [1, 2, 3]),
+        ({_Plan.PRO: 1, 2: 3, 0.5: 4, None: 5, True: 6, False: 7, _Seats.TEN: 8},
+         {"pro": 1, "2": 3, "0.5": 4, "null": 5, "true": 6, "false": 7, "10": 8}),
+        (2**64 - 1, 2**64 - 1),
+        (-(2**63), -(2**63)),
+    ],
+)  # fmt: skip
+def test_values_with_one_natural_form(value, copied):
+    """Q2: instants become ISO text (naive means UTC), numbers plain numbers, enums what they stand for, keys texts as JSON writes them."""
+    copier = Copier()
+
+    facts = copier.copy_object({"x": value}, "traits")
+
+    assert facts == {"x": copied}
+    assert type(facts["x"]) is type(copied)
+    assert (copier.problems, copier.notes) == ([], [])
+
+
+@pytest.mark.parametrize("value", [Decimal("NaN"), Decimal("sNaN"), Decimal("-Infinity")])
+def test_decimals_that_are_no_number(value):
+    """A1: what is no finite number stays none, so that it is left out with a note later."""
+    facts = Copier().copy_object({"x": value}, "traits")
+
+    assert facts["x"] != facts["x"]
+
+
+@pytest.mark.parametrize(
+    ("facts", "problem"),
+    [
+        ({"a": [{"b": b"x"}]}, Problem("traits.a.0.b", "a bytes, which is no JSON value", "send text, numbers, booleans, lists or objects")),
+        ({"a": 2**64}, Problem("traits.a", "an integer of more than 64 bits", "send it as text")),
+        ({"a": {(1,): 2}}, Problem("traits.a", "a key that is a tuple, not a text", "name every value by a text")),
+        ({"a": Decimal("1E+400000000")}, Problem("traits.a", "reading it raised Overflow", "send plain objects, lists, texts and numbers")),
+    ],
+)  # fmt: skip
+def test_values_without_one(facts, problem):
+    """Q2: each value that JSON cannot hold is one problem with path, fault and remedy, and left out of the copy."""
+    copier = Copier()
+
+    copied = copier.copy_object({**facts, "kept": 1}, "traits")
+
+    assert copier.problems == [problem]
+    assert copied["kept"] == 1
+
+
+def test_an_object_that_holds_itself():
+    """Q2: a cycle is told where it closes; the same object twice beside itself is none."""
+    shared = {"city": "Berlin"}
+    cycle = {"home": shared, "work": shared}
+    cycle["self"] = [cycle]
+    copier = Copier()
+
+    copied = copier.copy_object(cycle, "traits")
+
+    assert [problem.path for problem in copier.problems] == ["traits.self.0"]
+    assert copied == {"home": {"city": "Berlin"}, "work": {"city": "Berlin"}, "self": []}
+
+
+def test_a_hundred_levels():
+    """Q2: a hundred levels are copied, one more is told, and its path is not longer than a line."""
+
+    def nested(levels):
+        value = {}
+        for _ in range(levels - 1):
+            value = {"level": value}
+        return value
+
+    deepest, deeper = Copier(), Copier()
+    copied = deepest.copy_object(nested(100), "traits")
+    deeper.copy_object(nested(101), "traits")
+
+    assert copied == nested(100)
+    assert deepest.problems == []
+    assert deeper.problems[0].fault == "nested deeper than 100 levels"
+    assert len(deeper.problems[0].path) == 200
+
+
+def test_characters_that_are_no_text():
+    """Q2: half a character is replaced with a note, two halves are joined; keys alike."""
+    copier = Copier()
+
+    copied = copier.copy_object({"a\ud800": "b\udc00c", "smile": "\ud83d\ude00"}, "traits")
+
+    assert copied == {"a\ufffd": "b\ufffdc", "smile": "😀"}
+    assert {note.path for note in copier.notes} == {"traits", "traits.a\ufffd", "traits.smile"}
+
+
+def test_two_keys_of_one_name():
+    """Q2: of two keys that become one the first keeps it, and the other is told."""
+    copier = Copier()
+
+    copied = copier.copy_object({1: "a", "1": "b"}, "traits")
+
+    assert copied == {"1": "a"}
+    assert copier.notes == [Note("Q2", "traits.1", "another value has this name")]
+
+
+def test_a_number_is_no_object():
+    """What is no object has no copy."""
+    assert Copier().copy_object(5, "traits") == {}
+
+
+@given(FACTS)
+@promised
+def test_json_is_copied_as_it_is(facts):
+    """Q1: JSON that any reader can keep is copied as it is, and the copy is the caller's no more."""
+    if "\\ud" in repr(facts) or any(abs(number) >= 2**64 for number in _integers(facts)):
+        return
+    copier = Copier()
+
+    copied = copier.copy_object(facts, "traits")
+
+    assert repr(copied) == repr(facts)
+    assert copied is not facts
+    assert copier.problems == []
+
+
+def _integers(value):
+    if isinstance(value, dict | list):
+        for member in value.values() if isinstance(value, dict) else value:
+            yield from _integers(member)
+    elif isinstance(value, int):
+        yield value
+
+
+def test_sizes_of_names_are_kept_up_to_a_bound():
+    """However many sets of names come, so many are kept; the others are looked at each time."""
+    sizes = KeySizes()
+    for count in range(5_010):
+        assert sizes[(f"k{count:04}",)] == sizes[("other",)]
+
+    assert len(sizes) == 5_000
+    assert sizes[("a\ud800",)] == sizes[(1,)] == -1
+
+
+@pytest.mark.parametrize(("text", "clean"), [("abc", True), ("ü😀", True), ("a\ud800", False)])
+def test_clean_texts(text, clean):
+    """A text is clean when it can be written as UTF-8."""
+    assert is_clean(text) is clean
+
+
+def test_sizes_are_bytes_of_compact_json():
+    """Q2: the size of a message is that of its compact JSON in UTF-8."""
+    message = {"type": "track", "event": "ü", "properties": {"a": [1, None]}}
+
+    assert json_size(message) == len(json.dumps(message, separators=(",", ":"), ensure_ascii=False).encode())
+
+
+# --- the fast path is the full path -----------------------------------------------------------------------------
+
+_KEYS = mostly(st.text(max_size=4), st.sampled_from(["\ud800", 1, None, 0.5, True, Text("own"), "😀" * 9]))
+_FACTS = usual_with_changes(
+    [
+        {"plan": "pro", "seats": 5, "address": {"city": "Bremen", "geo": {"lat": 53.1}}},
+        {"a": {"b": {"c": {"d": 1}}}},
+        {},
+    ],
+    mostly(
+        change(["plan", "new", ("address", "city"), ("address", "geo", "lat"), ("a", "b", "c", "d")], VALUES),
+        change(
+            [("\ud800",), (1,), (Text("own"),), ("address", 5), ("a", "b", "c", "d"), ("a", "b", "\udc00")],
+            PLAIN_VALUES,
+        ),
+    ),
+)
+
+
+def _copied(facts):
+    """Return the full copy of *facts*; raise when it is not the whole of them as they are."""
+    copier = Copier()
+    copied = copier.copy_object(facts, "traits")
+    if copier.problems or copier.notes:
+        raise ValueError(copier.problems, copier.notes)
+    return copied
+
+
+def test_both_paths_copy_the_same():
+    """Q1, Q2: what the fast path copies, the full path copies to the same without a problem or a note."""
+
+    def fast(facts):
+        copied = fast_copy(facts)
+        return None if copied is None else copied[0]
+
+    assert_twins_agree(fast, _copied, _FACTS)
+
+
+def test_the_size_of_a_fast_copy_is_no_less_than_it_is():
+    """Q2: the bound that the fast path gives is never less than the bytes of the copy as JSON."""
+
+    def fast(facts):
+        copied = fast_copy(facts)
+        return None if copied is None else max(copied[1], json_size(copied[0]))
+
+    assert_twins_agree(fast, lambda facts: fast_copy(facts)[1], _FACTS)
+
+
+def test_the_characters_of_values_are_counted():
+    """Q1, Q2: flat values are counted only where a copy of them would be what they are, and no character is left out."""
+
+    def fast(values):
+        characters = count_characters(tuple(values))
+        return None if characters < 0 else (dict(enumerate(values)), characters)
+
+    def full(values):
+        copied = _copied({str(at): value for at, value in enumerate(values)})
+        texts = [value for value in copied.values() if isinstance(value, str)]
+        return dict(enumerate(copied.values())), len("".join(texts))
+
+    assert_twins_agree(fast, full, st.lists(VALUES, max_size=4))
+
+
+def test_the_size_of_names_is_no_less_than_it_is():
+    """Q2: names have a bound only where a copy would keep them, and it is never less than their bytes as JSON."""
+
+    def fast(keys):
+        size = key_size(tuple(keys))
+        return None if size < 0 else (keys, max(size, json_size(dict.fromkeys(keys))))
+
+    def full(keys):
+        return list(_copied(dict.fromkeys(keys))), key_size(tuple(keys))
+
+    assert_twins_agree(fast, full, st.lists(_KEYS, max_size=4, unique_by=repr))
+
+
+def test_clean_texts_are_those_that_can_be_written():
+    """Q2: a text in ASCII is clean without another look, and it is what writing it says."""
+    assert_twins_agree(
+        lambda text: is_clean(text) if text.isascii() else None,
+        lambda text: text.encode("utf-8").decode("utf-8") == text,
+        mostly(st.text(st.characters(max_codepoint=127)), st.text() | st.just("\ud800")),
+    )

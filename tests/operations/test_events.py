@@ -1,0 +1,99 @@
+"""Track, page and screen messages (rules E): the fast path writes what the full path writes."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metarouter_intercom import Settings
+from metarouter_intercom.messages import Track
+from metarouter_intercom.operations import Who
+from metarouter_intercom.operations._events import Events
+from metarouter_intercom.operations._flatten import Flattener
+
+from .._support.promises import promised
+from .._support.twins import VALUES, Text, assert_twins_agree, change, mostly, usual_with_changes
+
+_names = st.sampled_from(
+    ["revenue", "currency", "Revenue", "total", "plan", "Plan", "a.b", "a_b", "", "price", "n", "when"]
+)
+_values = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from(["x", "", "19.99", "eur", "2026-03-01", "x" * 300, [], {"a": 1}])
+)
+
+
+_money = mostly(
+    st.floats(0, 1e6) | st.integers(0, 10**9) | st.sampled_from(["19.99", "$1,025.00"]),
+    st.sampled_from(["", " ", "free", None, True, 2**53, 10**30, float("nan"), float("inf"), [], Text("5")]),
+)
+_currencies = mostly(
+    st.sampled_from(["EUR", "jpy", " usd "]), st.sampled_from(["euro", "", None, 978, Text("eur")])
+)
+_properties = usual_with_changes(
+    [
+        {"plan": "pro", "seats": 5, "price per seat": 19.99, "trial": False},
+        {"revenue": 19.99, "currency": "EUR", "plan": "pro"},
+        {"Report Name": "a", "pages": 3, "a!b": 1},
+    ],
+    mostly(
+        change(["plan", "seats", "new", "a.b", "Größe"], VALUES)
+        | change(["revenue"], _money)
+        | change(["currency"], _currencies),
+        change(["Plan", "a_b", "a!b", "A_B", "", "$", "when", "email", "user_hash"], VALUES)
+        | change(["Revenue", "total", "price", "item_price"], _money)
+        | change(["Currency"], _currencies),
+    ),
+)
+_many = st.integers(8, 12).map(lambda number: {f"k{at}": at for at in range(number)})
+
+
+@pytest.mark.parametrize("choices", [{}, {"default_currency": "JPY"}, {"metadata_limit": 4}], ids=str)
+@pytest.mark.parametrize("name", ["Seen", "Order Completed"])
+def test_both_paths_write_the_same(name, choices):
+    """E3 to E8: metadata that the fast path writes is what the full path writes, in the same order and without a note."""
+    chosen = Settings(api_key="k", **choices)
+    events = Events(chosen, Flattener(chosen, of_events=True))
+
+    def fast(properties):
+        metadata = events._usual(properties)
+        return None if metadata is None else (metadata, [])
+
+    def full(properties):
+        metadata, notes = {}, []
+        events._write_metadata(properties, name, metadata, notes)
+        return metadata, notes
+
+    assert_twins_agree(fast, full, mostly(_properties, _many))
+
+
+@given(st.lists(st.dictionaries(_names, _values, max_size=12), max_size=6))
+@promised
+def test_a_remembered_shape_means_the_same_each_time(all_properties):
+    """What was worked out for some names holds for every later message with them."""
+    chosen = Settings(api_key="k")
+    events = Events(chosen, Flattener(chosen, of_events=True))
+
+    for properties in all_properties * 2:
+        fresh = Events(chosen, Flattener(chosen, of_events=True))
+        assert events._usual(properties) == fresh._usual(properties)
+
+
+def test_shapes_are_kept_up_to_a_bound():
+    """However many sets of names come, so many are kept, and every event is written all the same."""
+    chosen = Settings(api_key="k")
+    events = Events(chosen, Flattener(chosen, of_events=True))
+
+    written = [
+        events.translate(
+            Track(event="x", properties={f"k{count}": count}), "x", Who(external_id="u1"), []
+        ).metadata
+        for count in range(5_010)
+    ]
+
+    assert written == [{f"k{count}": count} for count in range(5_010)]
+    assert len(events._plans) == 5_000

@@ -1,0 +1,356 @@
+"""The quick way for usual traits says what the careful one says, or nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import strategies as st
+
+from metarouter_intercom.messages import Identify
+from metarouter_intercom.messages._integrations import NO_OPTIONS
+from metarouter_intercom.operations import UpsertContact, Who
+from metarouter_intercom.operations._companies import Companies
+from metarouter_intercom.operations._contacts import Contacts
+from metarouter_intercom.operations._fast_traits import _KEPT_SHAPES, _Attributes, _Shapes
+from metarouter_intercom.operations._flatten import Flattener
+from metarouter_intercom.plugins import Note
+from metarouter_intercom.settings import Settings
+
+from .._support.twins import GONE, VALUES, Text, Whole, assert_twins_agree, change, mostly, usual_with_changes
+
+USUAL_TRAITS: dict[str, Any] = {
+    "email": " ada@example.com ",
+    "firstName": "Ada",
+    "lastName": " Example",
+    "phone": "+49 30 901820",
+    "createdAt": "2025-03-01T12:30:00+00:00",
+    "plan": "pro",
+    "logins": 7,
+    "rate": 1.5,
+    "newsletter": False,
+    "manager": None,
+    "address": {"city": "Bremen", "floor": 3},
+    "company": {
+        "id": "c-1",
+        "name": "Example Ltd",
+        "employees": 40,
+        "monthlySpend": 99.9,
+        "createdAt": 1_700_000_000,
+        "region": "North",
+    },
+}
+GROUP_TRAITS: dict[str, Any] = {
+    "name": "Example Ltd",
+    "employees": 40,
+    "monthlySpend": 99.9,
+    "createdAt": 1_700_000_000,
+    "region": "North",
+    "address": {"city": "Bremen", "floor": 3},
+}
+TEXTS = mostly(
+    st.text(min_size=1, max_size=6) | st.sampled_from(["Ada", " x "]),
+    st.sampled_from(["", " ", "\u2003", None, 49, Text("x"), Text(" "), "x" * 300, ["a"]]),
+)
+ADDRESSES = mostly(
+    st.sampled_from(["eve@example.com", " Eve@Example.com ", "a.b@example.co"]),
+    st.sampled_from(["", " ", "nobody", "a@b", "x" * 250 + "@example.com", Text("eve@example.com"), None, 5]),
+)
+INSTANTS = mostly(
+    st.sampled_from(
+        ["2025-03-01", "2025-03-01T12:30:00Z", "2025-03-01T12:30:00.5+01:00", 1_700_000_000, 1.5]
+    ),
+    st.sampled_from(
+        [
+            "soon",
+            "",
+            None,
+            "2024-02-29T23:59:59.Z",
+            "9999-12-31",
+            -5,
+            10**11,
+            10**13,
+            True,
+            Text("2025"),
+            float("nan"),
+        ]
+    ),
+)
+NUMBERS = mostly(
+    st.integers(0, 10**6) | st.floats(0, 1e6),
+    st.sampled_from(
+        [
+            2**31 - 1,
+            2**31,
+            2**53,
+            2**63 - 1,
+            2**63,
+            -(2**63),
+            -(2**63) + 1,
+            2**64,
+            True,
+            "50",
+            "x",
+            None,
+            Whole(7),
+        ]
+    )
+    | st.sampled_from([1e300, float("nan"), float("inf"), -0.0, 0.5, -2147483647.5, 2147483647.5]),
+)
+ID_TEXTS = mostly(
+    st.sampled_from(["c-1", "c 2", " c ", "ü"]),
+    st.sampled_from(["", " ", "\u00a0", None, 5, 2**64, 1.5, True, Text("c"), Text(" "), GONE]),
+)
+
+
+def changes_of_company(*inside: str) -> st.SearchStrategy[Any]:
+    """Return changes of a company's traits, *inside* the object that this path leads to."""
+
+    def at(values: st.SearchStrategy[Any], *keys: str | tuple[str, str]) -> st.SearchStrategy[Any]:
+        return change([(*inside, *(key if isinstance(key, tuple) else (key,))) for key in keys], values)
+
+    return mostly(
+        st.one_of(
+            at(ID_TEXTS, "id") if inside else at(VALUES, "new"),
+            at(TEXTS, "name", "plan", "industry", "website"),
+            at(NUMBERS, "employees", "monthlySpend"),
+            at(INSTANTS, "createdAt"),
+            at(VALUES, "region", "r.egion", "$ spent"),
+            at(VALUES, "new one", ("address", "city"), ("address", "new")),
+        ),
+        st.one_of(
+            at(ID_TEXTS, "id", "companyId", "groupId", "company_id"),
+            at(NUMBERS, "size", "employeeCount", "monthly_spend"),
+            at(INSTANTS, "created"),
+            at(VALUES, "$", "tags", "address", "address_city", "r_egion"),
+            at(st.sampled_from([True, False, None, "x"]), "remove", "user_hash", "intercom_user_jwt"),
+        ),
+    )
+
+
+CONTACT_CHANGES = mostly(
+    st.one_of(
+        change(["email"], ADDRESSES),
+        change(["name", "firstName", "phone"], TEXTS),
+        change(["createdAt"], INSTANTS),
+        change(["plan", "logins", "new", "newsletter", "manager"], VALUES),
+        change([("address", "floor"), ("address", "new"), "a.b", "rate"], VALUES),
+        changes_of_company("company"),
+    ),
+    st.one_of(
+        change(["e_mail"], ADDRESSES),
+        change(["last_name"], TEXTS),
+        change(["created_at"], INSTANTS),
+        change(
+            ["a_b", "$", "avatar", "role", "id", "tags", "companies", "unsubscribedFromEmails", "user_hash"],
+            VALUES,
+        ),
+        change(
+            ["address_city", "address", "company", ("address", "city name"), ("address", "user_hash")], VALUES
+        ),
+    ),
+)
+TRAITS = usual_with_changes(
+    [
+        USUAL_TRAITS,
+        {"plan": "pro"},
+        {"email": "ada@example.com", "name": "Ada", "company": {"id": "c-1", "plan": "pro"}},
+        {"firstName": "Ada", "n": 2**63},
+    ],
+    CONTACT_CHANGES,
+)
+MESSAGES = usual_with_changes(
+    [{"user_id": "u-1", "context": {}, "group_id": None}],
+    mostly(
+        change(["user_id"], st.sampled_from(["u-2", " u ", "ü", "eve@example.com"])),
+        change(
+            ["context"],
+            st.sampled_from(
+                [
+                    {"ip": "192.0.2.1"},
+                    {"active": False},
+                    {"groupId": "c-9"},
+                    {"traits": {"email": "o@example.com"}},
+                ]
+            ),
+        )
+        | change(["group_id"], st.sampled_from(["c-1", "c-9"]))
+        | change(["user_id"], st.sampled_from([None])),
+    ),
+    most=1,
+)
+
+
+def contacts(**choices: Any) -> Contacts:
+    made = Settings(api_key="test", **choices)
+    flattener = Flattener(made, of_events=False)
+    return Contacts(made, flattener, Companies(made, flattener))
+
+
+def identify(traits: dict[str, Any], **more: Any) -> Identify:
+    facts = {"user_id": "u-1", "timestamp": 1_772_352_000.7, "message_id": "m", **more}
+    return Identify(traits=traits, **facts)
+
+
+def test_usual_traits_go_the_quick_way() -> None:
+    """An identify with flat traits, an address and a company is what the quick way is for."""
+    operations = contacts()._usual(identify(USUAL_TRAITS))
+
+    assert operations is not None
+    assert operations[0] == UpsertContact(
+        who=Who(external_id="u-1"),
+        role="user",
+        fields={
+            "email": "ada@example.com",
+            "name": "Ada Example",
+            "phone": "+49 30 901820",
+            "signed_up_at": 1_740_832_200,
+            "last_seen_at": 1_772_352_000,
+        },
+        attributes={
+            "firstName": "Ada",
+            "lastName": " Example",
+            "plan": "pro",
+            "logins": 7,
+            "rate": 1.5,
+            "newsletter": False,
+            "manager": None,
+            "address_city": "Bremen",
+            "address_floor": 3,
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    "traits",
+    [
+        pytest.param({"email": "nobody"}, id="no address"),
+        pytest.param({"name": " "}, id="blank name"),
+        pytest.param({"phone": 49}, id="number for a text"),
+        pytest.param({"createdAt": "soon"}, id="no instant"),
+        pytest.param({"birthday": "1990-05-17"}, id="date"),
+        pytest.param({"bio": "x" * 256}, id="long text"),
+        pytest.param({"rate": float("nan")}, id="not a number"),
+        pytest.param({"plan": "a", "p.l.a.n": "b"}, id="two spellings"),
+        pytest.param({"tags": ["a"]}, id="list"),
+        pytest.param({"address": {}}, id="empty object"),
+        pytest.param({"address": {"user_hash": "x"}}, id="proof"),
+        pytest.param({"address_city": "a", "address": {"city": "b"}}, id="one name twice"),
+        pytest.param({"company": "Example Ltd"}, id="company by name"),
+        pytest.param({"company": {"name": "Example Ltd"}}, id="company without an id"),
+        pytest.param({"company": {"id": "c", "remove": True}}, id="company to leave"),
+    ],
+)
+def test_what_needs_a_note_or_more_goes_the_careful_way(traits: dict[str, Any]) -> None:
+    """Whatever is changed, cut, left out or not plainly meant is for the careful way."""
+    assert contacts()._usual(identify(traits)) is None
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [
+        {"nested": "stringify"},
+        {"nested_overrides": {"address": "drop"}},
+        {"dates": "keep"},
+        {"collect_context": True},
+    ],
+    ids=lambda choices: next(iter(choices)),
+)
+def test_other_settings_go_the_careful_way(choices: dict[str, Any]) -> None:
+    """The quick way knows the default choices for nested values, dates and context only."""
+    assert contacts(**choices)._usual(identify(USUAL_TRAITS)) is None
+
+
+@pytest.mark.parametrize("choices", [{}, {"update_last_seen": False}], ids=str)
+def test_both_paths_say_the_same(choices: dict[str, Any]) -> None:
+    """I1 to I12, A1 to A5: where the fast path says something of a person, it is what the full path says without a note."""
+    made = contacts(**choices)
+
+    def full(parts: tuple[dict[str, Any], dict[str, Any]]) -> Any:
+        notes: list[Note] = []
+        return made._careful(identify(parts[0], **parts[1]), NO_OPTIONS, notes), notes
+
+    def fast(parts: tuple[dict[str, Any], dict[str, Any]]) -> Any:
+        operations = made._usual(identify(parts[0], **parts[1]))
+        return None if operations is None else (operations, [])
+
+    assert_twins_agree(fast, full, st.tuples(TRAITS, MESSAGES), is_ordered=False)
+
+
+def test_both_paths_say_the_same_of_a_person_s_company() -> None:
+    """C1, C2, I12: where the fast path takes the company among a person's traits, it is the one that the full path finds."""
+    made = contacts()
+    companies = usual_with_changes(
+        [{"id": "c-1", "name": "A"}, {"id": "c-1", "name": "A", "size": 5}],
+        change(["id"], ID_TEXTS) | changes_of_company(),
+    )
+
+    def full(company: dict[str, Any]) -> Any:
+        notes: list[Note] = []
+        return made._careful(identify({"plan": "pro", "company": company}), NO_OPTIONS, notes), notes
+
+    def fast(company: dict[str, Any]) -> Any:
+        operations = made._usual(identify({"plan": "pro", "company": company}))
+        return None if operations is None else (operations, [])
+
+    assert_twins_agree(fast, full, companies, is_ordered=False)
+
+
+def test_both_paths_say_the_same_of_a_company() -> None:
+    """C1, C2, A1 to A5: where the fast path says something of a group's company, it is what the full path says without a note."""
+    made = Settings(api_key="test")
+    companies = Companies(made, Flattener(made, of_events=False))
+    who = Who(external_id="u-1")
+
+    def full(traits: dict[str, Any]) -> Any:
+        notes: list[Note] = []
+        return companies.of_group_carefully("c-1", traits, who, notes), notes
+
+    def fast(traits: dict[str, Any]) -> Any:
+        operations = companies.of_usual_group("c-1", traits, who)
+        return None if operations is None else (operations, [])
+
+    usual = [GROUP_TRAITS, {"name": "Example Ltd", "plan": "pro", "size": 5}, {"seats": 5, "seen": True}]
+
+    assert_twins_agree(fast, full, usual_with_changes(usual, changes_of_company()), is_ordered=False)
+
+
+@pytest.mark.parametrize(
+    ("value", "size"),
+    [(2**63 - 1, 2**63 - 1), (2**63, None), (-(2**63) + 1, -(2**63) + 1), (-(2**63), None)],
+)
+@pytest.mark.parametrize("key", ["size", "employees", "employeeCount"])
+def test_a_size_of_more_than_64_bits_is_left_out(key: str, value: int, size: int | None) -> None:
+    """C2: a company's size is a whole number of at most 64 bits; a larger one is left out with a note."""
+    made = Settings(api_key="test")
+    notes: list[Note] = []
+
+    operations = Companies(made, Flattener(made, of_events=False)).of_group(
+        "c-1", {key: value}, Who(external_id="u-1"), notes
+    )
+
+    assert operations is not None
+    assert operations[0].fields.get("size") == size  # type: ignore[union-attr]  # the company comes first
+    assert [note.rule for note in notes] == ([] if size is not None else ["C2"])
+
+
+@pytest.mark.parametrize("own_id", ["", " ", "\u00a0", None])
+def test_a_blank_company_id_falls_back_to_the_name(own_id: str | None) -> None:
+    """C1, I12: a company whose id is blank is known by its name, as one without an id is."""
+    operations = contacts().translate(identify({"company": {"id": own_id, "name": "A"}}), NO_OPTIONS, [])
+
+    assert operations is not None
+    assert [operation.company_id for operation in operations[1:]] == ["177636", "177636"]  # type: ignore[union-attr]  # a company and its link
+
+
+def test_what_is_remembered_of_names_is_bounded() -> None:
+    """A program that makes up names for ever fills no memory with them, and traits beyond the bound are read like any others."""
+    shapes = _Shapes(len)
+    attributes = _Attributes()
+    for number in range(_KEPT_SHAPES):
+        shapes[(f"key {number}",)]
+        attributes.read(((f"key {number}", "name"),), {f"key {number}": {"inner": 1}})
+
+    assert (shapes[("one", "more")], len(shapes)) == (2, _KEPT_SHAPES)
+    assert attributes.read((("more", "name"),), {"more": {"inner": 1}}) == {"more_inner": 1}
+    assert len(attributes._inner) == _KEPT_SHAPES

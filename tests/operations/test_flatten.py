@@ -1,0 +1,174 @@
+"""Custom attributes and metadata (rules A, E6, E7): flat, clean, bounded, whatever comes in."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metarouter_intercom import Settings
+from metarouter_intercom.messages._facts import NotJson, is_proof
+from metarouter_intercom.operations._flatten import Flattener
+
+from .._support.promises import FACTS, promised
+from .._support.twins import VALUES, assert_twins_agree, mostly
+
+
+def _written(facts, *, of_events=False, **choices):
+    out, notes = {}, []
+    Flattener(Settings(api_key="k", **choices), of_events=of_events).write(
+        facts.items(), out, notes, "traits"
+    )
+    return out, [tuple(note) for note in notes]
+
+
+def _nested(levels):
+    value = 1
+    for _ in range(levels):
+        value = {"n": value}
+    return value
+
+
+def test_beyond_five_levels_json_text_begins():
+    """A5: five levels become names, what lies deeper is JSON text, and what is deeper than any text is told."""
+    out, notes = _written({"five": _nested(5), "six": _nested(6), "endless": _nested(150)})
+
+    assert out == {"five_n_n_n_n_n": 1, "six_n_n_n_n_n": '{"n":1}'}
+    assert notes == [("A5", "traits.endless.n.n.n.n.n", "no JSON can hold it")]
+
+
+def test_json_text_is_never_cut():
+    """A5: JSON over 255 characters is left out with a note; at 255 it stays."""
+    fits, too_long = {"x": "a" * 247}, {"x": "a" * 248}
+
+    out, notes = _written({"fits": fits, "long": too_long}, nested="stringify")
+
+    assert len(out["fits"]) == 255
+    assert json.loads(out["fits"]) == fits
+    assert notes == [("A5", "traits.long", "as JSON longer than 255 characters")]
+
+
+def test_proofs_are_no_part_of_json_text():
+    """R7: a proof of identity is taken out of JSON text, in lists and objects alike."""
+    out, notes = _written({"a": [{"user_hash": "x", "b": 1}, {"c": {"userHash": "y"}}]}, nested="stringify")
+
+    assert out == {"a": '[{"b":1},{"c":{}}]'}
+    assert notes == [("R7", "traits.a", "a proof of identity")]
+
+
+@pytest.mark.parametrize(("of_events", "name"), [(False, "born_at"), (True, "born_date")])
+def test_dates_inside_objects_have_their_ending(of_events, name):
+    """A4, E7: dates end in ``_at`` as attributes and in ``_date`` as metadata, at any depth."""
+    out, _ = _written({"a": {"b": {"born": "1990-05-17"}}}, of_events=of_events)
+
+    assert out == {f"a_b_{name}": 642_902_400}
+
+
+def test_metadata_names_are_one_in_any_letter_case():
+    """E8: Intercom's metadata knows no letter case, its custom attributes do."""
+    facts = {"Plan": 1, "plan": 2, "o": {"A": 1, "a": 2}}
+
+    assert _written(facts)[0] == {"Plan": 1, "plan": 2, "o_A": 1, "o_a": 2}
+    assert _written(facts, of_events=True)[0] == {"Plan": 1, "o_A": 1}
+
+
+def test_metadata_has_no_booleans_and_no_null():
+    """E7: booleans become text and null is left out, inside objects too."""
+    out, notes = _written({"o": {"yes": True, "no": False, "none": None, "nan": math.nan}}, of_events=True)
+
+    assert out == {"o_yes": "true", "o_no": "false"}
+    assert [path for _, path, _ in notes] == ["traits.o.none", "traits.o.nan"]
+
+
+def test_what_is_there_keeps_its_name():
+    """A2: a name that something else has taken before is not written again."""
+    out, notes = {"plan": "old"}, []
+    Flattener(Settings(api_key="k"), of_events=False).write(
+        [("plan", "new"), ("p.", 1)], out, notes, "traits"
+    )
+
+    assert out == {"plan": "old", "p_": 1}
+    assert [tuple(note) for note in notes] == [("A2", "traits.plan", "another value has this name")]
+
+
+@given(
+    FACTS,
+    st.sampled_from(["flatten", "stringify", "drop"]),
+    st.sampled_from(["seconds", "keep"]),
+    st.booleans(),
+)
+@promised
+def test_whatever_comes_in_is_flat_clean_and_bounded(facts, nested, dates, of_events):
+    """A1 to A5, E7: names without a forbidden character, scalars only, texts within 255, finite numbers."""
+    out, _ = _written(facts, of_events=of_events, nested=nested, dates=dates)
+
+    assert all(name.strip() and not set(name) & set("~`!@#$%^&*'{}|\".\x00\n") for name in out)
+    assert all(type(value) in (str, int, float, bool, type(None)) for value in out.values())
+    assert all(len(value) <= 255 for value in out.values() if isinstance(value, str))
+    assert all(math.isfinite(value) for value in out.values() if isinstance(value, float))
+    assert not of_events or not any(isinstance(value, bool) or value is None for value in out.values())
+
+
+# --- the fast path is the full path -----------------------------------------------------------------------------
+
+_member_names = mostly(
+    st.sampled_from(["city", "floor", "a.b", "Größe"]),
+    st.text(max_size=3) | st.sampled_from(["user_hash", "$", "", "since"]),
+)
+
+
+def _full(flattener, of_events, name, value):
+    """Return what the full path writes of one scalar, with its notes."""
+    out, notes = {}, []
+    taken = set() if of_events else out
+    if is_proof(name):
+        notes.append("a proof")
+    else:
+        flattener._put_scalar(name, value, out, taken, notes, "traits.x")
+    return out, notes
+
+
+@pytest.mark.parametrize("dates", ["seconds", "keep"])
+@pytest.mark.parametrize("of_events", [False, True])
+def test_scalars_are_written_alike_on_both_paths(of_events, dates):
+    """A1, A3, A4, E7: a scalar that is written without a call is what the full path writes, with the same notes."""
+    flattener = Flattener(Settings(api_key="k", dates=dates), of_events=of_events)
+
+    def fast(value):
+        if isinstance(value, dict | list):
+            return None
+        out, notes = {}, []
+        try:
+            flattener.write([("x", value)], out, notes, "traits")
+        except NotJson:
+            return None
+        return out, notes
+
+    assert_twins_agree(fast, lambda value: _full(flattener, of_events, "x", value), VALUES)
+
+
+@pytest.mark.parametrize("dates", ["seconds", "keep"])
+@pytest.mark.parametrize("of_events", [False, True])
+def test_members_are_written_alike_on_both_paths(of_events, dates):
+    """A2 to A5, E7, R7: a member of an object that is written at once, without a note, is what the full path writes."""
+    flattener = Flattener(Settings(api_key="k", dates=dates), of_events=of_events)
+
+    def fast(member):
+        name, value = member
+        if isinstance(value, dict | list):
+            return None
+        out, notes = {}, []
+        try:
+            flattener.write([("x", {name: value})], out, notes, "traits")
+        except NotJson:
+            return None
+        return None if notes else (out, notes)
+
+    assert_twins_agree(
+        fast,
+        lambda member: _full(flattener, of_events, f"x_{member[0]}", member[1]),
+        st.tuples(_member_names, VALUES),
+    )
