@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigurationError, Problem, RejectedMessage
 from ..messages import Alias, Group, Identify
-from ..messages._facts import PLAIN, PROOFS, address, look_up, object_at
+from ..messages._coercion import address
+from ..messages._facts import PLAIN, PROOFS, look_up, object_at
 from ..messages._integrations import option_objects
 from ..operations._events import email_of_event
 

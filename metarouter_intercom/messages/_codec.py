@@ -10,7 +10,7 @@ from cattrs.gen import make_dict_structure_fn, override
 
 from .._types import Note
 from ..errors import Problem, RejectedMessage
-from ._facts import with_article
+from ._coercion import with_article
 from ._message_ids import make_message_id
 from ._timestamps import message_time
 from ._values import Alias, Group, Identify, Page, Screen, Track

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ._facts import address, id_text, look_up
+from ._coercion import address, id_text
+from ._facts import look_up
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

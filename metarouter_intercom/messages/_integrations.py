@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._types import Note
-from ._facts import PLAIN, PROOFS, id_text, is_absent
+from ._coercion import id_text
+from ._facts import PLAIN, PROOFS, is_absent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._types import Note
 from ..errors import Problem
-from ._facts import with_article
+from ._coercion import with_article
 
 if TYPE_CHECKING:
     from .._types import JsonObject, JsonValue

@@ -5,18 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from .._types import Note
-from ..messages._facts import (
-    PLAIN,
-    PROOFS,
-    Known,
-    check_json,
-    id_text,
-    is_absent,
-    look_up,
-    number,
-    text_field,
-    whole_number,
-)
+from ..messages._coercion import check_json, id_text, number, text_field, whole_number
+from ..messages._facts import PLAIN, PROOFS, Known, is_absent, look_up
 from ..messages._timestamps import unix_seconds
 from ._fast_traits import UsualCompanies
 from ._values import AttachCompany, DetachCompany, TagCompany, UpsertCompany

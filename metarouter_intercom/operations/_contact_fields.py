@@ -7,7 +7,8 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from .._types import Note
-from ..messages._facts import is_absent, look_up, text_field, whole_number
+from ..messages._coercion import text_field, whole_number
+from ..messages._facts import is_absent, look_up
 from ..messages._timestamps import recordable_seconds, unix_seconds
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ import math
 from typing import TYPE_CHECKING, Literal
 
 from .._types import Note
-from ..messages._facts import PROOFS, Known, address, id_text, is_absent, look_up, object_at
+from ..messages._coercion import address, id_text
+from ..messages._facts import PROOFS, Known, is_absent, look_up, object_at
 from ._contact_fields import (
     Draft,
     role_wanted,

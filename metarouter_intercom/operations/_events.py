@@ -9,19 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .._types import Note
 from ..messages import Page, Track
-from ..messages._facts import (
-    CLEAN,
-    FOLDED,
-    LONGEST_TEXT,
-    PLAIN,
-    PROOFS,
-    Known,
-    address,
-    is_absent,
-    is_proof,
-    look_up,
-    object_at,
-)
+from ..messages._coercion import address
+from ..messages._facts import PLAIN, PROOFS, Known, is_absent, is_proof, look_up, object_at
+from ._attribute_names import CLEAN, FOLDED, LONGEST_TEXT
 from ._money import currency_code, minor_units
 from ._values import SubmitEvent
 

@@ -10,8 +10,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
-from ..messages._facts import CLEAN, INNER, LONGEST_TEXT, PLAIN, address
+from ..messages._coercion import address
+from ..messages._facts import PLAIN
 from ..messages._timestamps import unix_seconds
+from ._attribute_names import CLEAN, INNER, LONGEST_TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping

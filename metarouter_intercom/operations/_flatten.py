@@ -8,8 +8,10 @@ import re
 from typing import TYPE_CHECKING
 
 from .._types import Note
-from ..messages._facts import CLEAN, FOLDED, INNER, LONGEST_TEXT, NotJson, check_json, is_proof
+from ..messages._coercion import NotJson, check_json
+from ..messages._facts import is_proof
 from ..messages._timestamps import LAST_INSTANT, seconds_of_date_text
+from ._attribute_names import CLEAN, FOLDED, INNER, LONGEST_TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -6,7 +6,7 @@ import math
 import re
 from typing import TYPE_CHECKING
 
-from ..messages._facts import check_json
+from ..messages._coercion import check_json
 
 if TYPE_CHECKING:
     from decimal import Decimal

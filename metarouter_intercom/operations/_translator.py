@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from .._types import Note
 from ..messages import Alias, Group, Identify, Track
-from ..messages._facts import NotJson, address, look_up, object_at
+from ..messages._coercion import NotJson, address
+from ..messages._facts import look_up, object_at
 from ..messages._integrations import NO_OPTIONS, Options, Silence, is_selected, own_names
 from ..messages._json_copy import Copier
 from ._companies import Companies

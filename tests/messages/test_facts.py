@@ -9,24 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metarouter_intercom.messages import _facts as _traits
-from metarouter_intercom.messages._facts import (
-    CLEAN,
-    INNER,
-    PLAIN,
-    Known,
-    Names,
+from metarouter_intercom.messages._coercion import (
     NotJson,
     address,
     id_text,
-    is_absent,
     is_address,
-    look_up,
     number,
-    object_at,
     text_field,
     whole_number,
     with_article,
 )
+from metarouter_intercom.messages._facts import PLAIN, Known, Names, is_absent, look_up, object_at
+from metarouter_intercom.operations._attribute_names import CLEAN, INNER
 
 from .._support.promises import promised
 from .._support.twins import assert_twins_agree, mostly

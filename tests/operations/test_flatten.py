@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metarouter_intercom import Settings
-from metarouter_intercom.messages._facts import NotJson, is_proof
+from metarouter_intercom.messages._coercion import NotJson
+from metarouter_intercom.messages._facts import is_proof
 from metarouter_intercom.operations._flatten import Flattener
 
 from .._support.promises import FACTS, promised

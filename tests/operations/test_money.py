@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metarouter_intercom.messages._facts import NotJson
+from metarouter_intercom.messages._coercion import NotJson
 from metarouter_intercom.operations import _money
 from metarouter_intercom.operations._money import currency_code, minor_units
 

@@ -19,7 +19,7 @@ from metarouter_intercom._intercom.dry_run import preview
 from metarouter_intercom._intercom.payloads import company_body, contact_body, event_body
 from metarouter_intercom.messages import Group, Identify, Track
 from metarouter_intercom.messages._codec import read_message
-from metarouter_intercom.messages._facts import NotJson
+from metarouter_intercom.messages._coercion import NotJson
 from metarouter_intercom.messages._integrations import NO_OPTIONS, Options
 from metarouter_intercom.operations import SubmitEvent, UpsertCompany, UpsertContact
 from metarouter_intercom.operations._translator import DefaultTranslator, _as_json, translate

@@ -1,0 +1,42 @@
+"""Cleans and compares the names of attributes and metadata keys (A2, R7); pure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import TYPE_CHECKING
+
+from ..messages._facts import Names, is_proof
+
+if TYPE_CHECKING:
+    pass
+
+
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_\- ]+")
+
+
+# Intercom cuts text attributes and metadata texts at 255 characters (contract, section 6).
+LONGEST_TEXT = 255
+
+
+def _cleaned(name: str) -> str:
+    cleaned = name if _PLAIN_NAME.fullmatch(name) else "".join(map(_clean_character, name))
+    return cleaned if cleaned.strip() else ""
+
+
+def _clean_character(character: str) -> str:
+    if character.isalnum() or character in "_- ":
+        return character
+    return character if character != "$" and unicodedata.category(character) == "Sc" else "_"
+
+
+CLEAN = Names(_cleaned)
+"""Name -> name with every character that Intercom refuses replaced by ``_`` (A2); empty when nothing usable is left."""
+
+
+FOLDED = Names(str.casefold)
+"""Name -> name without case, as Intercom compares the keys of metadata."""
+
+
+INNER = Names(lambda name: "" if is_proof(name) else CLEAN[name])
+"""Flattened name -> clean name; empty too for a proof of identity, which is kept nowhere (R7)."""
