@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ._client.client import Client
     from ._client.dead_letters import DeadLetters
-    from ._delivery.report import Account, Health, RateBudget, Report, Stats
+    from ._delivery.report import Health, RateBudget, Report, Stats
+    from ._intercom.account import Account
     from .errors import (
         BufferFull,
         ClientClosed,

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from .._client.client import Client
-from .._delivery.report import Account
+from .._intercom.account import Account
 from ..settings import Settings
 from .connections import write_connection
 from .formatting import echo

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from .._intercom.responses import backoff
+from .backoff import backoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable

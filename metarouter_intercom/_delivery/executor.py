@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from .._intercom.context import World
 from .._intercom.field_repair import REFUSED_VALUE
 from .._intercom.flows import flow_of
-from .._intercom.responses import FlowResult, backoff
+from .._intercom.responses import FlowResult
 from ..errors import ConnectFailed, ReadFailed, TransportError
 from ..messages import _codec
 from ..operations import Translation, UpsertCompany, UpsertContact
 from ..operations._coalesce import Step, plan
 from .attempts import Attempt, Run
+from .backoff import backoff
 from .circuit import Paused
 from .log import redacted
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import attrs
 
+from .._intercom.account import Account
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from contextlib import AbstractContextManager
@@ -108,23 +110,6 @@ class Health(NamedTuple):
     def is_ok(self) -> bool:
         """Whether deliveries work."""
         return self.status == "ok"
-
-
-class Account(NamedTuple):
-    """
-    The workspace that a token opens, as ``GET /me`` tells it.
-
-    Attributes:
-        app_id: App or Source ID.
-        name: The workspace's.
-        region: ``us``, ``eu`` or ``au``; None when Intercom does not tell.
-        admin: The name or e-mail address of the token's admin; None when Intercom does not tell.
-    """
-
-    app_id: str
-    name: str | None = None
-    region: str | None = None
-    admin: str | None = None
 
 
 _REASONED = ("skipped", "dropped", "rejected", "dead", "notes")

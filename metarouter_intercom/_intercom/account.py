@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from .._delivery.report import Account
 from ..errors import ConfigurationError, DeliveryFailed
 from ..plugins import Request, Response
 from ..settings import Region
@@ -15,6 +14,23 @@ if TYPE_CHECKING:
     from ..settings import Settings
 
 ME = Request("GET", "/me")
+
+
+class Account(NamedTuple):
+    """
+    The workspace that a token opens, as ``GET /me`` tells it.
+
+    Attributes:
+        app_id: App or Source ID.
+        name: The workspace's.
+        region: ``us``, ``eu`` or ``au``; None when Intercom does not tell.
+        admin: The name or e-mail address of the token's admin; None when Intercom does not tell.
+    """
+
+    app_id: str
+    name: str | None = None
+    region: str | None = None
+    admin: str | None = None
 
 
 def read_account(response: Response, settings: Settings) -> Account:

@@ -8,14 +8,24 @@ import attrs
 
 from .._types import CompanyId, Note
 from ..errors import TransportError
-from ..operations import UpsertCompany, UpsertContact
+from ..operations import UpsertCompany
 from ..plugins import Request
-from .contacts import upsert_contact
-from .context import HOPS, canonical_id, id_of, in_path, is_success, object_of, text_of, waits
+from .contacts import make_bare_contact
+from .context import HOPS, in_path, waits
 from .field_repair import write
 from .lookup import find_company, find_contact
 from .payloads import company_body, tell_unheld
-from .responses import DELIVERED, FlowResult, classify, error_of
+from .responses import (
+    DELIVERED,
+    FlowResult,
+    canonical_id,
+    classify,
+    error_of,
+    id_of,
+    is_success,
+    object_of,
+    text_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -203,17 +213,6 @@ def _contact(who: Who, world: World) -> Steps[ContactId | FlowResult]:
         return outcome
     made = yield from find_contact(who, world)
     return waits() if made is None else made
-
-
-def make_bare_contact(who: Who, world: World) -> Flow:
-    """Make a contact of which nothing but its id is known (``create_missing_contacts``)."""
-    fields: JsonObject = {"email": who.email} if who.email is not None else {}
-    attributes: JsonObject = {}
-    is_lead = who.external_id is None and who.email is None
-    if is_lead:
-        attributes["anonymous_id"] = who.anonymous_id
-    bare = UpsertContact(who=who, role="lead" if is_lead else "user", fields=fields, attributes=attributes)
-    return (yield from upsert_contact(bare, world))
 
 
 def _company_missing(operation: AttachCompany) -> FlowResult:

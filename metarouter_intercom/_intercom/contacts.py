@@ -7,11 +7,22 @@ from typing import TYPE_CHECKING
 from .._types import ContactId
 from ..errors import TransportError
 from ..plugins import Request
-from .context import HOPS, canonical_id, id_in_text, id_of, in_path, is_success, object_of, text_of
+from .context import HOPS, in_path
 from .field_repair import Written, write
 from .lookup import by_anonymous_id, by_email, leads_by_email
 from .payloads import contact_body, tell_unheld
-from .responses import DELIVERED, FlowResult, classify, dead
+from .responses import (
+    DELIVERED,
+    FlowResult,
+    canonical_id,
+    classify,
+    dead,
+    id_in_text,
+    id_of,
+    is_success,
+    object_of,
+    text_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -320,3 +331,14 @@ def _is_unchanged(operation: UpsertContact, contact_id: str, world: World) -> bo
         return True
     before = cache.number_of("contact", contact_id, _SEEN)
     return before is not None and (seen == before or abs(seen - before) < settings.last_seen_resolution)
+
+
+def make_bare_contact(who: Who, world: World) -> Flow:
+    """Make a contact of which nothing but its id is known (``create_missing_contacts``)."""
+    fields: JsonObject = {"email": who.email} if who.email is not None else {}
+    attributes: JsonObject = {}
+    is_lead = who.external_id is None and who.email is None
+    if is_lead:
+        attributes["anonymous_id"] = who.anonymous_id
+    bare = UpsertContact(who=who, role="lead" if is_lead else "user", fields=fields, attributes=attributes)
+    return (yield from upsert_contact(bare, world))

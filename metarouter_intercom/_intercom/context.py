@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
-from .._types import ContactId
 from ..plugins import Request, Response
 from .payloads import version_number
-from .responses import FlowResult, error_of
+from .responses import FlowResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
-    from .._types import JsonObject, JsonValue
     from ..operations import Operation
     from ..settings import Settings
     from .workspace_cache import WorkspaceCache
@@ -29,8 +26,6 @@ Flow: TypeAlias = Generator[Request, Response, FlowResult]
 
 # A merged contact's Link is followed this often (contract, section 5: it resolves within three hops).
 HOPS = 3
-_ID_IN_TEXT = re.compile(r"\bid=([0-9A-Za-z_-]+)")
-_CANONICAL = re.compile(r"<(?:https?://[^>/]+)?/contacts/([^>/?]+)>[^<]*;\s*rel=\"?canonical\b")
 
 
 class World(NamedTuple):
@@ -62,46 +57,6 @@ def in_path(word: str) -> str:
     quoted = quote(word, safe="")
     # A segment of dots would be taken for a folder.
     return quoted.replace(".", "%2E") if not quoted.strip(".") else quoted
-
-
-def text_of(response: Response) -> str:
-    """Return Intercom's error text; empty when there is none."""
-    return error_of(response)["message"] or ""
-
-
-def id_in_text(response: Response) -> str | None:
-    """Return the id that a 409 carries in its text only (contract, fact 7)."""
-    found = _ID_IN_TEXT.search(text_of(response))
-    return None if found is None else found.group(1)
-
-
-def canonical_id(response: Response) -> ContactId | None:
-    """Return the contact that a merged one became, from a 410's ``Link``."""
-    found = _CANONICAL.search(response.headers.get("link", ""))
-    return None if found is None else ContactId(unquote(found.group(1)))
-
-
-def object_of(response: Response) -> JsonObject:
-    """Return the object that an answer holds; an empty one when it holds none."""
-    return response.body if isinstance(response.body, dict) else {}
-
-
-def id_of(found: JsonObject) -> str | None:
-    """Return the id of an answer's object; None when it has none."""
-    value = found.get("id")
-    return (
-        str(value) if isinstance(value, str | int) and not isinstance(value, bool) and value != "" else None
-    )
-
-
-def is_success(response: Response) -> bool:
-    """Tell whether the request took effect."""
-    return 200 <= response.status < 300
-
-
-def objects_in(value: JsonValue) -> list[JsonObject]:
-    """Return the objects of a list; an empty list for anything else."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def waits() -> FlowResult:

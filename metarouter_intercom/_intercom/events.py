@@ -8,11 +8,11 @@ import attrs
 
 from ..operations import Who
 from ..plugins import Request
-from .companies import make_bare_contact
-from .context import HOPS, canonical_id, is_success, text_of, waits
+from .contacts import make_bare_contact
+from .context import HOPS, waits
 from .lookup import find_contact
 from .payloads import event_body
-from .responses import DELIVERED, FlowResult, classify, dead
+from .responses import DELIVERED, FlowResult, canonical_id, classify, dead, is_success, text_of
 
 if TYPE_CHECKING:
     from .._types import ContactId

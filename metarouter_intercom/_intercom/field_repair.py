@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from .._types import Note
 from ..plugins import Request, Response
-from .context import is_success, object_of, objects_in
-from .responses import FlowResult, classify, dead, errors_of
+from .responses import FlowResult, classify, dead, errors_of, is_success, object_of, objects_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from .._types import CompanyId, ContactId
 from ..plugins import Request
-from .context import id_of, in_path, is_success, object_of, objects_in
-from .responses import FlowResult, classify
+from .context import in_path
+from .responses import FlowResult, classify, id_of, is_success, object_of, objects_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from .._types import ContactId, Note
 from ..plugins import Request
-from .context import canonical_id, id_of, in_path, is_success, waits
+from .context import in_path, waits
 from .lookup import by_anonymous_id, find_contact
-from .responses import DELIVERED, FlowResult, classify
+from .responses import DELIVERED, FlowResult, canonical_id, classify, id_of, is_success
 
 if TYPE_CHECKING:
     from .._types import JsonObject

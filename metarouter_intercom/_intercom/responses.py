@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Literal, NamedTuple
+from urllib.parse import unquote
+
+from .._types import ContactId, JsonValue
 
 if TYPE_CHECKING:
     from .._types import JsonObject, Note
@@ -103,19 +107,6 @@ def dead(response: Response, reason: str) -> FlowResult:
     return _outcome("dead", response, reason)
 
 
-def backoff(failures: int, jitter: float, *, base: float, longest: float) -> float:
-    """
-    Return the seconds before the next attempt: exponential with full jitter (rule T2).
-
-    Args:
-        failures: Attempts that failed so far, at least 1.
-        draw: A random number in [0, 1).
-        base: Seconds after the first failure, before jitter.
-        longest: Bound in seconds.
-    """
-    return jitter * min(longest, base * 2.0 ** min(failures - 1, 60))
-
-
 def _is_core_write(request: Request) -> bool:
     if request.method == "GET" or request.path == "/contacts/search":
         return False
@@ -135,3 +126,49 @@ def _outcome(
         field=facts["field"],
         request_id=facts["request_id"],
     )
+
+
+_ID_IN_TEXT = re.compile(r"\bid=([0-9A-Za-z_-]+)")
+
+
+_CANONICAL = re.compile(r"<(?:https?://[^>/]+)?/contacts/([^>/?]+)>[^<]*;\s*rel=\"?canonical\b")
+
+
+def text_of(response: Response) -> str:
+    """Return Intercom's error text; empty when there is none."""
+    return error_of(response)["message"] or ""
+
+
+def id_in_text(response: Response) -> str | None:
+    """Return the id that a 409 carries in its text only (contract, fact 7)."""
+    found = _ID_IN_TEXT.search(text_of(response))
+    return None if found is None else found.group(1)
+
+
+def canonical_id(response: Response) -> ContactId | None:
+    """Return the contact that a merged one became, from a 410's ``Link``."""
+    found = _CANONICAL.search(response.headers.get("link", ""))
+    return None if found is None else ContactId(unquote(found.group(1)))
+
+
+def object_of(response: Response) -> JsonObject:
+    """Return the object that an answer holds; an empty one when it holds none."""
+    return response.body if isinstance(response.body, dict) else {}
+
+
+def id_of(found: JsonObject) -> str | None:
+    """Return the id of an answer's object; None when it has none."""
+    value = found.get("id")
+    return (
+        str(value) if isinstance(value, str | int) and not isinstance(value, bool) and value != "" else None
+    )
+
+
+def is_success(response: Response) -> bool:
+    """Tell whether the request took effect."""
+    return 200 <= response.status < 300
+
+
+def objects_in(value: JsonValue) -> list[JsonObject]:
+    """Return the objects of a list; an empty list for anything else."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

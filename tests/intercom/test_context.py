@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from metarouter_intercom._intercom.context import (
+from metarouter_intercom._intercom.context import in_path, waits
+from metarouter_intercom._intercom.responses import (
     canonical_id,
     id_in_text,
     id_of,
-    in_path,
     is_success,
     object_of,
     objects_in,
     text_of,
-    waits,
 )
 from metarouter_intercom.plugins import Response
 

@@ -4,15 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from metarouter_intercom._intercom.responses import (
-    DELIVERED,
-    FlowResult,
-    backoff,
-    classify,
-    dead,
-    error_of,
-    errors_of,
-)
+from metarouter_intercom._delivery.backoff import backoff
+from metarouter_intercom._intercom.responses import DELIVERED, FlowResult, classify, dead, error_of, errors_of
 from metarouter_intercom.plugins import Request, Response
 
 _WRITE = Request("POST", "/contacts", {})
