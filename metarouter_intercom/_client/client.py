@@ -11,8 +11,8 @@ from .._delivery.consumer import failure_of
 from .._delivery.engine import Dependencies, Engine
 from .._delivery.http.transport import HttpTransport
 from .._delivery.interrupts import is_interruption
+from .._delivery.lifecycle import pin, register, unpin
 from .._delivery.report import Health, Report, Stats
-from .._delivery.workers import pin, register, unpin
 from .._intercom import account as _account
 from .._intercom.account import Account
 from .._types import ExternalId
