@@ -724,7 +724,7 @@ class _Wire:
         return io.BytesIO(self._received)
 
 
-def _answer(body, length, encoding):
+def _raw_answer(body, length, encoding):
     """Return an answer of requests over these bytes, as an adapter makes it."""
     head = f"HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n{encoding}\r\n".encode("latin-1")
     plain = http.client.HTTPResponse(_Wire(head + body), method="GET")
@@ -760,7 +760,7 @@ def test_a_body_is_read_alike_on_both_paths():
     def answer(value):
         body, length, encoding = value
         body = gzip.compress(body) if "gzip" in encoding else body
-        return _answer(body, len(body) if length == "right" else length, encoding)
+        return _raw_answer(body, len(body) if length == "right" else length, encoding)
 
     def fast(value):
         found = answer(value)
@@ -778,4 +778,4 @@ def test_a_body_is_read_alike_on_both_paths():
 @pytest.mark.parametrize("length", ["²", "9" * 5_000, "", "x"])
 def test_a_length_that_is_no_number_is_none(length):
     """T3: an answer whose ``Content-Length`` Python cannot read is read to its end, as one without."""
-    assert _content(_answer(b"{}", length, "")) == b"{}"
+    assert _content(_raw_answer(b"{}", length, "")) == b"{}"
