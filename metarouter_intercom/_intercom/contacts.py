@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from .._types import ContactId
 from ..errors import TransportError
+from ..operations import UpsertContact
 from ..plugins import Request
 from .context import HOPS, in_path
 from .field_repair import Written, write
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .._types import JsonObject, JsonValue, Note
-    from ..operations import UpsertContact, Who
+    from ..operations import Who
     from ..plugins import Response
     from .context import Flow, Steps, World
     from .workspace_cache import Token

@@ -10,10 +10,10 @@ import metarouter_intercom
 
 PACKAGE = Path(metarouter_intercom.__file__).parent
 # The sandbox and the command line speak of other things; what ends a message is decided in the rest.
-_APART = ("sandbox", "_commands")
+_APART = ("sandbox", "_cli")
 # Function -> which argument is a reason: its place, or its name.
 _REASONS: dict[str, tuple[int | str, ...]] = {
-    "Outcome": (1, "reason"),
+    "FlowResult": (1, "reason"),
     "dead": (1,),
     "_replace": ("reason",),
     "_translation": (2,),

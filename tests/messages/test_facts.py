@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metarouter_intercom.messages import _facts as _traits
 from metarouter_intercom.messages._coercion import (
     NotJson,
     address,
@@ -20,6 +19,7 @@ from metarouter_intercom.messages._coercion import (
     with_article,
 )
 from metarouter_intercom.messages._facts import PLAIN, Known, Names, is_absent, look_up, object_at
+from metarouter_intercom.operations import _attribute_names
 from metarouter_intercom.operations._attribute_names import CLEAN, INNER
 
 from .._support.promises import promised
@@ -233,11 +233,13 @@ def test_names_are_cleaned_alike_on_both_paths():
     """A2: a name of plain characters, which is taken as it is, is what a look at each character makes of it."""
 
     def full(name):
-        cleaned = "".join(map(_traits._clean_character, name))
+        cleaned = "".join(map(_attribute_names._clean_character, name))
         return cleaned if cleaned.strip() else ""
 
     assert_twins_agree(
-        lambda name: _traits._cleaned(name) if _traits._PLAIN_NAME.fullmatch(name) else None,
+        lambda name: (
+            _attribute_names._cleaned(name) if _attribute_names._PLAIN_NAME.fullmatch(name) else None
+        ),
         full,
         mostly(
             st.text("abcXYZ019_- ", min_size=1),
