@@ -8,7 +8,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from .._delivery.consumer import failure_of
-from .._delivery.engine import Dependencies, Engine
+from .._delivery.engine import Dependencies, build_engine
 from .._delivery.http.transport import HttpTransport
 from .._delivery.interrupts import is_interruption
 from .._delivery.lifecycle import pin, register, unpin
@@ -90,7 +90,7 @@ class Client(Admission):
             on_error=on_error,
             is_volatile=buffer is None and chosen.spool is None,
         )
-        super().__init__(self._parts, Engine(self._parts), before=before, on_drop=on_drop)
+        super().__init__(self._parts, build_engine(self._parts), before=before, on_drop=on_drop)
         self._is_builtin_buffer = buffer is None
         self._is_released = False
         self._exit_timeout: float | None = self.settings.exit_timeout
@@ -277,7 +277,7 @@ class Client(Admission):
                 self._is_live = False
                 unpin(self)
                 self._buffer.after_fork()
-                self._engine = Engine(self._parts)
+                self._engine = build_engine(self._parts)
 
     def at_exit(self) -> None:
         """Flush for at most ``exit_timeout`` seconds and log the number of what is left (rule W2)."""

@@ -346,3 +346,8 @@ class Engine:
             end = awaited.pop(message_id)
         if end is not None and end.outcome == "dead":
             raise failure_of("the message was not delivered", end.reason, end.answer)
+
+
+def build_engine(dependencies: Dependencies) -> Engine:
+    """Tie the parts of one process together; called once a client, and once more in each forked child."""
+    return Engine(dependencies)

@@ -6,9 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from .._types import Note
+from ._memo import Memo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from .._types import JsonValue
 
@@ -21,27 +22,11 @@ PROOFS = frozenset({"userhash", "intercomuserjwt"})
 _PROOF_ENDS = tuple(PROOFS)
 
 
-class Names(dict[str, str]):
-    """What was worked out for each name; looking a known one up costs no call."""
-
-    __slots__ = ("_make",)
-
-    def __init__(self, make: Callable[[str], str]) -> None:
-        super().__init__()
-        self._make = make
-
-    def __missing__(self, name: str) -> str:
-        found = self._make(name)
-        if len(self) < _KEPT_NAMES:
-            self[name] = found
-        return found
-
-
 def _plain(name: str) -> str:
     return _SEPARATORS.sub("", name).lower()
 
 
-PLAIN = Names(_plain)
+PLAIN = Memo(_plain)
 """Name -> name without case and separators: ``createdAt``, ``created_at``, ``Created At`` are one (R3)."""
 
 

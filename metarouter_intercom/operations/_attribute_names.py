@@ -6,7 +6,8 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
-from ..messages._facts import Names, is_proof
+from ..messages._facts import is_proof
+from ..messages._memo import Memo
 
 if TYPE_CHECKING:
     pass
@@ -30,13 +31,13 @@ def _clean_character(character: str) -> str:
     return character if character != "$" and unicodedata.category(character) == "Sc" else "_"
 
 
-CLEAN = Names(_cleaned)
+CLEAN = Memo(_cleaned)
 """Name -> name with every character that Intercom refuses replaced by ``_`` (A2); empty when nothing usable is left."""
 
 
-FOLDED = Names(str.casefold)
+FOLDED = Memo(str.casefold)
 """Name -> name without case, as Intercom compares the keys of metadata."""
 
 
-INNER = Names(lambda name: "" if is_proof(name) else CLEAN[name])
+INNER: Memo[str, str] = Memo(lambda name: "" if is_proof(name) else CLEAN[name])
 """Flattened name -> clean name; empty too for a proof of identity, which is kept nowhere (R7)."""

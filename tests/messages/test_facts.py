@@ -18,7 +18,8 @@ from metarouter_intercom.messages._coercion import (
     whole_number,
     with_article,
 )
-from metarouter_intercom.messages._facts import PLAIN, Known, Names, is_absent, look_up, object_at
+from metarouter_intercom.messages._facts import PLAIN, Known, is_absent, look_up, object_at
+from metarouter_intercom.messages._memo import Memo
 from metarouter_intercom.operations import _attribute_names
 from metarouter_intercom.operations._attribute_names import CLEAN, INNER
 
@@ -66,7 +67,7 @@ def test_known_traits_are_sorted_from_the_rest():
 def test_names_are_kept_up_to_a_bound():
     """However many names come, no more than so many are kept; the others are worked out each time."""
     made = []
-    names = Names(lambda name: made.append(name) or name.upper())
+    names = Memo(lambda name: made.append(name) or name.upper())
     known = Known(["a"])
     for count in range(20_010):
         names[f"n{count}"]
