@@ -15,7 +15,7 @@ from metarouter_intercom.operations._companies import _KNOWN as COMPANY_TRAITS
 from metarouter_intercom.operations._contacts import _CONTEXT_FACTS as CONTEXT_FACTS
 from metarouter_intercom.operations._contacts import _KNOWN as CONTACT_TRAITS
 from metarouter_intercom.operations._events import _PAGE_FACTS as PAGE_FACTS
-from metarouter_intercom.operations._events import _SPECIAL as EVENT_PROPERTIES
+from metarouter_intercom.operations._metadata import _SPECIAL as EVENT_PROPERTIES
 from metarouter_intercom.operations._translator import translate
 
 __all__ = [

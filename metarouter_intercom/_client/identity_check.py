@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigurationError, Problem, RejectedMessage
-from ..messages import Alias, Group, Identify
-from ..messages._coercion import address
-from ..messages._facts import PLAIN, PROOFS, look_up, object_at
+from ..messages._contact_keys import email_of
+from ..messages._facts import PLAIN, PROOFS, look_up
 from ..messages._integrations import option_objects
-from ..operations._events import email_of_event
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +32,7 @@ def check_proofs(message: Message, settings: Settings, names: frozenset[str], no
         RejectedMessage: A proof is wrong, or missing where it is required; reason ``identity_mismatch``.
     """
     proofs = _proofs(message, names)
-    email = None if message.user_id is not None else _email(message)
+    email = None if message.user_id is not None else email_of(message)
     if not proofs:
         if settings.require_identity and (message.user_id is not None or email is not None):
             raise _mismatch("missing", "send integrations.Intercom.user_hash or intercom_user_jwt")
@@ -85,16 +83,6 @@ def _is_valid(
         return verify_user_jwt(settings.identity_secret, proof, user_id=user_id, now=now)
     except ConfigurationError as error:
         raise _mismatch("the JWT cannot be checked", str(error)) from error
-
-
-def _email(message: Message) -> str | None:
-    if isinstance(message, Alias):
-        return None
-    if isinstance(message, Identify | Group):
-        context_traits = object_at(message.context, "traits")
-        own = address(look_up(message.traits, "email")) if isinstance(message, Identify) else None
-        return own or address(look_up(context_traits, "email"))
-    return email_of_event(message)
 
 
 def _mismatch(fault: str, remedy: str) -> RejectedMessage:

@@ -13,7 +13,7 @@ from .._intercom.responses import FlowResult
 from ..errors import ConnectFailed, ReadFailed, TransportError
 from ..messages import _codec
 from ..operations import Translation, UpsertCompany, UpsertContact
-from ..operations._coalesce import Step, plan
+from ..operations._coalesce import Step, coalesce
 from .attempts import Attempt, Run
 from .backoff import backoff
 from .circuit import Paused
@@ -104,7 +104,7 @@ class Executor:
         numbered = [
             (number, operation) for number, attempt in enumerate(attempts) for operation in attempt.operations
         ]
-        steps = deque(plan(numbered, merge_across_events=self._settings.merge_across_events))
+        steps = deque(coalesce(numbered, merge_across_events=self._settings.merge_across_events))
         while steps and run.held is None:
             step = steps[0]
             if not run.postpones(step):

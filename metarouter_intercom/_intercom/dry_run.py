@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
-from ..operations._translator import translate
+from ..operations import translate
 from ..plugins import Response
 from .context import World
 from .flows import flow_of

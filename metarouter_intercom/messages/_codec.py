@@ -1,4 +1,4 @@
-"""The JSON edge: wire form <-> messages, and the bodies of operations; the only user of cattrs, knows no rule of the mapping."""
+"""Reads messages from Segment's wire form and writes them; the only user of cattrs, and knows nothing of Intercom."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ _WIRE_NAMES = {
 }
 _TEXT_IDS = ("user_id", "anonymous_id", "message_id", "group_id", "previous_id")
 _OBJECTS = ("context", "integrations", "traits", "properties")
-_NOTHING: Mapping[str, Any] = {}
-# Bits: more than any id has, and few enough for Python to write them as digits on every version.
+_EMPTY: Mapping[str, Any] = {}
+# In bits. No id is larger, and every Python version writes such a number as text.
 _LONGEST_ID = 256
 
 
@@ -68,14 +68,14 @@ def _read_object(value: object, _type: object) -> Mapping[str, Any]:
     if type(value) is dict:
         return value
     if value is None:
-        return _NOTHING
+        return _EMPTY
     from collections.abc import Mapping as AnyMapping
 
     if isinstance(value, AnyMapping):
         try:
             return dict(value)
         except Exception as error:
-            # The caller's own class runs here, and it may do anything.
+            # The caller's own class runs here, and it may raise anything.
             raise _Fault(f"reading it raised {type(error).__name__}", "send a plain object") from error
     raise _Fault(f"{_kind_of(value)}, not an object", "send an object, or leave it out")
 
@@ -136,17 +136,17 @@ def _reader(kind: type[Message], *, detailed: bool) -> Callable[[Mapping[str, An
         converter,
         _cattrs_detailed_validation=detailed,
         _cattrs_forbid_extra_keys=False,
-        **fields,  # type: ignore[arg-type]  # the overrides are named after fields, none after an option
+        **fields,  # type: ignore[arg-type]  # each override has the name of a field, and no field has that of an option
     )
 
 
-_fast_readers: dict[type[Message], Callable[[Mapping[str, Any], Any], Message]] = {}
+_cattrs_readers: dict[type[Message], Callable[[Mapping[str, Any], Any], Message]] = {}
 
 
-def _fast_reader(kind: type[Message]) -> Callable[[Mapping[str, Any], Any], Message]:
-    reader = _fast_readers.get(kind)
+def _cattrs_reader(kind: type[Message]) -> Callable[[Mapping[str, Any], Any], Message]:
+    reader = _cattrs_readers.get(kind)
     if reader is None:
-        reader = _fast_readers[kind] = _reader(kind, detailed=False)
+        reader = _cattrs_readers[kind] = _reader(kind, detailed=False)
     return reader
 
 
@@ -155,33 +155,33 @@ def read_message(wire: Mapping[str, Any], *, now: float) -> Message:
     Read a message in Segment's wire form (rules R1, R2, R5).
 
     Args:
-        wire: camelCase keys; unknown ones are ignored. Values are taken as they are, not copied.
-        now: Unix seconds, for a message that tells no instant of its own.
+        wire: camelCase keys; unknown ones are ignored. Values are not copied.
+        now: Unix seconds, for a message without a time of its own.
 
     Returns:
-        The message, with message id and instant.
+        The message, with message id and timestamp.
 
     Raises:
-        RejectedMessage: With every fault found, by the wire's own names.
+        RejectedMessage: With every fault of the message, by the names of the wire form.
     """
     kind = _kind(wire)
-    instant, notes = message_time(wire, now)
-    usual = _read_fast(kind, wire, instant, notes)
-    return _read_full(kind, wire, instant, notes, now) if usual is None else usual
+    timestamp, notes = message_time(wire, now)
+    message = _read_fast(kind, wire, timestamp, notes)
+    return _read_full(kind, wire, timestamp, notes, now=now) if message is None else message
 
 
 def _read_full(
-    kind: type[Message], wire: Mapping[str, Any], instant: float, notes: tuple[Note, ...], now: float
+    kind: type[Message], wire: Mapping[str, Any], timestamp: float, notes: tuple[Note, ...], *, now: float
 ) -> Message:
-    """Return the message in *wire*, or raise ``RejectedMessage`` with every fault found; *now* is in Unix seconds."""
-    stamped = {**wire, "timestamp": instant, "notes": notes}
+    """Return the message in *wire*, or raise ``RejectedMessage`` with every fault; *now* is in Unix seconds."""
+    stamped = {**wire, "timestamp": timestamp, "notes": notes}
     if kind is Track and "event" not in stamped:
         stamped["event"] = None
     if stamped.get("messageId") is None:
         stamped["messageId"] = make_message_id(now)
-    foreign = _foreign_problems(kind, wire)
+    foreign = _problems_of_others(kind, wire)
     try:
-        message = _fast_reader(kind)(stamped, kind)
+        message = _cattrs_reader(kind)(stamped, kind)
     except (ValueError, TypeError):
         raise RejectedMessage(_problems(kind, stamped) + foreign) from None
     if foreign:
@@ -194,46 +194,47 @@ def _read_full(
 
 
 def read_stamped(wire: Mapping[str, Any]) -> Message:
-    """Read what ``write_message`` wrote; its shape is trusted."""
+    """Read what ``write_message`` wrote, without the checks of ``read_message``."""
     kind = _KINDS[wire["type"]]
     notes = tuple(Note(*note) for note in wire.get("notes", ()))
-    usual = _read_fast(kind, wire, wire["timestamp"], notes)
-    return _fast_reader(kind)({**wire, "notes": notes}, kind) if usual is None else usual
+    message = _read_fast(kind, wire, wire["timestamp"], notes)
+    return _cattrs_reader(kind)({**wire, "notes": notes}, kind) if message is None else message
 
 
 def _read_fast(
-    kind: type[Message], wire: Mapping[str, Any], instant: float, notes: tuple[Note, ...]
+    kind: type[Message], wire: Mapping[str, Any], timestamp: float, notes: tuple[Note, ...]
 ) -> Message | None:
     """
-    Return the message in *wire* when all of it has the usual types, as nearly every message has; None for any other.
+    Return the message in *wire*; None leaves it to the full path.
 
-    It is what the reader by cattrs returns for the same, at a third of the cost; only that one finds faults.
+    The fast path takes a message whose texts are texts and whose objects are objects, as in nearly every message. The reader made by
+    cattrs returns the same at three times the cost, and only that one finds faults.
     """
-    facts: dict[str, Any] = {"timestamp": instant, "notes": notes}
-    for name, wire_name in _USUAL_TEXTS[kind]:
+    fields: dict[str, Any] = {"timestamp": timestamp, "notes": notes}
+    for name, wire_name in _TEXT_FIELDS[kind]:
         value = wire.get(wire_name)
         if value is None:
-            facts[name] = None
+            fields[name] = None
         elif type(value) is str and value.strip():
-            facts[name] = value
+            fields[name] = value
         else:
             return None
-    if facts["message_id"] is None or (kind is Track and facts["event"] is None):
+    if fields["message_id"] is None or (kind is Track and fields["event"] is None):
         return None
-    for name in _USUAL_OBJECTS[kind]:
+    for name in _OBJECT_FIELDS[kind]:
         value = wire.get(name)
         if type(value) is dict:
-            facts[name] = value
+            fields[name] = value
         elif value is None:
-            facts[name] = _NOTHING
+            fields[name] = _EMPTY
         else:
             return None
-    for wire_name, usual in _FOREIGN[kind]:
+    for wire_name, wanted in _FIELDS_OF_OTHERS[kind]:
         value = wire.get(wire_name)
-        if value is not None and type(value) is not usual:
+        if value is not None and type(value) is not wanted:
             return None
     message = kind.__new__(kind)
-    message.__dict__.update(facts)
+    message.__dict__.update(fields)
     return message
 
 
@@ -243,16 +244,16 @@ def _names_in(kind: type[Message], names: Sequence[str]) -> tuple[str, ...]:
     return tuple(field.name for field in attrs.fields(kind) if field.name in names)
 
 
-_USUAL_TEXTS = {
+_TEXT_FIELDS = {
     kind: tuple(
         (name, _WIRE_NAMES.get(name, name))
         for name in _names_in(kind, (*_TEXT_IDS, "event", "name", "category"))
     )
     for kind in _KINDS.values()
 }
-_USUAL_OBJECTS = {kind: _names_in(kind, _OBJECTS) for kind in _KINDS.values()}
-# What the other types have: it means nothing here, and still has to be of its own type (R1, R2).
-_FOREIGN = {
+_OBJECT_FIELDS = {kind: _names_in(kind, _OBJECTS) for kind in _KINDS.values()}
+# Ids and objects of the other message types: they mean nothing here, but a value of the wrong type is still rejected (R1, R2).
+_FIELDS_OF_OTHERS = {
     kind: tuple(
         (_WIRE_NAMES.get(name, name), str if name in _TEXT_IDS else dict)
         for name in (*_TEXT_IDS, *_OBJECTS)
@@ -281,20 +282,20 @@ def _kind(wire: Mapping[str, Any]) -> type[Message]:
     return kind
 
 
-def _foreign_problems(kind: type[Message], wire: Mapping[str, Any]) -> list[Problem]:
+def _problems_of_others(kind: type[Message], wire: Mapping[str, Any]) -> list[Problem]:
     """Return the faults of ids and objects that belong to messages of other types."""
-    found: list[Problem] = []
-    for wire_name, usual in _FOREIGN[kind]:
+    problems: list[Problem] = []
+    for wire_name, wanted in _FIELDS_OF_OTHERS[kind]:
         try:
-            (_read_id if usual is str else _read_object)(wire.get(wire_name), None)
+            (_read_id if wanted is str else _read_object)(wire.get(wire_name), None)
         except _Fault as error:
-            found.append(Problem(wire_name, error.fault, error.remedy))
-    return found
+            problems.append(Problem(wire_name, error.fault, error.remedy))
+    return problems
 
 
 def _problems(kind: type[Message], wire: Mapping[str, Any]) -> list[Problem]:
-    """Read once more, slowly, to find every fault."""
-    found: list[Problem] = []
+    """Read *wire* once more, with the slower validation that finds every fault."""
+    problems: list[Problem] = []
     try:
         _reader(kind, detailed=True)(wire, kind)
     except ClassValidationError as errors:
@@ -308,15 +309,15 @@ def _problems(kind: type[Message], wire: Mapping[str, Any]) -> list[Problem]:
                 if isinstance(error, _Fault)
                 else (str(error), "send another value")
             )
-            found.append(Problem(_WIRE_NAMES.get(name, name), fault, remedy))
-    return found or [Problem("message", "unreadable", "send one Segment message")]
+            problems.append(Problem(_WIRE_NAMES.get(name, name), fault, remedy))
+    return problems or [Problem("message", "unreadable", "send one Segment message")]
 
 
 # --- writing ----------------------------------------------------------------------------------------------
 
 
 def write_message(message: Message) -> JsonObject:
-    """Return the canonical wire form of *message*, as buffers keep it; what is empty is left out."""
+    """Return the wire form of *message* as buffers keep it; empty fields are left out."""
     wire: JsonObject = {
         "type": message.type,
         "messageId": message.message_id,

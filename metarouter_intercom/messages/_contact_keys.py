@@ -1,23 +1,64 @@
-"""By which keys a buffered message is known to be about one contact (rules R8, O1); pure, cheap, knows no buffer."""
+"""Finds the ids by which a message names its contact: its e-mail address, and the keys of its lane; knows no buffer."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from ._coercion import address, id_text
-from ._facts import look_up
+from ._facts import look_up, object_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .._types import JsonValue
+    from ._values import Message
 
     Json = Mapping[str, JsonValue]
+
+# Type -> where its messages may have the contact's e-mail address, the first place first; a place is a field, or an object in a field.
+# A group's own traits are the company's, so an address there is nobody's (rules I1, I2, C4, E2).
+_TRAITS: tuple[str, str | None] = ("traits", None)
+_PROPERTIES: tuple[str, str | None] = ("properties", None)
+_CONTEXT_TRAITS: tuple[str, str | None] = ("context", "traits")
+_EMAIL_PLACES = {
+    "identify": (_TRAITS, _CONTEXT_TRAITS),
+    "group": (_CONTEXT_TRAITS,),
+    "track": (_PROPERTIES, _CONTEXT_TRAITS, _TRAITS),
+    "page": (_PROPERTIES, _CONTEXT_TRAITS, _TRAITS),
+    "screen": (_PROPERTIES, _CONTEXT_TRAITS, _TRAITS),
+    "alias": (),
+}
+
+
+def email_of(message: Message) -> str | None:
+    """
+    Return the e-mail address that names the contact of *message*, trimmed; None when there is none (rules I1, I2, C4, E2).
+
+    A ``userId`` names the contact of every message that has one, so only its own text can be the address then. An identify writes
+    the address of its traits all the same.
+
+    Raises:
+        NotJson: A value in the place of the address is none that JSON knows. Only a message made by hand has one.
+    """
+    # The fields that hold an address have the same names in a message and in its wire form.
+    return _email(message.type, message.user_id, message.__dict__)
+
+
+def _email(kind: str, user_id: str | None, message: Json) -> str | None:
+    if user_id is None or kind == "identify":
+        for name, inner in _EMAIL_PLACES[kind]:
+            traits: Json | None = message.get(name)  # type: ignore[assignment]  # an object or None, as the message is valid
+            if inner is not None and traits:
+                traits = object_at(traits, inner)
+            email = address(look_up(traits, "email")) if traits else None
+            if email is not None:
+                return email
+    return address(user_id) if user_id is not None and "@" in user_id else None
 
 
 def contact_keys(message: Json, names: frozenset[str]) -> list[str]:
     """
-    Return the keys by which *message* shares a lane with others, its own one first.
+    Return the keys by which *message* shares a lane with others, its own one first (rules R8, O1).
 
     Args:
         message: Stamped wire form.
@@ -27,53 +68,28 @@ def contact_keys(message: Json, names: frozenset[str]) -> list[str]:
         ``contact:..``, ``user:..``, ``email:..`` (small letters), ``anonymous:..``; none for a message about nobody.
     """
     keys: list[str] = []
-    user_id = message.get("userId")
+    kind: str = message["type"]  # type: ignore[assignment]  # stamped, as the ids are too
+    user_id: str | None = message.get("userId")  # type: ignore[assignment]
     if "integrations" in message or "context" in message:
         contact_id = _contact_id(message, names)
         if contact_id is not None:
             keys.append(f"contact:{contact_id}")
-    kind = message["type"]
     if user_id is not None:
         keys.append(f"user:{user_id}")
-        if "@" in user_id and kind != "identify":  # type: ignore[operator]  # a stamped user id is a text
-            _add_address(keys, user_id)
-    if kind == "identify" or user_id is None:
-        _add_email(keys, message, kind)
+    if user_id is None or kind == "identify" or "@" in user_id:
+        email = _email(kind, user_id, message)
+        if email is not None:
+            keys.append(f"email:{email.lower()}")
     if kind == "alias":
-        _add(keys, "anonymous", message.get("previousId"))
+        _add_anonymous(keys, message.get("previousId"))
     elif not keys:
-        _add(keys, "anonymous", message.get("anonymousId"))
+        _add_anonymous(keys, message.get("anonymousId"))
     return keys
 
 
-def _add(keys: list[str], kind: str, value: JsonValue) -> None:
-    if value is not None:
-        keys.append(f"{kind}:{value}")
-
-
-def _add_address(keys: list[str], value: JsonValue) -> bool:
-    found = address(value)
-    if found is None:
-        return False
-    keys.append(f"email:{found.lower()}")
-    return True
-
-
-def _add_email(keys: list[str], message: Json, kind: JsonValue) -> None:
-    """Add the first e-mail address of the places where the message's type may have one (I1, I2, C4, E2)."""
-    places: list[JsonValue] = []
-    context = message.get("context")
-    context_traits = context.get("traits") if isinstance(context, dict) else None
-    if kind == "identify":
-        places = [message.get("traits"), context_traits]
-    elif kind == "group":
-        places = [context_traits]
-    elif kind != "alias":
-        places = [message.get("properties"), context_traits, message.get("traits")]
-    for place in places:
-        if isinstance(place, dict) and place and _add_address(keys, look_up(place, "email")):
-            return
-    _add_address(keys, message.get("userId"))
+def _add_anonymous(keys: list[str], anonymous_id: JsonValue) -> None:
+    if anonymous_id is not None:
+        keys.append(f"anonymous:{anonymous_id}")
 
 
 def _contact_id(message: Json, names: frozenset[str]) -> str | None:

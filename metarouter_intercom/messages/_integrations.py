@@ -1,4 +1,4 @@
-"""Is a message for Intercom, and with which options? (rules R6, R7, V3); pure."""
+"""Decides whether a message is for Intercom, and finds the options it carries (rules R6, R7, V3); knows no operation."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from .._types import Note
 from ._coercion import id_text
 from ._facts import PLAIN, PROOFS, is_absent
+from ._memo import Memo
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
 
 _ALL = "all"
 _CHOICES = ("integrations", "providers")
-# Sets of keys are few and repeat in every message; beyond so many they are looked through each time.
-_KEPT_SHAPES = 5_000
+# How many sets of names of a context to remember: an application sends the same few again and again.
+_MOST_CONTEXTS = 5_000
 _OWN_NAME = "intercom"
-_DISTRUSTED = frozenset(PLAIN[name] for name in ("contact_id", "role", "owner_id"))
-_KNOWN = _DISTRUSTED | PROOFS | {"unsubscribedfromemails", "unsubscribed", "languageoverride"}
+_TRUSTED_ONLY = frozenset(PLAIN[name] for name in ("contact_id", "role", "owner_id"))
+_KNOWN = _TRUSTED_ONLY | PROOFS | {"unsubscribedfromemails", "unsubscribed", "languageoverride"}
 
 
 def own_names(aliases: Iterable[str]) -> frozenset[str]:
@@ -76,8 +77,8 @@ class Options:
     Args:
         message: Any message.
         names: Names of this destination in small letters.
-        is_trusted: False leaves out what a stranger must not decide, with a note (V3).
-        notes: Where that is told, and options that mean nothing here.
+        is_trusted: False leaves out the options that only a trusted sender may use, with a note (V3).
+        notes: Receives a note for each option that is left out or unknown.
     """
 
     __slots__ = ("_notes", "_places")
@@ -100,10 +101,10 @@ class Options:
         self._places = _option_places(message, names)
         self._notes = notes
         if self._places:
-            self._sift(is_trusted)
+            self._leave_out(is_trusted)
 
     def find(self, *names: str) -> tuple[str, JsonValue] | None:
-        """Return path and value of the first option that is there under one of *names*; None when there is none."""
+        """Return path and value of the first option under one of *names*; None when there is none."""
         for path, options in self._places:
             for name in names:
                 keys = [key for key in options if PLAIN[key] == PLAIN[name] and not is_absent(options[key])]
@@ -116,67 +117,64 @@ class Options:
         """Return Intercom's own id of the contact, where the message names it (R8)."""
         if not self._places:
             return None
-        found = self.find("contact_id")
-        if found is None:
+        option = self.find("contact_id")
+        if option is None:
             return None
-        contact_id = id_text(found[1])
+        path, value = option
+        contact_id = id_text(value)
         if contact_id is None:
-            self._notes.append(Note("R7", found[0], "not an id"))
+            self._notes.append(Note("R7", path, "not an id"))
         return contact_id
 
-    def _sift(self, is_trusted: bool) -> None:
-        kept: list[tuple[str, Json]] = []
+    def _leave_out(self, is_trusted: bool) -> None:
+        """Leave out the options that are unknown, or that this sender may not use."""
+        places: list[tuple[str, Json]] = []
         for path, options in self._places:
-            left: dict[str, JsonValue] = {}
+            allowed: dict[str, JsonValue] = {}
             for key, value in options.items():
                 plain = PLAIN[key]
                 if plain not in _KNOWN:
                     self._notes.append(Note("R7", f"{path}.{key}", "no option that is known"))
-                elif plain in _DISTRUSTED and not is_trusted:
+                elif plain in _TRUSTED_ONLY and not is_trusted:
                     self._notes.append(Note("V3", f"{path}.{key}", "option of an untrusted sender"))
                 else:
-                    left[key] = value
-            kept.append((path, left))
-        self._places = kept
+                    allowed[key] = value
+            places.append((path, allowed))
+        self._places = places
 
 
 def _option_places(message: Message, names: frozenset[str]) -> list[tuple[str, Json]]:
-    """Return the option objects of *message* with their paths, first the ones that win (R7)."""
-    found: list[tuple[str, Json]] = []
+    """Return the option objects of *message* with their paths, in the order of precedence (R7)."""
+    places: list[tuple[str, Json]] = []
     context = message.context
-    for path, place in (
+    for path, holder in (
         ("integrations", message.integrations),
         ("context", context),
         ("context.integrations", context.get("integrations")),
     ):
-        if place and isinstance(place, dict):
-            for name, value in place.items():
+        if holder and isinstance(holder, dict):
+            # No comprehension: most messages carry no option, and an empty comprehension costs more than an empty loop.
+            for name, value in holder.items():
                 if type(value) is dict and name.lower() in names:
-                    found.append(
-                        (f"{path}.{name}", value)
-                    )  # a comprehension costs more where there is nothing to find
-    return found
+                    places.append((f"{path}.{name}", value))
+    return places
 
 
-class Silence(dict["tuple[str, ...]", bool]):
+class Silence(Memo["tuple[str, ...]", bool]):
     """
-    Keys of a context -> whether it surely says nothing of destinations (R6, R7); most messages' context does not.
+    Names in a context -> whether they prove that the context says nothing of destinations (R6, R7), as most contexts do.
 
     Args:
         names: Names of this destination in small letters.
     """
 
-    __slots__ = ("_names",)
+    __slots__ = ()
 
     def __init__(self, names: frozenset[str]) -> None:
-        super().__init__()
-        self._names = names
+        def is_silent(keys: tuple[str, ...]) -> bool:
+            return not any(key in _CHOICES or key.lower() in names for key in keys)
 
-    def __missing__(self, keys: tuple[str, ...]) -> bool:
-        is_silent = not any(key in _CHOICES or key.lower() in self._names for key in keys)
-        if len(self) < _KEPT_SHAPES:
-            self[keys] = is_silent
-        return is_silent
+        super().__init__(is_silent, _MOST_CONTEXTS)
 
 
 NO_OPTIONS = Options.of_nothing()
@@ -184,5 +182,5 @@ NO_OPTIONS = Options.of_nothing()
 
 
 def option_objects(message: Message, names: frozenset[str]) -> Sequence[Json]:
-    """Return the option objects of *message*, first the ones that win (R7)."""
+    """Return the option objects of *message* in the order of precedence (R7)."""
     return [options for _, options in _option_places(message, names)]

@@ -1,4 +1,4 @@
-"""The safe copy of a caller's data at acceptance (rules Q1, Q2): JSON values that share nothing with it; pure."""
+"""Copies a caller's data into JSON values that share nothing with it (rules Q1, Q2); knows no message type and no trait."""
 
 from __future__ import annotations
 
@@ -11,21 +11,23 @@ from typing import TYPE_CHECKING, Any
 from .._types import Note
 from ..errors import Problem
 from ._coercion import with_article
+from ._memo import Memo
 
 if TYPE_CHECKING:
     from .._types import JsonObject, JsonValue
 
-# Deeper than any real message; json.dumps and our own recursion stay far from their limits on every supported Python.
+# No real message is deeper, and both json.dumps and this module's recursion stay far from their limits on every supported Python.
 _DEEPEST = 100
-# Beyond it Python itself refuses to write an integer as text, and no JSON reader keeps it.
+# No JSON reader keeps a larger whole number, and Python refuses to write a very large one as text.
 _LARGEST_INT = 2**64
 _FLAT = frozenset({str, int, float, bool, type(None)})
-# JSON writes a character as at most six (\u0001), a number as at most 25.
+# JSON writes a character as at most six bytes (\u0001), and a number as at most 25.
 _WIDEST_CHARACTER = 6
 _WIDEST_SCALAR = 32
-# Sets of keys are few and repeat in every message; beyond so many they are looked at each time.
-_KEPT_SHAPES = 5_000
-_QUICK_LEVELS = 3
+# How many sets of keys to remember: an application sends the same few again and again.
+_MOST_KEY_SETS = 5_000
+_FAST_LEVELS = 3
+# Enough to fix the sender by; nobody reads ten thousand of them.
 _MOST_PROBLEMS = 100
 _LONGEST_PATH = 200
 
@@ -41,30 +43,22 @@ def is_clean(text: str) -> bool:
     return True
 
 
-class KeySizes(dict["tuple[str, ...]", int]):
-    """Keys of an object -> an upper bound of their bytes as JSON; -1 when one of them is no plain text."""
-
-    __slots__ = ()
-
-    def __missing__(self, keys: tuple[str, ...]) -> int:
-        size = -1
-        if all(type(key) is str and is_clean(key) for key in keys):
-            size = 2 + sum(len(key) * _WIDEST_CHARACTER + _WIDEST_SCALAR for key in keys)
-        if len(self) < _KEPT_SHAPES:
-            self[keys] = size
-        return size
+def _size_of_keys(keys: tuple[Any, ...]) -> int:
+    if not all(type(key) is str and is_clean(key) for key in keys):
+        return -1
+    return 2 + sum(len(key) * _WIDEST_CHARACTER + _WIDEST_SCALAR for key in keys)
 
 
-_key_sizes = KeySizes()
+_key_sizes = Memo(_size_of_keys, _MOST_KEY_SETS)
 
 
 def key_size(keys: tuple[Any, ...]) -> int:
-    """Return an upper bound of the bytes of *keys* as JSON; -1 when one of them is no plain text."""
+    """Return an upper bound of the bytes of *keys* and of their scalar values, texts aside, as JSON; -1 when a key is not a plain text."""
     return _key_sizes[keys]
 
 
 def count_characters(values: tuple[Any, ...]) -> int:
-    """Return the characters of the texts in *values*, numbers, booleans and None; -1 when another value is among them."""
+    """Return how many characters the texts in *values* have; -1 when a value is not a plain text, number, boolean or None."""
     characters = 0
     for value in values:
         kind = type(value)
@@ -80,15 +74,15 @@ def count_characters(values: tuple[Any, ...]) -> int:
     return characters
 
 
-def fast_copy(facts: dict[Any, Any], level: int = 0) -> tuple[JsonObject, int] | None:
+def fast_copy(values: dict[Any, Any], level: int = 0) -> tuple[JsonObject, int] | None:
     """
-    Return a copy of *facts* with an upper bound of its bytes as JSON; None when they are not of the usual kind.
+    Return a copy of *values* with an upper bound of its bytes as JSON; None leaves them to the full path, which is ``Copier``.
 
-    The usual kind is a plain dict of texts, numbers, booleans, None, and of such dicts, to a few levels. ``Copier`` gives the same
-    for it, and alone can tell what is wrong with any other.
+    The fast path takes a plain dict of texts, numbers, booleans, None and such dicts, to a few levels. ``Copier`` makes the same copy
+    of it. For any other value only ``Copier`` can say what is wrong.
     """
-    # Copied before it is looked at: another thread may write to it meanwhile.
-    copy = facts.copy()
+    # Copied before it is checked, because another thread may write to the original meanwhile.
+    copy = values.copy()
     size = _key_sizes[tuple(copy)]
     if size < 0:
         return None
@@ -110,7 +104,7 @@ def fast_copy(facts: dict[Any, Any], level: int = 0) -> tuple[JsonObject, int] |
     if is_nested:
         for key, value in copy.items():
             if type(value) is dict:
-                inner = fast_copy(value, level + 1) if level < _QUICK_LEVELS else None
+                inner = fast_copy(value, level + 1) if level < _FAST_LEVELS else None
                 if inner is None:
                     return None
                 copy[key] = inner[0]
@@ -119,7 +113,7 @@ def fast_copy(facts: dict[Any, Any], level: int = 0) -> tuple[JsonObject, int] |
 
 
 class _LeftOut:
-    """Stands for a value that cannot be copied."""
+    """Stands for a value that JSON has no form for."""
 
 
 _LEFT_OUT = _LeftOut()
@@ -127,27 +121,28 @@ _LEFT_OUT = _LeftOut()
 
 class Copier:
     """
-    Copies values of one message.
+    Copies the values of one message; the full path.
 
     Attributes:
-        problems: What cannot be copied and is left out; at acceptance any of them rejects the message.
-        notes: What was changed.
+        problems: One for each value that JSON has no form for and that is left out, at most 100. Any of them rejects a message that is
+            being accepted.
+        notes: One for each value that was changed.
     """
 
-    __slots__ = ("_open", "notes", "problems")
+    __slots__ = ("_ancestors", "notes", "problems")
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
         self.notes: list[Note] = []
-        self._open: set[int] = set()
+        self._ancestors: set[int] = set()
 
-    def copy_object(self, facts: Mapping[Any, Any], path: str) -> JsonObject:
-        """Return *facts* as JSON values; instants become ISO text, ``Decimal`` a number."""
-        copied = self._copy(facts, path, 0)
+    def copy_object(self, values: Mapping[Any, Any], path: str) -> JsonObject:
+        """Return *values* as JSON values: dates and times become ISO text, a ``Decimal`` a number. *path* is theirs in the message."""
+        copied = self._copy(values, path, 0)
         return copied if isinstance(copied, dict) else {}
 
     def text(self, text: str, path: str) -> str:
-        """Return *text* without what cannot be written as UTF-8."""
+        """Return *text* with a replacement character for each half of a surrogate pair, which UTF-8 cannot write."""
         if is_clean(text):
             return text
         self.notes.append(Note("Q2", path, "characters that are no text were replaced"))
@@ -158,7 +153,7 @@ class Copier:
         if kind is str:
             return self.text(value, path)
         if kind is bool or value is None or kind is float:
-            return value  # type: ignore[no-any-return]  # kind says that it is JSON
+            return value  # type: ignore[no-any-return]  # kind proves that it is JSON
         if kind is int:
             return self._integer(value, path)
         try:
@@ -168,7 +163,7 @@ class Copier:
                 return self._nested(value, path, depth, self._list)
             return self._other(value, path, depth)
         except Exception as error:
-            # The caller's own classes run here, and they may do anything.
+            # The caller's own classes run here, and they may raise anything.
             return self._refuse(
                 path,
                 f"reading it raised {type(error).__name__}",
@@ -181,20 +176,20 @@ class Copier:
         return self._refuse(path, "an integer of more than 64 bits", "send it as text")
 
     def _nested(self, value: Any, path: str, depth: int, copy: Any) -> JsonValue | _LeftOut:
-        if id(value) in self._open:
+        if id(value) in self._ancestors:
             return self._refuse(path, "contains itself", "send a tree")
         if depth >= _DEEPEST:
             return self._refuse(path, f"nested deeper than {_DEEPEST} levels", "flatten it")
-        self._open.add(id(value))
+        self._ancestors.add(id(value))
         try:
             copied: JsonValue = copy(value, path, depth + 1)
         finally:
-            self._open.discard(id(value))
+            self._ancestors.discard(id(value))
         return copied
 
-    def _object(self, facts: Mapping[Any, Any], path: str, depth: int) -> JsonObject:
+    def _object(self, values: Mapping[Any, Any], path: str, depth: int) -> JsonObject:
         copied: JsonObject = {}
-        for key, value in facts.items():
+        for key, value in values.items():
             name = self._key(key, path)
             if name is None:
                 continue
@@ -225,7 +220,7 @@ class Copier:
         return None
 
     def _other(self, value: Any, path: str, depth: int) -> JsonValue | _LeftOut:
-        """Copy what is no plain JSON value but has one natural form of it."""
+        """Copy a value that is not a plain JSON value but has one natural JSON form."""
         if isinstance(value, Enum):
             return self._copy(value.value, path, depth)
         if isinstance(value, datetime):
@@ -259,7 +254,6 @@ class Copier:
         )
 
     def _refuse(self, path: str, fault: str, remedy: str) -> _LeftOut:
-        # Enough to mend the sender by; ten thousand of them help nobody.
         if len(self.problems) < _MOST_PROBLEMS:
             self.problems.append(Problem(path[:_LONGEST_PATH], fault, remedy))
         return _LEFT_OUT

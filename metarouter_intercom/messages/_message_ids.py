@@ -1,4 +1,4 @@
-"""Message ids: unique across processes and threads, sorted by time; knows nothing of messages."""
+"""Makes message ids that are unique across processes and threads and sort by time; knows nothing of messages."""
 
 from __future__ import annotations
 
@@ -8,23 +8,27 @@ from itertools import count
 
 def make_message_id(now: float) -> str:
     """
-    Make a message id: unique across processes and threads, in the order of time.
+    Return a new message id. Ids are unique across processes and threads, and sort by time.
 
     Args:
         now: Unix seconds.
     """
-    return f"{int(now * 1000)}-{_count()}-{_word}"
+    return f"{int(now * 1000)}-{_next_number()}-{_process_word}"
 
 
-# One call of a C function: two threads never get the same number. All have ten digits, so that ids sort by their time.
-_count = count(10**9).__next__
-_word = os.urandom(10).hex()
-_word_pid = os.getpid()
+# One call of a C function, so two threads never get the same number. All numbers have ten digits, so that ids of one millisecond sort too.
+_next_number = count(10**9).__next__
+_process_word = os.urandom(10).hex()
+_process_id = os.getpid()
 
 
 def own_message_ids(pid: int) -> None:
-    """Make the ids of process *pid* its own; called whenever a client begins in one, for hooks at fork do not run everywhere."""
-    global _word, _word_pid
-    if _word_pid != pid:
-        _word = os.urandom(10).hex()
-        _word_pid = pid
+    """
+    Give the process *pid* message ids of its own, unless it has them.
+
+    Every client calls this when it starts in a process, because Python's hooks at a fork do not run for every kind of fork.
+    """
+    global _process_word, _process_id
+    if _process_id != pid:
+        _process_word = os.urandom(10).hex()
+        _process_id = pid

@@ -1,4 +1,4 @@
-"""Segment's six calls as frozen values; knows neither the wire form nor Intercom."""
+"""Defines Segment's six calls as frozen values; knows neither the wire form nor Intercom."""
 
 from __future__ import annotations
 
@@ -19,35 +19,33 @@ else:
 
 __all__ = ["Alias", "Group", "Identify", "Message", "Page", "Screen", "Track"]
 
-_NOTHING: Json = {}
+_EMPTY: Json = {}
 
 
 def _text_or_none(_instance: object, attribute: attrs.Attribute[str | None], value: str | None) -> None:
     if value is None or (isinstance(value, str) and value.strip()):
         return
-    raise ValueError(
-        f"{attribute.name}: not a text with something in it; leave it out or send the id as text"
-    )
+    raise ValueError(f"{attribute.name}: blank, or not a text; leave it out or send the id as text")
 
 
 def _text(_instance: object, attribute: attrs.Attribute[str], value: str) -> None:
     if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"{attribute.name}: missing or blank; send a text with something in it")
+        raise ValueError(f"{attribute.name}: missing or blank; send a text that is not blank")
 
 
 @attrs.frozen(kw_only=True, slots=False)
 class _Common:
     """
-    What every message has.
+    The fields of every message.
 
     Attributes:
         user_id: The caller's id of the person; None when it is not known.
         anonymous_id: The id of a visitor who has not signed in.
-        message_id: One message, however often it is sent; None until it is accepted.
-        timestamp: When it happened, Unix seconds; None until it is accepted.
-        context: Facts around the message: ``traits``, ``page``, ``device``, ``groupId``...
-        integrations: Which destinations it is for, and options for them.
-        notes: What was changed at acceptance, and why.
+        message_id: The id of this message, the same however often it is sent; None until it is accepted.
+        timestamp: When it happened, in Unix seconds; None until it is accepted.
+        context: What surrounds the call: ``traits``, ``page``, ``device``, ``groupId`` and others.
+        integrations: Which destinations the message is for, and options for them.
+        notes: What was changed when the message was accepted, and why.
     """
 
     type: ClassVar[str]
@@ -56,64 +54,64 @@ class _Common:
     anonymous_id: str | None = attrs.field(default=None, validator=_text_or_none)
     message_id: str | None = None
     timestamp: float | None = None
-    context: Json = _NOTHING
-    integrations: Json = _NOTHING
+    context: Json = _EMPTY
+    integrations: Json = _EMPTY
     notes: tuple[Note, ...] = ()
 
 
 @attrs.frozen(kw_only=True, slots=False)
 class Identify(_Common):
-    """Who somebody is: *traits* of the person; *group_id* names a company without changing it."""
+    """Says who somebody is: *traits* describe the person, and *group_id* names a company without changing it."""
 
     type: ClassVar[str] = "identify"
 
-    traits: Json = _NOTHING
+    traits: Json = _EMPTY
     group_id: str | None = attrs.field(default=None, validator=_text_or_none)
 
 
 @attrs.frozen(kw_only=True, slots=False)
 class Track(_Common):
-    """What somebody did: an *event* by name, with *properties*; *traits* as some producers add them."""
+    """Says what somebody did: the name of an *event*, with its *properties*. Some producers add *traits* of the person."""
 
     type: ClassVar[str] = "track"
 
     event: str = attrs.field(validator=_text)
-    properties: Json = _NOTHING
-    traits: Json = _NOTHING
+    properties: Json = _EMPTY
+    traits: Json = _EMPTY
 
 
 @attrs.frozen(kw_only=True, slots=False)
 class Group(_Common):
-    """The company somebody belongs to: *traits* are the company's; without *group_id* it needs a name."""
+    """Says which company somebody belongs to: *traits* describe the company, which needs a name among them if *group_id* is None."""
 
     type: ClassVar[str] = "group"
 
     group_id: str | None = attrs.field(default=None, validator=_text_or_none)
-    traits: Json = _NOTHING
+    traits: Json = _EMPTY
 
 
 @attrs.frozen(kw_only=True, slots=False)
 class Page(_Common):
-    """A web page somebody looked at."""
+    """Says which web page somebody looked at."""
 
     type: ClassVar[str] = "page"
 
     name: str | None = None
     category: str | None = None
-    properties: Json = _NOTHING
-    traits: Json = _NOTHING
+    properties: Json = _EMPTY
+    traits: Json = _EMPTY
 
 
 @attrs.frozen(kw_only=True, slots=False)
 class Screen(Page):
-    """A screen of an app somebody looked at."""
+    """Says which screen of an app somebody looked at."""
 
     type: ClassVar[str] = "screen"
 
 
 @attrs.frozen(kw_only=True, slots=False)
 class Alias(_Common):
-    """*previous_id* and *user_id* are the same person."""
+    """Says that *previous_id* and *user_id* are the same person."""
 
     type: ClassVar[str] = "alias"
 

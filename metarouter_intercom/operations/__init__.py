@@ -1,7 +1,8 @@
-"""What we want to be true in Intercom, as frozen values; knows neither HTTP nor JSON bodies."""
+"""What a message means for Intercom: operations as frozen values, and ``translate``, which makes them; knows neither HTTP nor JSON bodies."""
 
 from __future__ import annotations
 
+from ._translator import DefaultTranslator, translate
 from ._values import (
     AttachCompany,
     DeleteContact,
@@ -18,6 +19,7 @@ from ._values import (
 
 __all__ = [
     "AttachCompany",
+    "DefaultTranslator",
     "DeleteContact",
     "DetachCompany",
     "MergeContact",
@@ -28,4 +30,5 @@ __all__ = [
     "UpsertCompany",
     "UpsertContact",
     "Who",
+    "translate",
 ]

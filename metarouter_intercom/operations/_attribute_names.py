@@ -1,20 +1,14 @@
-"""Cleans and compares the names of attributes and metadata keys (A2, R7); pure."""
+"""Cleans and compares the names of attributes and metadata keys (rules A2, R7); knows no value."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from typing import TYPE_CHECKING
 
 from ..messages._facts import is_proof
 from ..messages._memo import Memo
 
-if TYPE_CHECKING:
-    pass
-
-
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_\- ]+")
-
 
 # Intercom cuts text attributes and metadata texts at 255 characters (contract, section 6).
 LONGEST_TEXT = 255
@@ -32,7 +26,7 @@ def _clean_character(character: str) -> str:
 
 
 CLEAN = Memo(_cleaned)
-"""Name -> name with every character that Intercom refuses replaced by ``_`` (A2); empty when nothing usable is left."""
+"""Name -> name with ``_`` for every character that Intercom refuses (A2); empty when nothing usable is left."""
 
 
 FOLDED = Memo(str.casefold)
@@ -40,4 +34,4 @@ FOLDED = Memo(str.casefold)
 
 
 INNER: Memo[str, str] = Memo(lambda name: "" if is_proof(name) else CLEAN[name])
-"""Flattened name -> clean name; empty too for a proof of identity, which is kept nowhere (R7)."""
+"""Flattened name -> clean name; empty too for a proof of identity, which is written nowhere (R7)."""

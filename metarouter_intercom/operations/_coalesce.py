@@ -1,4 +1,4 @@
-"""From the operations that are due together to the fewest that leave the same workspace (rule O2); pure, knows no requests."""
+"""Merges the operations that are due together into the fewest with the same effect (rule O2); knows no request."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ class Step(NamedTuple):
     One operation to run, and the messages it serves.
 
     Attributes:
-        operation: As merged.
-        messages: The caller's numbers of the messages behind it, rising; the last one carries the write.
+        operation: One operation, or several merged into one.
+        messages: The numbers of its messages, as ``coalesce`` received them, rising; the last one carries the write.
     """
 
     operation: Operation
     messages: tuple[int, ...]
 
 
-def plan(operations: Sequence[tuple[int, Operation]], *, merge_across_events: bool) -> list[Step]:
+def coalesce(operations: Sequence[tuple[int, Operation]], *, merge_across_events: bool) -> list[Step]:
     """
-    Put the operations of one lane into the order of rule O2 and merge what can be merged.
+    Put the operations of one lane into the order of rule O2, and merge those that can be merged.
 
-    Running the steps leaves the workspace as running the operations one by one does.
+    The steps leave the workspace as the operations would, run one by one.
 
     Args:
-        operations: With the number of the message each one comes from, in the accepted order.
-        merge_across_events: False keeps the accepted order to the letter and merges only neighbours.
+        operations: ``(number of its message, operation)``, in the order in which the messages were accepted.
+        merge_across_events: False keeps exactly that order and merges only neighbours.
     """
     steps: list[Step] = []
     if not merge_across_events:
@@ -58,7 +58,7 @@ def plan(operations: Sequence[tuple[int, Operation]], *, merge_across_events: bo
             stretch = _Stretch()
             continue
         if isinstance(operation, MergeContact) and stretch.has_events_of(operation.lead):
-            # Sent to the lead and perhaps arrived, they are no repeats for the user whom it becomes.
+            # Events that already arrived at the lead would not be recognised as repeats at the user whom it is merged into.
             steps += stretch.steps()
             stretch = _Stretch()
         stretch.add(operation, number)
@@ -66,7 +66,7 @@ def plan(operations: Sequence[tuple[int, Operation]], *, merge_across_events: bo
 
 
 class _Stretch:
-    """Operations with nothing between them that parts them, by the place that rule O2 gives them."""
+    """Operations that may change places, each in the section that rule O2 gives it."""
 
     def __init__(self) -> None:
         self._contacts: list[Step] = []
@@ -109,10 +109,10 @@ class _Stretch:
 
     def _is_late(self, upsert: UpsertContact) -> bool:
         """
-        Tell whether *upsert* must stay behind the lead's merge that was accepted before it.
+        Tell whether *upsert* must stay after the lead's merge that was accepted before it.
 
-        A merge fills the user's empty fields from the lead, so a value may be written before it (the user's own wins) but a clearing
-        may not. The lead itself is another contact after the merge.
+        A merge fills the user's empty fields from the lead. A value may be written before it, because the user's own value wins, but a
+        field must not be cleared before it. The lead itself is another contact after the merge.
         """
         if not self._merged_users:
             return False
@@ -122,7 +122,7 @@ class _Stretch:
 
 
 def _add(candidates: Sequence[Step], steps: list[Step], operation: Operation, number: int) -> None:
-    """Fold *operation* into the last of *candidates* that takes it, else append it to *steps*."""
+    """Merge *operation* into the last of *candidates* that allows it, or append it to *steps*; *candidates* are the last of *steps*."""
     for position in range(len(candidates) - 1, -1, -1):
         earlier, numbers = candidates[position]
         merged = _merged(earlier, operation)
@@ -130,15 +130,15 @@ def _add(candidates: Sequence[Step], steps: list[Step], operation: Operation, nu
             messages = numbers if number in numbers else (*numbers, number)
             steps[position - len(candidates)] = Step(merged, messages)
             return
-        if not _may_pass(earlier, operation):
+        if not _may_change_places(earlier, operation):
             break
     steps.append(Step(operation, (number,)))
 
 
-# --- what may pass what -----------------------------------------------------------------------------------
+# --- which operations may change places ---------------------------------------------------------------------
 
 
-def _may_pass(earlier: Operation, later: Operation) -> bool:
+def _may_change_places(earlier: Operation, later: Operation) -> bool:
     """Tell whether *later* has the same effect before *earlier* as after it."""
     if isinstance(later, MergeContact) or isinstance(earlier, MergeContact):
         return False
@@ -154,26 +154,26 @@ def _may_pass(earlier: Operation, later: Operation) -> bool:
 
 
 def _are_strangers(one: Who, other: Who) -> bool:
-    """Tell whether the two are surely not one contact: ids of one kind that differ."""
+    """Tell whether the two are certainly different contacts: their ids are of one kind and differ."""
     kind, _, name = one.key.partition(":")
     other_kind, _, other_name = other.key.partition(":")
     return kind == other_kind and name != other_name
 
 
 def _emails(upsert: UpsertContact) -> set[str]:
-    given = (upsert.who.email, upsert.fields.get("email"))
-    return {email.lower() for email in given if isinstance(email, str)}
+    emails = (upsert.who.email, upsert.fields.get("email"))
+    return {email.lower() for email in emails if isinstance(email, str)}
 
 
 # --- merging two ------------------------------------------------------------------------------------------
 
 
 def _merged(earlier: Operation, later: Operation) -> Operation | None:
-    """Return one operation with the effect of both in turn, or None."""
+    """Return one operation with the effect of both, one after the other; None when there is none."""
     if isinstance(earlier, UpsertContact) and isinstance(later, UpsertContact):
         return _merged_contact(earlier, later)
     if isinstance(earlier, UpsertCompany) and isinstance(later, UpsertCompany):
-        if earlier.company_id != later.company_id or not _agree(earlier, later):
+        if earlier.company_id != later.company_id or not _have_same_types(earlier, later):
             return None
         return UpsertCompany(
             company_id=later.company_id,
@@ -184,24 +184,24 @@ def _merged(earlier: Operation, later: Operation) -> Operation | None:
         if not _is_same_link(earlier, later):
             return None
         only_known = earlier.only_known and later.only_known
-        who = _united(earlier.who, later.who)
+        who = _joined(earlier.who, later.who)
         return AttachCompany(who=who, company_id=later.company_id, only_known=only_known)
     if isinstance(earlier, DetachCompany) and isinstance(later, DetachCompany):
         if not _is_same_link(earlier, later):
             return None
-        return DetachCompany(who=_united(earlier.who, later.who), company_id=later.company_id)
+        return DetachCompany(who=_joined(earlier.who, later.who), company_id=later.company_id)
     if isinstance(earlier, TagCompany | MergeContact) and earlier == later:
         return later
     return None
 
 
 def _merged_contact(earlier: UpsertContact, later: UpsertContact) -> UpsertContact | None:
-    if not _is_same_person(earlier.who, later.who) or not _agree(earlier, later):
+    if not _is_same_person(earlier.who, later.who) or not _have_same_types(earlier, later):
         return None
     if earlier.role != later.role and None not in (earlier.role, later.role):
         return None
     return UpsertContact(
-        who=_united(earlier.who, later.who),
+        who=_joined(earlier.who, later.who),
         role=later.role or earlier.role,
         fields={**earlier.fields, **later.fields},
         attributes={**earlier.attributes, **later.attributes},
@@ -215,11 +215,11 @@ def _is_same_link(one: AttachCompany | DetachCompany, other: AttachCompany | Det
 def _is_same_person(one: Who, other: Who) -> bool:
     if one.key != other.key:
         return False
-    # Under one contact id two messages may still claim different external ids: each is for Intercom to judge.
+    # Two messages with one contact id may have different external ids. Intercom must see both to refuse one.
     return None in (one.external_id, other.external_id) or one.external_id == other.external_id
 
 
-def _united(earlier: Who, later: Who) -> Who:
+def _joined(earlier: Who, later: Who) -> Who:
     if earlier == later:
         return later
     return Who(
@@ -230,20 +230,20 @@ def _united(earlier: Who, later: Who) -> Who:
     )
 
 
-def _agree(earlier: UpsertContact | UpsertCompany, later: UpsertContact | UpsertCompany) -> bool:
+def _have_same_types(earlier: UpsertContact | UpsertCompany, later: UpsertContact | UpsertCompany) -> bool:
     """
-    Tell whether both have values of one kind for each attribute.
+    Tell whether both have values of one type for each attribute.
 
-    An unknown attribute is made with the kind of the value that is written first, so the earlier one must not be passed over.
+    Intercom gives a new attribute the type of the value that is written first, so the earlier value must be written if its type differs.
     """
     return all(
-        _kind(earlier.attributes[name]) in (None, _kind(value)) or value is None
+        _type_of(earlier.attributes[name]) in (None, _type_of(value)) or value is None
         for name, value in later.attributes.items()
         if name in earlier.attributes
     )
 
 
-def _kind(value: JsonValue) -> str | None:
+def _type_of(value: JsonValue) -> str | None:
     if value is None:
         return None
     if isinstance(value, int | float) and not isinstance(value, bool):

@@ -1,37 +1,39 @@
-"""Companies: of group messages and of an identify's traits (rules C, I12); pure."""
+"""Turns group messages, and the companies of an identify, into operations (rules C, I12); knows no other trait of a person."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from .._types import Note
-from ..messages._coercion import check_json, id_text, number, text_field, whole_number
-from ..messages._facts import PLAIN, PROOFS, Known, is_absent, look_up
-from ..messages._timestamps import unix_seconds
-from ._fast_traits import UsualCompanies
+from ..messages._coercion import check_json, id_text, text_field
+from ..messages._facts import PLAIN, KnownTraits, look_up
+from ._company_fields import write_company_fields
+from ._draft import Draft
+from ._fast_traits import FastCompanies
 from ._values import AttachCompany, DetachCompany, TagCompany, UpsertCompany
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from .._types import JsonObject, JsonValue
+    from ..messages import Group
+    from ..messages._facts import Trait
     from ..settings import Settings
     from ._flatten import Flattener
     from ._values import Operation, Who
 
     Json = Mapping[str, JsonValue]
 
-_LARGEST_SPEND = 2**31 - 1
 _ID_NAMES = ("id", "company_id", "companyId", "groupId")
-# In the order in which they are asked (C1); ``company_id`` and ``companyId`` are one name (R3).
+# In the order of precedence (C1); ``company_id`` and ``companyId`` have one plain name (R3).
 _PLAIN_IDS = tuple(dict.fromkeys(PLAIN[name] for name in _ID_NAMES))
-_TEXTS = ("name", "plan", "industry", "website")
-_SIZES = ("size", "employees", "employeecount")
-_CREATED = ("createdat", "created")
-_KNOWN = Known(
+_KNOWN = KnownTraits(
     (
         *_ID_NAMES,
-        *_TEXTS,
+        "name",
+        "plan",
+        "industry",
+        "website",
         "size",
         "employees",
         "employeeCount",
@@ -48,9 +50,9 @@ _KNOWN = Known(
 
 def name_hash(name: str) -> str:
     """
-    Return the id of a company that is known by its name only, as Segment and MetaRouter made it (C1).
+    Return the id of a company that has a name and no id, as Segment and MetaRouter make it (C1).
 
-    The 32-bit djb2-xor hash over UTF-16 units from the last one to the first: ``Segment`` gives ``2017828326``.
+    It is the 32-bit djb2-xor hash over the name's UTF-16 units, from the last one to the first: ``Segment`` gives ``2017828326``.
     """
     code = 5381
     units = name.encode("utf-16-le", "surrogatepass")
@@ -61,16 +63,16 @@ def name_hash(name: str) -> str:
 
 def company_id(own_id: JsonValue, traits: Json, how: str) -> str | None:
     """
-    Return the id by which a company is known, or None when there is none (C1).
+    Return the caller's id of a company; None when there is none (C1).
 
     Args:
-        own_id: What the message says it is.
-        traits: Of the company; its name may stand in.
+        own_id: The id in the message.
+        traits: Those of the company; its name may replace a missing id.
         how: Setting ``company_id_from_name``.
     """
-    found = id_text(own_id)
-    if found is not None or how == "reject":
-        return found
+    text = id_text(own_id)
+    if text is not None or how == "reject":
+        return text
     name = text_field(look_up(traits, "name"))
     if name is None:
         return None
@@ -78,51 +80,57 @@ def company_id(own_id: JsonValue, traits: Json, how: str) -> str | None:
 
 
 class Companies:
-    """Turns company traits into operations; built once for each settings."""
+    """
+    Turns the traits of companies into operations, always with the same settings.
+
+    Attributes:
+        fast: Reads the traits of a company on the fast path.
+    """
 
     def __init__(self, settings: Settings, flattener: Flattener) -> None:
         self._how = settings.company_id_from_name
         self._flattener = flattener
-        self.usual = UsualCompanies(settings, _KNOWN.exact)
+        self.fast = FastCompanies(settings, _KNOWN.exact)
 
-    def of_group(
-        self, group_id: str | None, traits: Json, who: Who | None, notes: list[Note]
-    ) -> list[Operation] | None:
-        """Return the operations of a group message; None when it has no usable id, or nobody to detach."""
-        found = group_id if group_id is not None else company_id(None, traits, self._how)
-        if found is None:
-            return None
-        usual = None if who is None else self.of_usual_group(found, traits, who)
-        if usual is not None:
-            return usual
-        return self.of_group_carefully(found, traits, who, notes, is_named=group_id is None)
+    def translate_group(self, message: Group, who: Who | None, notes: list[Note]) -> list[Operation] | None:
+        """Return the operations of a group message; None when it has no usable id, or no contact to detach."""
+        own_id, traits = message.group_id, message.traits
+        if own_id is None:
+            own_id = company_id(None, traits, self._how)
+            if own_id is None:
+                return None
+        operations = None if who is None else self.translate_group_fast(own_id, traits, who)
+        if operations is not None:
+            return operations
+        is_named = message.group_id is None
+        return self.translate_group_full(own_id, traits, who, notes=notes, is_named=is_named)
 
-    def of_usual_group(self, own_id: str, traits: Json, who: Who) -> list[Operation] | None:
-        """Return what ``of_group_carefully`` does for usual traits, at a third of its cost; None for any others."""
-        usual = self.usual.read(traits)
-        if usual is None or usual.own_id is not None:
+    def translate_group_fast(self, own_id: str, traits: Json, who: Who) -> list[Operation] | None:
+        """Return what ``translate_group_full`` does, at a third of the cost; None leaves *traits* to it."""
+        company = self.fast.read(traits)
+        if company is None or company.own_id is not None:
             return None
         return [
-            UpsertCompany(company_id=own_id, fields=usual.fields, attributes=usual.attributes),
+            UpsertCompany(company_id=own_id, fields=company.fields, attributes=company.attributes),
             AttachCompany(who=who, company_id=own_id),
         ]
 
-    def of_group_carefully(
-        self, own_id: str, traits: Json, who: Who | None, notes: list[Note], *, is_named: bool = False
+    def translate_group_full(
+        self, own_id: str, traits: Json, who: Who | None, *, notes: list[Note], is_named: bool = False
     ) -> list[Operation] | None:
         """
-        Return the operations of a group message about the company *own_id*; None when there is nobody to detach.
+        Return the operations of a group message about the company *own_id*; None when there is no contact to detach.
 
         Args:
-            own_id: The caller's id of it.
-            traits: Of the company.
+            own_id: The caller's id of the company.
+            traits: Those of the company.
             who: The contact, if the message names one.
-            notes: Told what is left out.
-            is_named: The id comes from the company's name.
+            notes: Receives a note for each trait that is changed or left out.
+            is_named: The id was made from the company's name.
         """
-        draft = _Draft(*_KNOWN.sort(traits, notes, "traits"), notes, "traits")
+        draft = Draft(*_KNOWN.sort(traits, notes, "traits"), {}, notes, "traits")
         if _removes(draft, "C5"):
-            _tell_untouched(draft, "C5", is_named=is_named)
+            _note_unchanged(draft, "C5", is_named=is_named)
             return None if who is None else [DetachCompany(who=who, company_id=own_id)]
         operations = self._upsert(own_id, draft)
         if who is None:
@@ -131,148 +139,98 @@ class Companies:
             operations.append(AttachCompany(who=who, company_id=own_id))
         return operations
 
-    def of_identify(
-        self, values: Iterable[tuple[str, JsonValue]], who: Who, notes: list[Note]
+    def translate_companies(
+        self, companies: Iterable[tuple[str, JsonValue]], who: Who, notes: list[Note]
     ) -> tuple[list[Operation], set[str]]:
         """
-        Return the operations of an identify's companies and their ids.
+        Return the operations of an identify's companies, and their ids.
 
         Args:
-            values: ``(path, company)`` in the order in which they are handled; each an object or a name.
+            companies: ``(path, company)`` in the order of precedence; each company is an object or a name.
             who: The contact.
-            notes: Told what is left out.
+            notes: Receives a note for each value that is changed or left out.
         """
         operations: list[Operation] = []
-        done: set[str] = set()
-        for path, value in values:
-            traits: Json | None = {"name": value} if isinstance(value, str) and value.strip() else None
-            if isinstance(value, dict):
-                traits = value
+        ids: set[str] = set()
+        for path, company in companies:
+            traits: Json | None = {"name": company} if isinstance(company, str) and company.strip() else None
+            if isinstance(company, dict):
+                traits = company
             if traits is None:
-                check_json(value)
+                check_json(company)
                 notes.append(Note("I12", path, "neither an object nor a name"))
                 continue
-            draft = _Draft(*_KNOWN.sort(traits, notes, path), notes, path)
-            found = _own_id(draft.found) or company_id(None, traits, self._how)
-            if found is None:
+            draft = Draft(*_KNOWN.sort(traits, notes, path), {}, notes, path)
+            trait_id = _own_id(draft.known)
+            own_id = trait_id or company_id(None, traits, self._how)
+            if own_id is None:
                 notes.append(Note("C1", path, "a company without an id"))
-            elif found in done:
+            elif own_id in ids:
                 notes.append(Note("I12", path, "this company came before"))
             else:
-                done.add(found)
+                ids.add(own_id)
                 if _removes(draft, "I12"):
-                    _tell_untouched(draft, "I12", is_named=_own_id(draft.found) is None)
-                    operations.append(DetachCompany(who=who, company_id=found))
+                    _note_unchanged(draft, "I12", is_named=trait_id is None)
+                    operations.append(DetachCompany(who=who, company_id=own_id))
                 else:
-                    operations += self._upsert(found, draft)
-                    operations.append(AttachCompany(who=who, company_id=found))
-        return operations, done
+                    operations += self._upsert(own_id, draft)
+                    operations.append(AttachCompany(who=who, company_id=own_id))
+        return operations, ids
 
-    def _upsert(self, own_id: str, draft: _Draft) -> list[Operation]:
-        fields: JsonObject = {}
+    def _upsert(self, own_id: str, draft: Draft) -> list[Operation]:
         attributes: JsonObject = {}
-        found, rest, notes, path = draft
+        known, rest = draft.known, draft.rest
         for plain in _PLAIN_IDS:
-            if plain in found:
-                taken = found.pop(plain)
-                if taken[1] != own_id and id_text(taken[1]) != own_id:
-                    rest.append(taken)
-        tags = self._tags(own_id, draft) if "tags" in found else ()
-        if found:
-            _write_fields(draft, fields)
-            for plain, (key, _) in found.items():
-                if plain in PROOFS:
-                    notes.append(Note("R7", f"{path}.{key}", "a proof of identity"))
-                else:
-                    notes.append(Note("I10", f"{path}.{key}", "another trait came first"))
+            if plain in known:
+                trait = known.pop(plain)
+                if trait[1] != own_id and id_text(trait[1]) != own_id:
+                    rest.append(trait)
+        tags = _tags(own_id, draft) if "tags" in known else ()
+        if known:
+            write_company_fields(draft)
+            draft.note_unused()
         if rest:
-            self._flattener.write(rest, attributes, notes, path)
-        return [UpsertCompany(company_id=own_id, fields=fields, attributes=attributes), *tags]
-
-    def _tags(self, own_id: str, draft: _Draft) -> list[Operation]:
-        key, value = draft.found.pop("tags")
-        if not isinstance(value, list):
-            draft.rest.append((key, value))
-            return []
-        # Intercom compares tags without case (contract, section 5).
-        tags: dict[str, Operation] = {}
-        for at, tag in enumerate(value):
-            name = tag.strip() if isinstance(tag, str) else ""
-            if name:
-                tags.setdefault(name.casefold(), TagCompany(company_id=own_id, name=name))
-            else:
-                draft.notes.append(Note("C3", f"{draft.path}.{key}.{at}", "not a text"))
-        return list(tags.values())
+            self._flattener.write(rest, attributes, notes=draft.notes, path=draft.path)
+        return [UpsertCompany(company_id=own_id, fields=draft.fields, attributes=attributes), *tags]
 
 
-class _Draft(NamedTuple):
-    """The traits of one company, sorted: those that feed fields by plain name, the rest, and where notes go."""
+def _tags(own_id: str, draft: Draft) -> list[Operation]:
+    key, value = draft.known.pop("tags")
+    if not isinstance(value, list):
+        draft.rest.append((key, value))
+        return []
+    # Intercom compares tags without case (contract, section 5).
+    tags: dict[str, Operation] = {}
+    for at, tag in enumerate(value):
+        name = tag.strip() if isinstance(tag, str) else ""
+        if name:
+            tags.setdefault(name.casefold(), TagCompany(company_id=own_id, name=name))
+        else:
+            draft.note("C3", f"{key}.{at}", "not a text")
+    return list(tags.values())
 
-    found: dict[str, tuple[str, JsonValue]]
-    rest: list[tuple[str, JsonValue]]
-    notes: list[Note]
-    path: str
 
-
-def _removes(draft: _Draft, rule: str) -> bool:
-    """Tell whether the contact shall be detached: only the boolean true does that (*rule* I12 or C5)."""
-    if "remove" not in draft.found:
+def _removes(draft: Draft, rule: str) -> bool:
+    """Tell whether the contact is to be detached: only the boolean true asks for that (*rule* I12 or C5)."""
+    if "remove" not in draft.known:
         return False
-    taken = draft.found.pop("remove")
-    if not isinstance(taken[1], bool):
-        draft.notes.append(Note(rule, f"{draft.path}.{taken[0]}", "not a boolean"))
-    return taken[1] is True
+    key, value = draft.known.pop("remove")
+    if not isinstance(value, bool):
+        draft.note(rule, key, "not a boolean")
+    return value is True
 
 
-def _tell_untouched(draft: _Draft, rule: str, *, is_named: bool) -> None:
-    """Add a note for each fact of a company that the contact is detached from; *is_named* says that its name is its id."""
+def _note_unchanged(draft: Draft, rule: str, *, is_named: bool) -> None:
+    """Note each trait that detaching does not write; *is_named* says that the company's name made its id."""
     used = (*_PLAIN_IDS, "name") if is_named else _PLAIN_IDS
-    for key in [item[0] for plain, item in draft.found.items() if plain not in used] + [
+    for key in [trait[0] for plain, trait in draft.known.items() if plain not in used] + [
         key for key, _ in draft.rest
     ]:
-        draft.notes.append(Note(rule, f"{draft.path}.{key}", "detaching leaves the company as it is"))
+        draft.note(rule, key, "detaching leaves the company as it is")
 
 
-def _own_id(found: Mapping[str, tuple[str, JsonValue]]) -> str | None:
+def _own_id(known: Mapping[str, Trait]) -> str | None:
     for plain in _PLAIN_IDS:
-        if plain in found and (own := id_text(found[plain][1])) is not None:
-            return own
+        if plain in known and (own_id := id_text(known[plain][1])) is not None:
+            return own_id
     return None
-
-
-def _write_fields(draft: _Draft, fields: JsonObject) -> None:
-    """Write the standard fields (C2); what is left in the draft afterwards stood behind another trait."""
-    found = draft.found
-    for plain in _TEXTS:
-        if plain in found:
-            taken = found.pop(plain)
-            given = taken[1]
-            fields[plain] = text = given.strip() if type(given) is str else text_field(given)
-            if not text:
-                _tell(draft, fields, plain, taken, "not a text")
-    for plain in _SIZES:
-        if plain in found and "size" not in fields:
-            taken = found.pop(plain)
-            fields["size"] = whole_number(taken[1])
-            if fields["size"] is None:
-                _tell(draft, fields, "size", taken, "not a whole number")
-    if "monthlyspend" in found:
-        taken = found.pop("monthlyspend")
-        spend = number(taken[1])
-        if spend is None or abs(int(spend)) > _LARGEST_SPEND:
-            _tell(draft, fields, "monthly_spend", taken, "not a number Intercom can hold")
-        else:
-            fields["monthly_spend"] = int(spend)
-    for plain in _CREATED:
-        if plain in found and "remote_created_at" not in fields:
-            taken = found.pop(plain)
-            fields["remote_created_at"] = seconds = unix_seconds(taken[1])
-            if seconds is None:
-                _tell(draft, fields, "remote_created_at", taken, "not an instant")
-
-
-def _tell(draft: _Draft, fields: JsonObject, field: str, taken: tuple[str, JsonValue], fault: str) -> None:
-    """Leave *field* out and say why."""
-    fields.pop(field, None)
-    reason = "null or blank" if is_absent(taken[1]) else fault
-    draft.notes.append(Note("C2", f"{draft.path}.{taken[0]}", reason))

@@ -1,4 +1,4 @@
-"""Identify messages: who it is, standard fields, attributes, companies (rules I); pure."""
+"""Turns identify messages into operations (rules I): who it is, standard fields, attributes, companies; knows no other message."""
 
 from __future__ import annotations
 
@@ -7,31 +7,33 @@ from typing import TYPE_CHECKING, Literal
 
 from .._types import Note
 from ..messages._coercion import address, id_text
-from ..messages._facts import PROOFS, Known, is_absent, look_up, object_at
+from ..messages._contact_keys import email_of
+from ..messages._facts import KnownTraits, is_absent, look_up, object_at
 from ._contact_fields import (
-    Draft,
     role_wanted,
     write_consent,
-    write_instants,
     write_language,
     write_names,
     write_owner,
+    write_times,
 )
-from ._fast_traits import UsualContacts
-from ._values import AttachCompany, UpsertCompany, UpsertContact, Who
+from ._draft import Draft
+from ._fast_traits import FastContacts
+from ._values import AttachCompany, UpsertCompany, UpsertContact, Who, who_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .._types import ContactId, ExternalId, JsonObject, JsonValue
+    from .._types import JsonObject, JsonValue
     from ..messages import Identify
+    from ..messages._facts import Trait
     from ..messages._integrations import Options
     from ..settings import Settings
     from ._companies import Companies
     from ._flatten import Flattener
     from ._values import Operation
 
-_KNOWN = Known(
+_KNOWN = KnownTraits(
     [
         "email",
         "name",
@@ -57,6 +59,7 @@ _KNOWN = Known(
     ]
 )
 _OWN_IDS = ("id", "userid")
+# Custom attribute, and the place of its value in the context.
 _CONTEXT_FACTS = (
     ("device_type", "device", "type"),
     ("device_manufacturer", "device", "manufacturer"),
@@ -69,7 +72,7 @@ _CONTEXT_FACTS = (
 
 
 class Contacts:
-    """Turns identify messages into operations; built once for each settings."""
+    """Turns identify messages into operations, always with the same settings."""
 
     def __init__(self, settings: Settings, flattener: Flattener, companies: Companies) -> None:
         self._flattener = flattener
@@ -78,89 +81,79 @@ class Contacts:
         self._is_trusted = not settings.require_identity
         self._updates_last_seen = settings.update_last_seen
         self._collects_context = settings.collect_context
-        self._usual_contacts = UsualContacts(settings, _KNOWN.exact, companies.usual)
+        self._fast = FastContacts(settings, _KNOWN.exact, companies.fast)
         # ``Unstable`` is Preview's older name (contract, section 2).
         self._is_preview = settings.api_version.lower() in ("preview", "unstable")
 
-    def translate(self, message: Identify, options: Options, notes: list[Note]) -> list[Operation] | None:
+    def translate_identify(
+        self, message: Identify, options: Options, notes: list[Note]
+    ) -> list[Operation] | None:
         """Return the operations of *message*; None when it is about nobody (R8)."""
-        usual = self._usual(message) if options.is_empty else None
-        return self._careful(message, options, notes) if usual is None else usual
+        operations = self._translate_fast(message) if options.is_empty else None
+        return self._translate_full(message, options, notes) if operations is None else operations
 
-    def _usual(self, message: Identify) -> list[Operation] | None:
-        """Return what ``_careful`` does for the usual message, at a quarter of its cost; None for any other."""
+    def _translate_fast(self, message: Identify) -> list[Operation] | None:
+        """Return what ``_translate_full`` does, at a quarter of the cost; None leaves *message* to it."""
         user_id, context = message.user_id, message.context
         if user_id is None or message.group_id is not None or self._collects_context:
             return None
         if not message.traits or "traits" in context or "active" in context or "groupId" in context:
             return None
-        found = self._usual_contacts.read(message.traits)
-        if found is None or ("@" in user_id and "email" not in found.fields):
+        contact = self._fast.read(message.traits)
+        if contact is None or ("@" in user_id and "email" not in contact.fields):
             return None
-        fields, attributes, company = found
+        fields, attributes, company = contact
         if self._updates_last_seen and message.timestamp is not None:
             fields["last_seen_at"] = math.floor(message.timestamp)
-        who = Who(external_id=_external(user_id))
+        who = who_of(None, user_id)
         operations: list[Operation] = [
             UpsertContact(who=who, role="user", fields=fields, attributes=attributes)
         ]
         if company is not None:
-            own_id: str = company.own_id  # type: ignore[assignment]  # an identify's company has one
+            own_id: str = company.own_id  # type: ignore[assignment]  # a company among an identify's traits has one
             operations += (
                 UpsertCompany(company_id=own_id, fields=company.fields, attributes=company.attributes),
                 AttachCompany(who=who, company_id=own_id),
             )
         return operations
 
-    def _careful(self, message: Identify, options: Options, notes: list[Note]) -> list[Operation] | None:
+    def _translate_full(
+        self, message: Identify, options: Options, notes: list[Note]
+    ) -> list[Operation] | None:
         traits, path = message.traits, "traits"
         if not traits:
             traits, path = object_at(message.context, "traits"), "context.traits"
         draft = Draft(*_KNOWN.sort(traits, notes, path), {}, notes, path)
-        email = self._email(draft, message)
+        email = _email(draft, message)
         who = self._who(message, options, email)
         if who is None:
             return None
         if email is not None:
             draft.fields["email"] = email
-        role = self._role(draft, message, options, who)
+        role = self._role(draft, message, options, who=who)
         write_names(draft, traits)
-        write_instants(draft, message, updates_last_seen=self._updates_last_seen)
-        if not options.is_empty or "unsubscribedfromemails" in draft.found:
+        write_times(draft, message, updates_last_seen=self._updates_last_seen)
+        if not options.is_empty or "unsubscribedfromemails" in draft.known:
             write_consent(draft, options)
-        if not options.is_empty or "ownerid" in draft.found:
+        if not options.is_empty or "ownerid" in draft.known:
             write_owner(draft, options, is_trusted=self._is_trusted)
         if not options.is_empty:
             write_language(draft, options, is_preview=self._is_preview)
-        companies, done = self._companies.of_identify(_companies_of(draft), who, notes)
+        companies, company_ids = self._companies.translate_companies(_companies_of(draft), who, notes)
         attributes = self._attributes(draft, message, who)
         operations: list[Operation] = [
             UpsertContact(who=who, role=role, fields=draft.fields, attributes=attributes),
             *companies,
         ]
-        bare = message.group_id or _bare_company(message, notes)
-        if bare is not None and bare not in done:
-            operations.append(AttachCompany(who=who, company_id=bare, only_known=True))
+        group_id = message.group_id or _context_group_id(message, notes)
+        if group_id is not None and group_id not in company_ids:
+            operations.append(AttachCompany(who=who, company_id=group_id, only_known=True))
         return operations
-
-    def _email(self, draft: Draft, message: Identify) -> str | None:
-        found: str | None = None
-        taken = draft.found.pop("email", None)
-        if taken is not None:
-            found = address(taken[1])
-            if found is None:
-                draft.note("I2", taken[0], "null or blank" if is_absent(taken[1]) else "no e-mail address")
-        if found is None and draft.path == "traits":
-            given = look_up(object_at(message.context, "traits"), "email")
-            found = address(given)
-            if found is None and given is not None:
-                draft.notes.append(Note("I2", "context.traits.email", "no e-mail address"))
-        return found or (address(message.user_id) if message.user_id is not None else None)
 
     def _who(self, message: Identify, options: Options, email: str | None) -> Who | None:
         contact_id = options.contact_id()
         if contact_id is not None or message.user_id is not None:
-            return Who(contact_id=_contact(contact_id), external_id=_external(message.user_id))
+            return who_of(contact_id, message.user_id)
         if email is not None:
             return Who(email=email)
         if message.anonymous_id is not None and self._makes_leads:
@@ -168,7 +161,7 @@ class Contacts:
         return None
 
     def _role(
-        self, draft: Draft, message: Identify, options: Options, who: Who
+        self, draft: Draft, message: Identify, options: Options, *, who: Who
     ) -> Literal["user", "lead"] | None:
         wanted, path = role_wanted(draft, options, is_trusted=self._is_trusted)
         if message.user_id is not None:
@@ -188,63 +181,71 @@ class Contacts:
         if who.anonymous_id is not None:
             attributes["anonymous_id"] = who.anonymous_id
         for plain in _OWN_IDS:
-            if plain not in draft.found:
+            if plain not in draft.known:
                 continue
-            taken = draft.found.pop(plain)
-            own = id_text(taken[1])
-            if is_absent(taken[1]):
-                draft.note("I4", taken[0], "null or blank")
-            elif own is None or own not in (message.user_id, who.contact_id, who.anonymous_id):
-                draft.rest.append(taken)
-        phones = draft.found.pop("phones", None)
+            trait = draft.known.pop(plain)
+            own_id = id_text(trait[1])
+            if is_absent(trait[1]):
+                draft.note("I4", trait[0], "null or blank")
+            elif own_id is None or own_id not in (message.user_id, who.contact_id, who.anonymous_id):
+                draft.rest.append(trait)
+        phones = draft.known.pop("phones", None)
         if phones is not None:
             draft.rest.append(phones)
-        for plain, (key, _) in draft.found.items():
-            if plain in PROOFS:
-                draft.note("R7", key, "a proof of identity")
-            else:
-                draft.note("I10", key, "another trait came first")
+        if draft.known:
+            draft.note_unused()
         if draft.rest:
-            self._flattener.write(draft.rest, attributes, draft.notes, draft.path)
+            self._flattener.write(draft.rest, attributes, notes=draft.notes, path=draft.path)
         if self._collects_context:
-            self._flattener.write(_context_facts(message, attributes), attributes, draft.notes, "context")
+            of_context = _context_attributes(message, attributes)
+            self._flattener.write(of_context, attributes, notes=draft.notes, path="context")
         return attributes
+
+
+def _email(draft: Draft, message: Identify) -> str | None:
+    """Return the e-mail address to write, with a note for each value in its place that is none (I2)."""
+    trait = draft.known.pop("email", None)
+    is_found = False
+    if trait is not None:
+        key, value = trait
+        is_found = address(value) is not None
+        if not is_found:
+            draft.note("I2", key, "null or blank" if is_absent(value) else "no e-mail address")
+    if not is_found and draft.path == "traits":
+        value = look_up(object_at(message.context, "traits"), "email")
+        if value is not None and address(value) is None:
+            draft.notes.append(Note("I2", "context.traits.email", "no e-mail address"))
+    return email_of(message)
 
 
 def _companies_of(draft: Draft) -> Iterator[tuple[str, JsonValue]]:
     """Yield each company with its path, ``company`` before ``companies``."""
     for plain in ("company", "companies"):
-        taken = draft.found.pop(plain, None)
-        if taken is None:
+        trait = draft.known.pop(plain, None)
+        if trait is None:
             continue
-        path = f"{draft.path}.{taken[0]}"
-        if isinstance(taken[1], list):
-            yield from ((f"{path}.{at}", value) for at, value in enumerate(taken[1]))
+        key, value = trait
+        path = f"{draft.path}.{key}"
+        if isinstance(value, list):
+            yield from ((f"{path}.{at}", company) for at, company in enumerate(value))
         else:
-            yield path, taken[1]
+            yield path, value
 
 
-def _bare_company(message: Identify, notes: list[Note]) -> str | None:
+def _context_group_id(message: Identify, notes: list[Note]) -> str | None:
     """Return the id in ``context.groupId``, which names a company without changing it (I12)."""
-    given = message.context.get("groupId")
-    found = id_text(given)
-    if found is None and not is_absent(given):
+    value = message.context.get("groupId")
+    group_id = id_text(value)
+    if group_id is None and not is_absent(value):
         notes.append(Note("I12", "context.groupId", "not an id"))
-    return found
+    return group_id
 
 
-def _context_facts(message: Identify, attributes: JsonObject) -> list[tuple[str, JsonValue]]:
-    facts: list[tuple[str, JsonValue]] = []
+def _context_attributes(message: Identify, attributes: JsonObject) -> list[Trait]:
+    """Return the attributes that the context adds to *attributes*; a trait of the same name wins."""
+    of_context: list[Trait] = []
     for name, group, key in _CONTEXT_FACTS:
         value = object_at(message.context, group).get(key)
         if not is_absent(value) and name not in attributes:
-            facts.append((name, value))
-    return facts
-
-
-def _contact(value: str | None) -> ContactId | None:
-    return value  # type: ignore[return-value]  # a NewType is its base at run time
-
-
-def _external(value: str | None) -> ExternalId | None:
-    return value  # type: ignore[return-value]  # as above
+            of_context.append((name, value))
+    return of_context

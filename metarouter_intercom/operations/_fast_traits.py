@@ -1,19 +1,21 @@
 """
-The quick way for traits that need no note; gives what ``_contacts`` and ``_companies`` do, or leaves them to those; pure.
+The fast path for traits that need no note: gives what ``_contacts`` and ``_companies`` give, or None to leave them to that full path.
 
-Applications send the same traits again and again, so what their names mean is worked out once for each set of names. Values are looked
-at each time: one that would be changed, cut or left out is for the careful way.
+Applications send the same traits again and again, so the meaning of their names is worked out once for each set of names. Values are
+checked each time: a value that would be changed, cut or left out is for the full path.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from ..messages._coercion import address
 from ..messages._facts import PLAIN
+from ..messages._memo import Memo
 from ..messages._timestamps import unix_seconds
 from ._attribute_names import CLEAN, INNER, LONGEST_TEXT
+from ._company_fields import LARGEST_SPEND, SIZE_LIMIT, SIZES, SPEND, TEXTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -22,29 +24,25 @@ if TYPE_CHECKING:
     from ..settings import Settings
 
     Json = Mapping[str, JsonValue]
-    Shape = tuple[str, ...]
+    Names = tuple[str, ...]
 
-_S = TypeVar("_S")
+_Shape = TypeVar("_Shape")
 
-# Sets of names are few and repeat; beyond so many they are worked out each time.
-_KEPT_SHAPES = 5_000
-_LARGEST_WHOLE = 2**63
-_LARGEST_SPEND = 2**31 - 1
-_TEXTS = ("name", "plan", "industry", "website")
-_SIZES = ("size", "employees", "employeecount")
+# How many sets of names to remember: an application sends the same few again and again.
+_MOST_SHAPES = 5_000
 _COMPANY_IDS = ("id", "companyid", "groupid")
 
 
-class UsualContact(NamedTuple):
-    """What an identify's traits say: standard fields, custom attributes, and the traits of its one company."""
+class ContactTraits(NamedTuple):
+    """The traits of an identify as standard fields, custom attributes, and the traits of its one company."""
 
     fields: JsonObject
     attributes: JsonObject
-    company: UsualCompany | None
+    company: CompanyTraits | None
 
 
-class UsualCompany(NamedTuple):
-    """What a company's traits say; no own id where the message tells it elsewhere."""
+class CompanyTraits(NamedTuple):
+    """The traits of a company as standard fields and custom attributes; *own_id* is None when there is no id among them."""
 
     own_id: str | None
     fields: JsonObject
@@ -52,7 +50,11 @@ class UsualCompany(NamedTuple):
 
 
 class _ContactShape(NamedTuple):
-    """Which key feeds which field, and key -> attribute for the rest; None for a field that no key feeds."""
+    """
+    What the names of an identify's traits mean.
+
+    Each field holds the key that feeds it, or None when no key does; *rest* holds pairs of key and attribute for all other keys.
+    """
 
     email: str | None
     name: str | None
@@ -65,7 +67,7 @@ class _ContactShape(NamedTuple):
 
 
 class _CompanyShape(NamedTuple):
-    """As ``_ContactShape``; *texts* holds pairs of key and field."""
+    """What the names of a company's traits mean, as in ``_ContactShape``; *texts* holds pairs of key and field."""
 
     own_id: str | None
     texts: tuple[tuple[str, str], ...]
@@ -75,39 +77,29 @@ class _CompanyShape(NamedTuple):
     rest: tuple[tuple[str, str], ...]
 
 
-class _Shapes(dict["Shape", "_S | None"], Generic[_S]):
-    """Names -> what they mean; None where that depends on more than the names."""
-
-    __slots__ = ("_make",)
-
-    def __init__(self, make: Callable[[Shape], _S | None]) -> None:
-        super().__init__()
-        self._make = make
-
-    def __missing__(self, names: Shape) -> _S | None:
-        made = self._make(names) if all(type(name) is str for name in names) else None
-        if len(self) < _KEPT_SHAPES:
-            self[names] = made
-        return made
+def _shapes(make: Callable[[Names], _Shape | None]) -> Memo[Names, _Shape | None]:
+    """Return a memo of names -> what they mean by *make*; None where that depends on more than the names."""
+    return Memo(lambda names: make(names) if all(type(name) is str for name in names) else None, _MOST_SHAPES)
 
 
 class _Attributes:
     """Reads custom attributes; keeps none of their values."""
 
-    __slots__ = ("_inner",)
+    __slots__ = ("_inner_shapes",)
 
     def __init__(self) -> None:
-        self._inner: dict[str, _Shapes[Shape]] = {}
+        # Key of a nested object -> the names of its members -> their attributes.
+        self._inner_shapes: Memo[str, Memo[Names, Names | None]] = Memo(_shapes_below, _MOST_SHAPES)
 
     def read(self, names: tuple[tuple[str, str], ...], traits: Json) -> JsonObject | None:
-        """Return the custom attributes of the keys in *names*; None when one of them needs a careful look."""
-        out: JsonObject = {}
+        """Return the custom attributes for the pairs of key and attribute in *names*; None leaves *traits* to the full path."""
+        attributes: JsonObject = {}
         nested: list[tuple[str, JsonObject]] = []
         for key, name in names:
             value = traits[key]
             kind = type(value)
             if kind is str:
-                if len(value) > LONGEST_TEXT or (value[4:5] == "-" and value[:4].isdigit()):  # type: ignore[arg-type, index, union-attr]  # kind says that it is a text
+                if len(value) > LONGEST_TEXT or (value[4:5] == "-" and value[:4].isdigit()):  # type: ignore[arg-type, index, union-attr]  # kind proves that it is a text
                     return None
             elif kind is float:
                 if not math.isfinite(value):  # type: ignore[arg-type]  # as above
@@ -117,51 +109,48 @@ class _Attributes:
                 continue
             elif kind is not int and kind is not bool and value is not None:
                 return None
-            out[name] = value
-        # The names of a shape differ; those of nested members may be taken.
-        for key, traits in nested:
-            if not self._read_inner(key, traits, out):
+            attributes[name] = value
+        # After all others, because a member's name may be that of another trait.
+        for key, members in nested:
+            if not self._read_members(key, members, attributes):
                 return None
-        return out
+        return attributes
 
-    def _read_inner(self, key: str, traits: JsonObject, out: JsonObject) -> bool:
-        """Read the members of a nested object into *out*; False when one of them needs a careful look."""
-        shapes = self._inner.get(key)
-        if shapes is None:
-            shapes = _Shapes(lambda names: _inner_names(key, names))
-            if len(self._inner) < _KEPT_SHAPES:
-                self._inner[key] = shapes
-        names = shapes[tuple(traits)]
+    def _read_members(self, key: str, members: JsonObject, attributes: JsonObject) -> bool:
+        """Read the members of a nested object into *attributes*; False leaves the traits to the full path."""
+        names = self._inner_shapes[key][tuple(members)]
         if names is None:
             return False
-        for name, value in zip(names, traits.values(), strict=True):
+        for name, value in zip(names, members.values(), strict=True):
             if type(value) is str:
                 if len(value) > LONGEST_TEXT or (value[4:5] == "-" and value[:4].isdigit()):
                     return False
             elif type(value) is not int:
                 return False
-            if name in out:
+            if name in attributes:
                 return False
-            out[name] = value
+            attributes[name] = value
         return True
 
 
-class UsualCompanies:
+class FastCompanies:
     """
-    Reads a company's usual traits; keeps none of their values, so it is safe in any thread.
+    Reads the traits of a company on the fast path; keeps none of their values, so it is safe in any thread.
 
     Args:
-        settings: With other choices than the default ones for nested values and dates nothing is usual.
-        known: Plain names that mean something on a company; those that feed no field here are not usual.
+        settings: Other choices than the default ones for nested values and dates leave everything to the full path.
+        known: Plain names of all traits that feed a company's fields; those that the fast path does not read are for the full path.
     """
 
     def __init__(self, settings: Settings, known: Iterable[str]) -> None:
-        names = frozenset(known)
-        self._shapes = _Shapes(lambda shape: _company_shape(shape, names) if _is_usual(settings) else None)
+        known_names = frozenset(known)
+        self._shapes = _shapes(
+            lambda names: _company_shape(names, known_names) if _has_fast_path(settings) else None
+        )
         self._attributes = _Attributes()
 
-    def read(self, traits: Json) -> UsualCompany | None:
-        """Return what *traits* say; None when they are not of the usual kind."""
+    def read(self, traits: Json) -> CompanyTraits | None:
+        """Return *traits* as fields and attributes; None leaves them to the full path."""
         shape = self._shapes[tuple(traits)]
         if shape is None:
             return None
@@ -181,27 +170,29 @@ class UsualCompanies:
             if seconds is None:
                 return None
         attributes = self._attributes.read(shape.rest, traits) if shape.rest else {}
-        return None if attributes is None else UsualCompany(own_id, fields, attributes)  # type: ignore[arg-type]  # a text or None
+        return None if attributes is None else CompanyTraits(own_id, fields, attributes)  # type: ignore[arg-type]  # a text or None
 
 
-class UsualContacts:
+class FastContacts:
     """
-    Reads an identify's usual traits; keeps none of their values, so it is safe in any thread.
+    Reads the traits of an identify on the fast path; keeps none of their values, so it is safe in any thread.
 
     Args:
-        settings: As of ``UsualCompanies``.
-        known: Plain names that mean something on a contact; those that feed no field here are not usual.
+        settings: As of ``FastCompanies``.
+        known: Plain names of all traits that feed a contact's fields; those that the fast path does not read are for the full path.
         companies: Reads the company among the traits.
     """
 
-    def __init__(self, settings: Settings, known: Iterable[str], companies: UsualCompanies) -> None:
-        names = frozenset(known)
-        self._shapes = _Shapes(lambda shape: _contact_shape(shape, names) if _is_usual(settings) else None)
+    def __init__(self, settings: Settings, known: Iterable[str], companies: FastCompanies) -> None:
+        known_names = frozenset(known)
+        self._shapes = _shapes(
+            lambda names: _contact_shape(names, known_names) if _has_fast_path(settings) else None
+        )
         self._attributes = _Attributes()
         self._companies = companies
 
-    def read(self, traits: Json) -> UsualContact | None:
-        """Return what *traits* say; None when they are not of the usual kind."""
+    def read(self, traits: Json) -> ContactTraits | None:
+        """Return *traits* as fields and attributes; None leaves them to the full path."""
         shape = self._shapes[tuple(traits)]
         if shape is None:
             return None
@@ -216,22 +207,22 @@ class UsualContacts:
             fields["signed_up_at"] = seconds = unix_seconds(traits[shape.signed_up_at])
             if seconds is None:
                 return None
-        company: UsualCompany | None = None
+        company: CompanyTraits | None = None
         if shape.company is not None:
-            given = traits[shape.company]
-            company = self._companies.read(given) if type(given) is dict else None
+            company_traits = traits[shape.company]
+            company = self._companies.read(company_traits) if type(company_traits) is dict else None
             if company is None or company.own_id is None:
                 return None
         attributes = self._attributes.read(shape.rest, traits)
-        return None if attributes is None else UsualContact(fields, attributes, company)
+        return None if attributes is None else ContactTraits(fields, attributes, company)
 
 
-def _is_usual(settings: Settings) -> bool:
+def _has_fast_path(settings: Settings) -> bool:
     return settings.nested == "flatten" and not settings.nested_overrides and settings.dates == "seconds"
 
 
 def _write_names(shape: _ContactShape, traits: Json, fields: JsonObject) -> bool:
-    """Write name and telephone; False when one of them is no text with something in it."""
+    """Write name and telephone; False when one of them is blank or not a text."""
     parts: list[str] = []
     for key in (shape.name,) if shape.name is not None else (shape.first_name, shape.last_name):
         if key is not None:
@@ -250,23 +241,23 @@ def _write_names(shape: _ContactShape, traits: Json, fields: JsonObject) -> bool
 
 
 def _write_numbers(shape: _CompanyShape, traits: Json, fields: JsonObject) -> bool:
-    """Write a company's size and spend; False when one of them is not simply a number."""
+    """Write a company's size and spend; False when one of them is not a number that Intercom takes as it is."""
     if shape.size is not None:
         size = traits[shape.size]
-        if type(size) is not int or not -_LARGEST_WHOLE < size < _LARGEST_WHOLE:
+        if type(size) is not int or not -SIZE_LIMIT < size < SIZE_LIMIT:
             return False
         fields["size"] = size
     if shape.monthly_spend is not None:
         spend = traits[shape.monthly_spend]
         if type(spend) is not int and type(spend) is not float:
             return False
-        if not -_LARGEST_SPEND <= spend <= _LARGEST_SPEND:  # NaN is not
+        if not -LARGEST_SPEND <= spend <= LARGEST_SPEND:  # NaN is not in between either
             return False
         fields["monthly_spend"] = int(spend)
     return True
 
 
-def _contact_shape(names: Shape, known: frozenset[str]) -> _ContactShape | None:
+def _contact_shape(names: Names, known: frozenset[str]) -> _ContactShape | None:
     by_plain = {PLAIN[name]: name for name in names}
     fed = [by_plain.get(plain) for plain in ("email", "name", "phone", "createdat", "company")]
     email, name, phone, signed_up_at, company = fed
@@ -277,28 +268,34 @@ def _contact_shape(names: Shape, known: frozenset[str]) -> _ContactShape | None:
     return _ContactShape(email, name, first_name, last_name, phone, signed_up_at, company, rest)
 
 
-def _company_shape(names: Shape, known: frozenset[str]) -> _CompanyShape | None:
+def _company_shape(names: Names, known: frozenset[str]) -> _CompanyShape | None:
     by_plain = {PLAIN[name]: name for name in names}
     ids = [by_plain[plain] for plain in _COMPANY_IDS if plain in by_plain]
-    sizes = [by_plain[plain] for plain in _SIZES if plain in by_plain]
+    sizes = [by_plain[plain] for plain in SIZES if plain in by_plain]
     if len(ids) > 1 or len(sizes) > 1 or len(by_plain) < len(names):
         return None
-    texts = tuple((by_plain[plain], plain) for plain in _TEXTS if plain in by_plain)
+    texts = tuple((by_plain[plain], plain) for plain in TEXTS if plain in by_plain)
     own_id, size = (*ids, None)[0], (*sizes, None)[0]
-    spend, created_at = by_plain.get("monthlyspend"), by_plain.get("createdat")
+    spend, created_at = by_plain.get(SPEND), by_plain.get("createdat")
     rest = _rest(names, (own_id, size, spend, created_at, *(key for key, _ in texts)))
     if rest is None or any(PLAIN[key] in known for key, _ in rest):
         return None
     return _CompanyShape(own_id, texts, size, spend, created_at, rest)
 
 
-def _rest(names: Shape, fed: Collection[str | None]) -> tuple[tuple[str, str], ...] | None:
-    """Return key -> attribute for the names that feed no field; None when two have one name, or one has none."""
+def _rest(names: Names, fed: Collection[str | None]) -> tuple[tuple[str, str], ...] | None:
+    """Return pairs of key and attribute for the names that feed no field; None when two attributes have one name, or one has none."""
     rest = tuple((name, CLEAN[name]) for name in names if name not in fed)
     cleaned = {clean for _, clean in rest}
     return rest if len(cleaned) == len(rest) and "" not in cleaned else None
 
 
-def _inner_names(key: str, names: Shape) -> Shape | None:
-    inner = tuple(INNER[f"{key}_{name}"] for name in names)
-    return inner if names and "" not in inner and len(set(inner)) == len(inner) else None
+def _shapes_below(key: str) -> Memo[Names, Names | None]:
+    """Return a memo of the names of members -> the attributes that they become below the trait *key*; None as in ``_rest``."""
+
+    def attributes_of(names: Names) -> Names | None:
+        attributes = tuple(INNER[f"{key}_{name}"] for name in names)
+        is_plain = names and "" not in attributes and len(set(attributes)) == len(attributes)
+        return attributes if is_plain else None
+
+    return _shapes(attributes_of)

@@ -1,10 +1,8 @@
-"""Custom attributes (rules A1 to A5) and the values of event metadata (E6, E7): flat, clean, bounded; pure."""
+"""Flattens traits and properties into custom attributes (rules A1 to A5) and event metadata (E6, E7); knows no standard field."""
 
 from __future__ import annotations
 
-import json
 import math
-import re
 from typing import TYPE_CHECKING
 
 from .._types import Note
@@ -12,73 +10,74 @@ from ..messages._coercion import NotJson, check_json
 from ..messages._facts import is_proof
 from ..messages._timestamps import LAST_INSTANT, seconds_of_date_text
 from ._attribute_names import CLEAN, FOLDED, INNER, LONGEST_TEXT
+from ._json_text import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import TypeGuard
 
     from .._types import JsonObject, JsonValue
     from ..settings import Nesting, Settings
 
-# Rule A5: what lies deeper is kept as JSON text.
+# Rule A5: a value nested deeper is written as JSON text.
 _DEEPEST = 5
-# json.dumps recurses in C; far below its limit on every supported Python.
-_DEEPEST_TEXT = 100
-# Where JSON text may hold a proof of identity (rule R7); whether it does is asked of its keys.
-_PROOF = re.compile(r"user[\s_\-.]*(hash|jwt)", re.IGNORECASE)
 
 
 class Flattener:
     """
-    Writes traits or properties as flat, named values.
+    Writes traits or properties as flat, named values, always with the same settings.
 
     Args:
         settings: ``nested``, ``nested_overrides`` and ``dates``.
-        of_events: Event metadata (E7): booleans as text, null left out, dates under ``_date``, names alike in any letter case.
-            Else custom attributes (A): booleans and null stay, dates go under ``_at``.
+        of_events: True for event metadata (E7): booleans become text, null is left out, the names of dates end with ``_date``, and names
+            are compared without case. False for custom attributes (A): booleans and null stay, the names of dates end with ``_at``.
     """
 
-    __slots__ = ("_date_rule", "_keeps_dates", "_nested", "_of_events", "_overrides", "_text_rule")
+    __slots__ = ("date_rule", "keeps_dates", "nested", "of_events", "overrides", "text_rule")
 
     def __init__(self, settings: Settings, *, of_events: bool) -> None:
-        self._nested: Nesting = settings.nested
-        self._overrides: Mapping[str, Nesting] = settings.nested_overrides
-        self._keeps_dates = settings.dates == "keep"
-        self._of_events = of_events
-        self._text_rule = "E7" if of_events else "A3"
-        self._date_rule = "E7" if of_events else "A4"
+        self.nested: Nesting = settings.nested
+        self.overrides: Mapping[str, Nesting] = settings.nested_overrides
+        self.keeps_dates = settings.dates == "keep"
+        self.of_events = of_events
+        self.text_rule = "E7" if of_events else "A3"
+        self.date_rule = "E7" if of_events else "A4"
 
     def write(
-        self, items: Iterable[tuple[str, JsonValue]], out: JsonObject, notes: list[Note], path: str
+        self, items: Iterable[tuple[str, JsonValue]], out: JsonObject, *, notes: list[Note], path: str
     ) -> None:
         """
-        Write *items* into *out*, in order; the first one that claims a name keeps it.
+        Write *items* into *out*, in order; the first one that has a name keeps it.
 
         Args:
             items: ``(key, value)`` as the caller sent them.
-            out: Filled; what is in it already keeps its names.
-            notes: Told what is changed or left out.
-            path: Of the items in the message: ``traits``.
+            out: Receives the values; what is in it already keeps its names.
+            notes: Receives a note for each value that is changed or left out.
+            path: Of the items in the message, such as ``traits``.
+
+        Raises:
+            NotJson: A value is none that JSON knows.
         """
-        of_events = self._of_events
-        taken = {FOLDED[name] for name in out} if of_events else out
+        of_events = self.of_events
+        names = {FOLDED[name] for name in out} if of_events else out
         for key, value in items:
             kind = type(value)
             name = CLEAN[key]
             if kind is str:
-                if len(value) > LONGEST_TEXT:  # type: ignore[arg-type]  # kind says that it is a text
+                if len(value) > LONGEST_TEXT:  # type: ignore[arg-type]  # kind proves that it is a text
                     value = value[:LONGEST_TEXT]  # type: ignore[index]  # as above
-                    notes.append(Note(self._text_rule, f"{path}.{key}", "cut at 255 characters"))
-                elif value[4:5] == "-" and not self._keeps_dates:  # type: ignore[index]  # as above
+                    notes.append(Note(self.text_rule, f"{path}.{key}", "cut at 255 characters"))
+                elif value[4:5] == "-" and not self.keeps_dates:  # type: ignore[index]  # as above
                     seconds = seconds_of_date_text(value)  # type: ignore[arg-type]  # as above
                     if seconds is not None and seconds > LAST_INSTANT:
-                        notes.append(Note(self._date_rule, f"{path}.{key}", "after 2286: kept as text"))
+                        notes.append(Note(self.date_rule, f"{path}.{key}", "after 2286: kept as text"))
                     elif seconds is not None:
-                        name, value = self._date_name(name), seconds
+                        name, value = self.date_name(name), seconds
             elif kind is bool:
                 if of_events:
                     value = "true" if value else "false"
             elif kind is float:
-                if not math.isfinite(value):  # type: ignore[arg-type]  # kind says that it is a number
+                if not math.isfinite(value):  # type: ignore[arg-type]  # kind proves that it is a number
                     notes.append(Note("A1", f"{path}.{key}", "not a finite number"))
                     continue
             elif value is None:
@@ -86,188 +85,164 @@ class Flattener:
                     notes.append(Note("E7", f"{path}.{key}", "null"))
                     continue
             elif kind is not int:
-                self._write_nested(key, value, out, taken, notes, path)
+                _Nested(self, out, names, notes).write(key, value, f"{path}.{key}")
                 continue
             wanted = FOLDED[name] if of_events else name
-            if wanted in taken or not name:
-                self._put(name, value, out, taken, notes, f"{path}.{key}")
+            if wanted in names or not name:
+                _Nested(self, out, names, notes).put(name, value, f"{path}.{key}")
                 continue
             out[name] = value
             if of_events:
-                taken.add(wanted)  # type: ignore[union-attr]  # a set for events
+                names.add(wanted)  # type: ignore[union-attr]  # a set for events
 
-    def _put(
-        self,
-        name: str,
-        value: JsonValue,
-        out: JsonObject,
-        taken: set[str] | JsonObject,
-        notes: list[Note],
-        path: str,
-    ) -> None:
-        wanted = FOLDED[name] if self._of_events else name
-        if not name:
-            notes.append(Note("A2", path, "nothing usable is left of the name"))
-        elif wanted in taken:
-            notes.append(Note("A2", path, "another value has this name"))
-        else:
-            out[name] = value
-            if isinstance(taken, set):
-                taken.add(wanted)
-
-    def _date_name(self, name: str) -> str:
-        if self._of_events:
+    def date_name(self, name: str) -> str:
+        """Return *name* with the ending that marks a date."""
+        if self.of_events:
             return name if name.endswith(("_date", "_at")) else f"{name}_date"
         if name.endswith(("_at", "At")):
             return name
         return f"{name[:-3]}_at" if name.endswith(" at") else f"{name}_at"
 
-    def _write_nested(
-        self,
-        key: str,
-        value: JsonValue,
-        out: JsonObject,
-        taken: set[str] | JsonObject,
-        notes: list[Note],
-        path: str,
+
+class _Nested:
+    """
+    Writes what ``Flattener.write`` does not write itself: nested values, and those that need a note because of their names.
+
+    Args:
+        flattener: With the choices.
+        out: Receives the values.
+        names: The names in use: *out* itself, or, for events, those names without case.
+        notes: Receives a note for each value that is changed or left out.
+    """
+
+    __slots__ = ("_flattener", "_names", "_notes", "_out")
+
+    def __init__(
+        self, flattener: Flattener, out: JsonObject, names: set[str] | JsonObject, notes: list[Note]
     ) -> None:
-        choice = self._overrides.get(key, self._nested)
-        where = f"{path}.{key}"
+        self._flattener = flattener
+        self._out = out
+        self._names = names
+        self._notes = notes
+
+    def write(self, key: str, value: JsonValue, path: str) -> None:
+        """Write an object or a list as the settings say (A5); *path* is its own."""
+        choice = self._flattener.overrides.get(key, self._flattener.nested)
         if not isinstance(value, dict | list):
             raise NotJson
         if not value:
-            notes.append(Note("A5", where, "empty object or list"))
-        elif isinstance(value, list) and not any(isinstance(item, dict | list) for item in value):
-            self._put_list(key, value, out, taken, notes, where)
+            self.note("A5", path, "empty object or list")
+        elif _is_list_of_scalars(value):
+            self._put_list(key, value, path)
         elif choice == "drop":
-            notes.append(Note("A5", where, "nested value"))
+            self.note("A5", path, "nested value")
         elif choice == "stringify":
-            self._put_json(key, value, out, taken, notes, where)
+            self._put_json(key, value, path)
         else:
-            self._flatten(key, value, 1, out, taken, notes, where)
+            self._flatten(key, value, path, level=1)
+
+    def put(self, name: str, value: JsonValue, path: str) -> None:
+        """Write *value* under the clean *name*, if that is free."""
+        wanted = FOLDED[name] if self._flattener.of_events else name
+        if not name:
+            self.note("A2", path, "nothing usable is left of the name")
+        elif wanted in self._names:
+            self.note("A2", path, "another value has this name")
+        else:
+            self._out[name] = value
+            if isinstance(self._names, set):
+                self._names.add(wanted)
+
+    def put_scalar(self, name: str, value: JsonValue, path: str) -> None:
+        """Write *value*, which is no object and no list, under *name*, which need not be clean."""
+        flattener = self._flattener
+        name = CLEAN[name]
+        if isinstance(value, str):
+            seconds = None if flattener.keeps_dates else seconds_of_date_text(value)
+            if seconds is None or seconds > LAST_INSTANT:
+                if seconds is not None:
+                    self.note(flattener.date_rule, path, "after 2286: kept as text")
+                self._put_text(name, value, path)
+            else:
+                self.put(flattener.date_name(name), seconds, path)
+        elif isinstance(value, float) and not math.isfinite(value):
+            self.note("A1", path, "not a finite number")
+        elif value is None and flattener.of_events:
+            self.note("E7", path, "null")
+        elif isinstance(value, bool) and flattener.of_events:
+            self.put(name, "true" if value else "false", path)
+        else:
+            check_json(value)
+            self.put(name, value, path)
+
+    def note(self, rule: str, path: str, reason: str) -> None:
+        self._notes.append(Note(rule, path, reason))
 
     def _flatten(
-        self,
-        name: str,
-        value: dict[str, JsonValue] | list[JsonValue],
-        level: int,
-        out: JsonObject,
-        taken: set[str] | JsonObject,
-        notes: list[Note],
-        path: str,
+        self, name: str, value: dict[str, JsonValue] | list[JsonValue], path: str, *, level: int
     ) -> None:
         """Write the members of *value* under names that begin with *name*; *level* counts from 1."""
+        out, names, of_events = self._out, self._names, self._flattener.of_events
         members: Iterable[tuple[object, JsonValue]] = (
             value.items() if isinstance(value, dict) else enumerate(value)
         )
         for key, member in members:
             inner_name = f"{name}_{key}"
             kind = type(member)
-            if kind is int or (kind is str and len(member) <= LONGEST_TEXT and member[4:5] != "-"):  # type: ignore[arg-type, index]  # kind says that it is a text
+            if kind is int or (kind is str and len(member) <= LONGEST_TEXT and member[4:5] != "-"):  # type: ignore[arg-type, index]  # kind proves that it is a text
                 clean = INNER[inner_name]
-                wanted = FOLDED[clean] if self._of_events else clean
-                if clean and wanted not in taken:
+                wanted = FOLDED[clean] if of_events else clean
+                if clean and wanted not in names:
                     out[clean] = member
-                    if taken is not out:
-                        taken.add(wanted)  # type: ignore[union-attr]  # a set for events
+                    if of_events:
+                        names.add(wanted)  # type: ignore[union-attr]  # a set for events
                     continue
             inner_path = f"{path}.{key}"
             if is_proof(inner_name):
-                notes.append(Note("R7", inner_path, "a proof of identity"))
+                self.note("R7", inner_path, "a proof of identity")
             elif not isinstance(member, dict | list):
-                self._put_scalar(inner_name, member, out, taken, notes, inner_path)
+                self.put_scalar(inner_name, member, inner_path)
             elif not member:
-                notes.append(Note("A5", inner_path, "empty object or list"))
-            elif isinstance(member, list) and not any(isinstance(item, dict | list) for item in member):
-                self._put_list(inner_name, member, out, taken, notes, inner_path)
+                self.note("A5", inner_path, "empty object or list")
+            elif _is_list_of_scalars(member):
+                self._put_list(inner_name, member, inner_path)
             elif level >= _DEEPEST:
-                self._put_json(inner_name, member, out, taken, notes, inner_path)
+                self._put_json(inner_name, member, inner_path)
             else:
-                self._flatten(inner_name, member, level + 1, out, taken, notes, inner_path)
+                self._flatten(inner_name, member, inner_path, level=level + 1)
 
-    def _put_scalar(
-        self,
-        name: str,
-        value: JsonValue,
-        out: JsonObject,
-        taken: set[str] | JsonObject,
-        notes: list[Note],
-        path: str,
-    ) -> None:
-        name = CLEAN[name]
-        if isinstance(value, str):
-            seconds = None if self._keeps_dates else seconds_of_date_text(value)
-            if seconds is None or seconds > LAST_INSTANT:
-                if seconds is not None:
-                    notes.append(Note(self._date_rule, path, "after 2286: kept as text"))
-                self._put_text(name, value, out, taken, notes, path)
-            else:
-                self._put(self._date_name(name), seconds, out, taken, notes, path)
-        elif isinstance(value, float) and not math.isfinite(value):
-            notes.append(Note("A1", path, "not a finite number"))
-        elif value is None and self._of_events:
-            notes.append(Note("E7", path, "null"))
-        elif isinstance(value, bool) and self._of_events:
-            self._put(name, "true" if value else "false", out, taken, notes, path)
-        else:
-            check_json(value)
-            self._put(name, value, out, taken, notes, path)
-
-    def _put_text(
-        self,
-        name: str,
-        text: str,
-        out: JsonObject,
-        taken: set[str] | JsonObject,
-        notes: list[Note],
-        path: str,
-    ) -> None:
+    def _put_text(self, name: str, text: str, path: str) -> None:
         if len(text) > LONGEST_TEXT:
-            notes.append(Note(self._text_rule, path, "cut at 255 characters"))
-        self._put(CLEAN[name], text[:LONGEST_TEXT], out, taken, notes, path)
+            self.note(self._flattener.text_rule, path, "cut at 255 characters")
+        self.put(CLEAN[name], text[:LONGEST_TEXT], path)
 
-    def _put_list(
-        self,
-        name: str,
-        items: list[JsonValue],
-        out: JsonObject,
-        taken: set[str] | JsonObject,
-        notes: list[Note],
-        path: str,
-    ) -> None:
-        """Write a list of scalars as one text; null stands for nothing in it."""
+    def _put_list(self, name: str, items: list[JsonValue], path: str) -> None:
+        """Write a list of scalars as one text; nulls are left out."""
         words: list[str] = []
         for at, item in enumerate(items):
             if isinstance(item, float) and not math.isfinite(item):
-                notes.append(Note("A1", f"{path}.{at}", "not a finite number"))
+                self.note("A1", f"{path}.{at}", "not a finite number")
             elif item is not None:
                 words.append(_word(item))
         if words:
-            self._put_text(name, ", ".join(words), out, taken, notes, path)
+            self._put_text(name, ", ".join(words), path)
         else:
-            notes.append(Note("A5", path, "empty object or list"))
+            self.note("A5", path, "empty object or list")
 
-    def _put_json(
-        self,
-        name: str,
-        value: JsonValue,
-        out: JsonObject,
-        taken: set[str] | JsonObject,
-        notes: list[Note],
-        path: str,
-    ) -> None:
-        text = _json_text(value)
-        if text is not None and _PROOF.search(text) is not None:
-            pruned = _without_proofs(value)
-            if pruned != value:
-                notes.append(Note("R7", path, "a proof of identity"))
-                text = _json_text(pruned)
+    def _put_json(self, name: str, value: JsonValue, path: str) -> None:
+        text, has_lost_proof = json_text(value)
+        if has_lost_proof:
+            self.note("R7", path, "a proof of identity")
         if text is None:
-            notes.append(Note("A5", path, "no JSON can hold it"))
+            self.note("A5", path, "no JSON can hold it")
         elif len(text) > LONGEST_TEXT:
-            notes.append(Note("A5", path, "as JSON longer than 255 characters"))
+            self.note("A5", path, "as JSON longer than 255 characters")
         else:
-            self._put(CLEAN[name], text, out, taken, notes, path)
+            self.put(CLEAN[name], text, path)
+
+
+def _is_list_of_scalars(value: dict[str, JsonValue] | list[JsonValue]) -> TypeGuard[list[JsonValue]]:
+    return isinstance(value, list) and not any(isinstance(item, dict | list) for item in value)
 
 
 def _word(item: JsonValue) -> str:
@@ -275,36 +250,3 @@ def _word(item: JsonValue) -> str:
         return "true" if item else "false"
     check_json(item)
     return str(item)
-
-
-def _without_proofs(value: JsonValue) -> JsonValue:
-    """Return *value*, which is not deep, without proofs of identity at any level (R7)."""
-    if isinstance(value, list):
-        return [_without_proofs(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _without_proofs(member) for key, member in value.items() if not is_proof(key)}
-    return value
-
-
-def _json_text(value: JsonValue) -> str | None:
-    """Return compact JSON; None when it is nested too deep or no JSON at all."""
-    if _is_deep(value):
-        return None
-    try:
-        return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    except ValueError:
-        return None
-
-
-def _is_deep(value: JsonValue) -> bool:
-    level: list[JsonValue] = [value]
-    for _ in range(_DEEPEST_TEXT):
-        level = [
-            member
-            for item in level
-            if isinstance(item, dict | list)
-            for member in (item.values() if isinstance(item, dict) else item)
-        ]
-        if not level:
-            return False
-    return True

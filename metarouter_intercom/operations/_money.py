@@ -1,4 +1,4 @@
-"""Rule E4: an amount of money as Intercom wants it, in the currency's minor unit; pure."""
+"""Reads amounts of money and currencies as Intercom takes them, in the currency's minor unit (rule E4); knows no property."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from .._types import JsonValue
 
-# ISO 4217: digits after the point, where they are not two.
+# How many digits ISO 4217 gives a currency after the point, where they are not two.
 _DIGITS = dict.fromkeys(
     [
         "BIF",
@@ -41,14 +41,14 @@ _DIGITS["CLF"] = _DIGITS["UYW"] = 4
 _CURRENCY = re.compile(r"[A-Za-z]{3}")
 _AMOUNT = re.compile(r"(?P<sign>[+-]?)(?P<number>\d[\d.,' \u00a0\u202f]*|[.,]\d+)")
 _AROUND = re.compile(r"(?:[A-Za-z]{1,3}\b|[^\w\d.,+\-\s()]|\s)+")
-# More than any price, and well within what JSON numbers carry exactly.
+# No price is higher, and JSON readers keep whole numbers exactly up to here.
 _LARGEST = 2**53
-# So near a whole number an amount has no further digits but those of binary fractions: 19.99 * 100 is 1998.9999999999998.
+# An amount this near to a whole number differs from it only by the error of binary fractions: 19.99 * 100 is 1998.9999999999998.
 _EXACT = 1e-6
 
 
 def currency_code(value: JsonValue) -> str | None:
-    """Return a currency in capitals; None when *value* is not three letters."""
+    """Return the code of a currency in capitals; None when *value* is not three letters."""
     if isinstance(value, str) and value.isascii() and _CURRENCY.fullmatch(value.strip()):
         return value.strip().upper()
     return None
@@ -60,10 +60,10 @@ def minor_units(value: JsonValue, currency: str) -> int | None:
 
     Args:
         value: A number, or a text such as ``"$1,025.00"``.
-        currency: Three capitals.
+        currency: Its code, three capitals.
 
     Returns:
-        None when *value* is no amount.
+        A whole number; None when *value* is not an amount.
     """
     if isinstance(value, str):
         text = _plain_number(value)
@@ -95,7 +95,7 @@ def _scaled(text: str, digits: int) -> int | None:
 
 
 def _plain_number(text: str) -> str | None:
-    """Return the digits of an amount as people write it, with a point before the fraction; None when it is none."""
+    """Return *text*, an amount as people write it, as digits with a point before the fraction; None when it is not an amount."""
     if len(text) > 64:
         return None
     bare = text.strip()
@@ -103,14 +103,14 @@ def _plain_number(text: str) -> str | None:
     if bare[:1] in "+-":
         sign, bare = bare[:1], bare[1:]
     bare = _trimmed(bare)
-    found = _AMOUNT.fullmatch(bare)
-    if found is None or not bare.isascii():
+    match = _AMOUNT.fullmatch(bare)
+    if match is None or not bare.isascii():
         return None
-    return (sign or found["sign"]) + _with_point(re.sub(r"[' ]", "", found["number"]))
+    return (sign or match["sign"]) + _with_point(re.sub(r"[' ]", "", match["number"]))
 
 
 def _trimmed(text: str) -> str:
-    """Return *text* without a currency's sign or code before and after the amount."""
+    """Return *text* without the sign or code of a currency before and after the amount."""
     start = _AROUND.match(text)
     if start is not None:
         text = text[start.end() :]
@@ -119,7 +119,7 @@ def _trimmed(text: str) -> str:
 
 
 def _with_point(number: str) -> str:
-    """Decide which of comma and point begins the fraction: the last one, unless it groups thousands."""
+    """Return *number* with a point before the fraction: the last comma or point starts it, unless it groups thousands."""
     last_comma, last_point = number.rfind(","), number.rfind(".")
     if last_comma > last_point:
         if last_point < 0 and re.fullmatch(r"\d{1,3}(,\d{3})+", number):

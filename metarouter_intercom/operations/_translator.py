@@ -1,4 +1,4 @@
-"""From a message to operations (rules R6 to R8, I, C, E, L, A): pure, deterministic, never raising on a customer's data."""
+"""Translates a message into operations (rules R6 to R8, L1); deterministic, knows neither HTTP nor what the workspace holds."""
 
 from __future__ import annotations
 
@@ -7,27 +7,31 @@ from typing import TYPE_CHECKING, Any
 
 from .._types import Note
 from ..messages import Alias, Group, Identify, Track
-from ..messages._coercion import NotJson, address
-from ..messages._facts import look_up, object_at
+from ..messages._coercion import NotJson
+from ..messages._contact_keys import email_of
 from ..messages._integrations import NO_OPTIONS, Options, Silence, is_selected, own_names
 from ..messages._json_copy import Copier
 from ._companies import Companies
 from ._contacts import Contacts
-from ._events import Events, email_of_event
+from ._events import Events
 from ._flatten import Flattener
-from ._values import MergeContact, Translation, Who
+from ._values import MergeContact, Translation, Who, who_of
 
 if TYPE_CHECKING:
-    from .._types import ContactId, ExternalId
     from ..messages import Message, Page
     from ..settings import Settings
     from ._values import Operation
 
-_FACTS = ("traits", "properties", "context", "integrations")
+_OBJECTS = ("traits", "properties", "context", "integrations")
 
 
 class DefaultTranslator:
-    """Translates messages under one settings; keeps nothing of them, so it is safe in any thread."""
+    """
+    Translates messages with the same settings; keeps none of their values, so it is safe in any thread.
+
+    Args:
+        settings: The choices of the mapping.
+    """
 
     def __init__(self, settings: Settings) -> None:
         attributes = Flattener(settings, of_events=False)
@@ -41,11 +45,18 @@ class DefaultTranslator:
 
     def __call__(self, message: Message) -> Translation:
         """
-        Say what *message* means for Intercom.
+        Return what *message* means for Intercom.
+
+        Args:
+            message: Its traits, properties, context and integrations are JSON values, as in every message that a client accepted.
 
         Returns:
-            Operations in the order in which they make sense, with notes for whatever was changed or left out; or the reason why
+            Operations in the order in which they make sense, with a note for each value that was changed or left out; or the reason why
             the message has nothing to do in Intercom.
+
+        Raises:
+            NotJson: A value is none that JSON knows. ``operations.translate`` takes such messages too. ``TypeError`` and
+                ``AttributeError`` mean the same.
         """
         notes: list[Note] = list(message.notes)
         if not message.integrations and self._silence[tuple(message.context)]:
@@ -57,7 +68,9 @@ class DefaultTranslator:
         if isinstance(message, Track):
             return self._event(message, options, notes)
         if isinstance(message, Identify):
-            return _translation(self._contacts.translate(message, options, notes), notes, "no_identity")
+            return _translation(
+                self._contacts.translate_identify(message, options, notes), notes, "no_identity"
+            )
         if isinstance(message, Group):
             return self._group(message, options, notes)
         if isinstance(message, Alias):
@@ -65,42 +78,40 @@ class DefaultTranslator:
         return self._event(message, options, notes)
 
     def _group(self, message: Group, options: Options, notes: list[Note]) -> Translation:
-        email: str | None = None
-        if not message.user_id:
-            email = address(look_up(object_at(message.context, "traits"), "email"))
+        # A userId alone names the contact of a group, even if it looks like an e-mail address.
+        email = None if message.user_id else email_of(message)
         who = self._who(message, options, email)
-        operations = self._companies.of_group(message.group_id, message.traits, who, notes)
+        operations = self._companies.translate_group(message, who, notes)
         return _translation(operations, notes, "no_identity" if message.group_id else "no_company")
 
     def _event(self, message: Track | Page, options: Options, notes: list[Note]) -> Translation:
         name, reason = self._events.name_of(message)
         if name is None:
             return Translation((), tuple(notes), reason)
-        email = address(message.user_id) if message.user_id else email_of_event(message)
-        who = self._who(message, options, email)
+        who = self._who(message, options, email_of(message))
         if who is None:
             return Translation((), tuple(notes), "no_identity")
-        return Translation((self._events.translate(message, name, who, notes),), tuple(notes))
+        return Translation((self._events.translate_event(message, name, who=who, notes=notes),), tuple(notes))
 
     def _alias(self, message: Alias, options: Options, notes: list[Note]) -> Translation:
         contact_id = options.contact_id()
         lead: Who | None = None
         if contact_id is not None:
-            lead = Who(contact_id=_contact(contact_id))
+            lead = who_of(contact_id, None)
         elif message.previous_id is not None and self._makes_leads:
             lead = Who(anonymous_id=message.previous_id)
         if lead is None or message.user_id is None:
             return Translation((), tuple(notes), "nothing_to_merge")
-        user = Who(external_id=_external(message.user_id))
+        user = who_of(None, message.user_id)
         return Translation((MergeContact(lead=lead, user=user),), tuple(notes))
 
     def _who(self, message: Group | Track | Page, options: Options, email: str | None) -> Who | None:
-        """Return whom *message* is about (R8); None when that is nobody we may name."""
+        """Return whom *message* is about (R8); None when it names nobody, or only a visitor and the settings make no leads."""
         if options is NO_OPTIONS and email is None and message.user_id is not None:
-            return Who(external_id=_external(message.user_id))
+            return who_of(None, message.user_id)
         contact_id = options.contact_id()
         if contact_id is not None or message.user_id is not None or email is not None:
-            return Who(contact_id=_contact(contact_id), external_id=_external(message.user_id), email=email)
+            return who_of(contact_id, message.user_id, email)
         if message.anonymous_id is not None and self._makes_leads:
             return Who(anonymous_id=message.anonymous_id)
         return None
@@ -113,41 +124,40 @@ def _translator(settings: Settings) -> DefaultTranslator:
 
 def translate(message: Message, settings: Settings) -> Translation:
     """
-    Say what *message* means for Intercom under *settings*; see ``Translator``.
+    Return what *message* means for Intercom. A pure function: it sends nothing, and the same arguments give the same answer.
+
+    It raises nothing because of what a message holds: a value that Intercom cannot take is changed or left out, with a note. For many
+    messages make one ``DefaultTranslator``, which needs no look-up of the settings for each message.
 
     Args:
-        message: Read from the wire or made by hand: its facts may hold what acceptance takes, such as ``datetime`` and ``Decimal``.
-        settings: The mapping's choices.
+        message: Read from the wire or made by hand. Made by hand, its values may be any that a client accepts, such as ``datetime`` and
+            ``Decimal``.
+        settings: The choices of the mapping; its credentials are not used.
+
+    Returns:
+        The operations, in the order in which they make sense, with notes; or, in ``skipped``, why there are none.
     """
     translator = _translator(settings)
     try:
         return translator(message)
     except (NotJson, TypeError, AttributeError):
-        # Buffered messages are JSON; only one that was made by hand gets here, and once.
+        # Only a message made by hand gets here: buffered ones are JSON. It is copied once, and then it is JSON too.
         return translator(_as_json(message))
 
 
 def _as_json(message: Message) -> Message:
-    """Return *message* with facts that are JSON values, as acceptance makes them; what cannot be one is left out with a note."""
+    """Return *message* with JSON values, as acceptance makes them; a value that has no JSON form is left out with a note."""
     import attrs
 
     copier = Copier()
-    copied: dict[str, Any] = {
-        name: copier.copy_object(getattr(message, name), name) for name in _FACTS if hasattr(message, name)
+    copies: dict[str, Any] = {
+        name: copier.copy_object(getattr(message, name), name) for name in _OBJECTS if hasattr(message, name)
     }
-    told = (*copier.notes, *(Note("Q2", problem.path, problem.fault) for problem in copier.problems))
-    return attrs.evolve(message, notes=(*message.notes, *told), **copied)
+    notes = (*copier.notes, *(Note("Q2", problem.path, problem.fault) for problem in copier.problems))
+    return attrs.evolve(message, notes=(*message.notes, *notes), **copies)
 
 
 def _translation(operations: list[Operation] | None, notes: list[Note], reason: str) -> Translation:
     if operations is None:
         return Translation((), tuple(notes), reason)
     return Translation(tuple(operations), tuple(notes))
-
-
-def _contact(value: str | None) -> ContactId | None:
-    return value  # type: ignore[return-value]  # a NewType is its base at run time
-
-
-def _external(value: str | None) -> ExternalId | None:
-    return value  # type: ignore[return-value]  # as above

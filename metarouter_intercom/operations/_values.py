@@ -1,4 +1,4 @@
-"""What we want to be true in Intercom, as frozen values; knows neither HTTP nor JSON bodies."""
+"""Defines operations, which say what must be true in Intercom, as frozen values; knows neither HTTP nor JSON bodies."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ __all__ = [
 @attrs.frozen(kw_only=True, slots=False)
 class Who:
     """
-    Whom an operation is about, by all that the message tells; at least one is not None.
+    Whom an operation is about, by every id in the message; at least one is not None.
 
-    The first one that is not None, in this order, is the contact's key (rule R8).
+    The first one that is not None, in this order, makes the contact's key (rule R8).
 
     Attributes:
-        contact_id: Intercom's own id, when the message names it.
+        contact_id: The id that Intercom made, when the message names it.
         external_id: The caller's id (``userId``).
-        email: As it was sent; compared in small letters.
-        anonymous_id: Of a lead; written as its attribute ``anonymous_id``, for a lead cannot carry it as external id.
+        email: As the caller sent it; compared in small letters.
+        anonymous_id: The id of a lead. It is written as the attribute ``anonymous_id``, because a lead cannot have it as external id.
     """
 
     contact_id: ContactId | None = None
@@ -61,16 +61,21 @@ class Who:
         return f"anonymous:{self.anonymous_id}"
 
 
+def who_of(contact_id: str | None, external_id: str | None, email: str | None = None) -> Who:
+    """Return whom a message is about that has these ids; at least one is not None."""
+    return Who(contact_id=contact_id, external_id=external_id, email=email)  # type: ignore[arg-type]  # a NewType is its base at run time
+
+
 @attrs.frozen(kw_only=True, slots=False)
 class UpsertContact:
     """
-    The contact is there with these facts.
+    The contact must exist with these fields and attributes.
 
     Attributes:
         who: The contact; its ``external_id`` is written too, unless *role* is ``lead``.
-        role: ``user`` or ``lead``; None leaves it as it is (only Intercom's own id is known).
+        role: ``user`` or ``lead``; None leaves the role as it is, because the message names only the id that Intercom made.
         fields: Standard fields by Intercom's names (``email``, ``name``, ``signed_up_at``...), without external id and role. None
-            clears a field. ``owner_id`` is an int here, whatever the API version wants.
+            clears a field. ``owner_id`` is an int here, whatever the API version expects.
         attributes: Custom attributes; None clears one.
     """
 
@@ -83,10 +88,10 @@ class UpsertContact:
 @attrs.frozen(kw_only=True, slots=False)
 class UpsertCompany:
     """
-    The company is there with these facts.
+    The company must exist with these fields and attributes.
 
     Attributes:
-        company_id: The caller's id of it.
+        company_id: The caller's id of the company.
         fields: Standard fields by Intercom's names (``name``, ``plan``, ``size``...), without ``company_id``.
         attributes: Custom attributes; None clears one.
     """
@@ -98,7 +103,7 @@ class UpsertCompany:
 
 @attrs.frozen(kw_only=True, slots=False)
 class AttachCompany:
-    """The contact belongs to the company; an unknown company is left alone, with a note, when *only_known*."""
+    """The contact must belong to the company. If *only_known*, an unknown company is not made, and a note says so."""
 
     who: Who
     company_id: str
@@ -107,7 +112,7 @@ class AttachCompany:
 
 @attrs.frozen(kw_only=True, slots=False)
 class DetachCompany:
-    """The contact does not belong to the company; an unknown or already detached one is a success with a note."""
+    """The contact must not belong to the company. If it does not, or one of the two is unknown, the operation succeeds with a note."""
 
     who: Who
     company_id: str
@@ -116,13 +121,13 @@ class DetachCompany:
 @attrs.frozen(kw_only=True, slots=False)
 class SubmitEvent:
     """
-    Something happened to the contact.
+    The event must be among those of the contact.
 
     Attributes:
-        who: ``external_id`` is tried first, ``email`` when that one is not found.
+        who: The contact. ``external_id`` is tried first, then ``email`` if no contact has that one.
         event_name: Not blank.
-        created_at: Unix seconds; with contact and name Intercom's key for recognising a repeated event.
-        metadata: At most ``metadata_limit`` keys, in the order in which Intercom shall keep them.
+        created_at: Unix seconds. Intercom recognises a repeated event by contact, name and this time.
+        metadata: At most ``metadata_limit`` keys. If there are more than Intercom keeps, it keeps the first ones.
     """
 
     who: Who
@@ -133,7 +138,7 @@ class SubmitEvent:
 
 @attrs.frozen(kw_only=True, slots=False)
 class MergeContact:
-    """The lead is folded into the user."""
+    """The lead must be merged into the user."""
 
     lead: Who
     user: Who
@@ -141,7 +146,7 @@ class MergeContact:
 
 @attrs.frozen(kw_only=True, slots=False)
 class TagCompany:
-    """The company carries the tag *name*."""
+    """The company must have the tag *name*."""
 
     company_id: str
     name: str
@@ -149,7 +154,7 @@ class TagCompany:
 
 @attrs.frozen(kw_only=True, slots=False)
 class DeleteContact:
-    """The contact is gone for good; only put away when *archive*."""
+    """The contact must be deleted for good, or only archived if *archive*."""
 
     who: Who
     archive: bool = False
@@ -173,9 +178,9 @@ class Translation:
     What a message means for Intercom.
 
     Attributes:
-        operations: In the order in which they make sense; empty when skipped.
+        operations: In the order in which they make sense; empty if the message is skipped.
         notes: What was changed, shortened or left out, and why.
-        skipped: Why the message has nothing to do in Intercom; None when it has.
+        skipped: The reason why the message has nothing to do in Intercom; None if it has something to do.
     """
 
     operations: tuple[Operation, ...] = ()

@@ -54,8 +54,8 @@ def notes() -> set[str]:
     found: set[str] = set()
     for tree in _trees():
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and _name(node.func) in ("Note", "note", "_tell"):
-                found.update(_texts(_argument(node, 2 if _name(node.func) != "_tell" else 4), tree))
+            if isinstance(node, ast.Call) and _name(node.func) in ("Note", "note"):
+                found.update(_texts(_argument(node, 2), tree))
             elif isinstance(node, ast.Assign) and _targets(node) == ["reason"]:
                 found.update(text for text in _texts(node.value, tree) if " " in text)
     return found

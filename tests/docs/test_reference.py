@@ -18,7 +18,7 @@ from metarouter_intercom._delivery.report import Health
 from metarouter_intercom.messages._facts import PLAIN
 from metarouter_intercom.operations._companies import _KNOWN as COMPANY_TRAITS
 from metarouter_intercom.operations._contacts import _KNOWN as CONTACT_TRAITS
-from metarouter_intercom.operations._events import _SPECIAL as EVENT_PROPERTIES
+from metarouter_intercom.operations._metadata import _SPECIAL as EVENT_PROPERTIES
 
 from . import in_code
 from .documents import DOCS, TOP, documents, first_cells, name_of

@@ -10,7 +10,7 @@ import pytest
 from metarouter_intercom import Settings
 from metarouter_intercom._client.stamping import Stamper
 from metarouter_intercom.messages._codec import read_message, read_stamped
-from metarouter_intercom.operations._translator import translate
+from metarouter_intercom.operations import translate
 
 from .._support.mapping_cases import operation_facts
 

@@ -175,7 +175,7 @@ def test_both_paths_read_the_same():
     """R1, R2, R5: what the fast reader takes, the full reader takes, and reads the same message from it."""
     assert_twins_agree(
         lambda wire: _codec._read_fast(*_parts(wire)),
-        lambda wire: _codec._read_full(*_parts(wire), _NOW),
+        lambda wire: _codec._read_full(*_parts(wire), now=_NOW),
         _WIRES,
     )
 
@@ -189,7 +189,7 @@ def test_both_paths_read_a_buffered_message_alike():
 
     def full(written):
         kind, _, _, notes = parts(written)
-        return _codec._fast_reader(kind)({**written, "notes": notes}, kind)
+        return _codec._cattrs_reader(kind)({**written, "notes": notes}, kind)
 
     buffered = _WIRES.map(_written).filter(lambda written: written is not None)
 

@@ -1,6 +1,8 @@
-"""By which keys a message shares a lane with others of the same contact (rules R8, O1)."""
+"""The ids by which a message names its contact: its e-mail address (I1, I2, C4, E2), and the keys of its lane (R8, O1)."""
 
 from __future__ import annotations
+
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -8,9 +10,11 @@ from hypothesis import given
 from metarouter_intercom import Settings
 from metarouter_intercom._client.stamping import Stamper
 from metarouter_intercom.errors import RejectedMessage
-from metarouter_intercom.messages._codec import read_stamped
-from metarouter_intercom.messages._contact_keys import contact_keys
-from metarouter_intercom.operations._translator import translate
+from metarouter_intercom.messages import Alias, Group, Identify, Page, Screen, Track
+from metarouter_intercom.messages._codec import read_message, read_stamped, write_message
+from metarouter_intercom.messages._coercion import NotJson
+from metarouter_intercom.messages._contact_keys import contact_keys, email_of
+from metarouter_intercom.operations import translate
 
 from .._support.promises import MESSAGES, promised
 
@@ -45,6 +49,63 @@ _SETTINGS = Settings(
 def test_keys_of_a_message(message, keys):
     """R8, O1: contact id, user id and e-mail address of a message, its own key first; else its anonymous id."""
     assert contact_keys(message, _NAMES) == keys
+
+
+_CONTEXT = {"traits": {"email": "context@b.co"}}
+
+
+@pytest.mark.parametrize(
+    ("message", "email"),
+    [
+        (Identify(traits={"email": "own@b.co"}, context=_CONTEXT), "own@b.co"),
+        (Identify(traits={"E-Mail": " own@b.co "}), "own@b.co"),
+        (Identify(traits={"email": "nobody"}, context=_CONTEXT), "context@b.co"),
+        (Identify(context=_CONTEXT), "context@b.co"),
+        (Identify(user_id="u1", traits={"email": "own@b.co"}), "own@b.co"),
+        (Identify(user_id="id@b.co", traits={"email": "own@b.co"}), "own@b.co"),
+        (Identify(user_id="id@b.co", traits={"plan": "pro"}), "id@b.co"),
+        (Identify(user_id="u1", traits={"email": None}), None),
+        (Group(traits={"email": "company@b.co"}, context=_CONTEXT), "context@b.co"),
+        (Group(traits={"email": "company@b.co"}), None),
+        (Group(user_id="u1", context=_CONTEXT), None),
+        (Group(user_id="id@b.co"), "id@b.co"),
+        (Track(event="x", properties={"email": "own@b.co"}, context=_CONTEXT, traits={"email": "t@b.co"}), "own@b.co"),
+        (Track(event="x", properties={"email": "a@b"}, context=_CONTEXT, traits={"email": "t@b.co"}), "context@b.co"),
+        (Track(event="x", traits={"email": "t@b.co"}), "t@b.co"),
+        (Track(event="x", properties={"email": ["own@b.co"]}, context={"traits": "context@b.co"}), None),
+        (Track(event="x", user_id="u1", properties={"email": "own@b.co"}), None),
+        (Track(event="x", user_id="id@b.co", properties={"email": "own@b.co"}), "id@b.co"),
+        (Track(event="x", user_id="not@address"), None),
+        (Track(event="x"), None),
+        (Page(properties={"email": "own@b.co"}), "own@b.co"),
+        (Screen(context=_CONTEXT), "context@b.co"),
+        (Alias(previous_id="p", context=_CONTEXT), None),
+        (Alias(previous_id="p", user_id="id@b.co"), "id@b.co"),
+    ],
+)  # fmt: skip
+def test_the_address_that_names_the_contact(message, email):
+    """I1, I2, C4, E2: each type of message has its places for the e-mail address; a userId can only be it itself, except for an identify."""
+    assert email_of(message) == email
+
+
+def test_an_address_that_json_does_not_know_is_left_open():
+    """R9: a value of a message made by hand may be an address once it is JSON, so it is not refused before."""
+    with pytest.raises(NotJson):
+        email_of(Track(event="x", properties={"email": Decimal("5")}))
+
+
+@given(MESSAGES)
+@promised
+def test_a_message_and_its_wire_form_have_one_address(wire):
+    """O1, R8: the lane of a message is that of the e-mail address that names its contact."""
+    message = read_message({"event": "x", **wire}, now=0.0)
+
+    keys = contact_keys(write_message(message), _NAMES)
+
+    email = email_of(message)
+    assert [key for key in keys if key.startswith("email:")] == (
+        [] if email is None else [f"email:{email.lower()}"]
+    )
 
 
 @given(MESSAGES)

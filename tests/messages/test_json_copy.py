@@ -13,15 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metarouter_intercom.errors import Problem
+from metarouter_intercom.messages import _json_copy
 from metarouter_intercom.messages._json_copy import (
     Copier,
-    KeySizes,
     count_characters,
     fast_copy,
     is_clean,
     json_size,
     key_size,
 )
+from metarouter_intercom.messages._memo import Memo
 from metarouter_intercom.plugins import Note
 
 from .._support.promises import FACTS, promised
@@ -196,7 +197,7 @@ def _integers(value):
 
 def test_sizes_of_names_are_kept_up_to_a_bound():
     """However many sets of names come, so many are kept; the others are looked at each time."""
-    sizes = KeySizes()
+    sizes = Memo(_json_copy._size_of_keys, _json_copy._MOST_KEY_SETS)
     for count in range(5_010):
         assert sizes[(f"k{count:04}",)] == sizes[("other",)]
 

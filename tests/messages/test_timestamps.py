@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metarouter_intercom.messages import _timestamps as instants
+from metarouter_intercom.messages import _timestamps
 from metarouter_intercom.messages._timestamps import (
     recordable_seconds,
     recordable_time,
@@ -213,8 +213,8 @@ def _second_and_fraction(seconds):
 def test_both_paths_read_the_same_instant():
     """R4: on every version of Python a text is the same instant, however it is read."""
     assert_twins_agree(
-        lambda text: _second_and_fraction(instants._of_usual(text) if len(text) > 18 else None),
-        lambda text: _second_and_fraction(instants._of_text(text.strip())),
+        lambda text: _second_and_fraction(_timestamps._read_fast(text) if len(text) > 18 else None),
+        lambda text: _second_and_fraction(_timestamps._read_full(text.strip())),
         _iso_texts(),
     )
 
@@ -223,12 +223,12 @@ def test_both_paths_read_the_same_date_text():
     """A4: a date among the traits is the same second on the fast path and on the full one."""
 
     def fast(text):
-        seconds = instants._of_usual(text) if len(text) > 18 else None
+        seconds = _timestamps._read_fast(text) if len(text) > 18 else None
         return None if seconds is None else seconds_of_date_text(text)
 
     def full(text):
-        starts = instants._DATE_START.match(text)
-        return None if starts is None else int(instants._of_iso(text.strip()) // 1)
+        starts = _timestamps._DATE_START.match(text)
+        return None if starts is None else int(_timestamps._read_iso(text.strip()) // 1)
 
     assert_twins_agree(fast, full, _iso_texts())
 
@@ -242,10 +242,10 @@ def test_a_message_without_instants_needs_no_look():
 
     def fast(wire):
         tells = wire.get("timestamp") is not None or "originalTimestamp" in wire
-        return None if tells else instants.message_time(wire, 5.5)
+        return None if tells else _timestamps.message_time(wire, 5.5)
 
     assert_twins_agree(
-        fast, lambda wire: instants.message_time({**wire, "originalTimestamp": None}, 5.5), wires
+        fast, lambda wire: _timestamps.message_time({**wire, "originalTimestamp": None}, 5.5), wires
     )
 
 

@@ -15,7 +15,7 @@ from metarouter_intercom.operations import (
     UpsertContact,
     Who,
 )
-from metarouter_intercom.operations._coalesce import Step, plan
+from metarouter_intercom.operations._coalesce import Step, coalesce
 
 _ANN = Who(external_id="ann")
 _BEA = Who(external_id="bea")
@@ -52,7 +52,7 @@ def _tag(name="VIP", company_id="k1"):
 
 
 def _plan(*operations, merge_across_events=True):
-    return plan(list(enumerate(operations)), merge_across_events=merge_across_events)
+    return coalesce(list(enumerate(operations)), merge_across_events=merge_across_events)
 
 
 def _shape(*operations, **options):
@@ -130,7 +130,7 @@ def test_two_that_stay_two(earlier, later):
 
 def test_a_message_counts_once_for_a_step():
     """A message may say the same twice."""
-    assert plan([(0, _at()), (0, _at()), (1, _at())], merge_across_events=True) == [Step(_at(), (0, 1))]
+    assert coalesce([(0, _at()), (0, _at()), (1, _at())], merge_across_events=True) == [Step(_at(), (0, 1))]
 
 
 def test_what_messages_tell_of_a_contact_is_united():

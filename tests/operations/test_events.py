@@ -60,13 +60,12 @@ def test_both_paths_write_the_same(name, choices):
     events = Events(chosen, Flattener(chosen, of_events=True))
 
     def fast(properties):
-        metadata = events._usual(properties)
+        metadata = events.metadata.read_fast(properties)
         return None if metadata is None else (metadata, [])
 
     def full(properties):
-        metadata, notes = {}, []
-        events._write_metadata(properties, name, metadata, notes)
-        return metadata, notes
+        notes = []
+        return events.metadata.read_full(properties, name, email=None, notes=notes), notes
 
     assert_twins_agree(fast, full, mostly(_properties, _many))
 
@@ -80,7 +79,7 @@ def test_a_remembered_shape_means_the_same_each_time(all_properties):
 
     for properties in all_properties * 2:
         fresh = Events(chosen, Flattener(chosen, of_events=True))
-        assert events._usual(properties) == fresh._usual(properties)
+        assert events.metadata.read_fast(properties) == fresh.metadata.read_fast(properties)
 
 
 def test_shapes_are_kept_up_to_a_bound():
@@ -89,11 +88,11 @@ def test_shapes_are_kept_up_to_a_bound():
     events = Events(chosen, Flattener(chosen, of_events=True))
 
     written = [
-        events.translate(
-            Track(event="x", properties={f"k{count}": count}), "x", Who(external_id="u1"), []
+        events.translate_event(
+            Track(event="x", properties={f"k{count}": count}), "x", who=Who(external_id="u1"), notes=[]
         ).metadata
         for count in range(5_010)
     ]
 
     assert written == [{f"k{count}": count} for count in range(5_010)]
-    assert len(events._plans) == 5_000
+    assert len(events.metadata._shapes) == 5_000

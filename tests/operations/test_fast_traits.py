@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
-from metarouter_intercom.messages import Identify
+from metarouter_intercom.messages import Group, Identify
 from metarouter_intercom.messages._integrations import NO_OPTIONS
 from metarouter_intercom.operations import UpsertContact, Who
 from metarouter_intercom.operations._companies import Companies
 from metarouter_intercom.operations._contacts import Contacts
-from metarouter_intercom.operations._fast_traits import _KEPT_SHAPES, _Attributes, _Shapes
+from metarouter_intercom.operations._fast_traits import _MOST_SHAPES, _Attributes, _shapes
 from metarouter_intercom.operations._flatten import Flattener
 from metarouter_intercom.plugins import Note
 from metarouter_intercom.settings import Settings
@@ -194,7 +194,7 @@ def identify(traits: dict[str, Any], **more: Any) -> Identify:
 
 def test_usual_traits_go_the_quick_way() -> None:
     """An identify with flat traits, an address and a company is what the quick way is for."""
-    operations = contacts()._usual(identify(USUAL_TRAITS))
+    operations = contacts()._translate_fast(identify(USUAL_TRAITS))
 
     assert operations is not None
     assert operations[0] == UpsertContact(
@@ -243,7 +243,7 @@ def test_usual_traits_go_the_quick_way() -> None:
 )
 def test_what_needs_a_note_or_more_goes_the_careful_way(traits: dict[str, Any]) -> None:
     """Whatever is changed, cut, left out or not plainly meant is for the careful way."""
-    assert contacts()._usual(identify(traits)) is None
+    assert contacts()._translate_fast(identify(traits)) is None
 
 
 @pytest.mark.parametrize(
@@ -258,7 +258,7 @@ def test_what_needs_a_note_or_more_goes_the_careful_way(traits: dict[str, Any]) 
 )
 def test_other_settings_go_the_careful_way(choices: dict[str, Any]) -> None:
     """The quick way knows the default choices for nested values, dates and context only."""
-    assert contacts(**choices)._usual(identify(USUAL_TRAITS)) is None
+    assert contacts(**choices)._translate_fast(identify(USUAL_TRAITS)) is None
 
 
 @pytest.mark.parametrize("choices", [{}, {"update_last_seen": False}], ids=str)
@@ -268,10 +268,10 @@ def test_both_paths_say_the_same(choices: dict[str, Any]) -> None:
 
     def full(parts: tuple[dict[str, Any], dict[str, Any]]) -> Any:
         notes: list[Note] = []
-        return made._careful(identify(parts[0], **parts[1]), NO_OPTIONS, notes), notes
+        return made._translate_full(identify(parts[0], **parts[1]), NO_OPTIONS, notes), notes
 
     def fast(parts: tuple[dict[str, Any], dict[str, Any]]) -> Any:
-        operations = made._usual(identify(parts[0], **parts[1]))
+        operations = made._translate_fast(identify(parts[0], **parts[1]))
         return None if operations is None else (operations, [])
 
     assert_twins_agree(fast, full, st.tuples(TRAITS, MESSAGES), is_ordered=False)
@@ -287,10 +287,10 @@ def test_both_paths_say_the_same_of_a_person_s_company() -> None:
 
     def full(company: dict[str, Any]) -> Any:
         notes: list[Note] = []
-        return made._careful(identify({"plan": "pro", "company": company}), NO_OPTIONS, notes), notes
+        return made._translate_full(identify({"plan": "pro", "company": company}), NO_OPTIONS, notes), notes
 
     def fast(company: dict[str, Any]) -> Any:
-        operations = made._usual(identify({"plan": "pro", "company": company}))
+        operations = made._translate_fast(identify({"plan": "pro", "company": company}))
         return None if operations is None else (operations, [])
 
     assert_twins_agree(fast, full, companies, is_ordered=False)
@@ -304,10 +304,10 @@ def test_both_paths_say_the_same_of_a_company() -> None:
 
     def full(traits: dict[str, Any]) -> Any:
         notes: list[Note] = []
-        return companies.of_group_carefully("c-1", traits, who, notes), notes
+        return companies.translate_group_full("c-1", traits, who, notes=notes), notes
 
     def fast(traits: dict[str, Any]) -> Any:
-        operations = companies.of_usual_group("c-1", traits, who)
+        operations = companies.translate_group_fast("c-1", traits, who)
         return None if operations is None else (operations, [])
 
     usual = [GROUP_TRAITS, {"name": "Example Ltd", "plan": "pro", "size": 5}, {"seats": 5, "seen": True}]
@@ -325,8 +325,8 @@ def test_a_size_of_more_than_64_bits_is_left_out(key: str, value: int, size: int
     made = Settings(api_key="test")
     notes: list[Note] = []
 
-    operations = Companies(made, Flattener(made, of_events=False)).of_group(
-        "c-1", {key: value}, Who(external_id="u-1"), notes
+    operations = Companies(made, Flattener(made, of_events=False)).translate_group(
+        Group(group_id="c-1", traits={key: value}), Who(external_id="u-1"), notes
     )
 
     assert operations is not None
@@ -337,7 +337,9 @@ def test_a_size_of_more_than_64_bits_is_left_out(key: str, value: int, size: int
 @pytest.mark.parametrize("own_id", ["", " ", "\u00a0", None])
 def test_a_blank_company_id_falls_back_to_the_name(own_id: str | None) -> None:
     """C1, I12: a company whose id is blank is known by its name, as one without an id is."""
-    operations = contacts().translate(identify({"company": {"id": own_id, "name": "A"}}), NO_OPTIONS, [])
+    operations = contacts().translate_identify(
+        identify({"company": {"id": own_id, "name": "A"}}), NO_OPTIONS, []
+    )
 
     assert operations is not None
     assert [operation.company_id for operation in operations[1:]] == ["177636", "177636"]  # type: ignore[union-attr]  # a company and its link
@@ -345,12 +347,12 @@ def test_a_blank_company_id_falls_back_to_the_name(own_id: str | None) -> None:
 
 def test_what_is_remembered_of_names_is_bounded() -> None:
     """A program that makes up names for ever fills no memory with them, and traits beyond the bound are read like any others."""
-    shapes = _Shapes(len)
+    shapes = _shapes(len)
     attributes = _Attributes()
-    for number in range(_KEPT_SHAPES):
+    for number in range(_MOST_SHAPES):
         shapes[(f"key {number}",)]
         attributes.read(((f"key {number}", "name"),), {f"key {number}": {"inner": 1}})
 
-    assert (shapes[("one", "more")], len(shapes)) == (2, _KEPT_SHAPES)
+    assert (shapes[("one", "more")], len(shapes)) == (2, _MOST_SHAPES)
     assert attributes.read((("more", "name"),), {"more": {"inner": 1}}) == {"more_inner": 1}
-    assert len(attributes._inner) == _KEPT_SHAPES
+    assert len(attributes._inner_shapes) == _MOST_SHAPES

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from metarouter_intercom import Settings
 from metarouter_intercom.messages._coercion import NotJson
 from metarouter_intercom.messages._facts import is_proof
-from metarouter_intercom.operations._flatten import Flattener
+from metarouter_intercom.operations._flatten import Flattener, _Nested
 
 from .._support.promises import FACTS, promised
 from .._support.twins import VALUES, assert_twins_agree, mostly
@@ -21,7 +21,7 @@ from .._support.twins import VALUES, assert_twins_agree, mostly
 def _written(facts, *, of_events=False, **choices):
     out, notes = {}, []
     Flattener(Settings(api_key="k", **choices), of_events=of_events).write(
-        facts.items(), out, notes, "traits"
+        facts.items(), out, notes=notes, path="traits"
     )
     return out, [tuple(note) for note in notes]
 
@@ -88,7 +88,7 @@ def test_what_is_there_keeps_its_name():
     """A2: a name that something else has taken before is not written again."""
     out, notes = {"plan": "old"}, []
     Flattener(Settings(api_key="k"), of_events=False).write(
-        [("plan", "new"), ("p.", 1)], out, notes, "traits"
+        [("plan", "new"), ("p.", 1)], out, notes=notes, path="traits"
     )
 
     assert out == {"plan": "old", "p_": 1}
@@ -124,11 +124,11 @@ _member_names = mostly(
 def _full(flattener, of_events, name, value):
     """Return what the full path writes of one scalar, with its notes."""
     out, notes = {}, []
-    taken = set() if of_events else out
+    names = set() if of_events else out
     if is_proof(name):
         notes.append("a proof")
     else:
-        flattener._put_scalar(name, value, out, taken, notes, "traits.x")
+        _Nested(flattener, out, names, notes).put_scalar(name, value, "traits.x")
     return out, notes
 
 
@@ -143,7 +143,7 @@ def test_scalars_are_written_alike_on_both_paths(of_events, dates):
             return None
         out, notes = {}, []
         try:
-            flattener.write([("x", value)], out, notes, "traits")
+            flattener.write([("x", value)], out, notes=notes, path="traits")
         except NotJson:
             return None
         return out, notes
@@ -163,7 +163,7 @@ def test_members_are_written_alike_on_both_paths(of_events, dates):
             return None
         out, notes = {}, []
         try:
-            flattener.write([("x", {name: value})], out, notes, "traits")
+            flattener.write([("x", {name: value})], out, notes=notes, path="traits")
         except NotJson:
             return None
         return None if notes else (out, notes)

@@ -21,8 +21,14 @@ from metarouter_intercom.messages import Group, Identify, Track
 from metarouter_intercom.messages._codec import read_message
 from metarouter_intercom.messages._coercion import NotJson
 from metarouter_intercom.messages._integrations import NO_OPTIONS, Options
-from metarouter_intercom.operations import SubmitEvent, UpsertCompany, UpsertContact
-from metarouter_intercom.operations._translator import DefaultTranslator, _as_json, translate
+from metarouter_intercom.operations import (
+    DefaultTranslator,
+    SubmitEvent,
+    UpsertCompany,
+    UpsertContact,
+    translate,
+)
+from metarouter_intercom.operations._translator import _as_json
 
 from .._support.mapping_cases import operation_facts, read_cases
 from .._support.promises import MESSAGES, promised
