@@ -1,4 +1,4 @@
-"""The JSON edge: wire form to messages and back (rules R1, R2, R5)."""
+"""Reading messages from the wire form, and writing them (rules R1, R2, R5)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class _Name(str, Enum):
     ],
 )  # fmt: skip
 def test_each_type_is_read(wire, message):
-    """R1, R2: every type by its own fields; ids as text, what is absent as None or empty."""
+    """R1, R2: each type of message has its own fields; ids become texts, and missing fields None or empty."""
     assert read_message({"messageId": "m", **wire}, now=_NOW) == message
 
 
@@ -75,8 +75,8 @@ def test_any_mapping_is_read():
         ([], ["message: a list, not an object; send one Segment message"]),
     ],
 )  # fmt: skip
-def test_faults_are_told_by_the_wire_s_names(wire, problems):
-    """R1, R2, E1: every fault at once, each with path, fault and remedy."""
+def test_faults_have_the_names_of_the_wire_form(wire, problems):
+    """R1, R2, E1: all faults are reported at once, each with path, fault and remedy, by the names of the wire form."""
     with pytest.raises(RejectedMessage) as raised:
         read_message(wire, now=_NOW)
 
@@ -84,7 +84,7 @@ def test_faults_are_told_by_the_wire_s_names(wire, problems):
 
 
 def test_page_labels_that_are_no_text():
-    """E9: a number is a label, anything else is none; a number of no end is none either."""
+    """E9: a whole number of at most 256 bits is a label like a text; any other value is no label."""
     wire = {"type": "page", "messageId": "m", "name": 2**300, "category": 404}
 
     message = read_message(wire, now=_NOW)
@@ -105,7 +105,7 @@ def test_what_is_written_reads_back(wire):
 
 
 def test_notes_are_kept():
-    """What acceptance noted goes with the message."""
+    """A note that was made when the message was accepted stays with it."""
     message = read_message({"type": "track", "event": "x", "timestamp": "soon"}, now=_NOW)
 
     again = read_stamped(json.loads(json.dumps(write_message(message))))
@@ -113,8 +113,8 @@ def test_notes_are_kept():
     assert again.notes == (Note("R5", "timestamp", "not an instant"),)
 
 
-def test_what_is_empty_is_not_written():
-    """Buffers keep only what a message says."""
+def test_empty_fields_are_not_written():
+    """Buffers keep no empty fields."""
     wire = write_message(Identify(user_id="u1", message_id="m", timestamp=5.0))
 
     assert wire == {"type": "identify", "messageId": "m", "timestamp": 5.0, "userId": "u1"}
@@ -133,7 +133,7 @@ def test_what_is_empty_is_not_written():
     ],
 )
 def test_message_time(facts, instant):
-    """R5: timestamp, else originalTimestamp with the sender's clock put right where that gives a time, else acceptance."""
+    """R5: the time is ``timestamp``, or else ``originalTimestamp``, corrected if the sender's clock is known to be wrong, or else the time of acceptance."""
     message = read_message({"type": "track", "event": "x", **facts}, now=_NOW)
 
     assert message.timestamp == instant
@@ -167,12 +167,12 @@ _WIRES = usual_with_changes(
 
 
 def _parts(wire):
-    """Return what both readers are given."""
+    """Return the arguments of both readers."""
     return _codec._kind(wire), wire, *_codec.message_time(wire, _NOW)
 
 
 def test_both_paths_read_the_same():
-    """R1, R2, R5: what the fast reader takes, the full reader takes, and reads the same message from it."""
+    """R1, R2, R5: a wire form that the fast path reads is the same message on the full path."""
     assert_twins_agree(
         lambda wire: _codec._read_fast(*_parts(wire)),
         lambda wire: _codec._read_full(*_parts(wire), now=_NOW),
@@ -181,7 +181,7 @@ def test_both_paths_read_the_same():
 
 
 def test_both_paths_read_a_buffered_message_alike():
-    """Q3: a message that was written is read from a buffer the same on both paths."""
+    """Q3: a buffered message is the same on both paths."""
 
     def parts(written):
         notes = tuple(Note(*note) for note in written.get("notes", ()))
@@ -197,7 +197,7 @@ def test_both_paths_read_a_buffered_message_alike():
 
 
 def _written(wire):
-    """Return what a buffer keeps of *wire*; None when it is no message."""
+    """Return *wire* as a buffer keeps it; None when it is no message."""
     try:
         return json.loads(json.dumps(write_message(read_message(wire, now=_NOW))))
     except (RejectedMessage, TypeError):
@@ -205,7 +205,7 @@ def _written(wire):
 
 
 def test_both_paths_find_the_type():
-    """R1: a type in small letters is found at once in a plain object, and is the one that a look at any mapping finds."""
+    """R1: the type of a plain object, read on the fast path, is the type of any other mapping with the same values."""
     wires = st.builds(
         dict, type=st.sampled_from([*_codec._KINDS, "Track", " group", Text("page")]), userId=VALUES
     )
@@ -218,7 +218,7 @@ def test_both_paths_find_the_type():
 
 
 def test_both_paths_read_an_id():
-    """R2: a plain text is the id that a text of any class is, and blank ones are none."""
+    """R2: a plain text, read on the fast path, is the same id as a text of any other class; blank ones are no ids."""
     assert_twins_agree(
         lambda text: (_codec._read_id(text, None),),
         lambda text: (_codec._read_id(Text(text), None),),
@@ -229,7 +229,7 @@ def test_both_paths_read_an_id():
 @pytest.mark.parametrize("kind", ["track", "identify", "group", "page", "screen", "alias"])
 @pytest.mark.parametrize("value", [[1], {"a": 1}, 1.5, True], ids=repr)
 def test_ids_of_other_types_are_checked(kind, value):
-    """R1, R2: an id that means nothing for the message's type is rejected all the same when it is no id."""
+    """R1, R2: an id field of another message type must hold an id too, or the message is rejected."""
     with pytest.raises(RejectedMessage) as raised:
         read_message(
             {

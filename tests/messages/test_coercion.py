@@ -74,7 +74,7 @@ def test_only_text_is_an_address(value):
     ],
 )  # fmt: skip
 def test_whole_numbers(value, whole):
-    """R9: whole numbers, also as floats and as digits, within 64 bits."""
+    """R9: whole numbers of at most 64 bits count, also as floats and as digits."""
     assert whole_number(value) == whole
 
 

@@ -47,7 +47,7 @@ _SETTINGS = Settings(
     ],
 )  # fmt: skip
 def test_keys_of_a_message(message, keys):
-    """R8, O1: contact id, user id and e-mail address of a message, its own key first; else its anonymous id."""
+    """R8, O1: a message has the keys of its contact id, user id and e-mail address, in this order, or else that of its anonymous id."""
     assert contact_keys(message, _NAMES) == keys
 
 
@@ -111,7 +111,7 @@ def test_a_message_and_its_wire_form_have_one_address(wire):
 @given(MESSAGES)
 @promised
 def test_a_message_is_in_the_lane_of_whom_it_writes(wire):
-    """O1: whomever a message's operations are about, that contact's key is among the message's."""
+    """O1: the contact of each operation has a key that is among those of the message."""
     try:
         stamped = Stamper(_SETTINGS, ()).stamp({"event": "x", "groupId": "c1", **wire}, 0.0)
     except RejectedMessage:

@@ -28,7 +28,7 @@ def _track(integrations=None, context=None):
 
 
 def test_added_names_stand_beside_intercom():
-    """R6: the setting adds names, in any letter case."""
+    """R6: the setting adds names to ``intercom``, and letter case does not matter."""
     assert own_names(["Intercom", "Intercom (Prod)"]) == {"intercom", "intercom (prod)"}
     assert own_names([]) == {"intercom"}
 
@@ -43,7 +43,7 @@ _choices = st.dictionaries(
 @given(_choices, _choices, _choices)
 @promised
 def test_selection_is_what_the_rule_says(integrations, of_context, providers):
-    """R6, word by word: the first choices that are not empty; named true or an object is on, false or null off, else All."""
+    """R6, word by word: the first choices that are not empty count; true or an object under an own name selects, false or null does not, else ``All`` decides."""
     message = _track(integrations, {"integrations": of_context, "providers": providers})
     choices = integrations or of_context or providers
     own = [choice for name, choice in choices.items() if name.lower() in ("intercom", "prod")]
@@ -62,7 +62,7 @@ def test_selection_is_what_the_rule_says(integrations, of_context, providers):
 
 
 def test_options_by_place_and_spelling():
-    """R7: the first place that tells an option wins, exact spellings before others; the path is the one it stands at."""
+    """R7: the first place with the option wins, and there the exact spelling; the path names that place."""
     message = _track(
         {"Intercom": {"Owner Id": 1, "unsubscribed": ""}},
         {"Intercom": {"owner_id": 2, "unsubscribed": True}, "integrations": {"prod": {"role": "user"}}},
@@ -81,7 +81,7 @@ def test_options_by_place_and_spelling():
     [("c", "c", []), (7, "7", []), (None, None, []), (1.5, None, ["not an id"])],
 )
 def test_contact_ids(given_id, found, told):
-    """R7, R8: a contact id is a text or a whole number; anything else is told."""
+    """R7, R8: a contact id is a text or a whole number; any other value gets a note."""
     notes = []
     options = Options(_track({"Intercom": {"contact_id": given_id}}), _NAMES, is_trusted=True, notes=notes)
 
@@ -89,7 +89,7 @@ def test_contact_ids(given_id, found, told):
     assert [note.reason for note in notes] == told
 
 
-def test_strangers_choose_little():
+def test_untrusted_senders_have_few_options():
     """V3: from an untrusted sender contact id, role and owner are left out with a note; consent stays."""
     notes = []
     given_options = {"contactId": "c", "role": "lead", "owner_id": 5, "unsubscribed": True, "colour": "blue"}
@@ -107,14 +107,14 @@ def test_strangers_choose_little():
 
 
 def test_no_options_are_empty():
-    """A message without options finds none."""
+    """The options of a message without any are empty."""
     assert NO_OPTIONS.is_empty
     assert NO_OPTIONS.contact_id() is None
     assert NO_OPTIONS.find("role") is None
 
 
-def test_silent_contexts_are_known_again():
-    """R6, R7: a context says nothing when it names neither destination nor choices; so many sets of names are kept, no more."""
+def test_silent_contexts_are_remembered():
+    """R6, R7: a context is silent when it names neither this destination nor choices; 5,000 sets of names are remembered."""
     silence = Silence(_NAMES)
     for count in range(5_010):
         assert silence[(f"k{count}",)]
@@ -126,8 +126,8 @@ def test_silent_contexts_are_known_again():
     assert not silence[("providers",)]
 
 
-def test_a_silent_context_needs_no_look():
-    """R6, R7: where the names in a context say nothing of destinations, a look at it finds a message for Intercom without options."""
+def test_a_silent_context_has_no_options():
+    """R6, R7: a message whose context is silent is for Intercom and has no options, as the full path finds."""
     silence = Silence(_NAMES)
     choices = st.sampled_from(
         [True, False, None, {}, {"All": False}, {"role": "lead"}, {"Intercom": {"user_hash": "x"}}]

@@ -1,4 +1,4 @@
-"""The safe copy of a caller's data (rules Q1, Q2): one JSON form for every value that has one, a problem for every other."""
+"""Copying a caller's data (rules Q1, Q2): a value that has a JSON form gets it, and any other is a problem."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ class _Text(str):
         (-(2**63), -(2**63)),
     ],
 )  # fmt: skip
-def test_values_with_one_natural_form(value, copied):
-    """Q2: instants become ISO text (naive means UTC), numbers plain numbers, enums what they stand for, keys texts as JSON writes them."""
+def test_values_with_a_json_form(value, copied):
+    """Q2: dates and times become ISO text (naive means UTC), numbers plain numbers, enums their values, and keys texts as JSON writes them."""
     copier = Copier()
 
     facts = copier.copy_object({"x": value}, "traits")
@@ -90,7 +90,7 @@ def test_values_with_one_natural_form(value, copied):
 
 @pytest.mark.parametrize("value", [Decimal("NaN"), Decimal("sNaN"), Decimal("-Infinity")])
 def test_decimals_that_are_no_number(value):
-    """A1: what is no finite number stays none, so that it is left out with a note later."""
+    """A1: a decimal that is not a finite number becomes NaN, so that the translator leaves it out with a note."""
     facts = Copier().copy_object({"x": value}, "traits")
 
     assert facts["x"] != facts["x"]
@@ -105,8 +105,8 @@ def test_decimals_that_are_no_number(value):
         ({"a": Decimal("1E+400000000")}, Problem("traits.a", "reading it raised Overflow", "send plain objects, lists, texts and numbers")),
     ],
 )  # fmt: skip
-def test_values_without_one(facts, problem):
-    """Q2: each value that JSON cannot hold is one problem with path, fault and remedy, and left out of the copy."""
+def test_values_without_a_json_form(facts, problem):
+    """Q2: each value without a JSON form is left out of the copy and is one problem, with path, fault and remedy."""
     copier = Copier()
 
     copied = copier.copy_object({**facts, "kept": 1}, "traits")
@@ -116,7 +116,7 @@ def test_values_without_one(facts, problem):
 
 
 def test_an_object_that_holds_itself():
-    """Q2: a cycle is told where it closes; the same object twice beside itself is none."""
+    """Q2: a cycle is a problem at the place where it closes; the same object in two places is no cycle."""
     shared = {"city": "Berlin"}
     cycle = {"home": shared, "work": shared}
     cycle["self"] = [cycle]
@@ -129,7 +129,7 @@ def test_an_object_that_holds_itself():
 
 
 def test_a_hundred_levels():
-    """Q2: a hundred levels are copied, one more is told, and its path is not longer than a line."""
+    """Q2: a hundred levels are copied, one more is a problem, and the path of that problem is cut at 200 characters."""
 
     def nested(levels):
         value = {}
@@ -148,7 +148,7 @@ def test_a_hundred_levels():
 
 
 def test_characters_that_are_no_text():
-    """Q2: half a character is replaced with a note, two halves are joined; keys alike."""
+    """Q2: half of a surrogate pair is replaced and two halves are joined, with a note, in keys too."""
     copier = Copier()
 
     copied = copier.copy_object({"a\ud800": "b\udc00c", "smile": "\ud83d\ude00"}, "traits")
@@ -158,7 +158,7 @@ def test_characters_that_are_no_text():
 
 
 def test_two_keys_of_one_name():
-    """Q2: of two keys that become one the first keeps it, and the other is told."""
+    """Q2: of two keys that become one text the first is used, and the other gets a note."""
     copier = Copier()
 
     copied = copier.copy_object({1: "a", "1": "b"}, "traits")
@@ -168,14 +168,14 @@ def test_two_keys_of_one_name():
 
 
 def test_a_number_is_no_object():
-    """What is no object has no copy."""
+    """The copy of a value that is not an object is an empty object."""
     assert Copier().copy_object(5, "traits") == {}
 
 
 @given(FACTS)
 @promised
 def test_json_is_copied_as_it_is(facts):
-    """Q1: JSON that any reader can keep is copied as it is, and the copy is the caller's no more."""
+    """Q1: JSON values are copied unchanged, and the copy shares nothing with the caller's data."""
     if "\\ud" in repr(facts) or any(abs(number) >= 2**64 for number in _integers(facts)):
         return
     copier = Copier()
@@ -195,8 +195,8 @@ def _integers(value):
         yield value
 
 
-def test_sizes_of_names_are_kept_up_to_a_bound():
-    """However many sets of names come, so many are kept; the others are looked at each time."""
+def test_sizes_of_keys_are_remembered_up_to_a_limit():
+    """However many sets of keys come, 5,000 sizes are remembered; the others are worked out each time."""
     sizes = Memo(_json_copy._size_of_keys, _json_copy._MOST_KEY_SETS)
     for count in range(5_010):
         assert sizes[(f"k{count:04}",)] == sizes[("other",)]
@@ -238,7 +238,7 @@ _FACTS = usual_with_changes(
 
 
 def _copied(facts):
-    """Return the full copy of *facts*; raise when it is not the whole of them as they are."""
+    """Return the copy of *facts* on the full path; raise when it needs a problem or a note."""
     copier = Copier()
     copied = copier.copy_object(facts, "traits")
     if copier.problems or copier.notes:
@@ -247,7 +247,7 @@ def _copied(facts):
 
 
 def test_both_paths_copy_the_same():
-    """Q1, Q2: what the fast path copies, the full path copies to the same without a problem or a note."""
+    """Q1, Q2: the copy of the fast path is that of the full path, which needs no problem and no note for it."""
 
     def fast(facts):
         copied = fast_copy(facts)
@@ -257,7 +257,7 @@ def test_both_paths_copy_the_same():
 
 
 def test_the_size_of_a_fast_copy_is_no_less_than_it_is():
-    """Q2: the bound that the fast path gives is never less than the bytes of the copy as JSON."""
+    """Q2: the bound of the fast path is never less than the bytes of the copy as JSON."""
 
     def fast(facts):
         copied = fast_copy(facts)
@@ -267,7 +267,7 @@ def test_the_size_of_a_fast_copy_is_no_less_than_it_is():
 
 
 def test_the_characters_of_values_are_counted():
-    """Q1, Q2: flat values are counted only where a copy of them would be what they are, and no character is left out."""
+    """Q1, Q2: flat values are counted only if their copy equals them, and every character of their texts counts."""
 
     def fast(values):
         characters = count_characters(tuple(values))
@@ -282,7 +282,7 @@ def test_the_characters_of_values_are_counted():
 
 
 def test_the_size_of_names_is_no_less_than_it_is():
-    """Q2: names have a bound only where a copy would keep them, and it is never less than their bytes as JSON."""
+    """Q2: keys have a bound only if a copy keeps them, and it is never less than their bytes as JSON."""
 
     def fast(keys):
         size = key_size(tuple(keys))
@@ -295,7 +295,7 @@ def test_the_size_of_names_is_no_less_than_it_is():
 
 
 def test_clean_texts_are_those_that_can_be_written():
-    """Q2: a text in ASCII is clean without another look, and it is what writing it says."""
+    """Q2: an ASCII text is clean, as an attempt to write it as UTF-8 shows."""
     assert_twins_agree(
         lambda text: is_clean(text) if text.isascii() else None,
         lambda text: text.encode("utf-8").decode("utf-8") == text,

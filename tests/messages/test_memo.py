@@ -87,7 +87,7 @@ def test_a_known_key_costs_no_call():
     assert (value, calls) == ("A", [])
 
 
-def test_names_are_kept_up_to_a_bound():
+def test_names_are_remembered_up_to_a_limit():
     """However many names come, 20,000 are remembered; the others are worked out each time."""
     made = []
     names = Memo(lambda name: made.append(name) or name.upper())
@@ -120,5 +120,5 @@ def _metadata_shapes():
     ],
 )
 def test_each_memo_is_bounded(memo, limit):
-    """A program that makes up names for ever fills no memory with them."""
+    """A program that makes up names for ever does not fill memory with them."""
     assert (isinstance(memo, Memo), memo._limit) == (True, limit)

@@ -8,7 +8,7 @@ from metarouter_intercom.messages import _message_ids
 
 
 def test_message_ids_sort_by_time_and_never_repeat():
-    """R2: ids are unique, and sort as the moments and the calls that made them."""
+    """R2: ids are unique, and sort by time and then by the order in which they were made."""
     made = [_message_ids.make_message_id(moment) for moment in (1.0e9, 1.0e9, 1.1e9, 1.2e9)]
 
     assert sorted(made) == made
@@ -16,7 +16,7 @@ def test_message_ids_sort_by_time_and_never_repeat():
 
 
 def test_each_process_has_ids_of_its_own():
-    """W3: a forked child begins with a word of its own; whoever asks again in the same process keeps it."""
+    """W3: a forked child gets message ids of its own, and a second call in the same process changes nothing."""
     words = []
     for pid in (os.getpid(), -1, -1, os.getpid()):
         _message_ids.own_message_ids(pid)

@@ -1,4 +1,4 @@
-"""Rule R4: what counts as an instant, and which second it is."""
+"""Reading dates and times (rule R4): which values are one, and which second they are."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class _NoOffset(tzinfo):
     ],
 )
 def test_values_that_are_no_text(value, seconds):
-    """Datetimes (naive means UTC), dates and numbers, rounded down; at and above 10^11 a number counts milliseconds."""
+    """R4: datetimes (naive means UTC), dates and numbers are rounded down; from 10^11 on a number counts milliseconds."""
     if seconds is None and isinstance(value, datetime):
         seconds = unix_seconds(value.replace(tzinfo=None))
 
@@ -75,8 +75,8 @@ def test_values_that_are_no_text(value, seconds):
         "29 Foo 2024 23:59:59 GMT", "29 Feb 2024 25:59:59 GMT", "２０２４", "٢٠٢٤-٠٢-٢٩", "2024-02-29T23:59:59,Z", "+-5", "1.2.3",
     ],
 )  # fmt: skip
-def test_texts_that_are_none(text):
-    """What only looks like an instant is left out: no guessing."""
+def test_texts_that_are_no_time(text):
+    """R4: a text that only looks like a date or time is none, because guessing would write a wrong one."""
     assert unix_time(text) is None
 
 
@@ -108,14 +108,14 @@ def test_texts_that_are_none(text):
     ],
 )
 def test_texts_of_every_form(text, seconds):
-    """ISO 8601 in its forms, RFC 2822, JavaScript, and digits."""
+    """R4: texts in the forms of ISO 8601, RFC 2822 and JavaScript, and digits, are read."""
     assert unix_seconds(text) == seconds
 
 
 @given(_MOMENTS, _ZONES)
 @promised
 def test_every_way_to_write_a_moment_is_that_moment(moment, zone):
-    """One moment, written in ISO, RFC 2822, JavaScript's form or as digits, in any zone, is one second."""
+    """R4: one moment is the same second in every form and time zone."""
     local = moment.astimezone(zone)
     seconds = int(moment.timestamp() // 1)
     javascript = local.strftime("%a %b %d %Y %H:%M:%S GMT%z (Somewhere)")
@@ -132,7 +132,7 @@ def test_every_way_to_write_a_moment_is_that_moment(moment, zone):
 @given(st.integers() | st.floats() | st.text() | st.decimals())
 @promised
 def test_no_value_raises(value):
-    """Whatever it is, it is an instant or not."""
+    """R4: no value raises; it is a time in the range of ``datetime``, or none."""
     seconds = unix_seconds(value)
 
     assert seconds is None or -62_135_596_800 <= seconds <= 253_402_300_799
@@ -142,7 +142,7 @@ def test_no_value_raises(value):
     ("value", "recorded"), [(-1, None), (0, 0), (9_999_999_999.5, 9_999_999_999), (10_000_000_000, None)]
 )
 def test_what_happened_lies_between_1970_and_2286(value, recorded):
-    """I6, R5: the times at which something happened are those that Intercom records."""
+    """I6, R5: a time at which something happened lies between 1970 and 2286, as Intercom records it."""
     assert recordable_seconds(value) == recorded
     assert (recordable_time(value) is None) == (recorded is None)
 
@@ -162,7 +162,7 @@ def test_what_happened_lies_between_1970_and_2286(value, recorded):
     ],
 )
 def test_dates_among_the_traits(text, seconds):
-    """A4: a text counts as a date when it starts ``YYYY-MM-DD`` and is an instant as a whole."""
+    """A4: a text is a date when it starts ``YYYY-MM-DD`` and is an ISO 8601 time as a whole."""
     assert seconds_of_date_text(text) == seconds
 
 
@@ -198,7 +198,7 @@ _ISO_PARTS = [
 
 @st.composite
 def _iso_texts(draw):
-    """Return an instant as most producers write it, with at most two of its parts in another form."""
+    """Return a time as most producers write it, with at most two of its parts in another form."""
     odd = draw(st.sets(st.integers(0, 9), max_size=2))
     return "".join(
         draw(st.sampled_from(parts[1] if at in odd else parts[0])) for at, parts in enumerate(_ISO_PARTS)
@@ -210,8 +210,8 @@ def _second_and_fraction(seconds):
     return None if seconds is None else (math.floor(seconds), round(seconds, 3))
 
 
-def test_both_paths_read_the_same_instant():
-    """R4: on every version of Python a text is the same instant, however it is read."""
+def test_both_paths_read_the_same_time():
+    """R4: a text is the same time on both paths, on every version of Python."""
     assert_twins_agree(
         lambda text: _second_and_fraction(_timestamps._read_fast(text) if len(text) > 18 else None),
         lambda text: _second_and_fraction(_timestamps._read_full(text.strip())),
@@ -220,7 +220,7 @@ def test_both_paths_read_the_same_instant():
 
 
 def test_both_paths_read_the_same_date_text():
-    """A4: a date among the traits is the same second on the fast path and on the full one."""
+    """A4: a date among the traits is the same second on both paths."""
 
     def fast(text):
         seconds = _timestamps._read_fast(text) if len(text) > 18 else None
@@ -233,8 +233,8 @@ def test_both_paths_read_the_same_date_text():
     assert_twins_agree(fast, full, _iso_texts())
 
 
-def test_a_message_without_instants_needs_no_look():
-    """R5: a message that tells no instant happens when it is accepted, without a note."""
+def test_a_message_without_a_time_happens_when_it_is_accepted():
+    """R5: a message without a time happens when it is accepted, without a note."""
     wires = usual_with_changes(
         [{"type": "track"}, {"timestamp": None}],
         change(["timestamp", "originalTimestamp", "sentAt", "receivedAt"], mostly(st.none(), VALUES)),
@@ -257,5 +257,5 @@ def test_a_message_without_instants_needs_no_look():
     ],
 )  # fmt: skip
 def test_tails_that_iso_does_not_have(tail):
-    """R4: a fraction without digits or of more than twelve, or an offset that ISO 8601 does not have, makes a text no instant on any Python."""
+    """R4: a text with an empty fraction, one of more than twelve digits, or an offset that ISO 8601 does not have is no time on any version of Python."""
     assert unix_time(f"2024-02-29T23:59:59{tail}") is None

@@ -21,13 +21,13 @@ from metarouter_intercom.messages import Alias, Group, Identify, Track
     ],
 )
 def test_an_invalid_message_cannot_be_made(kind, facts, name):
-    """R2, E1: an id is a text with something in it or None, an event has a name."""
+    """R2, E1: an id is None or a text that is not blank, and an event has a name."""
     with pytest.raises(ValueError, match=name):
         kind(**facts)
 
 
 def test_a_message_is_frozen():
-    """A message that was made stays as it is."""
+    """No field of a message can be set."""
     message = Identify(user_id="u1")
 
     with pytest.raises(AttributeError):
@@ -35,7 +35,7 @@ def test_a_message_is_frozen():
 
 
 def test_messages_go_through_pickle():
-    """``multiprocessing`` hands values from process to process."""
+    """A message can be pickled, because ``multiprocessing`` does that between processes."""
     message = Track(event="x", user_id="u1", properties={"a": 1})
 
     assert pickle.loads(pickle.dumps(message)) == message

@@ -1,4 +1,4 @@
-"""From the operations that are due together to the fewest with the same effect (rule O2)."""
+"""Merging the operations that are due together into the fewest with the same effect (rule O2)."""
 
 from __future__ import annotations
 
@@ -56,17 +56,17 @@ def _plan(*operations, merge_across_events=True):
 
 
 def _shape(*operations, **options):
-    """Return each step as its operation's place in *operations*, or the places of those that were merged into it."""
+    """Return, for each step, the places in *operations* of those that it was merged from."""
     return [list(step.messages) for step in _plan(*operations, **options)]
 
 
 def test_nothing_needs_nothing():
-    """No operation, no step."""
+    """Without operations there are no steps."""
     assert _plan() == []
 
 
 def test_a_burst_of_identifies_is_one_write():
-    """O2: later values win, key by key; the last message carries it."""
+    """O2: the later value of each key wins, and the last message carries the write."""
     steps = _plan(
         _up(name="Ann", phone="1", attributes={"plan": "free", "seats": 1}),
         _up(name="Anna", attributes={"plan": "pro"}),
@@ -99,7 +99,7 @@ def test_a_burst_of_identifies_is_one_write():
     ],
 )
 def test_two_that_become_one(earlier, later, expected):
-    """O2: one write with the effect of both in turn."""
+    """O2: two operations become one with the effect of both, one after the other."""
     assert _plan(earlier, later) == [Step(expected, (0, 1))]
 
 
@@ -124,17 +124,17 @@ def test_two_that_become_one(earlier, later, expected):
     ],
 )
 def test_two_that_stay_two(earlier, later):
-    """O2: other contacts, other companies, values of another kind, what undoes the one before; and events are never merged."""
+    """O2: operations on different contacts or companies, with values of different types, or that undo each other, are not merged; events never are."""
     assert _shape(earlier, later) == [[0], [1]]
 
 
 def test_a_message_counts_once_for_a_step():
-    """A message may say the same twice."""
+    """A message is counted once for a step, even if it asks for the operation twice."""
     assert coalesce([(0, _at()), (0, _at()), (1, _at())], merge_across_events=True) == [Step(_at(), (0, 1))]
 
 
-def test_what_messages_tell_of_a_contact_is_united():
-    """R8: the same key, and whatever else is known of it."""
+def test_a_merged_operation_has_every_id():
+    """R8: a merged operation has every id of its contact that one of the two has."""
     one = _up(Who(contact_id="c1"), name="Ann")
     other = _up(Who(contact_id="c1", external_id="u1", email="a@example.com", anonymous_id="a1"))
 
@@ -147,7 +147,7 @@ def test_what_messages_tell_of_a_contact_is_united():
 
 
 def test_contacts_then_companies_then_links_then_events():
-    """O2: so a group or a track accepted before the first identify does not fail for want of the contact."""
+    """O2: contacts come first, so that a group or track that was accepted before the first identify finds its contact."""
     steps = _plan(
         _event("A"), _co(), _tag(), _at(), _up(), _event("B"), _co(plan="pro"), _de("k2"), _up(name="Ann")
     )
@@ -177,7 +177,7 @@ def test_contacts_then_companies_then_links_then_events():
     ],
 )
 def test_links_and_events_keep_their_order(operations, expected):
-    """O2: an attach passes only what it surely has nothing to do with."""
+    """O2: a link passes only operations that certainly have nothing to do with it, and events keep their order."""
     assert _shape(*operations) == expected
 
 
@@ -201,12 +201,12 @@ def test_links_and_events_keep_their_order(operations, expected):
     ],
 )
 def test_upserts_pass_strangers_alone(operations, expected):
-    """O2: two keys of different kinds, or with one address, may be one contact."""
+    """O2: an upsert passes only certain strangers: two keys of different kinds, or with one address, may be one contact."""
     assert _shape(*operations) == expected
 
 
 def test_an_upsert_merges_into_the_first_it_may_reach():
-    """O2: the place of the earlier write is kept."""
+    """O2: a merged upsert stays in the place of the earlier one."""
     steps = _plan(_up(_ANN, name="A"), _up(_BEA, name="B"), _up(_ANN, name="C"))
 
     assert steps == [Step(_up(_ANN, name="C"), (0, 2)), Step(_up(_BEA, name="B"), (1,))]
@@ -221,11 +221,11 @@ def test_an_upsert_merges_into_the_first_it_may_reach():
         # The user's own values win over the lead's, so they may be written before.
         ([_lead(name="L"), _MERGE, _up(name="Ann")], [[0], [2], [1]]),
         ([_up(phone="1"), _MERGE, _up(name="Ann")], [[0, 2], [1]]),
-        # A clearing must come after: the merge would fill the field again.
+        # A cleared field comes after the merge, which would fill it again.
         ([_up(phone="1"), _MERGE, _up(name=None)], [[0], [1], [2]]),
         ([_up(phone="1"), _MERGE, _up(attributes={"a": None})], [[0], [1], [2]]),
         ([_MERGE, _up(name=None), _up(name="Ann")], [[0], [1, 2]]),
-        # The lead is another contact afterwards, and strangers keep their place behind what is late.
+        # After the merge the lead is another contact, and strangers stay after an operation that stays after it.
         ([_lead(name="L"), _MERGE, _lead(name="M")], [[0], [1], [2]]),
         ([_MERGE, _up(_BEA)], [[0], [1]]),
         ([_MERGE, _MERGE, _at(), _event()], [[0, 1], [2], [3]]),
@@ -233,12 +233,12 @@ def test_an_upsert_merges_into_the_first_it_may_reach():
     ],
 )
 def test_what_may_pass_a_merge(operations, expected):
-    """L1, O2: a merge fills the user's empty fields and takes over its links."""
+    """L1, O2: an operation may pass a merge unless the merge, which fills the user's empty fields and moves the lead's links, would change its effect."""
     assert _shape(*operations) == expected
 
 
 def test_a_leads_events_stay_before_its_merge():
-    """L1: they may have arrived at the lead already, and would be no repeats for the user whom it becomes."""
+    """L1: a lead's events come before its merge, because those that already arrived would not be recognised as repeats at the user."""
     operations = [_lead(name="L"), _event(who=_LEAD), _event(), _MERGE, _up(name="Ann"), _event(who=_LEAD)]
 
     assert _shape(*operations) == [[0], [1], [2], [4], [3], [5]]
@@ -247,8 +247,8 @@ def test_a_leads_events_stay_before_its_merge():
 # --- deletion -------------------------------------------------------------------------------------------------
 
 
-def test_a_deletion_parts_what_is_before_from_what_is_after():
-    """D1: nothing passes it."""
+def test_no_operation_passes_a_deletion():
+    """D1: no operation passes a deletion."""
     delete = DeleteContact(who=_ANN)
 
     assert _shape(_event(), _up(name="Ann"), delete, _event(), _up(name="Bea")) == [[1], [0], [2], [4], [3]]
@@ -258,7 +258,7 @@ def test_a_deletion_parts_what_is_before_from_what_is_after():
 
 
 def test_the_accepted_order_can_be_kept_to_the_letter():
-    """O2: only neighbours are merged."""
+    """O2: with ``merge_across_events`` off, only neighbours are merged."""
     operations = [
         _up(name="A"),
         _up(name="B"),

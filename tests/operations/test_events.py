@@ -1,4 +1,4 @@
-"""Track, page and screen messages (rules E): the fast path writes what the full path writes."""
+"""The metadata of track, page and screen messages (rules E): the fast path writes what the full path writes."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ _many = st.integers(8, 12).map(lambda number: {f"k{at}": at for at in range(numb
 @pytest.mark.parametrize("choices", [{}, {"default_currency": "JPY"}, {"metadata_limit": 4}], ids=str)
 @pytest.mark.parametrize("name", ["Seen", "Order Completed"])
 def test_both_paths_write_the_same(name, choices):
-    """E3 to E8: metadata that the fast path writes is what the full path writes, in the same order and without a note."""
+    """E3 to E8: the metadata of the fast path is that of the full path, in the same order and without a note."""
     chosen = Settings(api_key="k", **choices)
     events = Events(chosen, Flattener(chosen, of_events=True))
 
@@ -73,7 +73,7 @@ def test_both_paths_write_the_same(name, choices):
 @given(st.lists(st.dictionaries(_names, _values, max_size=12), max_size=6))
 @promised
 def test_a_remembered_shape_means_the_same_each_time(all_properties):
-    """What was worked out for some names holds for every later message with them."""
+    """The meaning of names, once worked out, holds for every later message with the same names."""
     chosen = Settings(api_key="k")
     events = Events(chosen, Flattener(chosen, of_events=True))
 
@@ -82,8 +82,8 @@ def test_a_remembered_shape_means_the_same_each_time(all_properties):
         assert events.metadata.read_fast(properties) == fresh.metadata.read_fast(properties)
 
 
-def test_shapes_are_kept_up_to_a_bound():
-    """However many sets of names come, so many are kept, and every event is written all the same."""
+def test_shapes_are_remembered_up_to_a_limit():
+    """However many sets of names come, 5,000 are remembered, and every event is written all the same."""
     chosen = Settings(api_key="k")
     events = Events(chosen, Flattener(chosen, of_events=True))
 

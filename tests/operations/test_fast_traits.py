@@ -1,4 +1,4 @@
-"""The quick way for usual traits says what the careful one says, or nothing."""
+"""The fast path for traits: it gives what the full path gives, or leaves the traits to it."""
 
 from __future__ import annotations
 
@@ -192,8 +192,8 @@ def identify(traits: dict[str, Any], **more: Any) -> Identify:
     return Identify(traits=traits, **facts)
 
 
-def test_usual_traits_go_the_quick_way() -> None:
-    """An identify with flat traits, an address and a company is what the quick way is for."""
+def test_flat_traits_take_the_fast_path() -> None:
+    """An identify with flat traits, an address and a company takes the fast path."""
     operations = contacts()._translate_fast(identify(USUAL_TRAITS))
 
     assert operations is not None
@@ -241,8 +241,8 @@ def test_usual_traits_go_the_quick_way() -> None:
         pytest.param({"company": {"id": "c", "remove": True}}, id="company to leave"),
     ],
 )
-def test_what_needs_a_note_or_more_goes_the_careful_way(traits: dict[str, Any]) -> None:
-    """Whatever is changed, cut, left out or not plainly meant is for the careful way."""
+def test_a_value_that_needs_a_note_takes_the_full_path(traits: dict[str, Any]) -> None:
+    """A value that is changed, cut, left out or needs an interpretation is left to the full path."""
     assert contacts()._translate_fast(identify(traits)) is None
 
 
@@ -256,14 +256,14 @@ def test_what_needs_a_note_or_more_goes_the_careful_way(traits: dict[str, Any]) 
     ],
     ids=lambda choices: next(iter(choices)),
 )
-def test_other_settings_go_the_careful_way(choices: dict[str, Any]) -> None:
-    """The quick way knows the default choices for nested values, dates and context only."""
+def test_other_settings_take_the_full_path(choices: dict[str, Any]) -> None:
+    """The fast path knows only the default choices for nested values, dates and context."""
     assert contacts(**choices)._translate_fast(identify(USUAL_TRAITS)) is None
 
 
 @pytest.mark.parametrize("choices", [{}, {"update_last_seen": False}], ids=str)
-def test_both_paths_say_the_same(choices: dict[str, Any]) -> None:
-    """I1 to I12, A1 to A5: where the fast path says something of a person, it is what the full path says without a note."""
+def test_both_paths_translate_an_identify_alike(choices: dict[str, Any]) -> None:
+    """I1 to I12, A1 to A5: the operations of the fast path for an identify are those of the full path, without a note."""
     made = contacts(**choices)
 
     def full(parts: tuple[dict[str, Any], dict[str, Any]]) -> Any:
@@ -277,8 +277,8 @@ def test_both_paths_say_the_same(choices: dict[str, Any]) -> None:
     assert_twins_agree(fast, full, st.tuples(TRAITS, MESSAGES), is_ordered=False)
 
 
-def test_both_paths_say_the_same_of_a_person_s_company() -> None:
-    """C1, C2, I12: where the fast path takes the company among a person's traits, it is the one that the full path finds."""
+def test_both_paths_read_the_same_company_of_a_person() -> None:
+    """C1, C2, I12: the company that the fast path reads among a person's traits is that of the full path."""
     made = contacts()
     companies = usual_with_changes(
         [{"id": "c-1", "name": "A"}, {"id": "c-1", "name": "A", "size": 5}],
@@ -296,8 +296,8 @@ def test_both_paths_say_the_same_of_a_person_s_company() -> None:
     assert_twins_agree(fast, full, companies, is_ordered=False)
 
 
-def test_both_paths_say_the_same_of_a_company() -> None:
-    """C1, C2, A1 to A5: where the fast path says something of a group's company, it is what the full path says without a note."""
+def test_both_paths_translate_a_group_alike() -> None:
+    """C1, C2, A1 to A5: the operations of the fast path for a group are those of the full path, without a note."""
     made = Settings(api_key="test")
     companies = Companies(made, Flattener(made, of_events=False))
     who = Who(external_id="u-1")
@@ -336,7 +336,7 @@ def test_a_size_of_more_than_64_bits_is_left_out(key: str, value: int, size: int
 
 @pytest.mark.parametrize("own_id", ["", " ", "\u00a0", None])
 def test_a_blank_company_id_falls_back_to_the_name(own_id: str | None) -> None:
-    """C1, I12: a company whose id is blank is known by its name, as one without an id is."""
+    """C1, I12: a company with a blank id gets its id from its name, like a company without an id."""
     operations = contacts().translate_identify(
         identify({"company": {"id": own_id, "name": "A"}}), NO_OPTIONS, []
     )
@@ -346,7 +346,7 @@ def test_a_blank_company_id_falls_back_to_the_name(own_id: str | None) -> None:
 
 
 def test_what_is_remembered_of_names_is_bounded() -> None:
-    """A program that makes up names for ever fills no memory with them, and traits beyond the bound are read like any others."""
+    """A program that makes up names for ever does not fill memory with them, and traits beyond the limit are read like any others."""
     shapes = _shapes(len)
     attributes = _Attributes()
     for number in range(_MOST_SHAPES):

@@ -1,4 +1,4 @@
-"""Custom attributes and metadata (rules A, E6, E7): flat, clean, bounded, whatever comes in."""
+"""Flattening traits and properties (rules A, E6, E7): whatever comes in, attributes are flat, clean and bounded."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def _nested(levels):
     return value
 
 
-def test_beyond_five_levels_json_text_begins():
-    """A5: five levels become names, what lies deeper is JSON text, and what is deeper than any text is told."""
+def test_values_deeper_than_five_levels_become_json_text():
+    """A5: five levels become names, deeper values JSON text, and a value too deep for that is left out with a note."""
     out, notes = _written({"five": _nested(5), "six": _nested(6), "endless": _nested(150)})
 
     assert out == {"five_n_n_n_n_n": 1, "six_n_n_n_n_n": '{"n":1}'}
@@ -53,7 +53,7 @@ def test_json_text_is_never_cut():
 
 
 def test_proofs_are_no_part_of_json_text():
-    """R7: a proof of identity is taken out of JSON text, in lists and objects alike."""
+    """R7: a proof of identity is left out of JSON text, at any level."""
     out, notes = _written({"a": [{"user_hash": "x", "b": 1}, {"c": {"userHash": "y"}}]}, nested="stringify")
 
     assert out == {"a": '[{"b":1},{"c":{}}]'}
@@ -69,7 +69,7 @@ def test_dates_inside_objects_have_their_ending(of_events, name):
 
 
 def test_metadata_names_are_one_in_any_letter_case():
-    """E8: Intercom's metadata knows no letter case, its custom attributes do."""
+    """E8: names of metadata that differ only in letter case are one name; those of custom attributes are two."""
     facts = {"Plan": 1, "plan": 2, "o": {"A": 1, "a": 2}}
 
     assert _written(facts)[0] == {"Plan": 1, "plan": 2, "o_A": 1, "o_a": 2}
@@ -84,8 +84,8 @@ def test_metadata_has_no_booleans_and_no_null():
     assert [path for _, path, _ in notes] == ["traits.o.none", "traits.o.nan"]
 
 
-def test_what_is_there_keeps_its_name():
-    """A2: a name that something else has taken before is not written again."""
+def test_a_name_in_use_keeps_its_value():
+    """A2: a name that is already in use keeps its value."""
     out, notes = {"plan": "old"}, []
     Flattener(Settings(api_key="k"), of_events=False).write(
         [("plan", "new"), ("p.", 1)], out, notes=notes, path="traits"
@@ -103,7 +103,7 @@ def test_what_is_there_keeps_its_name():
 )
 @promised
 def test_whatever_comes_in_is_flat_clean_and_bounded(facts, nested, dates, of_events):
-    """A1 to A5, E7: names without a forbidden character, scalars only, texts within 255, finite numbers."""
+    """A1 to A5, E7: whatever comes in, names have no forbidden character, and values are scalars, texts of at most 255 characters and finite numbers."""
     out, _ = _written(facts, of_events=of_events, nested=nested, dates=dates)
 
     assert all(name.strip() and not set(name) & set("~`!@#$%^&*'{}|\".\x00\n") for name in out)
@@ -122,7 +122,7 @@ _member_names = mostly(
 
 
 def _full(flattener, of_events, name, value):
-    """Return what the full path writes of one scalar, with its notes."""
+    """Return the attributes and notes that the full path makes of one scalar."""
     out, notes = {}, []
     names = set() if of_events else out
     if is_proof(name):
@@ -135,7 +135,7 @@ def _full(flattener, of_events, name, value):
 @pytest.mark.parametrize("dates", ["seconds", "keep"])
 @pytest.mark.parametrize("of_events", [False, True])
 def test_scalars_are_written_alike_on_both_paths(of_events, dates):
-    """A1, A3, A4, E7: a scalar that is written without a call is what the full path writes, with the same notes."""
+    """A1, A3, A4, E7: a scalar on the fast path is written as on the full path, with the same notes."""
     flattener = Flattener(Settings(api_key="k", dates=dates), of_events=of_events)
 
     def fast(value):
@@ -154,7 +154,7 @@ def test_scalars_are_written_alike_on_both_paths(of_events, dates):
 @pytest.mark.parametrize("dates", ["seconds", "keep"])
 @pytest.mark.parametrize("of_events", [False, True])
 def test_members_are_written_alike_on_both_paths(of_events, dates):
-    """A2 to A5, E7, R7: a member of an object that is written at once, without a note, is what the full path writes."""
+    """A2 to A5, E7, R7: a member of an object that needs no note is written as on the full path."""
     flattener = Flattener(Settings(api_key="k", dates=dates), of_events=of_events)
 
     def fast(member):

@@ -1,4 +1,4 @@
-"""Rule E4: amounts of money as people write them, in the currency's minor unit."""
+"""Reading amounts of money as people write them, in the currency's minor unit (rule E4)."""
 
 from __future__ import annotations
 
@@ -62,12 +62,12 @@ from .._support.twins import assert_twins_agree, mostly
     ],
 )
 def test_amounts(value, currency, amount):
-    """A number or a text of one becomes whole minor units, halves away from zero; anything else is no amount."""
+    """E4: a number, also in a text, becomes whole minor units, with halves rounded away from zero; any other value is no amount."""
     assert minor_units(value, currency) == amount
 
 
 def test_a_value_that_json_does_not_know():
-    """R9: what may become a number once it is JSON is not judged before."""
+    """R9: a ``Decimal`` becomes a number as JSON, so it is not refused before."""
     with pytest.raises(NotJson):
         minor_units(Decimal("19.99"), "USD")
 
@@ -75,7 +75,7 @@ def test_a_value_that_json_does_not_know():
 @given(st.decimals(-(10**9), 10**9, places=2))
 @promised
 def test_cents_are_exact(value):
-    """An amount of two digits, as number or as text, loses nothing on its way to cents."""
+    """E4: an amount with two digits after the point becomes exactly its cents, as a number and as a text."""
     cents = int(value * 100)
 
     assert minor_units(float(value), "USD") == cents
@@ -86,7 +86,7 @@ def test_cents_are_exact(value):
 @given(st.text(max_size=20) | st.floats() | st.integers())
 @promised
 def test_no_value_raises(value):
-    """Whatever it is, it is an amount or not."""
+    """E4: no value raises; it is an amount or none."""
     amount = minor_units(value, "USD")
 
     assert amount is None or isinstance(amount, int)
@@ -107,13 +107,13 @@ def test_no_value_raises(value):
     ],
 )
 def test_currencies(value, code):
-    """A currency is three letters, in capitals."""
+    """E4: a currency is three letters and is written in capitals."""
     assert currency_code(value) == code
 
 
 @pytest.mark.parametrize(("currency", "digits"), [("USD", 2), ("JPY", 0), ("KWD", 3), ("CLF", 4)])
 def test_numbers_are_scaled_alike_on_both_paths(currency, digits):
-    """E4: an amount so near to whole minor units that no decimal arithmetic is needed is what that arithmetic gives."""
+    """E4: an amount that the fast path rounds to minor units is the same with decimal arithmetic."""
     cents = st.integers(-(10**12), 10**12).map(lambda number: number / 10**digits)
     odd = st.floats(-1e9, 1e9) | st.sampled_from(
         [1.005, 0.005, 2.675, 1e-7, 2**53, 2**53 + 1, -(2**53), 10**30, 1e300, 0.5, -0.0]

@@ -1,4 +1,4 @@
-"""From a message to operations (rules R, I, C, E, L, A, V): the mapping as data, and its promises as properties."""
+"""Translating messages into operations (rules R, I, C, E, L, A, V): the mapping as data, and its promises as properties."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ _RULES = (
 _SCHEMA = Path(__file__).parents[3] / "shared" / "intercom-api" / "openapi" / "intercom-2.16.strict.json"
 _CHOICES = {"anonymous": "lead", "page_events": "Viewed {name} Page", "screen_events": "Saw {name}"}
 _SETTINGS = Settings(api_key="k", **_CHOICES)
-_CAREFUL = Settings(api_key="k", nested_overrides={"no such trait": "flatten"}, **_CHOICES)
+_WITHOUT_FAST_PATH = Settings(api_key="k", nested_overrides={"no such trait": "flatten"}, **_CHOICES)
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=name) for name, case in _CASES])
 def test_the_mapping(case):
-    """Each message becomes these operations, with these notes; or is rejected at these paths."""
+    """Each message of the cases becomes their operations with their notes, or is rejected at their paths."""
     chosen = Settings(api_key="k", **case["settings"])
     if "rejected" in case:
         with pytest.raises(RejectedMessage) as raised:
@@ -69,14 +69,14 @@ def test_the_mapping(case):
 
 
 def test_each_rule_has_two_cases():
-    """No rule of the mapping is without data."""
+    """Each rule of the mapping has at least two cases."""
     counts = Counter(case["rule"] for _, case in (*_CASES, *read_cases("accept"), *read_cases("unknown")))
 
     assert [rule for rule in _RULES if counts[rule] < 2] == []
 
 
 def test_messages_made_by_hand_mean_what_accepted_ones_do():
-    """R4, R9: datetimes, dates, Decimals, tuples and sets of a message that was made by hand are what acceptance makes of them."""
+    """R4, R9: datetimes, dates, Decimals, tuples and sets in a message made by hand mean what they mean in an accepted one."""
     made = Identify(
         user_id="u1",
         timestamp=1790000000.0,
@@ -136,7 +136,7 @@ def test_messages_made_by_hand_mean_what_accepted_ones_do():
     ],
 )
 def test_properties_made_by_hand(properties, metadata, notes):
-    """What JSON has a form for takes that form; what it has none for is left out with a note, never raised."""
+    """Q2: a value of a message made by hand takes its JSON form; a value that has none is left out with a note."""
     made = Track(user_id="u1", event="x", timestamp=5.0, properties=properties)
 
     translation = translate(made, Settings(api_key="k"))
@@ -162,7 +162,7 @@ def test_properties_made_by_hand(properties, metadata, notes):
 )
 @pytest.mark.parametrize("choice", ["flatten", "stringify", "drop"])
 def test_no_value_made_by_hand_raises(value, choice):
-    """The translator never raises on a customer's data, wherever it stands."""
+    """``translate`` never raises because of a customer's value, wherever that is."""
     names = (
         "x",
         "email",
@@ -193,14 +193,14 @@ def test_no_value_made_by_hand_raises(value, choice):
 
 
 def _read(wire):
-    """Read *wire* where it tells an event, as it must."""
+    """Return the message in *wire*, which gets an event and a group id if it has none."""
     return read_message({"event": "x", "groupId": "c1", **wire}, now=_NOW)
 
 
 @given(MESSAGES)
 @promised
 def test_translation_is_deterministic(wire):
-    """The same message means the same to any translator, the first time and later."""
+    """The same message has the same translation by any translator, the first time and later."""
     message = _read({**wire, "messageId": "m"})
 
     fresh = DefaultTranslator(_SETTINGS)(message)
@@ -212,7 +212,7 @@ def test_translation_is_deterministic(wire):
 @given(MESSAGES)
 @promised
 def test_bodies_keep_the_limits(wire):
-    """Whatever comes in: texts of attributes within 255 characters, at most ten metadata keys, flat values, finite numbers."""
+    """Whatever comes in, attributes are scalars with texts of at most 255 characters, metadata has at most ten keys, and numbers are finite."""
     message = _read(wire)
     operations = translate(message, _SETTINGS).operations
 
@@ -233,7 +233,7 @@ def test_bodies_keep_the_limits(wire):
 @given(MESSAGES)
 @promised
 def test_bodies_pass_a_strict_reading_of_intercom_s_schema(wire):
-    """Every body, and every request that the flows would send, is one that Intercom's own description accepts."""
+    """Every body, and every request that the flows would send, is valid by Intercom's own description."""
     check = _schema_check()
     message = _read(wire)
     operations = translate(message, _SETTINGS).operations
@@ -255,13 +255,13 @@ def test_bodies_pass_a_strict_reading_of_intercom_s_schema(wire):
 @given(MESSAGES)
 @promised
 def test_nothing_disappears_without_a_note(wire):
-    """Leave any one value out of a message and it means something else; or else a note says that the value was not used."""
+    """Each value of a message changes its translation, or a note says that it was not used."""
     wire = {**wire, "userId": "u1", "event": "Order Completed", "integrations": {"Intercom": True}}
     place = "traits" if wire["type"].lower() in ("identify", "group") else "properties"
-    # One more value, so that there are traits left: without any, others may stand in (I0).
+    # One more value, so that the traits are never empty: the traits of the context would replace empty ones (I0).
     facts = {"kept": 1, **(wire.get(place) or {})}
     message = _read({**wire, place: facts})
-    whole = translate(message, _CAREFUL)
+    whole = translate(message, _WITHOUT_FAST_PATH)
     if whole.skipped is not None or not hasattr(message, place):
         return
 
@@ -270,7 +270,7 @@ def test_nothing_disappears_without_a_note(wire):
         for path in list(_leaves(facts, place))[:8]
         if not any(_covers(note.path, path) for note in whole.notes)
         and not _says_nothing(facts, path)
-        and translate(_read({**wire, place: _without(facts, path[1:])}), _CAREFUL).operations
+        and translate(_read({**wire, place: _without(facts, path[1:])}), _WITHOUT_FAST_PATH).operations
         == whole.operations
     ]
 
@@ -280,16 +280,16 @@ def test_nothing_disappears_without_a_note(wire):
 @given(MESSAGES)
 @promised
 def test_a_setting_that_names_no_trait_changes_nothing(wire):
-    """A5: a choice for a trait that no message has, which leaves all traits to the full path, changes no meaning."""
+    """A5: a setting for a trait that no message has changes no translation, although it leaves all traits to the full path."""
     message = _read(wire)
 
-    assert repr(translate(message, _CAREFUL)) == repr(translate(message, _SETTINGS))
+    assert repr(translate(message, _WITHOUT_FAST_PATH)) == repr(translate(message, _SETTINGS))
 
 
 @given(MESSAGES)
 @promised
 def test_no_proof_of_identity_is_written(wire):
-    """R7: what is called as a proof of identity ends in no body."""
+    """R7: a value with the name of a proof of identity is in no operation."""
     message = _read(
         {**wire, "traits": {**(wire.get("traits") or {}), "x": {"user_hash": "never"}, "userHash": "never"}}
     )
@@ -300,7 +300,7 @@ def test_no_proof_of_identity_is_written(wire):
 
 
 def _leaves(value, *path):
-    """Yield the path of each value that holds no other."""
+    """Yield the path of each scalar and of each empty object or list."""
     if isinstance(value, dict) and value:
         for key, member in value.items():
             yield from _leaves(member, *path, key)
@@ -312,7 +312,7 @@ def _leaves(value, *path):
 
 
 def _without(value, path):
-    """Return *value* without what stands at *path*."""
+    """Return *value* without the value at *path*."""
     if isinstance(value, dict):
         return {
             key: member if key != path[0] else _without(member, path[1:])
@@ -327,13 +327,13 @@ def _without(value, path):
 
 
 def _covers(noted, path):
-    """Tell whether a note at *noted* is about the value at *path*: about it, what holds it, or what it holds."""
+    """Tell whether a note at *noted* is about the value at *path*: about itself, an object that contains it, or one of its members."""
     place = ".".join(str(part) for part in path)
     return noted == place or place.startswith(f"{noted}.") or noted.startswith(f"{place}.")
 
 
 def _says_nothing(facts, path):
-    """Tell whether the value at *path* says what is so without it: nothing in a list, not removed, its own id or role, a tag again."""
+    """Tell whether leaving the value at *path* out changes nothing: null in a list, not removed, the own id or role, a repeated tag."""
     holder = facts
     for part in path[1:-1]:
         holder = holder[part]
@@ -380,7 +380,7 @@ def _schema_check():
             _validators.append((method, re.compile("/".join(parts)), jsonschema.Draft202012Validator(root)))
 
     def check(method, path, body):
-        """Return what is wrong with a request."""
+        """Return the faults of a request."""
         bare = path.partition("?")[0]
         known = [check for verb, pattern, check in _validators if verb == method and pattern.fullmatch(bare)]
         if not known:
@@ -397,7 +397,7 @@ _validators = []
 
 
 def test_a_person_is_named_alike_on_both_paths():
-    """R8: whom a message without options is about, when its user id says it, is whom a look at every id finds."""
+    """R8: a message without options that has a user id is about the same person on both paths."""
     translator = DefaultTranslator(_SETTINGS)
     messages = usual_with_changes(
         [{"user_id": "u1", "anonymous_id": "a"}, {"user_id": "u2"}],
@@ -436,7 +436,7 @@ _BY_HAND = mostly(
 
 @pytest.mark.parametrize("kind", [Identify, Track, Group])
 def test_a_message_made_by_hand_means_what_its_json_does(kind):
-    """Q2, R9: a message made by hand that is translated as it is means what its JSON form means, notes aside that making it JSON adds."""
+    """Q2, R9: a message made by hand that is translated without a copy has the same translation as its JSON form."""
     place = "properties" if kind is Track else "traits"
     more = {"event": "Order Completed"} if kind is Track else {"group_id": "c-1"}
     translator = DefaultTranslator(_SETTINGS)

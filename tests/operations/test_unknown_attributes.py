@@ -1,4 +1,4 @@
-"""Rule A6 as data: attributes that the workspace does not know, over the sandbox in process."""
+"""Attributes that the workspace does not know (rule A6), as data, with the sandbox in process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .._support.mapping_cases import read_cases
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=name) for name, case in read_cases("unknown")])
 def test_unknown_attributes(case):
-    """What the workspace lacks is made, left out with a note, or ends the message, as the settings say."""
+    """A6: an unknown attribute is made, left out with a note, or makes the message a dead letter, as the settings say."""
     deliveries = []
     client, workspace = workspace_client(after=[deliveries.append], **case["settings"])
     for message in case["messages"]:

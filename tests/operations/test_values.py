@@ -1,4 +1,4 @@
-"""What an operation is about (rule R8)."""
+"""Whom an operation is about (rule R8)."""
 
 from __future__ import annotations
 
