@@ -40,8 +40,11 @@ def email_of(message: Message) -> str | None:
     Raises:
         NotJson: A value in the place of the address is none that JSON knows. Only a message made by hand has one.
     """
+    user_id = message.user_id
+    if user_id is not None and "@" not in user_id and message.type != "identify":
+        return None
     # The fields that hold an address have the same names in a message and in its wire form.
-    return _email(message.type, message.user_id, message.__dict__)
+    return _email(message.type, user_id, message.__dict__)
 
 
 def _email(kind: str, user_id: str | None, message: Json) -> str | None:
@@ -53,7 +56,7 @@ def _email(kind: str, user_id: str | None, message: Json) -> str | None:
             email = address(look_up(traits, "email")) if traits else None
             if email is not None:
                 return email
-    return address(user_id) if user_id is not None and "@" in user_id else None
+    return None if user_id is None else address(user_id)
 
 
 def contact_keys(message: Json, names: frozenset[str]) -> list[str]:

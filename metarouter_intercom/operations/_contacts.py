@@ -105,7 +105,7 @@ class Contacts:
         fields, attributes, company = contact
         if self._updates_last_seen and message.timestamp is not None:
             fields["last_seen_at"] = math.floor(message.timestamp)
-        who = who_of(None, user_id)
+        who = Who(external_id=user_id)  # type: ignore[arg-type]  # a NewType is its base at run time
         operations: list[Operation] = [
             UpsertContact(who=who, role="user", fields=fields, attributes=attributes)
         ]
@@ -204,18 +204,19 @@ class Contacts:
 
 def _email(draft: Draft, message: Identify) -> str | None:
     """Return the e-mail address to write, with a note for each value in its place that is none (I2)."""
+    email = email_of(message)
     trait = draft.known.pop("email", None)
-    is_found = False
     if trait is not None:
         key, value = trait
-        is_found = address(value) is not None
-        if not is_found:
-            draft.note("I2", key, "null or blank" if is_absent(value) else "no e-mail address")
-    if not is_found and draft.path == "traits":
+        # This trait is the first place of the address, so it holds none if the address is another one.
+        if isinstance(value, str) and value.strip() == email:
+            return email
+        draft.note("I2", key, "null or blank" if is_absent(value) else "no e-mail address")
+    if draft.path == "traits":
         value = look_up(object_at(message.context, "traits"), "email")
         if value is not None and address(value) is None:
             draft.notes.append(Note("I2", "context.traits.email", "no e-mail address"))
-    return email_of(message)
+    return email
 
 
 def _companies_of(draft: Draft) -> Iterator[tuple[str, JsonValue]]:

@@ -60,6 +60,7 @@ class Flattener:
         """
         of_events = self.of_events
         names = {FOLDED[name] for name in out} if of_events else out
+        nested: _Nested | None = None
         for key, value in items:
             kind = type(value)
             name = CLEAN[key]
@@ -85,11 +86,13 @@ class Flattener:
                     notes.append(Note("E7", f"{path}.{key}", "null"))
                     continue
             elif kind is not int:
-                _Nested(self, out, names, notes).write(key, value, f"{path}.{key}")
+                nested = nested or _Nested(self, out, names, notes)
+                nested.write(key, value, f"{path}.{key}")
                 continue
             wanted = FOLDED[name] if of_events else name
             if wanted in names or not name:
-                _Nested(self, out, names, notes).put(name, value, f"{path}.{key}")
+                nested = nested or _Nested(self, out, names, notes)
+                nested.put(name, value, f"{path}.{key}")
                 continue
             out[name] = value
             if of_events:
@@ -115,12 +118,13 @@ class _Nested:
         notes: Receives a note for each value that is changed or left out.
     """
 
-    __slots__ = ("_flattener", "_names", "_notes", "_out")
+    __slots__ = ("_flattener", "_names", "_notes", "_of_events", "_out")
 
     def __init__(
         self, flattener: Flattener, out: JsonObject, names: set[str] | JsonObject, notes: list[Note]
     ) -> None:
         self._flattener = flattener
+        self._of_events = flattener.of_events
         self._out = out
         self._names = names
         self._notes = notes
@@ -143,15 +147,15 @@ class _Nested:
 
     def put(self, name: str, value: JsonValue, path: str) -> None:
         """Write *value* under the clean *name*, if that is free."""
-        wanted = FOLDED[name] if self._flattener.of_events else name
+        wanted = FOLDED[name] if self._of_events else name
         if not name:
             self.note("A2", path, "nothing usable is left of the name")
         elif wanted in self._names:
             self.note("A2", path, "another value has this name")
         else:
             self._out[name] = value
-            if isinstance(self._names, set):
-                self._names.add(wanted)
+            if self._of_events:
+                self._names.add(wanted)  # type: ignore[union-attr]  # a set for events
 
     def put_scalar(self, name: str, value: JsonValue, path: str) -> None:
         """Write *value*, which is no object and no list, under *name*, which need not be clean."""
@@ -167,9 +171,9 @@ class _Nested:
                 self.put(flattener.date_name(name), seconds, path)
         elif isinstance(value, float) and not math.isfinite(value):
             self.note("A1", path, "not a finite number")
-        elif value is None and flattener.of_events:
+        elif value is None and self._of_events:
             self.note("E7", path, "null")
-        elif isinstance(value, bool) and flattener.of_events:
+        elif isinstance(value, bool) and self._of_events:
             self.put(name, "true" if value else "false", path)
         else:
             check_json(value)
@@ -182,7 +186,7 @@ class _Nested:
         self, name: str, value: dict[str, JsonValue] | list[JsonValue], path: str, *, level: int
     ) -> None:
         """Write the members of *value* under names that begin with *name*; *level* counts from 1."""
-        out, names, of_events = self._out, self._names, self._flattener.of_events
+        out, names, of_events = self._out, self._names, self._of_events
         members: Iterable[tuple[object, JsonValue]] = (
             value.items() if isinstance(value, dict) else enumerate(value)
         )
