@@ -166,12 +166,12 @@ def read_message(wire: Mapping[str, Any], *, now: float) -> Message:
     """
     kind = _kind(wire)
     timestamp, notes = message_time(wire, now)
-    message = _read_fast(kind, wire, timestamp, notes)
-    return _read_full(kind, wire, timestamp, notes, now=now) if message is None else message
+    message = _read_fast(kind, wire, timestamp, notes=notes)
+    return _read_full(kind, wire, timestamp, notes=notes, now=now) if message is None else message
 
 
 def _read_full(
-    kind: type[Message], wire: Mapping[str, Any], timestamp: float, notes: tuple[Note, ...], *, now: float
+    kind: type[Message], wire: Mapping[str, Any], timestamp: float, *, notes: tuple[Note, ...], now: float
 ) -> Message:
     """Return the message in *wire*, or raise ``RejectedMessage`` with every fault; *now* is in Unix seconds."""
     stamped = {**wire, "timestamp": timestamp, "notes": notes}
@@ -197,12 +197,12 @@ def read_stamped(wire: Mapping[str, Any]) -> Message:
     """Read what ``write_message`` wrote, without the checks of ``read_message``."""
     kind = _KINDS[wire["type"]]
     notes = tuple(Note(*note) for note in wire.get("notes", ()))
-    message = _read_fast(kind, wire, wire["timestamp"], notes)
+    message = _read_fast(kind, wire, wire["timestamp"], notes=notes)
     return _cattrs_reader(kind)({**wire, "notes": notes}, kind) if message is None else message
 
 
 def _read_fast(
-    kind: type[Message], wire: Mapping[str, Any], timestamp: float, notes: tuple[Note, ...]
+    kind: type[Message], wire: Mapping[str, Any], timestamp: float, *, notes: tuple[Note, ...]
 ) -> Message | None:
     """
     Return the message in *wire*; None leaves it to the full path.

@@ -158,9 +158,9 @@ class Copier:
             return self._integer(value, path)
         try:
             if isinstance(value, Mapping):
-                return self._nested(value, path, depth, self._object)
+                return self._nested(value, path, depth, copy=self._object)
             if isinstance(value, list | tuple | set | frozenset):
-                return self._nested(value, path, depth, self._list)
+                return self._nested(value, path, depth, copy=self._list)
             return self._other(value, path, depth)
         except Exception as error:
             # The caller's own classes run here, and they may raise anything.
@@ -175,7 +175,7 @@ class Copier:
             return number
         return self._refuse(path, "an integer of more than 64 bits", "send it as text")
 
-    def _nested(self, value: Any, path: str, depth: int, copy: Any) -> JsonValue | _LeftOut:
+    def _nested(self, value: Any, path: str, depth: int, *, copy: Any) -> JsonValue | _LeftOut:
         if id(value) in self._ancestors:
             return self._refuse(path, "contains itself", "send a tree")
         if depth >= _DEEPEST:

@@ -49,7 +49,7 @@ def coalesce(operations: Sequence[tuple[int, Operation]], *, merge_across_events
     steps: list[Step] = []
     if not merge_across_events:
         for number, operation in operations:
-            _add(steps[-1:], steps, operation, number)
+            _add(operation, number, steps, candidates=steps[-1:])
         return steps
     stretch = _Stretch()
     for number, operation in operations:
@@ -92,7 +92,7 @@ class _Stretch:
             self._events.append(Step(operation, (number,)))
             return
         section = self._section(operation)
-        _add(section, section, operation, number)
+        _add(operation, number, section, candidates=section)
 
     def _section(self, operation: Operation) -> list[Step]:
         if isinstance(operation, UpsertCompany):
@@ -121,7 +121,7 @@ class _Stretch:
         return None in upsert.fields.values() or None in upsert.attributes.values()
 
 
-def _add(candidates: Sequence[Step], steps: list[Step], operation: Operation, number: int) -> None:
+def _add(operation: Operation, number: int, steps: list[Step], *, candidates: Sequence[Step]) -> None:
     """Merge *operation* into the last of *candidates* that allows it, or append it to *steps*; *candidates* are the last of *steps*."""
     for position in range(len(candidates) - 1, -1, -1):
         earlier, numbers = candidates[position]

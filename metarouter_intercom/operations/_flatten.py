@@ -86,12 +86,12 @@ class Flattener:
                     notes.append(Note("E7", f"{path}.{key}", "null"))
                     continue
             elif kind is not int:
-                nested = nested or _Nested(self, out, names, notes)
+                nested = nested or _Nested(self, out, names, notes=notes)
                 nested.write(key, value, f"{path}.{key}")
                 continue
             wanted = FOLDED[name] if of_events else name
             if wanted in names or not name:
-                nested = nested or _Nested(self, out, names, notes)
+                nested = nested or _Nested(self, out, names, notes=notes)
                 nested.put(name, value, f"{path}.{key}")
                 continue
             out[name] = value
@@ -121,7 +121,7 @@ class _Nested:
     __slots__ = ("_flattener", "_names", "_notes", "_of_events", "_out")
 
     def __init__(
-        self, flattener: Flattener, out: JsonObject, names: set[str] | JsonObject, notes: list[Note]
+        self, flattener: Flattener, out: JsonObject, names: set[str] | JsonObject, *, notes: list[Note]
     ) -> None:
         self._flattener = flattener
         self._of_events = flattener.of_events

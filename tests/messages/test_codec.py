@@ -121,7 +121,7 @@ def test_empty_fields_are_not_written():
 
 
 @pytest.mark.parametrize(
-    ("facts", "instant"),
+    ("times", "timestamp"),
     [
         ({}, _NOW),
         ({"timestamp": 5}, 5),
@@ -132,11 +132,11 @@ def test_empty_fields_are_not_written():
         ({"timestamp": " ", "originalTimestamp": " "}, _NOW),
     ],
 )
-def test_message_time(facts, instant):
+def test_message_time(times, timestamp):
     """R5: the time is ``timestamp``, or else ``originalTimestamp``, corrected if the sender's clock is known to be wrong, or else the time of acceptance."""
-    message = read_message({"type": "track", "event": "x", **facts}, now=_NOW)
+    message = read_message({"type": "track", "event": "x", **times}, now=_NOW)
 
-    assert message.timestamp == instant
+    assert message.timestamp == timestamp
 
 
 # --- the fast path is the full path -----------------------------------------------------------------------------
@@ -166,16 +166,17 @@ _WIRES = usual_with_changes(
 )
 
 
-def _parts(wire):
-    """Return the arguments of both readers."""
-    return _codec._kind(wire), wire, *_codec.message_time(wire, _NOW)
+def _read_by(reader, wire, **more):
+    """Return what one of the two readers makes of *wire*."""
+    timestamp, notes = _codec.message_time(wire, _NOW)
+    return reader(_codec._kind(wire), wire, timestamp, notes=notes, **more)
 
 
 def test_both_paths_read_the_same():
     """R1, R2, R5: a wire form that the fast path reads is the same message on the full path."""
     assert_twins_agree(
-        lambda wire: _codec._read_fast(*_parts(wire)),
-        lambda wire: _codec._read_full(*_parts(wire), now=_NOW),
+        lambda wire: _read_by(_codec._read_fast, wire),
+        lambda wire: _read_by(_codec._read_full, wire, now=_NOW),
         _WIRES,
     )
 
@@ -183,17 +184,20 @@ def test_both_paths_read_the_same():
 def test_both_paths_read_a_buffered_message_alike():
     """Q3: a buffered message is the same on both paths."""
 
-    def parts(written):
-        notes = tuple(Note(*note) for note in written.get("notes", ()))
-        return _codec._kind(written), written, written["timestamp"], notes
+    def notes_of(written):
+        return tuple(Note(*note) for note in written.get("notes", ()))
+
+    def fast(written):
+        kind = _codec._kind(written)
+        return _codec._read_fast(kind, written, written["timestamp"], notes=notes_of(written))
 
     def full(written):
-        kind, _, _, notes = parts(written)
-        return _codec._cattrs_reader(kind)({**written, "notes": notes}, kind)
+        kind = _codec._kind(written)
+        return _codec._cattrs_reader(kind)({**written, "notes": notes_of(written)}, kind)
 
     buffered = _WIRES.map(_written).filter(lambda written: written is not None)
 
-    assert_twins_agree(lambda written: _codec._read_fast(*parts(written)), full, buffered)
+    assert_twins_agree(fast, full, buffered)
 
 
 def _written(wire):

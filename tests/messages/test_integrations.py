@@ -49,13 +49,13 @@ def test_selection_is_what_the_rule_says(integrations, of_context, providers):
     own = [choice for name, choice in choices.items() if name.lower() in ("intercom", "prod")]
     everything = [choice for name, choice in choices.items() if name.lower() == "all"]
     is_on = any(choice is True or isinstance(choice, dict) for choice in own)
-    told = [choice for choice in own if choice is False or choice is None]
+    refusals = [choice for choice in own if choice is False or choice is None]
 
     selected = is_selected(message, _NAMES)
 
     if is_on:
         assert selected
-    elif own and len(told) == len(own):
+    elif own and len(refusals) == len(own):
         assert not selected
     elif not own:
         assert selected == (not everything or everything[-1] is not False)
@@ -77,23 +77,23 @@ def test_options_by_place_and_spelling():
 
 
 @pytest.mark.parametrize(
-    ("given_id", "found", "told"),
+    ("option", "contact_id", "reasons"),
     [("c", "c", []), (7, "7", []), (None, None, []), (1.5, None, ["not an id"])],
 )
-def test_contact_ids(given_id, found, told):
+def test_contact_ids(option, contact_id, reasons):
     """R7, R8: a contact id is a text or a whole number; any other value gets a note."""
     notes = []
-    options = Options(_track({"Intercom": {"contact_id": given_id}}), _NAMES, is_trusted=True, notes=notes)
+    options = Options(_track({"Intercom": {"contact_id": option}}), _NAMES, is_trusted=True, notes=notes)
 
-    assert options.contact_id() == found
-    assert [note.reason for note in notes] == told
+    assert options.contact_id() == contact_id
+    assert [note.reason for note in notes] == reasons
 
 
 def test_untrusted_senders_have_few_options():
     """V3: from an untrusted sender contact id, role and owner are left out with a note; consent stays."""
     notes = []
-    given_options = {"contactId": "c", "role": "lead", "owner_id": 5, "unsubscribed": True, "colour": "blue"}
-    options = Options(_track({"Intercom": given_options}), _NAMES, is_trusted=False, notes=notes)
+    sent = {"contactId": "c", "role": "lead", "owner_id": 5, "unsubscribed": True, "colour": "blue"}
+    options = Options(_track({"Intercom": sent}), _NAMES, is_trusted=False, notes=notes)
 
     assert options.contact_id() is options.find("role") is options.find("owner_id") is None
     assert options.find("unsubscribed") == ("integrations.Intercom.unsubscribed", True)

@@ -227,7 +227,7 @@ def test_flat_traits_take_the_fast_path() -> None:
         pytest.param({"email": "nobody"}, id="no address"),
         pytest.param({"name": " "}, id="blank name"),
         pytest.param({"phone": 49}, id="number for a text"),
-        pytest.param({"createdAt": "soon"}, id="no instant"),
+        pytest.param({"createdAt": "soon"}, id="no time"),
         pytest.param({"birthday": "1990-05-17"}, id="date"),
         pytest.param({"bio": "x" * 256}, id="long text"),
         pytest.param({"rate": float("nan")}, id="not a number"),

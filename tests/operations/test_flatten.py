@@ -128,7 +128,7 @@ def _full(flattener, of_events, name, value):
     if is_proof(name):
         notes.append("a proof")
     else:
-        _Nested(flattener, out, names, notes).put_scalar(name, value, "traits.x")
+        _Nested(flattener, out, names, notes=notes).put_scalar(name, value, "traits.x")
     return out, notes
 
 
