@@ -188,7 +188,8 @@ class Companies:
         tags = _tags(own_id, draft) if "tags" in known else ()
         if known:
             write_company_fields(draft)
-            draft.note_unused()
+            if known:
+                draft.note_unused()
         if rest:
             self._flattener.write(rest, attributes, notes=draft.notes, path=draft.path)
         return [UpsertCompany(company_id=own_id, fields=draft.fields, attributes=attributes), *tags]

@@ -14,7 +14,6 @@ from ._json_text import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from typing import TypeGuard
 
     from .._types import JsonObject, JsonValue
     from ..settings import Nesting, Settings
@@ -136,7 +135,7 @@ class _Nested:
             raise NotJson
         if not value:
             self.note("A5", path, "empty object or list")
-        elif _is_list_of_scalars(value):
+        elif isinstance(value, list) and not any(isinstance(item, dict | list) for item in value):
             self._put_list(key, value, path)
         elif choice == "drop":
             self.note("A5", path, "nested value")
@@ -208,7 +207,7 @@ class _Nested:
                 self.put_scalar(inner_name, member, inner_path)
             elif not member:
                 self.note("A5", inner_path, "empty object or list")
-            elif _is_list_of_scalars(member):
+            elif isinstance(member, list) and not any(isinstance(item, dict | list) for item in member):
                 self._put_list(inner_name, member, inner_path)
             elif level >= _DEEPEST:
                 self._put_json(inner_name, member, inner_path)
@@ -243,10 +242,6 @@ class _Nested:
             self.note("A5", path, "as JSON longer than 255 characters")
         else:
             self.put(CLEAN[name], text, path)
-
-
-def _is_list_of_scalars(value: dict[str, JsonValue] | list[JsonValue]) -> TypeGuard[list[JsonValue]]:
-    return isinstance(value, list) and not any(isinstance(item, dict | list) for item in value)
 
 
 def _word(item: JsonValue) -> str:
