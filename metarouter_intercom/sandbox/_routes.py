@@ -8,8 +8,16 @@ from urllib.parse import unquote
 
 from metarouter_intercom._types import JsonValue
 
-from . import _attributes, _bulk, _companies, _contacts, _desk, _events, _lifecycle, _search, _tags
 from ._call import PREVIEW, Call, Version
+from ._endpoints import attributes as _attributes
+from ._endpoints import bulk as _bulk
+from ._endpoints import companies as _companies
+from ._endpoints import contacts as _contacts
+from ._endpoints import events as _events
+from ._endpoints import lifecycle as _lifecycle
+from ._endpoints import search as _search
+from ._endpoints import tags as _tags
+from ._endpoints import teammates as _desk
 
 Endpoint = Callable[[Call], JsonValue]
 

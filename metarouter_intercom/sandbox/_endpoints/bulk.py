@@ -8,12 +8,12 @@ import attrs
 
 from metarouter_intercom._types import JsonObject, JsonValue
 
-from ._call import Call
-from ._checks import an_id, an_object, refuse_unknown, required
-from ._companies import delete_company, update_company, upsert_company
-from ._contacts import create_contact, update_contact
-from ._lifecycle import delete
-from ._refusals import Refused
+from .._call import Call
+from .._checks import an_id, an_object, refuse_unknown, required
+from .._refusals import Refused
+from .companies import delete_company, update_company, upsert_company
+from .contacts import create_contact, update_contact
+from .lifecycle import delete
 
 _MOST_ITEMS = 100
 _CREATED = (

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 
 from metarouter_intercom._types import JsonObject, JsonValue
 
-from ._attributes import write_custom
-from ._call import Call
-from ._checks import (
+from .._call import Call
+from .._checks import (
     Check,
     a_boolean,
     a_string,
@@ -20,9 +19,10 @@ from ._checks import (
     spend,
     whole_number,
 )
-from ._refusals import Refused, company_not_found, malformed
-from ._state import Company
-from ._views import numbered_page, view_company, view_contact
+from .._refusals import Refused, company_not_found, malformed
+from .._state import Company
+from .._views import numbered_page, view_company, view_contact
+from .attributes import write_custom
 
 _CHANGEABLE: Mapping[str, Check] = {
     "name": a_string,

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 
 from metarouter_intercom._types import JsonObject, JsonValue
 
-from ._attributes import write_custom
-from ._call import PREVIEW, Call, Version
-from ._checks import (
+from .._call import PREVIEW, Call, Version
+from .._checks import (
     Check,
     a_boolean,
     a_string,
@@ -19,9 +18,10 @@ from ._checks import (
     seconds,
     some_text,
 )
-from ._refusals import Refused, bad_parameter, contact_exists, malformed, user_not_found
-from ._state import Contact
-from ._views import view_contact
+from .._refusals import Refused, bad_parameter, contact_exists, malformed, user_not_found
+from .._state import Contact
+from .._views import view_contact
+from .attributes import write_custom
 
 _STANDARD: Mapping[str, Check] = {
     "name": or_null(a_string),

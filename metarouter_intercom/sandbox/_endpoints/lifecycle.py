@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from metarouter_intercom._types import JsonObject, JsonValue
 
-from ._call import Call
-from ._checks import a_boolean, a_string, an_object, refuse_unknown, required
-from ._contacts import remember_version
-from ._refusals import Refused, contact_exists, malformed, resource_not_found, user_not_found
-from ._state import Contact
-from ._views import view_contact
+from .._call import Call
+from .._checks import a_boolean, a_string, an_object, refuse_unknown, required
+from .._refusals import Refused, contact_exists, malformed, resource_not_found, user_not_found
+from .._state import Contact
+from .._views import view_contact
+from .contacts import remember_version
 
 _MERGE_FIELDS = ("from", "into", "skip_duplicate_validation")
 _VISITOR_FIELDS = ("id", "user_id", "name", "custom_attributes")
