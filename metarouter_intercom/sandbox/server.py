@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 from metarouter_intercom.errors import ConfigurationError
 
-from ._http import SandboxServer
-from ._wsgi import WsgiApp
+from ._serving.http_server import SandboxServer
+from ._serving.wsgi import WsgiApp
 from .faults import NO_FAULTS, Faults
 from .service import Service
 from .workspace import Workspace

@@ -24,7 +24,7 @@ _WITHOUT_A_GUARD = {
     "_delivery.engine": "makes the locks that counters, gate and workspace cache hold, and the reentrant one of whoever closes",
     "_intercom.companies": "a company's turn is held while its flow runs, and flows run in the delivery, which is covered",
     "_delivery.http.transport": "held while the first request of a process loads its libraries, in the delivery, which is covered",
-    "sandbox._http": "a server's, whose threads no handler interrupts",
+    "sandbox._serving.http_server": "a server's, whose threads no handler interrupts",
     "sandbox._pages._routes": "a server's, as above",
     "sandbox.server": "a server's, as above",
     "sandbox.service": "a server's, and reentrant",

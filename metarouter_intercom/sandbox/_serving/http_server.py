@@ -23,9 +23,9 @@ from urllib.parse import urlsplit
 
 from metarouter_intercom.plugins import Response
 
-from ._wsgi import WsgiApp, run_wsgi
-from .faults import MALFORMED
-from .service import Service, is_api, is_control
+from ..faults import MALFORMED
+from ..service import Service, is_api, is_control
+from .wsgi import WsgiApp, run_wsgi
 
 _LONGEST_LINE = 65_536
 _MOST_HEADERS = 200
