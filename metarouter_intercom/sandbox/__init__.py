@@ -1,6 +1,6 @@
 """A local Intercom: the workspace as a pure model, an HTTP server around it, faults on demand."""
 
-from ._call import Exchange, Violation
+from ._request import Exchange, Violation
 from ._settings import Admin, SubscriptionType, WorkspaceSettings
 from .faults import Fault, Faults
 from .server import Sandbox

@@ -8,7 +8,6 @@ from urllib.parse import unquote
 
 from metarouter_intercom._types import JsonValue
 
-from ._call import PREVIEW, Call, Version
 from ._endpoints import attributes as _attributes
 from ._endpoints import bulk as _bulk
 from ._endpoints import companies as _companies
@@ -18,6 +17,7 @@ from ._endpoints import lifecycle as _lifecycle
 from ._endpoints import search as _search
 from ._endpoints import tags as _tags
 from ._endpoints import teammates as _desk
+from ._request import PREVIEW, Call, Version
 
 Endpoint = Callable[[Call], JsonValue]
 

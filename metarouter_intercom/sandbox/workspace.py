@@ -13,9 +13,10 @@ import attrs
 from metarouter_intercom._types import JsonObject, JsonValue
 from metarouter_intercom.plugins import Request, Response
 
-from ._call import KNOWN_VERSIONS, Call, Exchange, Violation
-from ._rate import RateUse, RateWindows
-from ._reception import (
+from ._errors import SERVICE_ERRORS, Refused, error_body, malformed
+from ._rate_limit import RateUse, RateWindows
+from ._request import KNOWN_VERSIONS, Call, Exchange, Violation
+from ._request_parsing import (
     Received,
     check_accept,
     find_route,
@@ -24,11 +25,10 @@ from ._reception import (
     read_version,
     unauthorized,
 )
-from ._refusals import SERVICE_ERRORS, Refused, error_body, malformed
+from ._response_bodies import view_company, view_contact
 from ._settings import WorkspaceSettings
-from ._snapshot import take_snapshot
-from ._state import Company, Contact, Event, State
-from ._views import view_company, view_contact
+from ._workspace_snapshot import take_snapshot
+from ._workspace_state import Company, Contact, Event, State
 
 _MOST_VIOLATIONS = 10_000
 _WRITES = frozenset({"POST", "PUT", "DELETE"})

@@ -6,7 +6,7 @@ import pytest
 
 from metarouter_intercom.sandbox import Fault, Faults
 from metarouter_intercom.sandbox._pages._compiled import COMPILED
-from metarouter_intercom.sandbox._rate import RateWindows
+from metarouter_intercom.sandbox._rate_limit import RateWindows
 
 from .looking import Pages
 

@@ -6,11 +6,11 @@ import unicodedata
 
 from metarouter_intercom._types import JsonObject, JsonValue
 
-from .._call import Call
-from .._checks import LATEST_SECOND, a_boolean, a_list, a_string, an_object, refuse_unknown, required
-from .._refusals import Refused, malformed
-from .._standard import STANDARD_ATTRIBUTES
-from .._state import Attribute
+from .._errors import Refused, malformed
+from .._request import Call
+from .._standard_attributes import STANDARD_ATTRIBUTES
+from .._validation import LATEST_SECOND, a_boolean, a_list, a_string, an_object, refuse_unknown, required
+from .._workspace_state import Attribute
 
 _MODELS = ("contact", "company")
 _PEOPLE = {"contact": "people", "company": "company"}

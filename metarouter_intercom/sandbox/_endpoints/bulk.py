@@ -8,9 +8,9 @@ import attrs
 
 from metarouter_intercom._types import JsonObject, JsonValue
 
-from .._call import Call
-from .._checks import an_id, an_object, refuse_unknown, required
-from .._refusals import Refused
+from .._errors import Refused
+from .._request import Call
+from .._validation import an_id, an_object, refuse_unknown, required
 from .companies import delete_company, update_company, upsert_company
 from .contacts import create_contact, update_contact
 from .lifecycle import delete

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 
 from metarouter_intercom._types import JsonObject, JsonValue
 
-from .._call import Call
-from .._checks import (
+from .._errors import Refused, company_not_found, malformed
+from .._request import Call
+from .._response_bodies import numbered_page, view_company, view_contact
+from .._validation import (
     Check,
     a_boolean,
     a_string,
@@ -19,9 +21,7 @@ from .._checks import (
     spend,
     whole_number,
 )
-from .._refusals import Refused, company_not_found, malformed
-from .._state import Company
-from .._views import numbered_page, view_company, view_contact
+from .._workspace_state import Company
 from .attributes import write_custom
 
 _CHANGEABLE: Mapping[str, Check] = {

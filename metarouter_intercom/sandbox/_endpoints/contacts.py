@@ -6,8 +6,10 @@ from collections.abc import Mapping
 
 from metarouter_intercom._types import JsonObject, JsonValue
 
-from .._call import PREVIEW, Call, Version
-from .._checks import (
+from .._errors import Refused, bad_parameter, contact_exists, malformed, user_not_found
+from .._request import PREVIEW, Call, Version
+from .._response_bodies import view_contact
+from .._validation import (
     Check,
     a_boolean,
     a_string,
@@ -18,9 +20,7 @@ from .._checks import (
     seconds,
     some_text,
 )
-from .._refusals import Refused, bad_parameter, contact_exists, malformed, user_not_found
-from .._state import Contact
-from .._views import view_contact
+from .._workspace_state import Contact
 from .attributes import write_custom
 
 _STANDARD: Mapping[str, Check] = {

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from metarouter_intercom._types import JsonObject, JsonValue
 
-from .._call import Call
-from .._checks import (
+from .._errors import Refused, ambiguous_email, malformed, user_not_found
+from .._request import Call
+from .._validation import (
     a_string,
     an_integer,
     an_object,
@@ -15,8 +16,7 @@ from .._checks import (
     some_text,
     whole_number,
 )
-from .._refusals import Refused, ambiguous_email, malformed, user_not_found
-from .._state import Contact, Event
+from .._workspace_state import Contact, Event
 
 _FIELDS = ("event_name", "created_at", "id", "user_id", "email", "metadata")
 _SUMMARY_FIELDS = ("event_name", "count", "first", "last")

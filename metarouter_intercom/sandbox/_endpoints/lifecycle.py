@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from metarouter_intercom._types import JsonObject, JsonValue
 
-from .._call import Call
-from .._checks import a_boolean, a_string, an_object, refuse_unknown, required
-from .._refusals import Refused, contact_exists, malformed, resource_not_found, user_not_found
-from .._state import Contact
-from .._views import view_contact
+from .._errors import Refused, contact_exists, malformed, resource_not_found, user_not_found
+from .._request import Call
+from .._response_bodies import view_contact
+from .._validation import a_boolean, a_string, an_object, refuse_unknown, required
+from .._workspace_state import Contact
 from .contacts import remember_version
 
 _MERGE_FIELDS = ("from", "into", "skip_duplicate_validation")

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Sequence
 
 from metarouter_intercom._types import JsonObject, JsonValue
 
-from .._call import PREVIEW, Call
-from .._checks import a_list, a_string, an_integer, an_object, refuse_unknown, required, whole_number
-from .._refusals import Refused, malformed
-from .._state import Contact
-from .._views import view_contact
+from .._errors import Refused, malformed
+from .._request import PREVIEW, Call
+from .._response_bodies import view_contact
+from .._validation import a_list, a_string, an_integer, an_object, refuse_unknown, required, whole_number
+from .._workspace_state import Contact
 
 _MOST_FILTERS = 15
 _MOST_LEVELS = 2

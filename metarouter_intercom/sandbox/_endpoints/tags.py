@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from metarouter_intercom._types import JsonObject, JsonValue
 
-from .._call import Call
-from .._checks import a_boolean, a_list, an_id, an_object, refuse_unknown, required
-from .._refusals import Refused, company_not_found, malformed, resource_not_found, user_not_found
-from .._state import Company, Contact, Tag
-from .._views import view_applied_tag, view_tag
+from .._errors import Refused, company_not_found, malformed, resource_not_found, user_not_found
+from .._request import Call
+from .._response_bodies import view_applied_tag, view_tag
+from .._validation import a_boolean, a_list, an_id, an_object, refuse_unknown, required
+from .._workspace_state import Company, Contact, Tag
 
 
 def list_tags(call: Call) -> JsonValue:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from metarouter_intercom._types import JsonObject, JsonValue
 
-from .._call import Call
-from .._checks import a_string, an_id, refuse_unknown, required, some_text, whole_number
-from .._refusals import Refused, company_not_found, malformed, resource_not_found
+from .._errors import Refused, company_not_found, malformed, resource_not_found
+from .._request import Call
+from .._response_bodies import numbered_page
 from .._settings import Admin, SubscriptionType
-from .._state import Note
-from .._views import numbered_page
+from .._validation import a_string, an_id, refuse_unknown, required, some_text, whole_number
+from .._workspace_state import Note
 
 _WORKSPACE_CREATED_AT = 1_734_537_243
 _NOTES_PER_PAGE = 50

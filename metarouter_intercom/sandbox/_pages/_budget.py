@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from .._rate import RateUse
+from .._rate_limit import RateUse
 
 _BARS = 30
 _HEIGHT = 28

@@ -8,7 +8,7 @@ import attrs
 
 from metarouter_intercom._types import JsonValue
 
-from .._state import Company
+from .._workspace_state import Company
 from ..workspace import Workspace
 from ._paging import Page, paged
 from ._people import PEOPLE_PER_PAGE, Fact, Link, PersonRow, company_link, custom_facts, person_row

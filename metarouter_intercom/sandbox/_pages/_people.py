@@ -11,7 +11,7 @@ import attrs
 from metarouter_intercom._types import JsonValue
 
 from .._settings import SubscriptionType
-from .._state import Company, Contact, Event
+from .._workspace_state import Company, Contact, Event
 from ..workspace import Workspace
 from ._instants import day
 from ._paging import Page, paged

@@ -10,7 +10,7 @@ import attrs
 
 from metarouter_intercom._types import JsonValue
 
-from .._call import Exchange, Violation
+from .._request import Exchange, Violation
 from ..workspace import Workspace
 from ._paging import Page, paged
 

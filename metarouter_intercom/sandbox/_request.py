@@ -9,9 +9,9 @@ import attrs
 
 from metarouter_intercom._types import JsonObject, JsonValue
 
-from ._refusals import Refused, user_not_found
+from ._errors import Refused, user_not_found
 from ._settings import WorkspaceSettings
-from ._state import Company, Contact, State
+from ._workspace_state import Company, Contact, State
 
 Version = tuple[int, int]
 FIRST_VERSION: Version = (2, 0)

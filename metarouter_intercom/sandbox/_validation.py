@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from metarouter_intercom._types import JsonObject, JsonValue
 
-from ._refusals import bad_parameter, malformed
+from ._errors import bad_parameter, malformed
 
 # Ten digits of seconds reach the year 2286; anything longer is milliseconds.
 LATEST_SECOND = 9_999_999_999

@@ -7,9 +7,9 @@ from typing import TypeVar
 
 from metarouter_intercom._types import JsonObject, JsonValue
 
-from ._call import Call
+from ._request import Call
 from ._settings import WorkspaceSettings
-from ._state import Company, Contact, State, Tag
+from ._workspace_state import Company, Contact, State, Tag
 
 Item = TypeVar("Item")
 

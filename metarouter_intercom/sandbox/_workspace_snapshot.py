@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 
 from metarouter_intercom._types import JsonObject, JsonValue
 
-from ._state import Company, Contact, State
+from ._workspace_state import Company, Contact, State
 
 
 def take_snapshot(state: State, *, without: Collection[str] = ()) -> JsonObject:

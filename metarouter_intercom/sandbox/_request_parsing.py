@@ -9,8 +9,8 @@ from typing import NamedTuple, NoReturn
 
 from metarouter_intercom._types import JsonValue
 
-from ._call import FIRST_VERSION, KNOWN_VERSIONS, Version
-from ._refusals import Refused, unavailable
+from ._errors import Refused, unavailable
+from ._request import FIRST_VERSION, KNOWN_VERSIONS, Version
 from ._routes import OLD_ROOTS, ROUTES, Route, match
 
 _FITTING = ("*/*", "application/*", "application/json")
