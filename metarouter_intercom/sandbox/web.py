@@ -34,8 +34,8 @@ def create_app(service: Service) -> Flask:
         raise ConfigurationError(
             'sandbox: Flask is not installed; run pip install "metarouter-intercom[sandbox]"'
         ) from error
-    from ._pages._compiled import COMPILED
     from ._pages._routes import make_pages
+    from ._pages._template_cache import COMPILED
 
     app = flask.Flask("metarouter_intercom.sandbox", static_folder=None)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

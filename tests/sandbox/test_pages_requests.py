@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from metarouter_intercom.sandbox import Fault, Faults
-from metarouter_intercom.sandbox._pages._compiled import COMPILED
+from metarouter_intercom.sandbox._pages._template_cache import COMPILED
 from metarouter_intercom.sandbox._rate_limit import RateWindows
 
 from .looking import Pages

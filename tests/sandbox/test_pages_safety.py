@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metarouter_intercom.sandbox._pages import _instants, _values
+from metarouter_intercom.sandbox._pages import _timestamps as _instants
+from metarouter_intercom.sandbox._pages import _value_display as _values
 from metarouter_intercom.sandbox._pages._paging import paged
-from metarouter_intercom.sandbox._pages._texts import initials, plain, shade, visible, web_address
+from metarouter_intercom.sandbox._pages._safe_text import initials, plain, shade, visible, web_address
 
 from .asking import BEGINNING
 from .hostile import HIDDEN, HOSTILE, fill

@@ -12,7 +12,7 @@ from .._workspace_state import Company
 from ..workspace import Workspace
 from ._paging import Page, paged
 from ._people import PEOPLE_PER_PAGE, Fact, Link, PersonRow, company_link, custom_facts, person_row
-from ._values import Shown, show_attribute
+from ._value_display import Shown, show_attribute
 
 COMPANIES_PER_PAGE = 25
 _MOST_OPTIONS = 200

@@ -13,9 +13,9 @@ from metarouter_intercom._types import JsonValue
 from .._settings import SubscriptionType
 from .._workspace_state import Company, Contact, Event
 from ..workspace import Workspace
-from ._instants import day
 from ._paging import Page, paged
-from ._values import Shown, show_attribute, show_metadata
+from ._timestamps import day
+from ._value_display import Shown, show_attribute, show_metadata
 
 PEOPLE_PER_PAGE = 25
 EVENTS_PER_PAGE = 50

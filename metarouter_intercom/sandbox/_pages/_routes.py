@@ -12,10 +12,11 @@ from flask import Blueprint, Response, abort, g, redirect, render_template, requ
 from werkzeug.exceptions import HTTPException, NotFound
 
 from ..service import Service
-from . import _instants, _texts
-from ._budget import read_budget
+from . import _safe_text as _texts
+from . import _timestamps as _instants
 from ._companies import company_options, company_view, list_companies
 from ._people import PeopleFilter, candidates, list_people, person, person_row
+from ._rate_strip import read_budget
 from ._requests import CHOICES, list_requests, request_view
 from ._snippets import identify_snippet, track_snippet
 

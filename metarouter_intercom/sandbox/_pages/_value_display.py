@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from metarouter_intercom._types import JsonValue
 
-from ._texts import web_address
+from ._safe_text import web_address
 
 Kind = Literal["text", "number", "date", "price", "link", "nothing"]
 
