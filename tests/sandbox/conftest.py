@@ -9,7 +9,7 @@ import urllib3
 
 from metarouter_intercom.sandbox import Sandbox
 
-from .asking import Api
+from .api_calls import Api
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from metarouter_intercom.plugins import Response
 from metarouter_intercom.sandbox._routes import ROUTES
 
-from .asking import Api, load_schemas, refusal
+from .api_calls import Api, load_schemas, refusal
 
 jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from metarouter_intercom.sandbox._routes import ROUTES
 
-from .asking import Api
+from .api_calls import Api
 
 NAMES = [
     "email",

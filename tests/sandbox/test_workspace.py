@@ -7,7 +7,7 @@ import pytest
 from metarouter_intercom.plugins import Request
 from metarouter_intercom.sandbox import Workspace
 
-from .asking import BEGINNING, Api, refusal
+from .api_calls import BEGINNING, Api, refusal
 
 GOOD = {"authorization": "Bearer sandbox-token", "accept": "application/json", "intercom-version": "2.16"}
 

@@ -9,7 +9,7 @@ import pytest
 from metarouter_intercom.sandbox import Sandbox
 
 try:
-    from . import browsing
+    from . import chromium as browsing
 except ImportError:  # selenium is in the extra [test]; whoever runs without it skips these tests
     browsing = None
 

@@ -18,7 +18,7 @@ from metarouter_intercom.plugins import Request
 from metarouter_intercom.sandbox import Sandbox
 from metarouter_intercom.sandbox.samples import add_samples
 
-from .browsing import browser, missing, prefer, resize
+from .chromium import browser, missing, prefer, resize
 
 IMAGES = Path(__file__).parents[3] / "docs" / "images"
 WIDE, NARROW = 1180, 360

@@ -11,9 +11,9 @@ from metarouter_intercom.sandbox._pages import _value_display as _values
 from metarouter_intercom.sandbox._pages._paging import paged
 from metarouter_intercom.sandbox._pages._safe_text import initials, plain, shade, visible, web_address
 
-from .asking import BEGINNING
-from .hostile import HIDDEN, HOSTILE, fill
-from .looking import Pages, read_html
+from ..api_calls import BEGINNING
+from ..hostile_texts import HIDDEN, HOSTILE, fill
+from ..html_pages import Pages, read_html
 
 NOW = int(BEGINNING)
 

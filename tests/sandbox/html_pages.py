@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from metarouter_intercom.sandbox.service import Service
 from metarouter_intercom.sandbox.web import create_app
 
-from .asking import Api
+from .api_calls import Api
 
 _EMPTY = frozenset({"meta", "link", "input", "br", "img", "hr"})
 

@@ -13,7 +13,7 @@ import urllib3
 from metarouter_intercom.sandbox import Fault, Faults, Sandbox, Workspace
 from metarouter_intercom.sandbox.faults import MALFORMED
 
-from .asking import HEADERS, ask
+from ..api_calls import HEADERS, ask
 
 
 def talk(sandbox: Sandbox, text: bytes) -> bytes:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from .asking import BEGINNING, Api, refusal
+from ..api_calls import BEGINNING, Api, refusal
 
 
 def test_a_created_contact_is_answered_whole(api):

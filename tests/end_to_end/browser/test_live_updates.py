@@ -13,8 +13,8 @@ selenium = pytest.importorskip("selenium", reason="selenium is not installed")
 from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 
-from .arriving import Arrivals  # noqa: E402
-from .browsing import find, resize, texts, until  # noqa: E402
+from .chromium import find, resize, texts, until  # noqa: E402
+from .live_updates import Arrivals  # noqa: E402
 
 LONG = "0123456789 " * 400
 # For each page: its address, and the elements and the text that show that messages have arrived.

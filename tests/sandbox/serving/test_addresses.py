@@ -11,7 +11,7 @@ import urllib3
 from metarouter_intercom.errors import ConfigurationError
 from metarouter_intercom.sandbox import Sandbox, Workspace
 
-from .asking import HEADERS, ask
+from ..api_calls import HEADERS, ask
 
 
 def test_tests_elsewhere_can_look_inside(sandbox, pool):

@@ -6,8 +6,8 @@ import pytest
 
 from metarouter_intercom.sandbox.samples import add_samples
 
-from .asking import BEGINNING
-from .looking import Pages
+from ..api_calls import BEGINNING
+from ..html_pages import Pages
 
 NOW = int(BEGINNING)
 

@@ -10,7 +10,7 @@ from selenium.webdriver import Chrome
 from metarouter_intercom import Client
 from metarouter_intercom.sandbox import Sandbox
 
-from .browsing import texts, until
+from .chromium import texts, until
 
 _BEGINNING = datetime.now(timezone.utc) - timedelta(hours=1)
 

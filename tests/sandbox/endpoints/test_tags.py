@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .asking import Api, refusal
+from ..api_calls import Api, refusal
 
 LOST = (404, "not_found", "Resource Not Found")
 

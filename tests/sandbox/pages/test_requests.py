@@ -8,7 +8,7 @@ from metarouter_intercom.sandbox import Fault, Faults
 from metarouter_intercom.sandbox._pages._template_cache import COMPILED
 from metarouter_intercom.sandbox._rate_limit import RateWindows
 
-from .looking import Pages
+from ..html_pages import Pages
 
 
 @pytest.fixture

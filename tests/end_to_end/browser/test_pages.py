@@ -10,14 +10,14 @@ from metarouter_intercom.plugins import Request
 from metarouter_intercom.sandbox import Sandbox
 from metarouter_intercom.sandbox.samples import add_samples
 
-from ...sandbox.hostile import HOSTILE, fill
+from ...sandbox.hostile_texts import HOSTILE, fill
 
 selenium = pytest.importorskip("selenium", reason="selenium is not installed")
 
 from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 
-from .browsing import find, prefer, resize, texts, until  # noqa: E402
+from .chromium import find, prefer, resize, texts, until  # noqa: E402
 
 PAGES = (
     "/ui/people",

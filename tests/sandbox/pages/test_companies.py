@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from .asking import BEGINNING
-from .looking import Pages
+from ..api_calls import BEGINNING
+from ..html_pages import Pages
 
 NOW = int(BEGINNING)
 

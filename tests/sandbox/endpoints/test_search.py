@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .asking import BEGINNING, Api, refusal
+from ..api_calls import BEGINNING, Api, refusal
 
 DAY = 86_400
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .asking import refusal
+from ..api_calls import refusal
 
 
 def run(api, method, path, body):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .asking import Api, refusal
+from ..api_calls import Api, refusal
 
 UNKNOWN = (404, "company_not_found", "Company Not Found")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .asking import Api, refusal
+from ..api_calls import Api, refusal
 
 GONE = (404, "not_found", "User Not Found")
 
