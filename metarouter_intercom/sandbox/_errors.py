@@ -1,4 +1,4 @@
-"""Every way in which the sandbox refuses: status, code and text as documented, and the rule's name for the log."""
+"""Every error that the sandbox answers with: status, code and text as Intercom documents them. It knows no endpoint."""
 
 from __future__ import annotations
 
@@ -8,13 +8,18 @@ from typing import NoReturn
 from metarouter_intercom._types import JsonObject
 
 
-class Refused(Exception):
+class ApiError(Exception):
     """
-    The answer to a request is an error.
+    The response to a request is an error.
 
     Attributes:
-        rule: What the log calls the refusal.
-        violation: A well-behaved client never meets it: its request was malformed, not just unlucky.
+        status: The HTTP status.
+        code: Intercom's error code.
+        message: Intercom's error text.
+        rule: The sandbox's name for the broken rule, for the request log.
+        field: The field that is at fault; None when the error names none.
+        violation: Whether the request itself is malformed. A correct client never sends such a request.
+        headers: Response headers to add; names in lower case.
     """
 
     def __init__(
@@ -38,15 +43,15 @@ class Refused(Exception):
         self.headers = headers or {}
 
 
-def error_body(refusal: Refused, *, request_id: str) -> JsonObject:
-    """Build Intercom's error envelope."""
-    error: JsonObject = {"code": refusal.code, "message": refusal.message}
-    if refusal.field is not None:
-        error["field"] = refusal.field
-    return {"type": "error.list", "request_id": request_id, "errors": [error]}
+def error_body(error: ApiError, *, request_id: str) -> JsonObject:
+    """Build Intercom's ``error.list`` body."""
+    entry: JsonObject = {"code": error.code, "message": error.message}
+    if error.field is not None:
+        entry["field"] = error.field
+    return {"type": "error.list", "request_id": request_id, "errors": [entry]}
 
 
-# Answers that stand for a state of the service, by status: for faults and for the rate limit.
+# Code and text by status, for errors that do not depend on the request: faults and the rate limit.
 SERVICE_ERRORS: Mapping[int, tuple[str, str]] = {
     400: ("client_error", "Bad Request"),
     401: ("unauthorized", "Access Token Invalid"),
@@ -65,19 +70,19 @@ SERVICE_ERRORS: Mapping[int, tuple[str, str]] = {
 
 def malformed(
     message: str, *, rule: str, code: str = "parameter_invalid", field: str | None = None
-) -> Refused:
-    """Refuse a request that a well-behaved client would not have made."""
-    return Refused(400, code, message, rule=rule, field=field, violation=True)
+) -> ApiError:
+    """Return a 400 for a request that a correct client does not send."""
+    return ApiError(400, code, message, rule=rule, field=field, violation=True)
 
 
-def bad_parameter(name: str) -> Refused:
-    """Refuse a field that the endpoint does not know."""
+def bad_parameter(name: str) -> ApiError:
+    """Return a 400 for a field that the endpoint does not know."""
     return malformed(f"bad '{name}' parameter", rule="unknown_field", code="bad_request", field=name)
 
 
-def unavailable() -> Refused:
-    """Refuse a resource that the named API version does not have."""
-    return Refused(
+def not_in_version() -> ApiError:
+    """Return a 400 for an endpoint that the requested API version does not have."""
+    return ApiError(
         400,
         "intercom_version_invalid",
         "Requested resource is not available in current API version.",
@@ -86,29 +91,29 @@ def unavailable() -> Refused:
     )
 
 
-def user_not_found() -> Refused:
-    """Tell that there is no such contact."""
-    return Refused(404, "not_found", "User Not Found", rule="contact_not_found")
+def user_not_found() -> ApiError:
+    """Return a 404 for a contact."""
+    return ApiError(404, "not_found", "User Not Found", rule="contact_not_found")
 
 
-def company_not_found() -> Refused:
-    """Tell that there is no such company."""
-    return Refused(404, "company_not_found", "Company Not Found", rule="company_not_found")
+def company_not_found() -> ApiError:
+    """Return a 404 for a company."""
+    return ApiError(404, "company_not_found", "Company Not Found", rule="company_not_found")
 
 
-def resource_not_found(rule: str) -> Refused:
-    """Tell that there is no such tag, subscription type or admin."""
-    return Refused(404, "not_found", "Resource Not Found", rule=rule)
+def resource_not_found(rule: str) -> ApiError:
+    """Return a 404 for a tag, a subscription type or an admin."""
+    return ApiError(404, "not_found", "Resource Not Found", rule=rule)
 
 
-def contact_exists(contact_id: str, *, archived: bool) -> Refused:
-    """Tell the creator of a contact that it is there already; its id stands in the text alone."""
+def contact_exists(contact_id: str, *, archived: bool) -> ApiError:
+    """Return a 409 for a contact that exists already. Intercom puts its id only in the text."""
     subject = "An archived contact" if archived else "A contact"
     text = f"{subject} matching those details already exists with id={contact_id}"
-    return Refused(409, "conflict", text, rule="contact_exists")
+    return ApiError(409, "conflict", text, rule="contact_exists")
 
 
 def ambiguous_email() -> NoReturn:
-    """Refuse to choose between several users."""
+    """Raise a 409 because several users have the same e-mail."""
     text = "Multiple existing users match this email address - must be more specific using user_id"
-    raise Refused(409, "conflict", text, rule="ambiguous_email")
+    raise ApiError(409, "conflict", text, rule="ambiguous_email")

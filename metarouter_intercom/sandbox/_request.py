@@ -1,4 +1,4 @@
-"""One request on its way through the model: what every endpoint reads."""
+"""One API request as the endpoints read it, and the public records of requests. It knows no endpoint and no HTTP."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import attrs
 
 from metarouter_intercom._types import JsonObject, JsonValue
 
-from ._errors import Refused, user_not_found
+from ._errors import ApiError, user_not_found
 from ._settings import WorkspaceSettings
-from ._workspace_state import Company, Contact, State
+from ._workspace_state import Company, Contact, WorkspaceState
 
 Version = tuple[int, int]
 FIRST_VERSION: Version = (2, 0)
@@ -26,15 +26,15 @@ KNOWN_VERSIONS: Mapping[str, Version] = {
 
 class Violation(NamedTuple):
     """
-    Something no well-behaved client sends.
+    Something that a correct client does not send.
 
     Attributes:
-        rule: Which rule was broken.
-        detail: What broke it.
-        method: Of the request.
-        path: Of the request, with its query.
-        body: Of the request; its text when it was not JSON.
-        number: Of the request, counted from 1.
+        rule: The name of the broken rule.
+        detail: What broke the rule.
+        method: The request's method.
+        path: The request's path with its query.
+        body: The request's body; the raw text when it was not JSON.
+        number: The request's number, counted from 1.
     """
 
     rule: str
@@ -47,19 +47,19 @@ class Violation(NamedTuple):
 
 class Exchange(NamedTuple):
     """
-    One request with its answer.
+    One request with its response.
 
     Attributes:
-        number: Counted from 1.
-        at: When it was answered.
-        method: Of the request.
-        path: Of the request, with its query.
-        version: The API version it named; empty when it named none.
-        body: Of the request.
-        status: Of the answer.
-        answer: The answer's body.
-        rule: The rule that refused it, or None.
-        request_id: The answer's request id.
+        number: The request's number, counted from 1.
+        at: When the request arrived, in Unix seconds.
+        method: The request's method.
+        path: The request's path with its query.
+        version: The API version that the request named; empty when it named none.
+        body: The request's body; the raw text when it was not JSON.
+        status: The response's status.
+        answer: The response's body.
+        rule: The name of the rule that refused the request; None when it succeeded.
+        request_id: The response's ``X-Request-Id``.
     """
 
     number: int
@@ -75,50 +75,65 @@ class Exchange(NamedTuple):
 
 
 @attrs.define(eq=False, slots=True)
-class Call:
-    """A request as the endpoints see it, with the workspace it is made to."""
+class ApiRequest:
+    """
+    A request with the workspace that answers it.
 
-    state: State
+    Attributes:
+        now: When the request arrived, in Unix seconds.
+        ids: The ids in the path, in order, percent-decoded.
+        query: The query's parameters; of a repeated one the last value.
+        violations: The rules that the request broke although the API accepts it, as (rule, detail).
+    """
+
+    state: WorkspaceState
     settings: WorkspaceSettings
     version: Version
     now: float
     ids: tuple[str, ...]
     query: Mapping[str, str]
     body: JsonObject
-    found: list[tuple[str, str]] = attrs.field(factory=list)
+    violations: list[tuple[str, str]] = attrs.field(factory=list)
 
     @property
-    def second(self) -> int:
-        """The moment in whole seconds, as Intercom's own instants are."""
+    def timestamp(self) -> int:
+        """``now`` in whole seconds, as Intercom writes its own times."""
         return int(self.now)
 
-    def violate(self, rule: str, detail: str) -> None:
-        """Remember a violation that the API lets pass."""
-        self.found.append((rule, detail))
+    def record_violation(self, rule: str, detail: str) -> None:
+        """Record a broken rule although the API accepts the request."""
+        self.violations.append((rule, detail))
 
     def contact(self, *, method: Literal["read", "write"] = "read") -> Contact:
-        """Return the live contact that the path names."""
-        wanted = self.ids[0]
-        contact = self.state.contacts.get(wanted)
+        """
+        Return the live contact that the path names.
+
+        Raises:
+            ApiError: There is no such contact, or it is archived, deleted or merged.
+        """
+        contact_id = self.ids[0]
+        contact = self.state.contacts.get(contact_id)
         if contact is None:
-            if method == "write" and self.state.user_by_external_id(wanted) is not None:
-                self.violate("external_id_in_path", "the path wants Intercom's own id of the contact")
+            if method == "write" and self.state.user_by_external_id(contact_id) is not None:
+                self.record_violation(
+                    "external_id_in_path", "the path wants Intercom's own id of the contact"
+                )
             raise user_not_found()
         if contact.merged_into is not None:
-            raise self.merged(contact)
+            raise self.merged_error(contact)
         if not contact.is_live:
             raise user_not_found()
         return contact
 
-    def merged(self, contact: Contact) -> Refused:
-        """Tell that *contact* is now a part of another one; only since 2.16 Intercom says which."""
+    def merged_error(self, contact: Contact) -> ApiError:
+        """Return the error for a contact that was merged. Since 2.16 it names the contact that it was merged into."""
         if self.version < (2, 16):
             return user_not_found()
-        # Only leads are merged away, and only into users: one step leads to the end.
+        # Only a lead can be merged, and only into a user, so the target was never merged itself.
         canonical = self.state.contacts[str(contact.merged_into)]
         if not canonical.is_live:
             return user_not_found()
-        return Refused(
+        return ApiError(
             410,
             "contact_merged",
             "This contact has been merged. See the 'Link' header for the canonical contact.",
@@ -127,5 +142,5 @@ class Call:
         )
 
     def company(self, company_id: str) -> Company | None:
-        """Return the company with Intercom's id."""
+        """Return the company with that Intercom id."""
         return self.state.companies.get(company_id)

@@ -1,4 +1,4 @@
-"""How contacts and companies look in answers. Pure; every call makes fresh values."""
+"""The JSON of contacts, companies, tags and numbered pages in responses. Pure: each call returns new values."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from typing import TypeVar
 
 from metarouter_intercom._types import JsonObject, JsonValue
 
-from ._request import Call
+from ._request import ApiRequest
 from ._settings import WorkspaceSettings
-from ._workspace_state import Company, Contact, State, Tag
+from ._workspace_state import Company, Contact, Tag
 
 Item = TypeVar("Item")
 
-# A contact's answer names this many of its tags, notes and companies; the rest is behind the list's address.
+# A contact lists this many of its tags, notes and companies; the list's URL leads to all of them.
 _LISTED = 10
 
-_NEVER_SET: JsonObject = {
+# What a contact shows for standard fields that were never written.
+_DEFAULTS: JsonObject = {
     "phone": None,
     "name": None,
     "avatar": None,
@@ -50,73 +51,75 @@ _NEVER_SET: JsonObject = {
 }
 
 
-def view_contact(call: Call, contact: Contact) -> JsonObject:
-    """Return the contact as the API shows it; the owner's id is text only since 2.16."""
+def view_contact(request: ApiRequest, contact: Contact) -> JsonObject:
+    """Return the contact as the API shows it. The owner's id is text since 2.16, a number before."""
     shown: JsonObject = {
         "type": "contact",
         "id": contact.id,
-        "workspace_id": call.settings.app_id,
+        "workspace_id": request.settings.app_id,
         "external_id": contact.external_id,
         "role": contact.role,
-        # The published schema has no null here, and a cleared e-mail reads back as an empty text.
+        # The published schema does not allow null here, and Intercom shows a cleared e-mail as an empty text.
         "email": contact.email or "",
-        **_NEVER_SET,
+        **_DEFAULTS,
         **contact.fields,
         "created_at": contact.created_at,
         "updated_at": contact.updated_at,
         "custom_attributes": dict(contact.custom),
     }
     owner, avatar = shown["owner_id"], shown["avatar"]
-    if isinstance(owner, str) and call.version < (2, 16):
+    if isinstance(owner, str) and request.version < (2, 16):
         shown["owner_id"] = int(owner)
     if avatar is not None:
         shown["avatar"] = {"type": "avatar", "image_url": avatar}
     shown.pop("email_verified", None)
     shown["social_profiles"] = {"type": "list", "data": []}
     shown["location"] = {"type": "location", "country": None, "region": None, "city": None}
-    _show_related(call.settings, contact, shown)
+    _show_related(request.settings, contact, shown)
     return shown
 
 
 def _show_related(settings: WorkspaceSettings, contact: Contact, shown: JsonObject) -> None:
-    place = f"/contacts/{contact.id}"
+    url = f"/contacts/{contact.id}"
     notes = [note.id for note in contact.notes]
-    shown["tags"] = _references("tag", contact.tags, f"{place}/tags", "/tags")
-    shown["notes"] = _references("note", notes, f"{place}/notes", "/notes")
-    shown["companies"] = _references("company", contact.companies, f"{place}/companies", "/companies")
+    shown["tags"] = _references("tag", contact.tags, list_url=f"{url}/tags", item_url="/tags")
+    shown["notes"] = _references("note", notes, list_url=f"{url}/notes", item_url="/notes")
+    shown["companies"] = _references(
+        "company", contact.companies, list_url=f"{url}/companies", item_url="/companies"
+    )
     for name, consent in (
         ("opted_out_subscription_types", "opt_out"),
         ("opted_in_subscription_types", "opt_in"),
     ):
-        chosen = (
-            [kind for kind, choice in contact.consents.items() if choice == consent]
-            if contact.consents
-            else []
+        types = [type_id for type_id, choice in contact.consents.items() if choice == consent]
+        shown[name] = _references(
+            "subscription", types, list_url=f"{url}/subscriptions", item_url="/subscription_types"
         )
-        shown[name] = _references("subscription", chosen, f"{place}/subscriptions", "/subscription_types")
 
 
-def _references(kind: str, ids: Iterable[str], url: str, place: str) -> JsonObject:
-    listed = list(ids)
+def _references(kind: str, ids: Iterable[str], *, list_url: str, item_url: str) -> JsonObject:
+    all_ids = list(ids)
     return {
         "type": "list",
-        "data": [{"id": one, "type": kind, "url": f"{place}/{one}"} for one in listed[:_LISTED]],
-        "url": url,
-        "total_count": len(listed),
-        "has_more": len(listed) > _LISTED,
+        "data": [
+            {"id": item_id, "type": kind, "url": f"{item_url}/{item_id}"} for item_id in all_ids[:_LISTED]
+        ],
+        "url": list_url,
+        "total_count": len(all_ids),
+        "has_more": len(all_ids) > _LISTED,
     }
 
 
-def view_company(call: Call, company: Company) -> JsonObject:
+def view_company(request: ApiRequest, company: Company) -> JsonObject:
     """Return the company as the API shows it."""
     fields = company.fields
     plan = fields.get("plan")
-    tags: list[JsonValue] = [view_tag(call.state.tags[tag_id]) for tag_id in company.tags]
+    tags: list[JsonValue] = [view_tag(request.state.tags[tag_id]) for tag_id in company.tags]
     shown: JsonObject = {
         "type": "company",
         "id": company.id,
         "company_id": company.company_id,
-        "app_id": call.settings.app_id,
+        "app_id": request.settings.app_id,
         "name": fields.get("name", ""),
         "created_at": company.created_at,
         "updated_at": company.updated_at,
@@ -141,11 +144,11 @@ def view_tag(tag: Tag) -> JsonObject:
     return {"type": "tag", "id": tag.id, "name": tag.name}
 
 
-def view_applied_tag(state: State, settings: WorkspaceSettings, tag_id: str, applied_at: int) -> JsonObject:
-    """Return the tag with when and by whom it was put on a contact."""
-    shown = view_tag(state.tags[tag_id])
+def view_applied_tag(request: ApiRequest, tag_id: str, applied_at: int) -> JsonObject:
+    """Return the tag with when it was put on a contact and by which admin."""
+    shown = view_tag(request.state.tags[tag_id])
     shown["applied_at"] = applied_at
-    shown["applied_by"] = {"type": "admin", "id": settings.admins[0].id}
+    shown["applied_by"] = {"type": "admin", "id": request.settings.admins[0].id}
     return shown
 
 

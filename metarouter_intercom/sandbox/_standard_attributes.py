@@ -1,4 +1,4 @@
-"""The attributes that every workspace has from the start, as ``GET /data_attributes`` lists them."""
+"""The standard fields of contacts and companies, as ``GET /data_attributes`` lists them. It knows no custom attribute."""
 
 from __future__ import annotations
 

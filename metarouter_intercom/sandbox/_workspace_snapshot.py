@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterable
 
 from metarouter_intercom._types import JsonObject, JsonValue
 
-from ._workspace_state import Company, Contact, State
+from ._workspace_state import Company, Contact, WorkspaceState
 
 
-def take_snapshot(state: State, *, without: Collection[str] = ()) -> JsonObject:
+def take_snapshot(state: WorkspaceState, *, without: Collection[str] = ()) -> JsonObject:
     """
     Return contacts and companies by the caller's own ids; free of generated ids and of Intercom's own instants.
 
@@ -41,7 +41,7 @@ def _name(contact: Contact) -> str:
     return f"{contact.role}:{told}"
 
 
-def _show_contact(state: State, contact: Contact, without: Collection[str]) -> JsonObject:
+def _show_contact(state: WorkspaceState, contact: Contact, without: Collection[str]) -> JsonObject:
     fields: JsonObject = {
         name: value for name, value in contact.fields.items() if name not in without and value is not None
     }
@@ -64,7 +64,7 @@ def _show_contact(state: State, contact: Contact, without: Collection[str]) -> J
     return shown
 
 
-def _show_company(state: State, company: Company, without: Collection[str]) -> JsonObject:
+def _show_company(state: WorkspaceState, company: Company, without: Collection[str]) -> JsonObject:
     fields = {name: value for name, value in company.fields.items() if name not in without}
     return {
         "fields": _sorted(fields),

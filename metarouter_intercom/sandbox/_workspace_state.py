@@ -1,4 +1,4 @@
-"""What the workspace holds: contacts, companies, events, tags, attributes. Knows no request and no rule of refusal."""
+"""The records of a workspace: contacts, companies, events, tags, attributes. It knows no request and refuses nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from metarouter_intercom._types import JsonObject
 
 @attrs.define(eq=False)
 class Event:
-    """One data event of a contact, in the order in which it arrived."""
+    """One data event of a contact."""
 
     id: str
     name: str
@@ -33,7 +33,7 @@ class Note:
 
 @attrs.define(eq=False)
 class Tag:
-    """A tag; names are unique without regard to case."""
+    """A tag. Two names that differ only in case are the same name."""
 
     id: str
     name: str
@@ -41,7 +41,7 @@ class Tag:
 
 @attrs.define(eq=False)
 class Attribute:
-    """A custom data attribute of one model."""
+    """The definition of a custom attribute of contacts or companies."""
 
     id: int
     model: str
@@ -58,11 +58,20 @@ class Attribute:
 @attrs.define(eq=False)
 class Contact:
     """
-    A user or a lead, whatever became of it.
+    A user or a lead. Archived, deleted and merged contacts stay here, because Intercom's responses still mention them.
 
-    ``archived``, ``deleted`` and ``merged_into`` contacts stay known, because Intercom's answers still speak of them.
-    ``fields`` are the standard fields as the API writes them; ``versions`` are what lagging searches see: (since, fields,
-    custom attributes).
+    Attributes:
+        seq: The place in the order of creation, from 1.
+        fields: The standard fields, as the API writes them.
+        custom: The values of custom attributes by name.
+        companies: When the contact was attached to a company, by the company's Intercom id; in the order of attaching.
+        tags: When a tag was applied, by the tag's id.
+        consents: ``opt_in`` or ``opt_out`` by the id of the subscription type.
+        events: In the order of arrival.
+        summaries: Counters of events that a caller set, by the event's name.
+        merged_into: The Intercom id of the contact that this one was merged into.
+        merges: The merge history, as the API shows it.
+        versions: What a delayed search sees, as (since, fields), oldest first.
     """
 
     id: str
@@ -89,13 +98,20 @@ class Contact:
 
     @property
     def is_live(self) -> bool:
-        """Tell whether the contact can be read and written."""
+        """Whether the API can read and write the contact."""
         return not (self.archived or self.deleted or self.merged_into)
 
 
 @attrs.define(eq=False)
 class Company:
-    """A company; ``people`` are the ids of its attached contacts, in the order of attaching."""
+    """
+    A company.
+
+    Attributes:
+        company_id: The caller's own id.
+        people: When a contact was attached, by the contact's Intercom id; in the order of attaching.
+        last_request_at: When somebody of the company was last seen, in Unix seconds.
+    """
 
     id: str
     company_id: str
@@ -109,8 +125,8 @@ class Company:
     last_request_at: int | None = None
 
 
-class State:
-    """All records of one workspace with the indexes that answer the API's questions."""
+class WorkspaceState:
+    """All records of one workspace, with indexes by external id, e-mail and ``company_id``."""
 
     def __init__(self, seed: int) -> None:
         self.contacts: dict[str, Contact] = {}
@@ -134,36 +150,36 @@ class State:
     # --- ids ---
 
     def new_id(self) -> str:
-        """Make an id as Intercom's contacts have: 24 hexadecimal digits."""
+        """Make an id like those of Intercom's contacts: 24 hexadecimal digits."""
         self._count += 1
         return f"{self._prefix}{self._count:08x}"
 
     def new_number(self) -> int:
-        """Make an id as tags, notes and attributes have: a plain number."""
+        """Make an id like those of Intercom's tags, notes and attributes: a number."""
         self._count += 1
         return self._count
 
     def new_uuid(self) -> str:
-        """Make an external id as Intercom assigns it to a lead."""
+        """Make an external id like those that Intercom gives to leads."""
         self._count += 1
         return str(uuid.uuid5(self._namespace, str(self._count)))
 
     # --- contacts ---
 
     def add(self, contact: Contact) -> None:
-        """Keep a new contact."""
+        """Store a new contact."""
         self.contacts[contact.id] = contact
         self.index(contact)
 
     def index(self, contact: Contact) -> None:
-        """Make *contact* findable by external id and e-mail."""
+        """Add *contact* to the indexes by external id and e-mail."""
         if contact.external_id is not None and contact.role == "user":
             self._users_by_external_id[contact.external_id] = contact.id
         if contact.email:
             self._ids_by_email.setdefault(contact.email.lower(), {})[contact.id] = None
 
     def unindex(self, contact: Contact) -> None:
-        """Forget how *contact* is found; call it before these fields change."""
+        """Remove *contact* from the indexes; call it before its external id, e-mail or role changes."""
         external_id = contact.external_id
         if external_id is not None and self._users_by_external_id.get(external_id) == contact.id:
             del self._users_by_external_id[external_id]
@@ -171,43 +187,43 @@ class State:
             self._ids_by_email.get(contact.email.lower(), {}).pop(contact.id, None)
 
     def user_by_external_id(self, external_id: str) -> Contact | None:
-        """Return the user, archived and deleted ones included."""
-        found = self._users_by_external_id.get(external_id)
-        return None if found is None else self.contacts[found]
+        """Return the user with that external id, even an archived or deleted one."""
+        contact_id = self._users_by_external_id.get(external_id)
+        return None if contact_id is None else self.contacts[contact_id]
 
     def by_email(self, email: str) -> list[Contact]:
-        """Return every contact with that e-mail, archived and deleted ones included."""
-        return [self.contacts[found] for found in self._ids_by_email.get(email.lower(), ())]
+        """Return every contact with that e-mail, even archived and deleted ones."""
+        return [self.contacts[contact_id] for contact_id in self._ids_by_email.get(email.lower(), ())]
 
     def live_contacts(self) -> Iterator[Contact]:
-        """Go through the contacts that are neither archived, deleted nor merged away."""
+        """Yield the contacts that are not archived, deleted or merged."""
         return (contact for contact in self.contacts.values() if contact.is_live)
 
     # --- companies, tags, attributes ---
 
     def company_by_own_id(self, company_id: str) -> Company | None:
-        """Return the company with the caller's id."""
-        found = self.companies_by_own_id.get(company_id)
-        return None if found is None else self.companies[found]
+        """Return the company with that ``company_id``, the caller's own id."""
+        intercom_id = self.companies_by_own_id.get(company_id)
+        return None if intercom_id is None else self.companies[intercom_id]
 
     def tag_by_name(self, name: str) -> Tag | None:
-        """Return the tag of that name, whatever its case."""
-        wanted = name.lower()
-        return next((tag for tag in self.tags.values() if tag.name.lower() == wanted), None)
+        """Return the tag with that name in any case."""
+        folded = name.lower()
+        return next((tag for tag in self.tags.values() if tag.name.lower() == folded), None)
 
     def attach(self, contact: Contact, company: Company, now: int) -> None:
-        """Make *contact* one of *company*'s people."""
+        """Attach *contact* to *company*; a second time changes nothing."""
         contact.companies.setdefault(company.id, now)
         company.people.setdefault(contact.id, now)
 
     def detach(self, contact: Contact, company: Company) -> None:
-        """Undo ``attach``."""
+        """Detach *contact* from *company*."""
         contact.companies.pop(company.id, None)
         company.people.pop(contact.id, None)
 
-    def add_attribute(self, model: str, name: str, data_type: str, now: int) -> Attribute:
-        """Make a custom attribute known."""
-        made = Attribute(
+    def add_attribute(self, model: str, name: str, data_type: str, *, now: int) -> Attribute:
+        """Add a custom attribute."""
+        attribute = Attribute(
             id=self.new_number(),
             model=model,
             name=name,
@@ -215,5 +231,5 @@ class State:
             created_at=now,
             updated_at=now,
         )
-        self.attributes[model, name] = made
-        return made
+        self.attributes[model, name] = attribute
+        return attribute

@@ -93,7 +93,8 @@ class Service:
             return {"requests": [_plain(one) for one in self.workspace.requests]}
         if name == "stats":
             windows: list[JsonValue] = [
-                {"window": number, "requests": count} for number, count in self.workspace.rate.history.items()
+                {"window": number, "requests": count}
+                for number, count in self.workspace.rate.admitted.items()
             ]
             return {
                 "handled": self.workspace.handled,

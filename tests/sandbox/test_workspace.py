@@ -211,8 +211,8 @@ def test_windows_are_settings():
     for _ in range(70):
         api.now += 2
         api.get("/me")
-    assert len(api.workspace.rate.history) <= 61
-    assert set(api.workspace.rate.history.values()) == {1}
+    assert len(api.workspace.rate.admitted) <= 61
+    assert set(api.workspace.rate.admitted.values()) == {1}
 
 
 # --- looking inside ---------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Companies, and which contacts are attached to them."""
+"""The endpoints of companies: writing, listing, scrolling, and attaching contacts. They know no tags or notes."""
 
 from __future__ import annotations
 
@@ -6,176 +6,180 @@ from collections.abc import Mapping
 
 from metarouter_intercom._types import JsonObject, JsonValue
 
-from .._errors import Refused, company_not_found, malformed
-from .._request import Call
+from .._custom_attributes import write_custom_attributes
+from .._errors import ApiError, company_not_found, malformed
+from .._request import ApiRequest
 from .._response_bodies import numbered_page, view_company, view_contact
 from .._validation import (
     Check,
-    a_boolean,
-    a_string,
-    an_integer,
-    an_object,
+    check_boolean,
+    check_integer,
+    check_seconds,
+    check_spend,
+    check_string,
+    check_text,
+    read_query_number,
     refuse_unknown,
-    seconds,
-    some_text,
-    spend,
-    whole_number,
 )
 from .._workspace_state import Company
-from .attributes import write_custom
 
 _CHANGEABLE: Mapping[str, Check] = {
-    "name": a_string,
-    "plan": a_string,
-    "size": an_integer,
-    "website": a_string,
-    "industry": a_string,
-    "monthly_spend": spend,
+    "name": check_string,
+    "plan": check_string,
+    "size": check_integer,
+    "website": check_string,
+    "industry": check_string,
+    "monthly_spend": check_spend,
 }
-_CREATABLE: Mapping[str, Check] = {**_CHANGEABLE, "remote_created_at": seconds}
+_CREATABLE: Mapping[str, Check] = {**_CHANGEABLE, "remote_created_at": check_seconds}
 _DEFAULT_PER_PAGE = 15
 _MOST_PER_PAGE = 60
 _ATTACHED_PER_PAGE = 50
-# Listing stops here; only scrolling goes on.
-_LIST_CAP = 10_000
+# Lists end after this many companies; only scrolling reaches the others.
+_MOST_LISTED = 10_000
 _SCROLL_PAGE = 100
 _SCROLL_IDLE = 60.0
 
 
-def upsert_company(call: Call) -> JsonValue:
-    """``POST /companies``: found by the caller's ``company_id``, else made."""
-    body = call.body
-    _refuse_unknown(call, body, (*_CREATABLE, "company_id"))
+def upsert_company(request: ApiRequest) -> JsonValue:
+    """``POST /companies``: update the company with that ``company_id``, or make it."""
+    body = request.body
+    _refuse_unknown(request, body, (*_CREATABLE, "company_id"))
     if "company_id" not in body:
         raise malformed("company_id not specified", rule="missing_field", code="parameter_not_found")
-    company_id = some_text("company_id", body["company_id"])
-    company = call.state.company_by_own_id(company_id)
-    fresh = company is None
+    company_id = check_text("company_id", body["company_id"])
+    company = request.state.company_by_own_id(company_id)
+    is_new = company is None
     if company is None:
         company = Company(
-            id=call.state.new_id(), company_id=company_id, created_at=call.second, updated_at=call.second
+            id=request.state.new_id(),
+            company_id=company_id,
+            created_at=request.timestamp,
+            updated_at=request.timestamp,
         )
-    _write(call, company, _CREATABLE)
-    if fresh:
-        call.state.companies[company.id] = company
-        call.state.companies_by_own_id[company_id] = company.id
-    return view_company(call, company)
+    _write(request, company, _CREATABLE)
+    if is_new:
+        request.state.companies[company.id] = company
+        request.state.companies_by_own_id[company_id] = company.id
+    return view_company(request, company)
 
 
-def update_company(call: Call) -> JsonValue:
+def update_company(request: ApiRequest) -> JsonValue:
     """``PUT /companies/{id}``: by Intercom's id; ``company_id`` cannot change."""
-    company = _company(call, call.ids[0])
-    _refuse_unknown(call, call.body, tuple(_CHANGEABLE))
-    _write(call, company, _CHANGEABLE)
-    return view_company(call, company)
+    company = _company(request, request.ids[0])
+    _refuse_unknown(request, request.body, tuple(_CHANGEABLE))
+    _write(request, company, _CHANGEABLE)
+    return view_company(request, company)
 
 
-def _refuse_unknown(call: Call, body: JsonObject, known: tuple[str, ...]) -> None:
-    since_2_16 = ("update_last_request_at",) if call.version >= (2, 16) else ()
+def _refuse_unknown(request: ApiRequest, body: JsonObject, known: tuple[str, ...]) -> None:
+    since_2_16 = ("update_last_request_at",) if request.version >= (2, 16) else ()
     refuse_unknown(body, (*known, *since_2_16, "custom_attributes"))
 
 
-def _write(call: Call, company: Company, checks: Mapping[str, Check]) -> None:
-    body = call.body
+def _write(request: ApiRequest, company: Company, checks: Mapping[str, Check]) -> None:
+    body = request.body
     fields = {name: check(name, body[name]) for name, check in checks.items() if name in body}
-    touch = a_boolean("update_last_request_at", body.get("update_last_request_at", False))
-    given = body.get("custom_attributes")
-    if given is not None:
-        write_custom(call, "company", company.custom, an_object("custom_attributes", given))
+    was_seen = check_boolean("update_last_request_at", body.get("update_last_request_at", False))
+    write_custom_attributes(request, "company", company.custom)
     company.fields.update(fields)
-    company.updated_at = call.second
-    if touch:
-        company.last_request_at = call.second
+    company.updated_at = request.timestamp
+    if was_seen:
+        company.last_request_at = request.timestamp
 
 
-def show_company(call: Call) -> JsonValue:
+def show_company(request: ApiRequest) -> JsonValue:
     """``GET /companies/{id}``."""
-    return view_company(call, _company(call, call.ids[0]))
+    return view_company(request, _company(request, request.ids[0]))
 
 
-def find_companies(call: Call) -> JsonValue:
-    """``GET /companies``: one by ``company_id`` or ``name``, those with a tag, or a page of all."""
-    query = call.query
+def find_companies(request: ApiRequest) -> JsonValue:
+    """``GET /companies``: one company by ``company_id`` or ``name``, the companies with a tag, or all."""
+    query = request.query
     if "company_id" in query or "name" in query:
-        found = [
+        companies = [
             company
-            for company in call.state.companies.values()
+            for company in request.state.companies.values()
             if query.get("company_id", company.company_id) == company.company_id
             and query.get("name", company.fields.get("name")) == company.fields.get("name")
         ]
-        if not found:
+        if not companies:
             raise company_not_found()
-        if call.settings.company_lookup == "object":
-            return view_company(call, found[0])
-        return _page(call, found)
+        if request.settings.company_lookup == "object":
+            return view_company(request, companies[0])
+        return _page(request, companies)
     if "segment_id" in query:
-        return _page(call, [])
+        return _page(request, [])
     tag_id = query.get("tag_id")
-    return _page(call, [one for one in _visible(call) if tag_id is None or tag_id in one.tags])
+    return _page(
+        request, [company for company in _visible(request) if tag_id is None or tag_id in company.tags]
+    )
 
 
-def list_companies(call: Call) -> JsonValue:
-    """``POST /companies/list``: the latest seen first, or the earliest with ``order=asc``."""
-    newest_first = call.query.get("order", "desc") != "asc"
-    ordered = sorted(_visible(call), key=lambda one: one.last_request_at or 0, reverse=newest_first)
-    return _page(call, ordered[:_LIST_CAP])
+def list_companies(request: ApiRequest) -> JsonValue:
+    """``POST /companies/list``: the last seen first, or with ``order=asc`` the longest unseen."""
+    newest_first = request.query.get("order", "desc") != "asc"
+    ordered = sorted(
+        _visible(request), key=lambda company: company.last_request_at or 0, reverse=newest_first
+    )
+    return _page(request, ordered[:_MOST_LISTED])
 
 
-def scroll_companies(call: Call) -> JsonValue:
-    """``GET /companies/scroll``: one open scroll in an app, closed when a minute passes without a call."""
-    scroll = call.state.scroll
-    if scroll is not None and call.now - scroll[1] > _SCROLL_IDLE:
-        scroll = call.state.scroll = None
-    wanted = call.query.get("scroll_param")
-    if wanted is None:
+def scroll_companies(request: ApiRequest) -> JsonValue:
+    """``GET /companies/scroll``: an app has one open scroll, which ends after a minute without a request."""
+    scroll = request.state.scroll
+    if scroll is not None and request.now - scroll[1] > _SCROLL_IDLE:
+        scroll = request.state.scroll = None
+    scroll_param = request.query.get("scroll_param")
+    if scroll_param is None:
         if scroll is not None:
-            raise Refused(
+            raise ApiError(
                 423, "scroll_exists", "scroll already exists for this workspace", rule="scroll_exists"
             )
-        scroll = (call.state.new_uuid(), call.now, 0)
-    elif scroll is None or scroll[0] != wanted:
-        raise Refused(404, "not_found", "scroll parameter not found", rule="scroll_not_found")
+        scroll = (request.state.new_uuid(), request.now, 0)
+    elif scroll is None or scroll[0] != scroll_param:
+        raise ApiError(404, "not_found", "scroll parameter not found", rule="scroll_not_found")
     name, _, begin = scroll
-    found = _visible(call)[begin : begin + _SCROLL_PAGE]
-    call.state.scroll = (name, call.now, begin + len(found)) if found else None
+    companies = _visible(request)[begin : begin + _SCROLL_PAGE]
+    request.state.scroll = (name, request.now, begin + len(companies)) if companies else None
     return {
         "type": "list",
-        "data": [view_company(call, one) for one in found],
+        "data": [view_company(request, company) for company in companies],
         "pages": None,
         "total_count": None,
         "scroll_param": name,
     }
 
 
-def delete_company(call: Call) -> JsonValue:
-    """``DELETE /companies/{id}``: its contacts are detached; the ``company_id`` is free again."""
-    company = _company(call, call.ids[0])
+def delete_company(request: ApiRequest) -> JsonValue:
+    """``DELETE /companies/{id}``: detaches its contacts; a new company may have the same ``company_id``."""
+    company = _company(request, request.ids[0])
     for contact_id in list(company.people):
-        call.state.detach(call.state.contacts[contact_id], company)
-    del call.state.companies[company.id]
-    del call.state.companies_by_own_id[company.company_id]
+        request.state.detach(request.state.contacts[contact_id], company)
+    del request.state.companies[company.id]
+    del request.state.companies_by_own_id[company.company_id]
     return {"id": company.id, "object": "company", "deleted": True}
 
 
-def _visible(call: Call) -> list[Company]:
-    # Lists hold only companies with at least one contact.
-    return [company for company in call.state.companies.values() if company.people]
+def _visible(request: ApiRequest) -> list[Company]:
+    # Intercom's lists contain only companies with at least one contact.
+    return [company for company in request.state.companies.values() if company.people]
 
 
-def _page(call: Call, found: list[Company], per_page: int = _DEFAULT_PER_PAGE) -> JsonObject:
+def _page(request: ApiRequest, companies: list[Company], per_page: int = _DEFAULT_PER_PAGE) -> JsonObject:
     return numbered_page(
-        found,
-        lambda company: view_company(call, company),
-        page=whole_number(call.query, "page", 1, most=10**9),
-        per_page=whole_number(call.query, "per_page", per_page, most=_MOST_PER_PAGE),
+        companies,
+        lambda company: view_company(request, company),
+        page=read_query_number(request.query, "page", 1, most=10**9),
+        per_page=read_query_number(request.query, "per_page", per_page, most=_MOST_PER_PAGE),
     )
 
 
-def _company(call: Call, company_id: str) -> Company:
-    company = call.state.companies.get(company_id)
+def _company(request: ApiRequest, company_id: str) -> Company:
+    company = request.state.companies.get(company_id)
     if company is None:
-        if call.state.company_by_own_id(company_id) is not None:
-            call.violate("company_id_in_path", "the API wants Intercom's own id of the company")
+        if request.state.company_by_own_id(company_id) is not None:
+            request.record_violation("company_id_in_path", "the API wants Intercom's own id of the company")
         raise company_not_found()
     return company
 
@@ -183,48 +187,48 @@ def _company(call: Call, company_id: str) -> Company:
 # --- people -----------------------------------------------------------------------------------------------
 
 
-def list_people(call: Call) -> JsonValue:
+def list_people(request: ApiRequest) -> JsonValue:
     """``GET /companies/{id}/contacts``."""
-    company = _company(call, call.ids[0])
-    people = [call.state.contacts[contact_id] for contact_id in company.people]
+    company = _company(request, request.ids[0])
+    people = [request.state.contacts[contact_id] for contact_id in company.people]
     return numbered_page(
         [contact for contact in people if contact.is_live],
-        lambda contact: view_contact(call, contact),
-        page=whole_number(call.query, "page", 1, most=10**9),
-        per_page=whole_number(call.query, "per_page", _ATTACHED_PER_PAGE, most=150),
+        lambda contact: view_contact(request, contact),
+        page=read_query_number(request.query, "page", 1, most=10**9),
+        per_page=read_query_number(request.query, "per_page", _ATTACHED_PER_PAGE, most=150),
     )
 
 
-def attach(call: Call) -> JsonValue:
-    """``POST /contacts/{id}/companies``: attaching again changes nothing."""
-    contact = call.contact(method="write")
-    refuse_unknown(call.body, ("id",))
-    if call.body.get("id") is None:
+def attach(request: ApiRequest) -> JsonValue:
+    """``POST /contacts/{id}/companies``: a second time changes nothing."""
+    contact = request.contact(method="write")
+    refuse_unknown(request.body, ("id",))
+    if request.body.get("id") is None:
         text = "company not specified"
         raise malformed(text, rule="missing_field", code="parameter_not_found")
-    company = _company(call, a_string("id", call.body["id"]))
-    most = call.settings.company_limit
+    company = _company(request, check_string("id", request.body["id"]))
+    most = request.settings.company_limit
     if company.id not in contact.companies and len(contact.companies) >= most:
         text = f"Contact has reached the maximum of {most} company associations"
-        raise Refused(400, "contact_company_limit_exceeded", text, rule="company_limit")
-    call.state.attach(contact, company, call.second)
-    return view_company(call, company)
+        raise ApiError(400, "contact_company_limit_exceeded", text, rule="company_limit")
+    request.state.attach(contact, company, request.timestamp)
+    return view_company(request, company)
 
 
-def detach(call: Call) -> JsonValue:
+def detach(request: ApiRequest) -> JsonValue:
     """``DELETE /contacts/{id}/companies/{company id}``."""
-    contact = call.contact(method="write")
-    company = _company(call, call.ids[1])
+    contact = request.contact(method="write")
+    company = _company(request, request.ids[1])
     if company.id not in contact.companies:
         raise company_not_found()
-    call.state.detach(contact, company)
-    return view_company(call, company)
+    request.state.detach(contact, company)
+    return view_company(request, company)
 
 
-def list_attached(call: Call) -> JsonValue:
-    """``GET /contacts/{id}/companies``; the list stands under both names that Intercom's own material gives it."""
-    contact = call.contact()
-    companies = [call.state.companies[company_id] for company_id in contact.companies]
-    shown = _page(call, companies, _ATTACHED_PER_PAGE)
+def list_attached(request: ApiRequest) -> JsonValue:
+    """``GET /contacts/{id}/companies``: the list is in ``data`` and ``companies``, because Intercom's documents name both."""
+    contact = request.contact()
+    companies = [request.state.companies[company_id] for company_id in contact.companies]
+    shown = _page(request, companies, _ATTACHED_PER_PAGE)
     shown["companies"] = shown["data"]
     return shown

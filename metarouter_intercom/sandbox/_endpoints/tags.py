@@ -1,155 +1,165 @@
-"""Tags: making them, putting them on contacts and companies, taking them off."""
+"""The endpoints of tags: making and deleting them, putting them on contacts and companies and taking them off."""
 
 from __future__ import annotations
 
-from metarouter_intercom._types import JsonObject, JsonValue
+from collections.abc import Sequence
 
-from .._errors import Refused, company_not_found, malformed, resource_not_found, user_not_found
-from .._request import Call
+from metarouter_intercom._types import JsonValue
+
+from .._errors import ApiError, company_not_found, malformed, resource_not_found, user_not_found
+from .._request import ApiRequest
 from .._response_bodies import view_applied_tag, view_tag
-from .._validation import a_boolean, a_list, an_id, an_object, refuse_unknown, required
+from .._validation import check_boolean, check_id, check_list, check_object, refuse_unknown, require
 from .._workspace_state import Company, Contact, Tag
 
 
-def list_tags(call: Call) -> JsonValue:
+def list_tags(request: ApiRequest) -> JsonValue:
     """``GET /tags``."""
-    return {"type": "list", "data": [view_tag(tag) for tag in call.state.tags.values()]}
+    return {"type": "list", "data": [view_tag(tag) for tag in request.state.tags.values()]}
 
 
-def show_tag(call: Call) -> JsonValue:
+def show_tag(request: ApiRequest) -> JsonValue:
     """``GET /tags/{id}``."""
-    return view_tag(_tag(call, call.ids[0]))
+    return view_tag(_tag(request, request.ids[0]))
 
 
-def write_tag(call: Call) -> JsonValue:
+def write_tag(request: ApiRequest) -> JsonValue:
     """
-    ``POST /tags``: make or rename a tag, or put it on (off) many contacts or companies.
+    ``POST /tags``: make or rename a tag, or put it on many contacts or companies, or take it off companies.
 
-    Since 2.16 what is not there is left out and told in the answer; before, one missing entity refused the whole.
+    Since 2.16 the response lists the contacts or companies that do not exist; before, one missing one refused the request.
     """
-    body = call.body
+    body = request.body
     name = body.get("name")
     if not isinstance(name, str) or not name.strip() or ("users" in body and "companies" in body):
         raise malformed("invalid tag parameters", rule="bad_tag")
     if "users" in body:
-        return _tag_users(call, name)
+        return _tag_users(request, name)
     if "companies" in body:
-        return _tag_companies(call, name)
+        return _tag_companies(request, name)
     refuse_unknown(body, ("name", "id"))
     if body.get("id") is None:
-        return view_tag(_named(call, name))
-    tag = _tag(call, an_id("id", body["id"]))
+        return view_tag(_tag_by_name(request, name))
+    tag = _tag(request, check_id("id", body["id"]))
     tag.name = name
     return view_tag(tag)
 
 
-def _tag_users(call: Call, name: str) -> JsonValue:
-    refuse_unknown(call.body, ("name", "users"))
-    listed: list[tuple[str, Contact | None]] = []
-    for entry in a_list("users", call.body["users"]):
-        user = an_object("users", entry)
+def _tag_users(request: ApiRequest, name: str) -> JsonValue:
+    refuse_unknown(request.body, ("name", "users"))
+    contacts: list[tuple[str, Contact | None]] = []
+    for entry in check_list("users", request.body["users"]):
+        user = check_object("users", entry)
         refuse_unknown(user, ("id",))
-        wanted = an_id("id", required(user, "id"))
-        found = call.state.contacts.get(wanted)
-        if found is not None and not found.is_live:
-            found = None
-        if found is None and call.version < (2, 16):
+        contact_id = check_id("id", require(user, "id"))
+        contact = request.state.contacts.get(contact_id)
+        if contact is not None and not contact.is_live:
+            contact = None
+        if contact is None and request.version < (2, 16):
             raise user_not_found()
-        listed.append((wanted, found))
-    tag = _named(call, name)
-    for _, contact in listed:
+        contacts.append((contact_id, contact))
+    tag = _tag_by_name(request, name)
+    for _, contact in contacts:
         if contact is not None:
-            contact.tags.setdefault(tag.id, call.second)
-    return _with_results(call, tag, "users", [(wanted, one is not None) for wanted, one in listed])
+            contact.tags.setdefault(tag.id, request.timestamp)
+    results = [(contact_id, contact is not None) for contact_id, contact in contacts]
+    return _view_results(request, tag, users=results)
 
 
-def _tag_companies(call: Call, name: str) -> JsonValue:
-    refuse_unknown(call.body, ("name", "companies"))
-    listed: list[tuple[str, Company | None, bool]] = []
-    for entry in a_list("companies", call.body["companies"]):
-        given = an_object("companies", entry)
-        refuse_unknown(given, ("id", "company_id", "untag"))
-        found: Company | None
-        if given.get("id") is not None:
-            wanted = an_id("id", given["id"])
-            found = call.state.companies.get(wanted)
+def _tag_companies(request: ApiRequest, name: str) -> JsonValue:
+    refuse_unknown(request.body, ("name", "companies"))
+    companies: list[tuple[str, Company | None, bool]] = []
+    for entry in check_list("companies", request.body["companies"]):
+        fields = check_object("companies", entry)
+        refuse_unknown(fields, ("id", "company_id", "untag"))
+        company: Company | None
+        if fields.get("id") is not None:
+            company_id = check_id("id", fields["id"])
+            company = request.state.companies.get(company_id)
         else:
-            wanted = an_id("company_id", required(given, "company_id"))
-            found = call.state.company_by_own_id(wanted)
-        if found is None and call.version < (2, 16):
+            company_id = check_id("company_id", require(fields, "company_id"))
+            company = request.state.company_by_own_id(company_id)
+        if company is None and request.version < (2, 16):
             raise company_not_found()
-        listed.append((wanted, found, a_boolean("untag", given.get("untag", False))))
-    tag = _named(call, name)
-    for _, company, untag in listed:
+        companies.append((company_id, company, check_boolean("untag", fields.get("untag", False))))
+    tag = _tag_by_name(request, name)
+    for _, company, untag in companies:
         if company is not None and untag:
             company.tags.pop(tag.id, None)
         elif company is not None:
-            company.tags.setdefault(tag.id, call.second)
-    results = [(wanted, one is not None and not untag) for wanted, one, untag in listed]
-    return _with_results(call, tag, "companies", results)
+            company.tags.setdefault(tag.id, request.timestamp)
+    results = [(company_id, company is not None and not untag) for company_id, company, untag in companies]
+    return _view_results(request, tag, companies=results)
 
 
-def _with_results(call: Call, tag: Tag, kind: str, results: list[tuple[str, bool]]) -> JsonValue:
+def _view_results(
+    request: ApiRequest,
+    tag: Tag,
+    *,
+    users: Sequence[tuple[str, bool]] = (),
+    companies: Sequence[tuple[str, bool]] = (),
+) -> JsonValue:
+    """Return the tag and, since 2.16, which of the contacts and companies in the request have it now."""
     shown = view_tag(tag)
-    if call.version >= (2, 16):
-        empty: JsonObject = {"users": [], "companies": []}
-        shown.update(empty)
-        shown[kind] = [{"id": wanted, "tagged": tagged} for wanted, tagged in results]
+    if request.version >= (2, 16):
+        for kind, results in (("users", users), ("companies", companies)):
+            shown[kind] = [{"id": record_id, "tagged": tagged} for record_id, tagged in results]
     return shown
 
 
-def delete_tag(call: Call) -> JsonValue:
-    """``DELETE /tags/{id}``: 200 without a body."""
-    tag = _tag(call, call.ids[0])
-    if tag.name in call.settings.in_use:
+def delete_tag(request: ApiRequest) -> JsonValue:
+    """``DELETE /tags/{id}``: answers 200 without a body."""
+    tag = _tag(request, request.ids[0])
+    if tag.name in request.settings.in_use:
         text = f"Unable to delete Tag with dependent objects. Segments: {tag.name}."
-        raise Refused(400, "tag_has_dependent_objects", text, rule="tag_in_use")
-    del call.state.tags[tag.id]
-    for contact in call.state.contacts.values():
+        raise ApiError(400, "tag_has_dependent_objects", text, rule="tag_in_use")
+    del request.state.tags[tag.id]
+    for contact in request.state.contacts.values():
         contact.tags.pop(tag.id, None)
-    for company in call.state.companies.values():
+    for company in request.state.companies.values():
         company.tags.pop(tag.id, None)
     return None
 
 
-def list_contact_tags(call: Call) -> JsonValue:
+def list_contact_tags(request: ApiRequest) -> JsonValue:
     """``GET /contacts/{id}/tags``."""
-    contact = call.contact()
+    contact = request.contact()
     shown: list[JsonValue] = [
-        view_applied_tag(call.state, call.settings, tag_id, at) for tag_id, at in contact.tags.items()
+        view_applied_tag(request, tag_id, applied_at) for tag_id, applied_at in contact.tags.items()
     ]
     return {"type": "list", "data": shown}
 
 
-def tag_contact(call: Call) -> JsonValue:
-    """``POST /contacts/{id}/tags``: by the tag's id; once more changes nothing."""
-    contact = call.contact(method="write")
-    refuse_unknown(call.body, ("id",))
-    tag = _tag(call, an_id("id", required(call.body, "id")))
-    applied_at = contact.tags.setdefault(tag.id, call.second)
-    return view_applied_tag(call.state, call.settings, tag.id, applied_at)
+def tag_contact(request: ApiRequest) -> JsonValue:
+    """``POST /contacts/{id}/tags``: by the tag's id; a second time changes nothing."""
+    contact = request.contact(method="write")
+    refuse_unknown(request.body, ("id",))
+    tag = _tag(request, check_id("id", require(request.body, "id")))
+    applied_at = contact.tags.setdefault(tag.id, request.timestamp)
+    return view_applied_tag(request, tag.id, applied_at)
 
 
-def untag_contact(call: Call) -> JsonValue:
+def untag_contact(request: ApiRequest) -> JsonValue:
     """``DELETE /contacts/{id}/tags/{tag id}``."""
-    contact = call.contact(method="write")
-    tag = _tag(call, call.ids[1])
+    contact = request.contact(method="write")
+    tag = _tag(request, request.ids[1])
     applied_at = contact.tags.pop(tag.id, None)
     if applied_at is None:
         raise resource_not_found("tag_not_found")
-    return view_applied_tag(call.state, call.settings, tag.id, applied_at)
+    return view_applied_tag(request, tag.id, applied_at)
 
 
-def _tag(call: Call, tag_id: str) -> Tag:
-    tag = call.state.tags.get(tag_id)
+def _tag(request: ApiRequest, tag_id: str) -> Tag:
+    tag = request.state.tags.get(tag_id)
     if tag is None:
         raise resource_not_found("tag_not_found")
     return tag
 
 
-def _named(call: Call, name: str) -> Tag:
-    tag = call.state.tag_by_name(name)
+def _tag_by_name(request: ApiRequest, name: str) -> Tag:
+    """Return the tag with that name; make it when there is none."""
+    tag = request.state.tag_by_name(name)
     if tag is None:
-        tag = Tag(id=str(call.state.new_number()), name=name)
-        call.state.tags[tag.id] = tag
+        tag = Tag(id=str(request.state.new_number()), name=name)
+        request.state.tags[tag.id] = tag
     return tag

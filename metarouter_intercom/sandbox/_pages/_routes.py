@@ -108,7 +108,7 @@ class _Reader:
         """Answer 304 to the pages' script when nothing was asked and no window ended since; remember the mark otherwise."""
         workspace = self._workspace
         # Taken before anything is read: what comes after it changes the mark, and the next look shows it.
-        g.mark = f'"{self._start}-{workspace.handled}-{workspace.rate.index_at(workspace.now())}"'
+        g.mark = f'"{self._start}-{workspace.handled}-{workspace.rate.window_number(workspace.now())}"'
         if request.headers.get("If-None-Match") == g.mark:
             return Response(status=304)
         return None

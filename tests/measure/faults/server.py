@@ -41,7 +41,7 @@ class Intercom:
                 "repeated": workspace.repeated_events,
                 "handled": workspace.handled,
                 "refused": [record.at for record in workspace.requests if record.status == 429],
-                "windows": dict(workspace.rate.history),
+                "windows": dict(workspace.rate.admitted),
             }
 
 

@@ -167,10 +167,10 @@ def test_the_strip_warns_when_little_is_left():
 def test_refusals_count_in_their_own_window():
     """Even when nothing else was asked in it."""
     rate = RateWindows(app_limit=1, workspace_limit=1, window=10.0, reset_slack=2.0)
-    rate.refuse(5.0)
-    rate.refuse(15.0)
+    rate.count_refused(5.0)
+    rate.count_refused(15.0)
 
-    assert rate.use(25.0).refused == {0: 1, 1: 1}
+    assert rate.usage(25.0).refused == {0: 1, 1: 1}
 
 
 def test_the_strip_knows_all_apps():
