@@ -1,4 +1,4 @@
-"""The state of a workspace as one plain value that two runs can be compared by."""
+"""The contacts and companies of a workspace as one JSON value that is equal for two equal runs. It changes no record."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from ._workspace_state import Company, Contact, WorkspaceState
 
 def take_snapshot(state: WorkspaceState, *, without: Collection[str] = ()) -> JsonObject:
     """
-    Return contacts and companies by the caller's own ids; free of generated ids and of Intercom's own instants.
+    Return contacts and companies by the caller's own ids, without generated ids and without the times that Intercom sets.
 
     Args:
-        without: Standard fields to leave out, ``last_seen_at`` for instance.
+        without: Standard fields to leave out, such as ``last_seen_at``.
     """
     contacts: JsonObject = {}
     for contact in state.contacts.values():
         if contact.is_live or (contact.archived and not contact.deleted):
             shown = _show_contact(state, contact, without)
             name = _name(contact)
-            nth = 1
+            number = 1
             key = name
             while key in contacts:
-                nth += 1
-                key = f"{name} #{nth}"
+                number += 1
+                key = f"{name} #{number}"
             contacts[key] = shown
     companies: JsonObject = {
         company.company_id: _show_company(state, company, without) for company in state.companies.values()
@@ -34,11 +34,11 @@ def take_snapshot(state: WorkspaceState, *, without: Collection[str] = ()) -> Js
 
 
 def _name(contact: Contact) -> str:
-    """Name a contact by what the caller gave it; a lead's external id is Intercom's."""
+    """Return a name for the contact that is the same in each run; a lead's external id is not, because Intercom makes it."""
     if contact.role == "user" and contact.external_id is not None:
         return contact.external_id
-    told = contact.email or contact.custom.get("anonymous_id") or contact.fields.get("name") or "nameless"
-    return f"{contact.role}:{told}"
+    name = contact.email or contact.custom.get("anonymous_id") or contact.fields.get("name") or "nameless"
+    return f"{contact.role}:{name}"
 
 
 def _show_contact(state: WorkspaceState, contact: Contact, without: Collection[str]) -> JsonObject:
@@ -54,8 +54,8 @@ def _show_contact(state: WorkspaceState, contact: Contact, without: Collection[s
         "email": contact.email or "",
         "fields": _sorted(fields),
         "custom_attributes": _sorted(dict(contact.custom)),
-        "companies": _texts(state.companies[one].company_id for one in contact.companies),
-        "tags": _texts(state.tags[one].name for one in contact.tags),
+        "companies": _sorted_texts(state.companies[company].company_id for company in contact.companies),
+        "tags": _sorted_texts(state.tags[tag].name for tag in contact.tags),
         "consents": dict(sorted(contact.consents.items())),
         "events": events,
         "event_count": len(events),
@@ -69,12 +69,12 @@ def _show_company(state: WorkspaceState, company: Company, without: Collection[s
     return {
         "fields": _sorted(fields),
         "custom_attributes": _sorted(dict(company.custom)),
-        "tags": _texts(state.tags[one].name for one in company.tags),
-        "people": _texts(_name(state.contacts[one]) for one in company.people),
+        "tags": _sorted_texts(state.tags[tag].name for tag in company.tags),
+        "people": _sorted_texts(_name(state.contacts[contact]) for contact in company.people),
     }
 
 
-def _texts(values: Iterable[str]) -> list[JsonValue]:
+def _sorted_texts(values: Iterable[str]) -> list[JsonValue]:
     return [*sorted(values)]
 
 

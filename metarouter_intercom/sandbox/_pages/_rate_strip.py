@@ -1,4 +1,4 @@
-"""The rate strip: what the current window has left, and what the latest windows used. Pure; the moment comes in as an argument."""
+"""What the rate strip of each page shows: the use of the current window and a chart of the latest ones. Pure."""
 
 from __future__ import annotations
 
@@ -10,12 +10,21 @@ import attrs
 from .._rate_limit import RateUse
 
 _BARS = 30
+# Of the chart's SVG, in its own unit; the template has the same number.
 _HEIGHT = 28
 
 
 @attrs.frozen(kw_only=True)
 class Bar:
-    """One window in the strip's chart; heights in the chart's own unit, from 0 to 28."""
+    """
+    One window in the chart.
+
+    Attributes:
+        admitted: Requests within the limits.
+        refused: Requests answered 429.
+        height: From 0 to 28, in the chart's own unit.
+        level: The CSS class: ``calm``, ``high`` from 80 % of the budget, ``over`` when requests were refused.
+    """
 
     admitted: int
     refused: int
@@ -24,14 +33,16 @@ class Bar:
 
 
 @attrs.frozen(kw_only=True)
-class Budget:
+class RateStrip:
     """
-    What the strip shows.
+    What the rate strip shows.
 
     Attributes:
-        used: Requests of the current window.
-        limit: Of one window.
-        ends_in: Whole seconds until the window ends.
+        used: Requests in the current window.
+        limit: The most requests in one window.
+        window: The length of a window in seconds.
+        ends_in: Whole seconds until the current window ends.
+        refused: Requests of the current window answered 429.
         bars: The latest windows, the current one last.
     """
 
@@ -44,26 +55,26 @@ class Budget:
 
     @property
     def percent(self) -> float:
-        """How much of the current window's budget is used."""
+        """The used share of the current window's budget, from 0 to 100."""
         return round(min(100.0, 100 * self.used / self.limit), 1) if self.limit else 100.0
 
     @property
     def span(self) -> str:
-        """How long a time the chart shows."""
+        """How much time the chart covers."""
         seconds = len(self.bars) * self.window
         return f"{seconds / 60:g} min" if seconds >= 60 else f"{seconds:g} s"
 
     @property
     def summary(self) -> str:
-        """The chart in words."""
+        """The chart as a sentence, for screen readers."""
         most = max(bar.admitted for bar in self.bars)
         refused = sum(bar.refused for bar in self.bars)
-        told = f"Last {len(self.bars)} windows: at most {most:,} requests in a window"
-        return f"{told}, {refused:,} rate-limited (429)" if refused else f"{told}, none rate-limited"
+        text = f"Last {len(self.bars)} windows: at most {most:,} requests in a window"
+        return f"{text}, {refused:,} rate-limited (429)" if refused else f"{text}, none rate-limited"
 
 
-def read_budget(use: RateUse) -> Budget:
-    """Return the strip for *use*; the chart's heights grow with the root of the share, so that small numbers can be seen."""
+def rate_strip(use: RateUse) -> RateStrip:
+    """Return the strip for *use*. A bar's height is proportional to the root of its share, so that small shares are visible."""
     bars = []
     for number in range(use.number - _BARS + 1, use.number + 1):
         admitted, refused = use.admitted.get(number, 0), use.refused.get(number, 0)
@@ -71,7 +82,7 @@ def read_budget(use: RateUse) -> Budget:
         level = "over" if refused else "high" if share >= 0.8 else "calm"
         height = max(2, round(math.sqrt(share) * _HEIGHT)) if admitted or refused else 0
         bars.append(Bar(admitted=admitted, refused=refused, height=height, level=level))
-    return Budget(
+    return RateStrip(
         used=use.used,
         limit=use.limit,
         window=use.window,

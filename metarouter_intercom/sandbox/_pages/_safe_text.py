@@ -1,4 +1,4 @@
-"""Makes other people's words safe to look at: escaped, isolated, cut, with invisible characters made visible. Pure."""
+"""Makes text from requests safe to show: escaped, isolated, cut, with invisible characters made visible. Pure."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import unicodedata
 
 from markupsafe import Markup, escape
 
-# Controls, soft hyphen, marks that turn the direction of writing, widthless characters, lone surrogates, tags. The joiners
-# U+200C and U+200D stay: scripts and emoji need them.
+# Control characters, the soft hyphen, marks that change the writing direction, zero-width characters, lone surrogates and tags.
+# The joiners U+200C and U+200D are not here, because some scripts and emoji need them.
 _HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
     "\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
@@ -17,26 +17,26 @@ _MOST_SHOWN = 20_000
 
 
 def visible(text: str, limit: int = _MOST_SHOWN) -> Markup:
-    """Return at most *limit* characters of *text* for the body of a page; what cannot be seen is named by its code point."""
-    shown = Markup().join(_pieces(text[:limit]))
-    return Markup("<bdi>{}{}</bdi>").format(shown, "…" if len(text) > limit else "")
+    """Return at most *limit* characters of *text* as HTML; an invisible character is shown as its code point."""
+    content = Markup().join(_pieces(text[:limit]))
+    return Markup("<bdi>{}{}</bdi>").format(content, "…" if len(text) > limit else "")
 
 
 def plain(text: str, limit: int = 120) -> str:
-    """Return *text* for places that hold no elements: titles, labels, options. What cannot be seen is replaced."""
+    """Return at most *limit* characters of *text* for titles, labels and options; invisible characters are replaced."""
     return _HIDDEN.sub("\N{REPLACEMENT CHARACTER}", text[:limit]) + ("…" if len(text) > limit else "")
 
 
 def _pieces(text: str) -> list[Markup]:
     pieces: list[Markup] = []
     end = 0
-    for found in _HIDDEN.finditer(text):
-        pieces += (escape(text[end : found.start()]), _named(found.group()))
-        end = found.end()
+    for match in _HIDDEN.finditer(text):
+        pieces += (escape(text[end : match.start()]), _code_point(match.group()))
+        end = match.end()
     return [*pieces, escape(text[end:])]
 
 
-def _named(character: str) -> Markup:
+def _code_point(character: str) -> Markup:
     point = f"U+{ord(character):04X}"
     return Markup('<span class="unseen" title="{}">{}</span>').format(
         unicodedata.name(character, "not a visible character"), point
@@ -44,19 +44,19 @@ def _named(character: str) -> Markup:
 
 
 def initials(name: str) -> str:
-    """Return one or two letters that stand for *name* where a picture would be."""
+    """Return one or two letters of *name* for the place of a picture; a question mark when it has none."""
     words = [word for word in re.split(r"[\s@._\-]+", name[:200]) if word and word[0].isalnum()]
-    chosen = words[:1] if len(words) < 2 else [words[0], words[-1]]
-    return "".join(word[0] for word in chosen).upper() or "?"
+    first_and_last = words[:1] if len(words) < 2 else [words[0], words[-1]]
+    return "".join(word[0] for word in first_and_last).upper() or "?"
 
 
 def shade(key: str) -> int:
-    """Return the number, from 0 to 7, of the colour that stands for *key*; the same one each time."""
+    """Return the number of a colour for *key*, from 0 to 7; the same key has the same colour."""
     return sum(key[:200].encode("utf-8", "replace")) % 8
 
 
 def web_address(text: str) -> str | None:
-    """Return *text* when it may become a link: http or https, a host, nothing that hides; else None."""
+    """Return *text* when it can be a link: http or https, a host, no invisible character; else None."""
     address = text.strip()
     if len(address) > 2000 or _HIDDEN.search(address) or not re.match(r"https?://[^\s/?#\\]", address, re.I):
         return None
@@ -64,5 +64,5 @@ def web_address(text: str) -> str | None:
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:
-    """Say how many: ``counted(1, "event")`` is ``"1 event"``."""
+    """Return the number with its noun: ``counted(1, "event")`` is ``"1 event"``."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -1,25 +1,25 @@
-"""Keeps the compiled templates of the pages, so that a process with many sandboxes, as tests have, compiles them once."""
+"""Keeps compiled templates in memory, so that a process that starts many sandboxes, as tests do, compiles each one once."""
 
 from __future__ import annotations
 
 from jinja2.bccache import Bucket, BytecodeCache
 
 
-class CompiledTemplates(BytecodeCache):
-    """Holds compiled templates in memory; the template's source decides whether one still fits."""
+class TemplateCache(BytecodeCache):
+    """Compiled templates in memory. Jinja compares the template's source to decide whether an entry is still valid."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, bytes] = {}
+        self._bytecode: dict[str, bytes] = {}
 
     def load_bytecode(self, bucket: Bucket) -> None:
-        """Fill *bucket* when its template is known."""
-        kept = self._kept.get(bucket.key)
-        if kept is not None:
-            bucket.bytecode_from_string(kept)
+        """Fill *bucket* when its template was compiled before."""
+        bytecode = self._bytecode.get(bucket.key)
+        if bytecode is not None:
+            bucket.bytecode_from_string(bytecode)
 
     def dump_bytecode(self, bucket: Bucket) -> None:
-        """Keep what *bucket* holds."""
-        self._kept[bucket.key] = bucket.bytecode_to_string()
+        """Store the compiled template in *bucket*."""
+        self._bytecode[bucket.key] = bucket.bytecode_to_string()
 
 
-COMPILED = CompiledTemplates()
+TEMPLATE_CACHE = TemplateCache()

@@ -1,4 +1,4 @@
-"""How one value of an attribute or of an event's metadata is shown: as text, number, date, price or link. Pure."""
+"""How the pages show one value of an attribute or of metadata: as text, number, date, price or link. Pure; it knows no HTML."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ._safe_text import web_address
 Kind = Literal["text", "number", "date", "price", "link", "nothing"]
 
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
-# Digits behind the point, ISO 4217; every other currency has two.
+# Digits after the decimal point (ISO 4217); every other currency has two.
 _DIGITS: Mapping[str, int] = {
     **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW"), 0),
     **dict.fromkeys(("PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"), 0),
@@ -21,15 +21,16 @@ _DIGITS: Mapping[str, int] = {
 }
 
 
-class Shown(NamedTuple):
+class DisplayValue(NamedTuple):
     """
-    One value as the page shows it.
+    One value as a page shows it.
 
     Attributes:
+        kind: Decides how the template shows the value.
         text: What a person reads.
-        href: For a link: where it leads, http or https only; None when its address is not fit to be clicked.
-        detail: What was sent, where the text does not say it.
-        at: For a date: Unix seconds.
+        href: The address of a link, http or https; None when the address is not safe to click.
+        detail: What was sent, where the text differs from it.
+        at: The time of a date, in Unix seconds.
     """
 
     kind: Kind
@@ -39,21 +40,21 @@ class Shown(NamedTuple):
     at: float = 0
 
 
-def show_attribute(value: JsonValue, data_type: str | None = None) -> Shown:
-    """Show a standard field or a custom attribute of *data_type*."""
+def show_attribute(value: JsonValue, data_type: str | None = None) -> DisplayValue:
+    """Return how to show a standard field or a custom attribute of *data_type*."""
     if data_type == "date" and isinstance(value, int | float) and not isinstance(value, bool):
-        return Shown("date", "", detail=str(value), at=value)
+        return DisplayValue("date", "", detail=str(value), at=value)
     return _show_scalar(value)
 
 
-def show_metadata(key: str, value: JsonValue) -> Shown:
-    """Show one entry of an event's metadata; the name of its key makes a number a date."""
+def show_metadata(key: str, value: JsonValue) -> DisplayValue:
+    """Return how to show one entry of an event's metadata. A number is a date when its key ends with ``_date`` or ``_at``."""
     if isinstance(value, dict):
         if value.keys() == {"url", "value"}:
             return _show_link(str(value["url"]), str(value["value"]))
         if value.keys() == {"amount", "currency"} and isinstance(value["amount"], int):
             currency = str(value["currency"])
-            return Shown(
+            return DisplayValue(
                 "price",
                 _price(value["amount"], currency),
                 detail=f"{value['amount']} {currency} in the smallest unit",
@@ -63,21 +64,21 @@ def show_metadata(key: str, value: JsonValue) -> Shown:
     return _show_scalar(value)
 
 
-def _show_scalar(value: JsonValue) -> Shown:
+def _show_scalar(value: JsonValue) -> DisplayValue:
     if value is None or value == "":
-        return Shown("nothing", "–")
+        return DisplayValue("nothing", "–")
     if isinstance(value, bool):
-        return Shown("text", "true" if value else "false")
+        return DisplayValue("text", "true" if value else "false")
     if isinstance(value, int | float):
-        return Shown("number", f"{value:,}" if isinstance(value, int) else f"{value:,.12g}")
+        return DisplayValue("number", f"{value:,}" if isinstance(value, int) else f"{value:,.12g}")
     if isinstance(value, str):
         address = web_address(value)
-        return Shown("text", value) if address is None else Shown("link", value, href=address)
-    return Shown("text", json.dumps(value, ensure_ascii=False))
+        return DisplayValue("text", value) if address is None else DisplayValue("link", value, href=address)
+    return DisplayValue("text", json.dumps(value, ensure_ascii=False))
 
 
-def _show_link(url: str, label: str) -> Shown:
-    return Shown("link", label or url, href=web_address(url), detail=url)
+def _show_link(url: str, label: str) -> DisplayValue:
+    return DisplayValue("link", label or url, href=web_address(url), detail=url)
 
 
 def _price(amount: int, currency: str) -> str:

@@ -1,1 +1,1 @@
-"""HTTP around the workspace: connections, requests and responses as bytes. It knows no endpoint."""
+"""HTTP for the sandbox: listening, requests and responses as bytes, and running WSGI applications. It knows no endpoint."""

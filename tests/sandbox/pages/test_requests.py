@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from metarouter_intercom.sandbox import Fault, Faults
-from metarouter_intercom.sandbox._pages._template_cache import COMPILED
+from metarouter_intercom.sandbox._pages._template_cache import TEMPLATE_CACHE
 from metarouter_intercom.sandbox._rate_limit import RateWindows
 
 from ..html_pages import Pages
@@ -116,7 +116,7 @@ def test_answers_of_every_kind(pages):
     headers = {"authorization": "Bearer sandbox-token"}
     pages.service.faults = Faults(script=(Fault("status", 299), Fault("status", 599)))
     for _ in range(2):
-        pages.service.meet("GET", "/me", headers, b"")
+        pages.service.respond("GET", "/me", headers, b"")
     pages.workspace.handle_bytes("POST", "/contacts", headers, b"\xff not json")
     pages.post("/contacts", {"external_id": "u-2", "name": "x" * 50_000})
 
@@ -226,4 +226,6 @@ def test_templates_are_compiled_once(pages):
     other.contact(external_id="u-1", name="Bob")
 
     assert (pages.names("/ui/people"), other.names("/ui/people")) == (["Ada"], ["Bob"])
-    assert {app.application.jinja_env.bytecode_cache for app in (pages.client, other.client)} == {COMPILED}
+    assert {app.application.jinja_env.bytecode_cache for app in (pages.client, other.client)} == {
+        TEMPLATE_CACHE
+    }

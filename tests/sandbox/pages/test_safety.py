@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from metarouter_intercom.sandbox._pages import _timestamps as _instants
 from metarouter_intercom.sandbox._pages import _value_display as _values
-from metarouter_intercom.sandbox._pages._paging import paged
+from metarouter_intercom.sandbox._pages._paging import make_page
 from metarouter_intercom.sandbox._pages._safe_text import initials, plain, shade, visible, web_address
 
 from ..api_calls import BEGINNING
@@ -288,7 +288,7 @@ def test_moments_that_no_calendar_holds():
 @settings(max_examples=100, deadline=None)
 def test_pages_cover_a_list_without_gaps(total, wanted, size):
     """Whatever page is asked for is within the list, and its bounds tell what it holds."""
-    page = paged(range(total), wanted, size)
+    page = make_page(range(total), wanted, size)
 
     assert list(page.items) == list(range(page.first - 1, page.last)) if total else not page.items
     assert 1 <= page.number <= page.pages == max(1, -(-total // size))
