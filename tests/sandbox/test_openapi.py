@@ -150,7 +150,7 @@ def published(schemas: dict[str, object], api: Tour) -> Iterator[tuple[str, obje
 
 
 def test_every_answer_is_one_that_intercom_describes():
-    """Statuses are documented ones, bodies fit their schemas, errors fit the envelope."""
+    """Each response has a described status, and its body matches the schema of the response or of an error."""
     schemas = load_schemas("intercom-2.16.json")
     # The description leaves out refusals that its own prose, help pages and recordings tell.
     undescribed = {"GET /contacts/{contact_id}": {404}, "POST /contacts": {400, 409}, "GET /me": {401}}
@@ -173,7 +173,7 @@ def test_every_answer_is_one_that_intercom_describes():
 
 
 def test_every_described_operation_is_there():
-    """All of the extract but a teammate's being away."""
+    """The sandbox has every operation of the extract except setting an admin away."""
     schemas = load_schemas("intercom-2.16.json")
     described = {re.sub(r"\{\w+\}", "{}", name) for name in schemas["operations"]}
 
@@ -253,8 +253,8 @@ def send(name: str, body: object) -> tuple[Api, Response]:
 
 
 @pytest.mark.parametrize(("name", "body"), ACCEPTED)
-def test_what_the_strict_description_takes_is_taken(name, body):
-    """Both say yes, and nothing is violated."""
+def test_what_the_strict_description_accepts_is_accepted(name, body):
+    """A body that the strict schema accepts succeeds and breaks no rule."""
     schemas = load_schemas("intercom-2.16.strict.json")
 
     api, answer = send(name, body)
@@ -266,7 +266,7 @@ def test_what_the_strict_description_takes_is_taken(name, body):
 
 @pytest.mark.parametrize(("name", "body"), REFUSED)
 def test_what_the_strict_description_refuses_is_a_violation(name, body):
-    """Both say no; the sandbox remembers it."""
+    """A body that the strict schema refuses is refused and recorded as a violation."""
     schemas = load_schemas("intercom-2.16.strict.json")
 
     api, _ = send(name, body)

@@ -113,7 +113,7 @@ def furnished() -> tuple[Api, list[str]]:
 @settings(max_examples=200, deadline=None)
 @given(data=st.data(), route=routes, body=bodies, version=st.sampled_from(["2.0", "2.12", "2.16", "Preview"]))
 def test_any_request_is_answered_and_a_refused_one_changes_nothing(data, route, body, version):
-    """Whatever the body, the answer is one of Intercom's, can be told as JSON, and errors leave the workspace as it was."""
+    """Any body gets a status of Intercom's and a JSON body, and an error leaves the workspace unchanged."""
     api, ids = furnished()
     method, path = route.split()
     while "{}" in path:
@@ -133,7 +133,7 @@ def test_any_request_is_answered_and_a_refused_one_changes_nothing(data, route, 
 @settings(max_examples=100, deadline=None)
 @given(content=st.binary(max_size=40) | bodies.map(lambda body: json.dumps(body).encode()))
 def test_any_bytes_are_answered(content):
-    """Whatever arrives as a body."""
+    """Any bytes as a body get a response."""
     api, _ = furnished()
 
     answer = api.workspace.handle_bytes("POST", "/contacts", {}, content)

@@ -21,7 +21,7 @@ TEXT = {"name": "ring", "model": "contact", "data_type": "string"}
     ],
 )
 def test_an_attribute_is_made(api, data_type, stored):
-    """Each data type is answered as the API lists it."""
+    """The response shows a new attribute of each data type as Intercom's list does."""
     answer = api.post("/data_attributes", {**TEXT, "data_type": data_type, "description": "One"})
 
     shown = {
@@ -39,14 +39,14 @@ def test_an_attribute_is_made(api, data_type, stored):
 
 @pytest.mark.parametrize(("version", "writable"), [("2.10", True), ("2.11", False), ("2.16", False)])
 def test_who_may_write_a_new_attribute(api, version, writable):
-    """Since 2.11 the Messenger may not, unless it is said."""
+    """Since 2.11 the Messenger cannot write a new attribute unless the request allows it."""
     answer = api.post("/data_attributes", TEXT, version=version)
 
     assert answer.body["messenger_writable"] is writable
 
 
 def test_a_list_attribute_takes_its_options_only(api):
-    """A value outside the options is refused."""
+    """A value that is not one of the options is refused."""
     options = [{"value": "red"}, {"value": "blue"}]
     made = api.post("/data_attributes", {**TEXT, "data_type": "options", "options": options}).body
 
@@ -82,7 +82,7 @@ def test_a_list_attribute_takes_its_options_only(api):
     ],
 )
 def test_malformed_attributes_are_violations(api, change, message):
-    """The documented text, and a violation."""
+    """A malformed attribute gets the documented text and is recorded as a violation."""
     before = api.get("/data_attributes").body
 
     answer = api.post("/data_attributes", {**TEXT, **change})
@@ -93,13 +93,13 @@ def test_malformed_attributes_are_violations(api, change, message):
 
 
 @pytest.mark.parametrize("name", ["größe", "price €", "first-name", "a_b c1", "名前"])
-def test_names_of_any_script_are_taken(api, name):
-    """Letters and digits of any script, currency signs, hyphens, spaces and underscores."""
+def test_names_of_any_script_are_accepted(api, name):
+    """A name may contain letters and digits of any script, currency signs, hyphens, spaces and underscores."""
     assert api.post("/data_attributes", {**TEXT, "name": name}).status == 200
 
 
-def test_a_name_is_taken_for_both_models(api):
-    """The text says whose it is; that is no violation: another process may have been faster."""
+def test_contacts_and_companies_cannot_share_a_name(api):
+    """The error names the model that has the attribute; it is no violation, because another process may have created it."""
     api.post("/data_attributes", {**TEXT, "model": "company"})
 
     as_people = refusal(api.post("/data_attributes", TEXT))
@@ -112,7 +112,7 @@ def test_a_name_is_taken_for_both_models(api):
 
 
 def test_standard_attributes_keep_their_names(api):
-    """Whatever the case."""
+    """A custom attribute cannot have the name of a standard one in any case."""
     answer = api.post("/data_attributes", {**TEXT, "name": "Name"})
 
     assert refusal(answer)[2].startswith("'Name' is one of our standard attributes")
@@ -120,7 +120,7 @@ def test_standard_attributes_keep_their_names(api):
 
 
 def test_only_so_many_attributes_are_active():
-    """250 by default; archiving one makes room."""
+    """A workspace has at most 250 active attributes by default, and archiving one makes room for another."""
     api = Api(attributes={}, attribute_limit=2)
     made = [api.post("/data_attributes", {**TEXT, "name": f"a{number}"}).body["id"] for number in range(2)]
 
@@ -133,7 +133,7 @@ def test_only_so_many_attributes_are_active():
 
 
 def test_an_archived_attribute_is_unknown(api):
-    """Writes are refused, and the list leaves it out unless asked."""
+    """Writes to an archived attribute are refused, and the list shows it only on request."""
     made = api.post("/data_attributes", TEXT).body["id"]
     api.put(f"/data_attributes/{made}", {"archived": True})
 
@@ -147,7 +147,7 @@ def test_an_archived_attribute_is_unknown(api):
 
 
 def test_an_attribute_can_change_but_not_its_type(api):
-    """Description, options and who may write can; data_type is an unknown field."""
+    """An update can change description, options and who may write, but data_type is an unknown field."""
     made = api.post("/data_attributes", TEXT).body["id"]
     change = {"description": "New", "messenger_writable": True, "options": [{"value": "a"}, {"value": "b"}]}
 
@@ -164,7 +164,7 @@ def test_an_attribute_can_change_but_not_its_type(api):
 
 
 def test_an_attribute_in_use_cannot_be_archived():
-    """Something depends on it, by a setting."""
+    """An attribute that the settings list as in use cannot be archived."""
     api = Api(in_use={"ring"})
     made = api.post("/data_attributes", TEXT).body["id"]
 
@@ -175,7 +175,7 @@ def test_an_attribute_in_use_cannot_be_archived():
 
 
 def test_the_list_holds_standard_and_custom_attributes(api):
-    """One model or both."""
+    """The list shows standard and custom attributes of one model or of both."""
     people = api.get("/data_attributes?model=contact").body["data"]
     everything = api.get("/data_attributes").body["data"]
 
@@ -184,8 +184,8 @@ def test_the_list_holds_standard_and_custom_attributes(api):
     assert {"email", "plan"} <= {one["name"] for one in people}
 
 
-def test_conversations_have_left_the_list(api):
-    """Since 2.16 their model is refused; before, the list is empty here."""
+def test_the_model_conversation_is_refused_since_2_16(api):
+    """Since 2.16 the model conversation is refused; before, its list is empty."""
     answer = api.get("/data_attributes?model=conversation")
 
     assert refusal(answer) == (

@@ -15,7 +15,7 @@ def run(api, method, path, body):
 
 
 def test_bulk_needs_preview(api):
-    """Every numbered version says that it has no such resource."""
+    """Every numbered API version answers that it has no bulk endpoints."""
     answer = api.post("/contacts/bulk", {"contacts": []})
 
     assert refusal(answer) == (
@@ -26,7 +26,7 @@ def test_bulk_needs_preview(api):
 
 
 def test_contacts_are_created_strictly(api):
-    """Who exists is rejected; the job says only that something was."""
+    """A contact that exists already is not written, and the job says only that an item failed."""
     tag = api.tag()
     new = {
         "external_id": "u1",
@@ -46,7 +46,7 @@ def test_contacts_are_created_strictly(api):
 
 
 def test_contacts_are_updated_by_intercoms_id(api):
-    """Companies are attached and detached on the way, tags put on and taken off."""
+    """An update by Intercom's id also attaches and detaches companies and adds and removes tags."""
     contact, tag = api.contact(external_id="u1"), api.tag()
     api.post(f"/contacts/{contact}/tags", {"id": tag})
     join = {
@@ -69,7 +69,7 @@ def test_contacts_are_updated_by_intercoms_id(api):
 
 
 def test_contacts_are_deleted(api):
-    """For good; a stranger is an error of the job."""
+    """Contacts are deleted permanently, and an unknown id makes the job end with errors."""
     contact = api.contact(external_id="u1")
     gone = {"contacts": [{"id": contact}]}
 
@@ -78,7 +78,7 @@ def test_contacts_are_deleted(api):
 
 
 def test_companies_are_written_in_bulk(api):
-    """Upserted by company_id, updated and deleted by id."""
+    """Companies are upserted by company_id, and updated and deleted by Intercom's id."""
     company = api.company("acme")
 
     made = run(
@@ -111,7 +111,7 @@ def test_companies_are_written_in_bulk(api):
     ],
 )
 def test_malformed_jobs_are_violations(api, method, body, expected):
-    """422 with the documented code and text."""
+    """A malformed job gets 422 with the documented code and text."""
     answer = api.ask(method, "/contacts/bulk", body, version="Preview")
 
     assert refusal(answer) == (422, *expected)
@@ -119,7 +119,7 @@ def test_malformed_jobs_are_violations(api, method, body, expected):
 
 
 def test_an_unknown_job_is_404(api):
-    """With a code of its own."""
+    """An unknown job gets 404 with a code of its own."""
     answer = api.get("/contacts/bulk/job_v2_9", version="Preview")
 
     assert refusal(answer)[:2] == (404, "job_not_found")

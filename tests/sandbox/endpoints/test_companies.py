@@ -10,7 +10,7 @@ UNKNOWN = (404, "company_not_found", "Company Not Found")
 
 
 def test_a_company_is_made_and_found_again_by_its_own_id(api):
-    """POST is an upsert by company_id."""
+    """POST /companies creates a company, or updates the one with the same company_id."""
     first = api.company("acme", name="Acme", plan="gold", size=5, custom_attributes={"tier": "a"})
 
     answer = api.post("/companies", {"company_id": "acme", "name": "Acme Ltd", "website": "acme.example.com"})
@@ -22,7 +22,7 @@ def test_a_company_is_made_and_found_again_by_its_own_id(api):
 
 
 def test_money_is_cut_to_a_whole_number(api):
-    """monthly_spend loses its fraction."""
+    """monthly_spend is stored without its fraction."""
     api.company("acme", monthly_spend=99.99)
 
     assert api.workspace.companies()[0]["monthly_spend"] == 99
@@ -46,21 +46,21 @@ def test_money_is_cut_to_a_whole_number(api):
     ],
 )
 def test_malformed_companies_are_violations(api, body, rule):
-    """What the strict reading of the published schema refuses is answered 400 and remembered."""
+    """A company that breaks the published schema gets 400 and is recorded as a violation."""
     assert api.post("/companies", body).status == 400
     assert api.rules() == [rule]
     assert api.workspace.companies() == []
 
 
 def test_an_unknown_field_is_named(api):
-    """The text is the documented one."""
+    """The error for an unknown field has the documented text with the field's name."""
     answer = api.post("/companies", {"company_id": "a", "test": 1})
 
     assert refusal(answer) == (400, "bad_request", "bad 'test' parameter")
 
 
 def test_update_last_request_at_came_with_2_16(api):
-    """Before, it is an unknown field; since, it sets the instant."""
+    """Since 2.16 the field sets the time of the last request; before, it is an unknown field."""
     touch = {"company_id": "a", "update_last_request_at": True}
 
     assert api.post("/companies", touch, version="2.15").status == 400
@@ -68,7 +68,7 @@ def test_update_last_request_at_came_with_2_16(api):
 
 
 def test_an_unknown_company_attribute_is_refused(api):
-    """Attributes belong to one model: the contact's are unknown here."""
+    """An attribute of contacts is unknown for companies."""
     answer = api.post("/companies", {"company_id": "a", "custom_attributes": {"plan": "x"}})
 
     assert refusal(answer) == (400, "parameter_invalid", "Custom attribute 'plan' does not exist")
@@ -76,7 +76,7 @@ def test_an_unknown_company_attribute_is_refused(api):
 
 
 def test_a_company_is_updated_by_intercoms_id(api):
-    """PUT changes fields but never company_id; the caller's own id in the path is a violation."""
+    """PUT changes fields but never company_id, and a company_id in the path is a violation."""
     company = api.company("acme")
 
     assert api.put(f"/companies/{company}", {"name": "B"}).body["name"] == "B"
@@ -87,7 +87,7 @@ def test_a_company_is_updated_by_intercoms_id(api):
 
 
 def test_companies_are_looked_up_by_their_own_id(api):
-    """One company is answered as itself; nobody is 404."""
+    """A look-up by company_id answers the company itself, or 404 when there is none."""
     company = api.company("acme", name="Acme")
     api.company("other")
 
@@ -97,7 +97,7 @@ def test_companies_are_looked_up_by_their_own_id(api):
 
 
 def test_a_look_up_can_answer_a_list():
-    """The published example shows a list; the setting gives one."""
+    """With the setting, a look-up answers a list, as in the published example."""
     api = Api(company_lookup="list")
     company = api.company("acme")
 
@@ -116,7 +116,7 @@ def with_people(api: Api, count: int) -> list[str]:
 
 
 def test_lists_show_companies_with_people_only(api):
-    """A company without a contact is not listed."""
+    """A list does not contain companies without a contact."""
     companies = with_people(api, 3)
     api.company("lonely")
 
@@ -131,7 +131,7 @@ def test_lists_show_companies_with_people_only(api):
 
 
 def test_the_list_is_sorted_by_the_last_request(api):
-    """Latest first, or earliest first."""
+    """The list begins with the latest request, or with order=asc with the earliest."""
     first, second = with_people(api, 2)
     api.put(f"/companies/{second}", {"update_last_request_at": True})
 
@@ -140,7 +140,7 @@ def test_the_list_is_sorted_by_the_last_request(api):
 
 
 def test_one_scroll_is_open_at_a_time(api):
-    """A second one is 423; it ends with an empty page or after a minute of silence."""
+    """A second scroll gets 423 until the first one ends with an empty page or after a minute without a request."""
     companies = with_people(api, 1)
 
     page = api.get("/companies/scroll").body
@@ -154,8 +154,8 @@ def test_one_scroll_is_open_at_a_time(api):
     assert api.get("/companies/scroll").status == 200
 
 
-def test_a_deleted_company_lets_its_people_go(api):
-    """Its contacts are detached, and its company_id can be used again."""
+def test_a_deleted_company_detaches_its_contacts(api):
+    """Deleting a company detaches its contacts, and its company_id can be used again."""
     [company] = with_people(api, 1)
 
     assert api.delete(f"/companies/{company}").body == {"id": company, "object": "company", "deleted": True}
@@ -167,7 +167,7 @@ def test_a_deleted_company_lets_its_people_go(api):
 
 
 def test_attaching_twice_changes_nothing(api):
-    """The answer is the company both times."""
+    """Attaching the same company twice answers the company both times and attaches it once."""
     contact, company = api.contact(external_id="u1"), api.company()
 
     first = api.post(f"/contacts/{contact}/companies", {"id": company})
@@ -181,7 +181,7 @@ def test_attaching_twice_changes_nothing(api):
 
 
 def test_attaching_wants_intercoms_id_of_the_company(api):
-    """Nothing named, an unknown company, and the caller's own id are refused."""
+    """Attaching is refused without an id, with an unknown id and with a company_id."""
     contact = api.contact(external_id="u1")
     api.company("acme")
     place = f"/contacts/{contact}/companies"
@@ -198,7 +198,7 @@ def test_attaching_wants_intercoms_id_of_the_company(api):
 
 
 def test_a_contact_has_at_most_so_many_companies():
-    """The limit is 1000 unless set otherwise; attaching one of them again is still fine."""
+    """A contact can have 1000 companies by default, and attaching one of them again still succeeds."""
     api = Api(company_limit=2)
     contact = api.contact(external_id="u1")
     companies = [api.company(f"c{number}") for number in range(3)]
@@ -216,7 +216,7 @@ def test_a_contact_has_at_most_so_many_companies():
 
 
 def test_detaching(api):
-    """Once it is answered with the company, then the company is not found there."""
+    """Detaching answers the company, and a second time 404."""
     contact, company = api.contact(external_id="u1"), api.company()
     place = f"/contacts/{contact}/companies"
     api.post(place, {"id": company})

@@ -19,7 +19,7 @@ from ..api_calls import Api, refusal
     ],
 )
 def test_the_type_of_an_owner_depends_on_the_version(api, version, owner, status):
-    """owner_id is text since 2.16 and a number before, both ways."""
+    """owner_id is text since 2.16 and a number before, in requests and responses."""
     answer = api.post("/contacts", {"external_id": "u1", "owner_id": owner}, version=version)
 
     assert answer.status == status
@@ -28,7 +28,7 @@ def test_the_type_of_an_owner_depends_on_the_version(api, version, owner, status
 
 
 def test_an_owner_must_be_a_teammate(api):
-    """Somebody else refuses the whole write; null clears."""
+    """An owner who is no admin refuses the whole write, and null removes the owner."""
     contact = api.contact(external_id="u1", owner_id="991267460")
 
     answer = api.put(f"/contacts/{contact}", {"owner_id": "7"})
@@ -43,7 +43,7 @@ def test_an_owner_must_be_a_teammate(api):
 
 
 def test_an_unknown_attribute_refuses_the_whole_write(api):
-    """Nothing of the write is kept, and it is no violation: nobody can know every attribute."""
+    """Nothing of the write is stored, and it is no violation, because a client cannot know every attribute."""
     contact = api.contact(external_id="u1")
 
     answer = api.put(f"/contacts/{contact}", {"name": "Ann", "custom_attributes": {"age": 1, "nope": 1}})
@@ -67,8 +67,8 @@ def test_an_unknown_attribute_refuses_the_whole_write(api):
         ("joined_at", 1_700_000_000),
     ],
 )
-def test_values_of_the_right_type_are_taken(api, name, value):
-    """Whole numbers fit decimals; an instant before 1970 is one too."""
+def test_values_of_the_right_type_are_stored(api, name, value):
+    """A value that fits its attribute's type is stored; whole numbers fit floats, and a date may be before 1970."""
     contact = api.contact(external_id="u1", custom_attributes={name: value})
 
     assert api.get(f"/contacts/{contact}").body["custom_attributes"] == {name: value}
@@ -88,7 +88,7 @@ def test_values_of_the_right_type_are_taken(api, name, value):
     ],
 )
 def test_values_of_the_wrong_type_are_refused(api, name, value):
-    """The text and the field name the attribute."""
+    """The error's text and field name the attribute."""
     answer = api.post("/contacts", {"external_id": "u1", "custom_attributes": {name: value}})
 
     status, code, message = refusal(answer)
@@ -98,8 +98,8 @@ def test_values_of_the_wrong_type_are_refused(api, name, value):
     assert api.workspace.contacts() == []
 
 
-def test_unknown_attributes_can_be_made_on_the_way():
-    """With auto_attributes an unknown scalar makes the attribute of its type; anything nested does not."""
+def test_unknown_attributes_can_be_created_by_a_write():
+    """With auto_attributes, text, numbers and booleans create the attribute with their type, and nested values do not."""
     api = Api(auto_attributes=True, attributes={})
     api.contact(external_id="u1", custom_attributes={"a": "x", "b": True, "c": 1.5, "d_at": 5})
 
@@ -147,7 +147,7 @@ def test_unknown_attributes_can_be_made_on_the_way():
     ],
 )
 def test_malformed_contacts_are_violations(api, body, rule):
-    """What the strict reading of the published schema refuses is answered 400 and remembered."""
+    """A contact that breaks the published schema gets 400 and is recorded as a violation."""
     answer = api.post("/contacts", body)
 
     assert answer.status == 400
@@ -156,7 +156,7 @@ def test_malformed_contacts_are_violations(api, body, rule):
 
 
 def test_unknown_fields_can_be_ignored():
-    """With the setting they are passed over, but still told."""
+    """With the setting, unknown fields are ignored and recorded as violations."""
     api = Api(unknown_fields="ignore")
 
     assert api.post("/contacts", {"external_id": "u1", "zodiac": "fish"}).status == 200
@@ -164,7 +164,7 @@ def test_unknown_fields_can_be_ignored():
 
 
 def test_fields_of_newer_versions(api):
-    """email_verified came with 2.16, language_override is Preview's."""
+    """email_verified exists since 2.16, and language_override only in Preview."""
     verified = {"email": "a@example.com", "email_verified": True}
 
     assert api.post("/contacts", verified, version="2.15").status == 400
@@ -173,8 +173,8 @@ def test_fields_of_newer_versions(api):
     assert answer.body["language_override"] == "de"
 
 
-def test_the_path_wants_intercoms_id(api):
-    """PUT by the caller's own id is 404 and a violation; by an id nobody has it is only 404."""
+def test_the_path_needs_intercoms_id(api):
+    """PUT by an external id gets 404 and is a violation; by an unknown id it only gets 404."""
     api.contact(external_id="u1")
 
     assert refusal(api.put("/contacts/u1", {"name": "x"})) == (404, "not_found", "User Not Found")

@@ -10,7 +10,7 @@ from ..api_calls import BEGINNING, Api, refusal
 
 
 def test_a_created_contact_is_answered_whole(api):
-    """Creating answers 200 with the contact; its id has 24 hexadecimal digits."""
+    """Creating a contact answers 200 with the whole contact, whose id has 24 hexadecimal digits."""
     answer = api.post("/contacts", {"external_id": "u1", "email": "Ann@example.com", "name": "Ann"})
 
     assert answer.status == 200
@@ -27,14 +27,14 @@ def test_a_created_contact_is_answered_whole(api):
 
 
 def test_the_same_seed_gives_the_same_ids():
-    """Ids come from a seeded counter."""
+    """Two workspaces with the same seed generate the same ids."""
     assert Api().contact(external_id="u1") == Api().contact(external_id="u1")
     assert Api().contact(external_id="u1") != Api(seed=1).contact(external_id="u1")
 
 
 @pytest.mark.parametrize("again", [{"external_id": "u1"}, {"email": "ANN@example.com"}])
 def test_an_existing_user_is_a_conflict_with_its_id(api, again):
-    """A second user with the external id, or with the e-mail alone, meets 409 with the id in the text only."""
+    """A second user with the same external id, or with the e-mail and no external id, gets 409 with the first one's id in the text."""
     first = api.contact(external_id="u1", email="ann@example.com")
 
     answer = api.post("/contacts", again)
@@ -48,7 +48,7 @@ def test_an_existing_user_is_a_conflict_with_its_id(api, again):
 
 
 def test_an_archived_user_is_a_conflict_of_its_own(api):
-    """The text tells an archived contact from a live one."""
+    """The text of the conflict says whether the existing contact is archived."""
     first = api.contact(external_id="u1")
     api.post(f"/contacts/{first}/archive")
 
@@ -59,7 +59,7 @@ def test_an_archived_user_is_a_conflict_of_its_own(api):
 
 
 def test_users_with_different_external_ids_may_share_an_email(api):
-    """E-mail is not unique when both users have an external id."""
+    """Two users can have the same e-mail when both have an external id and these differ."""
     api.contact(external_id="u1", email="ann@example.com")
 
     assert api.post("/contacts", {"external_id": "u2", "email": "ann@example.com"}).status == 200
@@ -76,7 +76,7 @@ def test_unique_emails_can_be_demanded():
 
 
 def test_updating_to_a_taken_external_id_is_a_conflict(api):
-    """An external id belongs to one user."""
+    """An update cannot give a user the external id of another user."""
     first = api.contact(external_id="u1")
     second = api.contact(external_id="u2")
 
@@ -87,7 +87,7 @@ def test_updating_to_a_taken_external_id_is_a_conflict(api):
 
 
 def test_an_update_changes_only_what_it_names(api):
-    """PUT merges: fields and attributes that it does not name stay."""
+    """PUT leaves fields and attributes that it does not name as they are."""
     contact = api.contact(external_id="u1", name="Ann", custom_attributes={"plan": "free", "age": 4})
 
     answer = api.put(f"/contacts/{contact}", {"phone": "1", "custom_attributes": {"age": 5}})
@@ -97,7 +97,7 @@ def test_an_update_changes_only_what_it_names(api):
 
 
 def test_null_clears(api):
-    """Null clears name, phone and custom attributes; a cleared e-mail reads back as an empty text."""
+    """Null removes name, phone and custom attributes, and a removed e-mail reads back as an empty text."""
     contact = api.contact(
         external_id="u1", email="a@example.com", name="Ann", phone="1", custom_attributes={"plan": "x"}
     )
@@ -113,7 +113,7 @@ def test_null_clears(api):
 
 
 def test_an_unset_subscription_is_false(api):
-    """Null for unsubscribed_from_emails means subscribed."""
+    """Null for unsubscribed_from_emails is stored as false."""
     contact = api.contact(external_id="u1", unsubscribed_from_emails=True)
 
     answer = api.put(f"/contacts/{contact}", {"unsubscribed_from_emails": None, "custom_attributes": None})
@@ -125,7 +125,7 @@ def test_an_unset_subscription_is_false(api):
 
 
 def test_a_lead_gets_an_external_id_of_intercoms_own(api):
-    """The external id of a lead is an assigned uuid; one that is sent is ignored and told as a violation."""
+    """A lead's external id is a generated UUID, and one in the request is ignored and recorded as a violation."""
     answer = api.post("/contacts", {"role": "lead", "external_id": "mine"})
 
     assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", answer.body["external_id"])
@@ -133,7 +133,7 @@ def test_a_lead_gets_an_external_id_of_intercoms_own(api):
 
 
 def test_leads_may_share_an_email(api):
-    """Leads of one e-mail can be made freely, beside users as well."""
+    """Leads can have the same e-mail as other leads and as users."""
     api.contact(email="a@example.com")
 
     assert api.post("/contacts", {"role": "lead", "email": "a@example.com"}).status == 200
@@ -142,7 +142,7 @@ def test_leads_may_share_an_email(api):
 
 
 def test_a_lead_becomes_a_user_with_its_own_external_id(api):
-    """PUT with role user may set the external id."""
+    """PUT with role user makes a lead a user and can set the external id."""
     lead = api.contact(role="lead", email="a@example.com")
 
     answer = api.put(f"/contacts/{lead}", {"role": "user", "external_id": "u1"})
@@ -152,7 +152,7 @@ def test_a_lead_becomes_a_user_with_its_own_external_id(api):
 
 
 def test_the_external_id_of_a_lead_stays(api):
-    """PUT cannot set it while the contact is a lead."""
+    """PUT cannot change the external id of a contact that stays a lead."""
     lead = api.contact(role="lead")
     assigned = api.get(f"/contacts/{lead}").body["external_id"]
 
@@ -163,7 +163,7 @@ def test_the_external_id_of_a_lead_stays(api):
 
 
 def test_a_user_cannot_become_a_lead(api):
-    """The way back is refused."""
+    """PUT with role lead is refused for a user."""
     user = api.contact(external_id="u1")
 
     answer = api.put(f"/contacts/{user}", {"role": "lead"})
@@ -176,7 +176,7 @@ def test_a_user_cannot_become_a_lead(api):
 
 
 def test_find_by_external_id_is_for_users(api):
-    """It answers users, not leads nor strangers; percent-encoded ids are decoded."""
+    """The look-up answers users but no leads, and decodes percent-encoded ids."""
     user = api.contact(external_id="a/b c")
     lead = api.get(f"/contacts/{api.contact(role='lead')}").body
 
@@ -185,8 +185,8 @@ def test_find_by_external_id_is_for_users(api):
     assert api.get("/contacts/find_by_external_id/u9").status == 404
 
 
-def test_instants_are_the_workspaces(api):
-    """created_at and updated_at come from the clock that was handed in."""
+def test_times_come_from_the_workspaces_clock(api):
+    """created_at and updated_at come from the clock that the workspace was given."""
     contact = api.contact(external_id="u1", avatar="https://example.com/a.png")
     api.now += 60
     api.put(f"/contacts/{contact}", {"name": "x"})

@@ -23,7 +23,7 @@ def api() -> Api:
 
 
 def test_an_event_is_accepted_without_a_body(api):
-    """202, nothing else."""
+    """An accepted event gets 202 without a body."""
     answer = api.post("/events", event(metadata={"a": 1}))
 
     assert (answer.status, answer.body) == (202, None)
@@ -40,8 +40,8 @@ def test_an_event_is_accepted_without_a_body(api):
         {"event_name": "Bought", "created_at": 1_699_999_000, "email": "u1@example.com"},
     ],
 )
-def test_a_repeat_is_accepted_and_left_out(api, repeat):
-    """Contact, name whatever its case, and second make a repeat; metadata does not matter."""
+def test_a_repeated_event_is_accepted_and_not_stored(api, repeat):
+    """An event with the same contact, second and name in any case repeats another one, whatever its metadata."""
     api.post("/events", event())
 
     assert api.post("/events", repeat).status == 202
@@ -51,15 +51,15 @@ def test_a_repeat_is_accepted_and_left_out(api, repeat):
 
 @pytest.mark.parametrize("other", [event(event_name="Sold"), event(created_at=1_699_999_001)])
 def test_another_name_or_second_is_another_event(api, other):
-    """Only the whole key makes a repeat."""
+    """An event with another name or another second is no repeat."""
     api.post("/events", event())
     api.post("/events", other)
 
     assert len(api.workspace.events("u1")) == 2
 
 
-def test_events_of_leads_go_by_intercoms_id(api):
-    """A lead is not found by user_id nor e-mail."""
+def test_events_of_leads_need_intercoms_id(api):
+    """A lead is found by its Intercom id, not by user_id or e-mail."""
     lead = api.contact(role="lead", email="l@example.com")
     assigned = api.get(f"/contacts/{lead}").body["external_id"]
 
@@ -71,14 +71,14 @@ def test_events_of_leads_go_by_intercoms_id(api):
 
 
 def test_an_unknown_contact_is_not_found(api):
-    """404, and no violation: the contact may come later."""
+    """An event of an unknown contact gets 404 and is no violation, because the contact may be created later."""
     assert refusal(api.post("/events", event(user_id="u9"))) == GONE
     assert refusal(api.post("/events", event(id="nothing"))) == GONE
     assert api.rules() == []
 
 
 def test_an_email_of_two_users_is_ambiguous(api):
-    """409 with the documented text."""
+    """An e-mail of two users gets 409 with the documented text."""
     api.contact(external_id="u2", email="u1@example.com")
 
     answer = api.post("/events", {"event_name": "e", "created_at": 1, "email": "u1@example.com"})
@@ -89,7 +89,7 @@ def test_an_email_of_two_users_is_ambiguous(api):
 
 
 def test_only_so_many_names_are_active():
-    """120 by default, whatever the case; known names go on."""
+    """A workspace has at most 120 event names by default, in any case, and known names are still accepted."""
     api = Api(event_name_limit=2)
     api.contact(external_id="u1")
     for name in ("a", "b", "A"):
@@ -105,7 +105,7 @@ def test_only_so_many_names_are_active():
 
 @pytest.mark.parametrize(("version", "kept"), [("2.16", 10), ("2.6", 20)])
 def test_only_the_first_metadata_keys_are_kept(api, version, kept):
-    """The rest is cut without a word, but a well-behaved client does not rely on it."""
+    """Further metadata keys are cut without an error and recorded as a violation."""
     keys = [f"k{number}" for number in range(25)]
 
     assert api.post("/events", event(metadata=dict.fromkeys(keys, 1)), version=version).status == 202
@@ -114,7 +114,7 @@ def test_only_the_first_metadata_keys_are_kept(api, version, kept):
 
 
 def test_rich_values_stay_objects(api):
-    """Links and prices are the only objects that metadata knows."""
+    """Links and prices are the only objects that metadata may contain."""
     metadata = {
         "link": {"url": "https://example.com", "value": "here"},
         "price": {"amount": 1999, "currency": "USD"},
@@ -156,7 +156,7 @@ def test_rich_values_stay_objects(api):
     ],
 )
 def test_malformed_events_are_violations(api, body, rule):
-    """What the strict reading of the published schema refuses is answered 400 and remembered."""
+    """An event that breaks the published schema gets 400 and is recorded as a violation."""
     assert api.post("/events", body).status == 400
     assert api.rules() == [rule]
     assert api.workspace.events("u1") == []
@@ -166,7 +166,7 @@ def test_malformed_events_are_violations(api, body, rule):
 
 
 def test_events_are_listed_newest_first(api):
-    """The last 90 days, page by page."""
+    """The list shows the events of the last 90 days, the newest first, in pages."""
     for number in range(3):
         api.post("/events", event(created_at=1_699_999_000 + number))
     api.post("/events", event(created_at=1_600_000_000))
@@ -183,7 +183,7 @@ def test_events_are_listed_newest_first(api):
 
 
 def test_events_are_summarized(api):
-    """Counts by name; a counter that was set stands for its name."""
+    """The summary counts events by name, and a count that was set replaces the counted one."""
     contact = api.workspace.contacts()[0]["id"]
     api.post("/events", event(created_at=10))
     api.post("/events", event(created_at=20))
@@ -199,6 +199,6 @@ def test_events_are_summarized(api):
     ]
 
 
-def test_the_events_of_nobody(api):
-    """Looking inside for a stranger finds nothing."""
+def test_an_unknown_contact_has_no_events(api):
+    """Workspace.events returns an empty list for an unknown contact."""
     assert api.workspace.events("u9") == []

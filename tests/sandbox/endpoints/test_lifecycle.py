@@ -9,8 +9,8 @@ from ..api_calls import Api, refusal
 GONE = (404, "not_found", "User Not Found")
 
 
-def test_an_archived_contact_is_not_there_until_restored(api):
-    """GET, PUT and events meet 404; after unarchive everything works again."""
+def test_an_archived_contact_is_not_found_until_restored(api):
+    """GET, PUT and events of an archived contact get 404, and after unarchive they work again."""
     contact = api.contact(external_id="u1")
 
     assert api.post(f"/contacts/{contact}/archive").body == {
@@ -28,8 +28,8 @@ def test_an_archived_contact_is_not_there_until_restored(api):
     assert api.put(f"/contacts/{contact}", {"name": "x"}).status == 200
 
 
-def test_a_deleted_user_leaves_a_dead_pair(api):
-    """Creating it again is a conflict with the archived wording; it cannot be restored."""
+def test_a_deleted_user_blocks_its_ids(api):
+    """Creating a deleted user again is a conflict with the text for archived contacts, and it cannot be restored."""
     contact = api.contact(external_id="u1", email="a@example.com")
     company = api.company()
     api.post(f"/contacts/{contact}/companies", {"id": company})
@@ -54,7 +54,7 @@ def test_a_deleted_user_leaves_a_dead_pair(api):
 
 
 def test_restoring_a_deleted_user_may_be_a_500():
-    """As it was in 2021, by a setting."""
+    """With the setting, restoring a deleted user gets 500, as in 2021."""
     api = Api(restore_deleted_status=500)
     contact = api.contact(external_id="u1")
     api.delete(f"/contacts/{contact}")
@@ -66,13 +66,13 @@ def test_restoring_a_deleted_user_may_be_a_500():
     ("method", "place"),
     [("POST", "/archive"), ("POST", "/unarchive"), ("POST", "/block"), ("DELETE", ""), ("GET", "")],
 )
-def test_a_stranger_is_404(api, method, place):
-    """An unknown id is not found, whatever is asked of it."""
+def test_an_unknown_contact_is_404(api, method, place):
+    """Every endpoint answers 404 for an unknown id."""
     assert refusal(api.ask(method, f"/contacts/nobody{place}")) == GONE
 
 
 def test_a_blocked_contact_is_archived(api):
-    """Blocking answers so, and the contact is gone from reads."""
+    """A blocked contact is archived, so reads no longer find it."""
     contact = api.contact(external_id="u1")
 
     assert api.post(f"/contacts/{contact}/block").body["blocked"] is True
@@ -97,8 +97,8 @@ def merged(api: Api) -> tuple[str, str]:
     return lead, user
 
 
-def test_a_merged_lead_lives_on_in_the_user(api):
-    """What the user lacked comes from the lead; the user's own values stay."""
+def test_a_merged_lead_completes_the_user(api):
+    """A merge adds the lead's values where the user has none and keeps the user's own."""
     lead, user = merged(api)
 
     shown = api.get(f"/contacts/{user}").body
@@ -113,7 +113,7 @@ def test_a_merged_lead_lives_on_in_the_user(api):
 
 
 def test_a_merged_contact_points_to_the_one_that_is_left(api):
-    """Since 2.16 it is 410 with a Link, before it is 404."""
+    """A merged lead gets 410 with a Link to the user since 2.16, and 404 before."""
     lead, user = merged(api)
 
     answer = api.get(f"/contacts/{lead}")
@@ -129,8 +129,8 @@ def test_a_merged_contact_points_to_the_one_that_is_left(api):
     assert api.rules() == []
 
 
-def test_a_merged_contact_is_gone_with_the_one_it_went_into(api):
-    """The Link leads to live contacts only."""
+def test_a_merged_contact_has_no_link_to_a_deleted_user(api):
+    """A merged lead gets 404 once the user that it was merged into is deleted."""
     lead, user = merged(api)
     api.post(f"/contacts/{user}/archive")
 
@@ -138,7 +138,7 @@ def test_a_merged_contact_is_gone_with_the_one_it_went_into(api):
 
 
 def test_only_duplicates_are_merged_since_2_16(api):
-    """Without a shared e-mail or phone the check must be skipped explicitly."""
+    """Since 2.16 contacts with different e-mail and phone are merged only with skip_duplicate_validation."""
     lead = api.contact(role="lead")
     user = api.contact(external_id="u1")
     pair = {"from": lead, "into": user}
@@ -152,7 +152,7 @@ def test_only_duplicates_are_merged_since_2_16(api):
 
 
 def test_a_shared_phone_makes_duplicates(api):
-    """E-mail or phone is enough."""
+    """Contacts with the same phone count as duplicates."""
     lead = api.contact(role="lead", phone="1", email="l@example.com")
     user = api.contact(external_id="u1", phone="1")
 
@@ -176,7 +176,7 @@ def test_only_a_lead_goes_into_a_user(api):
 
 
 def test_a_visitor_becomes_a_user(api):
-    """Converting makes a contact and uses the visitor up."""
+    """Converting a visitor creates a user and removes the visitor."""
     api.workspace.add_visitor(user_id="v0")
     visitor = api.workspace.add_visitor(user_id="v1", email="v@example.com")
     assert api.get("/visitors?user_id=v1").body["id"] == visitor
@@ -195,8 +195,8 @@ def test_a_visitor_becomes_a_user(api):
 
 
 @pytest.mark.parametrize("name", ["id", "user_id", "email"])
-def test_a_visitor_goes_into_a_known_user(api, name):
-    """The user may be named by any of three ids."""
+def test_a_visitor_is_merged_into_a_known_user(api, name):
+    """A conversion can name the user by Intercom's id, user_id or e-mail."""
     user = api.contact(external_id="u1", email="a@example.com")
     api.workspace.add_visitor(user_id="v1")
     named = {"id": user, "user_id": "u1", "email": "a@example.com"}[name]
@@ -209,7 +209,7 @@ def test_a_visitor_goes_into_a_known_user(api, name):
 
 
 def test_a_visitor_does_not_revive_a_deleted_user(api):
-    """The external id stays taken."""
+    """A conversion into a deleted user's external id is a conflict."""
     user = api.contact(external_id="u1")
     api.delete(f"/contacts/{user}")
     api.workspace.add_visitor(user_id="v1")
@@ -222,7 +222,7 @@ def test_a_visitor_does_not_revive_a_deleted_user(api):
 
 
 def test_a_visitor_becomes_a_lead(api):
-    """A lead gets Intercom's own external id."""
+    """A visitor converted to a lead gets an external id from Intercom."""
     api.workspace.add_visitor(user_id="v1")
 
     answer = api.post(
@@ -237,7 +237,7 @@ def test_a_visitor_becomes_a_lead(api):
     ("change", "status"), [({"type": "admin"}, 400), ({"user": {"id": "nobody"}}, 404), ({"extra": 1}, 400)]
 )
 def test_bad_conversions_are_refused(api, change, status):
-    """Unknown roles, users and fields are refused."""
+    """Unknown roles, users, visitors and fields are refused."""
     api.workspace.add_visitor(user_id="v1")
     order = {"type": "user", "user": {"user_id": "u1"}, "visitor": {"user_id": "v1"}, **change}
 

@@ -87,13 +87,13 @@ def where(field: str, operator: str, value: object) -> dict[str, object]:
     ],
 )
 def test_searching(api, query, names):
-    """Each operator finds what it should, newest contact first."""
+    """Each operator returns the contacts that match, the newest first."""
     assert found(api, query) == names
     assert api.rules() == []
 
 
 def test_searching_by_what_a_contact_belongs_to(api):
-    """Tags and companies are lists; the id is Intercom's."""
+    """Tags and companies are searched as lists, and id is Intercom's."""
     ann = api.workspace.contact("ann").id
     company, tag = api.company(), api.tag()
     api.post(f"/contacts/{ann}/companies", {"id": company})
@@ -109,7 +109,7 @@ def test_searching_by_what_a_contact_belongs_to(api):
 
 
 def test_archived_contacts_are_not_found(api):
-    """Nor listed."""
+    """An archived contact appears in no search and no list."""
     ann = api.workspace.contact("ann").id
     api.post(f"/contacts/{ann}/archive")
 
@@ -118,7 +118,7 @@ def test_archived_contacts_are_not_found(api):
 
 
 def test_sorting(api):
-    """By any field; nothing is before something."""
+    """A search sorts by any field, and contacts without a value come first."""
     everybody = where("id", "!=", None)
 
     assert found(api, everybody, sort={"field": "name", "order": "ascending"}) == ["Ann", "Bob", "Cy"]
@@ -135,7 +135,7 @@ def test_sorting(api):
 
 
 def test_pages(api):
-    """The cursor goes into the body; the last page has none."""
+    """A search takes its cursor from the body, and the last page has no next one."""
     query = where("id", "!=", None)
     first = api.post("/contacts/search", {"query": query, "pagination": {"per_page": 2}}).body
     cursor = first["pages"]["next"]["starting_after"]
@@ -150,7 +150,7 @@ def test_pages(api):
 
 
 def test_the_list_of_contacts(api):
-    """Ten a page unless asked; the cursor goes into the query."""
+    """The list has ten contacts a page by default and takes its cursor from the query."""
     first = api.get("/contacts?per_page=2").body
     cursor = first["pages"]["next"]["starting_after"]
 
@@ -161,7 +161,7 @@ def test_the_list_of_contacts(api):
 
 
 def test_an_unknown_attribute_cannot_be_searched(api):
-    """400 with the usual text, and no violation."""
+    """An unknown attribute gets 400 and is no violation."""
     answer = api.post("/contacts/search", {"query": where("custom_attributes.nope", "=", 1)})
 
     assert refusal(answer) == (400, "parameter_invalid", "Custom attribute 'nope' does not exist")
@@ -198,13 +198,13 @@ for _ in range(3):
     ],
 )
 def test_malformed_searches_are_violations(api, body, rule):
-    """Every documented limit is kept."""
+    """A search that exceeds a documented limit is refused and recorded as a violation."""
     assert api.post("/contacts/search", body).status == 400
     assert api.rules() == [rule]
 
 
-def test_days_are_the_workspaces():
-    """Dates are compared by day in the workspace's time zone; Preview compares seconds."""
+def test_dates_are_compared_by_the_workspaces_days():
+    """Dates are compared by day in the workspace's time zone, and in Preview by second."""
     midnight = int(BEGINNING) // DAY * DAY
     api = Api(timezone="America/New_York")
     api.contact(external_id="u1", name="Ann", signed_up_at=midnight + 3600)
@@ -216,8 +216,8 @@ def test_days_are_the_workspaces():
     assert answer.body["total_count"] == 1
 
 
-def test_searches_lag():
-    """A write is found only after the lag; until then the older state is."""
+def test_searches_can_be_delayed():
+    """With search_lag a write is found only after the delay, and until then its former values are."""
     api = Api(search_lag=60.0)
     contact = api.contact(
         external_id="u1", name="Ann", email="a@example.com", custom_attributes={"plan": "free"}

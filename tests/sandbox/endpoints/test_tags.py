@@ -10,7 +10,7 @@ LOST = (404, "not_found", "Resource Not Found")
 
 
 def test_a_tag_is_found_again_whatever_its_case(api):
-    """POST is an upsert by name; with an id it renames."""
+    """POST /tags returns the tag with that name in any case, creates a new one, or with an id renames it."""
     tag = api.tag("VIP")
 
     assert api.tag("vip") == tag
@@ -35,18 +35,18 @@ def test_a_tag_is_found_again_whatever_its_case(api):
     ],
 )
 def test_malformed_tags_are_violations(api, body):
-    """Neither a name nor a known form."""
+    """A tag without a name or with unknown fields is a violation."""
     assert api.post("/tags", body, version="2.16").status == 400
     assert len(api.rules()) == 1
 
 
 def test_the_text_of_a_bad_tag(api):
-    """As documented."""
+    """A bad tag gets the documented text."""
     assert refusal(api.post("/tags", {})) == (400, "parameter_invalid", "invalid tag parameters")
 
 
 def test_many_contacts_are_tagged_at_once(api):
-    """Since 2.16 who is missing is told in the answer."""
+    """Since 2.16 the response says which contacts were tagged and which do not exist."""
     contact = api.contact(external_id="u1")
     archived = api.contact(external_id="u2")
     api.post(f"/contacts/{archived}/archive")
@@ -64,7 +64,7 @@ def test_many_contacts_are_tagged_at_once(api):
 
 
 def test_before_2_16_one_missing_entity_refuses_the_tagging(api):
-    """Nothing is tagged then."""
+    """Before 2.16 one missing contact or company refuses the request, and nothing is tagged."""
     contact, company = api.contact(external_id="u1"), api.company()
 
     users = api.post("/tags", {"name": "vip", "users": [{"id": contact}, {"id": "x"}]}, version="2.15")
@@ -79,7 +79,7 @@ def test_before_2_16_one_missing_entity_refuses_the_tagging(api):
 
 
 def test_companies_are_tagged_and_untagged(api):
-    """By Intercom's id or the caller's."""
+    """A request names companies by Intercom's id or by company_id."""
     company = api.company("acme")
 
     answer = api.post("/tags", {"name": "vip", "companies": [{"company_id": "acme"}, {"id": "x"}]})
@@ -95,8 +95,8 @@ def test_companies_are_tagged_and_untagged(api):
     assert api.get(f"/companies?tag_id={tag_id}").body["total_count"] == 0
 
 
-def test_a_deleted_tag_leaves_everybody(api):
-    """200 without a body; contacts and companies lose it."""
+def test_a_deleted_tag_is_removed_everywhere(api):
+    """Deleting a tag answers 200 without a body and removes it from contacts and companies."""
     contact, tag = api.contact(external_id="u1"), api.tag()
     api.company("acme")
     api.post(f"/contacts/{contact}/tags", {"id": tag})
@@ -109,7 +109,7 @@ def test_a_deleted_tag_leaves_everybody(api):
 
 
 def test_a_tag_in_use_stays():
-    """Something depends on it, by a setting."""
+    """A tag that the settings list as in use cannot be deleted."""
     api = Api(in_use=("vip",))
     tag = api.tag("vip")
 
@@ -117,7 +117,7 @@ def test_a_tag_in_use_stays():
 
 
 def test_a_contact_is_tagged_by_the_tags_id(api):
-    """Once more keeps the first instant; an unknown tag is 404."""
+    """Tagging again keeps the first time, and an unknown tag gets 404."""
     contact, tag = api.contact(external_id="u1"), api.tag()
     place = f"/contacts/{contact}/tags"
     first = api.post(place, {"id": tag}).body
@@ -135,7 +135,7 @@ def test_a_contact_is_tagged_by_the_tags_id(api):
 
 @pytest.mark.parametrize("kind", ["contact", "company"])
 def test_notes(api, kind):
-    """Latest first, with the teammate that wrote them."""
+    """Notes are listed the newest first with their author."""
     owner = api.contact(external_id="u1") if kind == "contact" else api.company()
     place = f"/{'contacts' if kind == 'contact' else 'companies'}/{owner}/notes"
 
@@ -152,7 +152,7 @@ def test_notes(api, kind):
 
 
 def test_consent(api):
-    """Only explicit choices are listed, and shown on the contact."""
+    """Only the contact's own choices are listed, and the contact shows them."""
     contact = api.contact(external_id="u1")
     place = f"/contacts/{contact}/subscriptions"
     [news, texts] = api.get("/subscription_types").body["data"]
@@ -169,7 +169,7 @@ def test_consent(api):
 
 
 def test_bad_consent(api):
-    """Unknown kinds are 404, unknown words violations."""
+    """An unknown subscription type gets 404, and an unknown choice is a violation."""
     place = f"/contacts/{api.contact(external_id='u1')}/subscriptions"
 
     assert refusal(api.post(place, {"id": "1", "consent_type": "opt_in"})) == LOST
@@ -179,7 +179,7 @@ def test_bad_consent(api):
 
 
 def test_there_are_no_segments(api):
-    """The lists are empty for those who exist."""
+    """The lists of segments are empty, and unknown contacts and companies get 404."""
     contact, company = api.contact(external_id="u1"), api.company()
 
     assert api.get(f"/contacts/{contact}/segments").body["data"] == []
@@ -188,15 +188,15 @@ def test_there_are_no_segments(api):
 
 
 def test_admins(api):
-    """Who may own contacts."""
+    """The admins of the settings are listed and can be read one by one."""
     [first, _] = api.get("/admins").body["admins"]
 
     assert api.get(f"/admins/{first['id']}").body == first
     assert refusal(api.get("/admins/7")) == (404, "admin_not_found", "Admin not found")
 
 
-def test_me_tells_the_workspace():
-    """The app's id, name and region are settings."""
+def test_me_describes_the_workspace():
+    """GET /me shows the app's id, name and region from the settings."""
     api = Api(app_id="9iefb489", name="Ours", region="EU")
 
     app = api.get("/me").body["app"]

@@ -17,7 +17,7 @@ def pages() -> Pages:
 
 
 def test_companies_are_listed_the_newest_first(pages):
-    """With how many people, plan, industry, size and spend; one without people is hidden in Intercom, and it is said so."""
+    """A row shows people, plan, industry, size and spend, and says that Intercom hides a company without people."""
     pages.company("c-1", name="Acme", plan="pro", industry="Logistics", size=1400, monthly_spend=4200)
     pages.company("c-2", name="Bolts")
     person = pages.contact(external_id="u-1")
@@ -42,7 +42,7 @@ def test_companies_are_listed_the_newest_first(pages):
     [("q=acme", ["Acme"]), ("q=C-2", ["c-2"]), ("q=acme+c-2", []), ("", ["c-2", "Acme"])],
 )
 def test_companies_are_searched(pages, query, found):
-    """By words in name and ids; one without a name is called by its id."""
+    """A search matches words in name and ids, and a company without a name shows its id."""
     pages.company("c-1", name="Acme")
     pages.company("c-2")
 
@@ -50,13 +50,13 @@ def test_companies_are_searched(pages, query, found):
 
 
 def test_empty_lists_say_what_to_do(pages):
-    """None at all, or none that fits."""
+    """An empty list explains the next step, whether there are no companies or none match."""
     assert 'client.group("u-1", "c-1"' in pages.look("/ui/companies").first("pre").text
     assert "No companies match" in pages.look("/ui/companies?q=x").text
 
 
 def test_everything_about_a_company(pages):
-    """Fields, custom attributes, tags, notes and people."""
+    """The page shows fields, custom attributes, tags, notes and people."""
     acme = pages.company(
         "c-1",
         name="Acme",
@@ -84,7 +84,7 @@ def test_everything_about_a_company(pages):
 
 
 def test_a_company_with_many_people(pages):
-    """25 a page, those attached last first."""
+    """The page lists 25 people, the last attached first."""
     acme = pages.company("c-1")
     for number in range(30):
         person = pages.contact(external_id=f"u{number}", name=f"Person {number}")
@@ -95,7 +95,7 @@ def test_a_company_with_many_people(pages):
 
 
 def test_a_company_with_nothing(pages):
-    """The page says that nobody is attached, or that there is no such company."""
+    """The page says that no contact is attached, or that there is no such company."""
     pages.company("c-1")
 
     assert "This company has no people" in pages.look("/ui/companies/c-1").text
@@ -103,7 +103,7 @@ def test_a_company_with_nothing(pages):
 
 
 def test_the_choice_of_companies_is_bounded(pages):
-    """200 to choose from, and always the chosen one."""
+    """The filter offers at most 200 companies and always the selected one."""
     for number in range(210):
         last = pages.company(f"c{number}", name=f"Company {number:03}")
 

@@ -22,7 +22,7 @@ def pages() -> Pages:
 
 
 def test_the_newest_come_first(pages):
-    """Whoever was made last stands on top."""
+    """The last created contact is the first row."""
     for number in range(3):
         pages.contact(external_id=f"u{number}", name=f"Person {number}")
 
@@ -48,7 +48,7 @@ def test_the_newest_come_first(pages):
     ],
 )
 def test_people_are_filtered(pages, query, found):
-    """By words in name, e-mail, ids and phone, by role, by company; filters add up."""
+    """Filters for words, role and company can be combined."""
     acme = pages.company("acme", name="Acme")
     ada = pages.contact(external_id="u-1", name="Ada Example", phone="+49 4930")
     pages.contact(external_id="u-2", name="Bob Sample", email="bob@example.com")
@@ -59,7 +59,7 @@ def test_people_are_filtered(pages, query, found):
 
 
 def test_the_filter_stays_in_the_form(pages):
-    """What was asked for stands in the fields, and can be cleared."""
+    """The form shows the current filter and a link that clears it."""
     acme = pages.company("acme", name="Acme")
 
     page = pages.look(f"/ui/people?q=x+y&role=lead&company={acme}")
@@ -73,7 +73,7 @@ def test_the_filter_stays_in_the_form(pages):
 
 @pytest.mark.parametrize("place", ["/ui/people", "/ui/companies"])
 def test_every_field_has_a_label(pages, place):
-    """A placeholder vanishes while one types; the label stays."""
+    """Every form field has a label, because a placeholder disappears while you type."""
     form = pages.look(place).first("form")
 
     fields = [field["id"] for tag in ("input", "select") for field in form.all(tag)]
@@ -81,7 +81,7 @@ def test_every_field_has_a_label(pages, place):
 
 
 def test_long_lists_come_in_pages(pages):
-    """25 people a page; the filter is kept from page to page, and a page that is not there is the nearest one."""
+    """The list has 25 people a page, links keep the filter, and a page number out of range shows the nearest page."""
     for number in range(60):
         pages.contact(external_id=f"u{number}", name=f"Person {number}", email="p@example.com")
 
@@ -95,8 +95,8 @@ def test_long_lists_come_in_pages(pages):
     assert pages.names("/ui/people?page=-1") == pages.names("/ui/people?page=x") == pages.names("/ui/people")
 
 
-def test_a_line_tells_what_matters(pages):
-    """Name, e-mail, role, companies, the latest event, when they were seen and made."""
+def test_a_row_shows_the_main_fields(pages):
+    """A row shows name, e-mail, role, companies, the latest event, and when the person was last seen and created."""
     person = pages.contact(
         external_id="u-1", name="Ada Example", email="ada@example.com", last_seen_at=NOW - 7200
     )
@@ -128,15 +128,15 @@ def test_a_line_tells_what_matters(pages):
         ({"role": "user"}, "Unnamed user"),
     ],
 )
-def test_people_without_a_name_are_called_something(pages, fields, name):
-    """E-mail, else the caller's id, else what they are."""
+def test_people_without_a_name_show_an_id(pages, fields, name):
+    """A person without a name shows the e-mail, else the external id, else the role."""
     pages.contact(**fields)
 
     assert pages.names("/ui/people") == [name]
 
 
 def test_an_empty_list_says_what_to_do(pages):
-    """Two lines of Python with the right address; only the well-known token is written out."""
+    """An empty list shows two lines of Python with the sandbox's address and no token except the default one."""
     secret = Pages(token="do-not-show")
 
     page, guarded = pages.look("/ui/people"), secret.look("/ui/people")
@@ -150,7 +150,7 @@ def test_an_empty_list_says_what_to_do(pages):
 
 
 def test_everything_about_a_person(pages):
-    """Standard fields, custom attributes as what they are, companies, tags, subscriptions, notes."""
+    """The page shows standard fields, typed custom attributes, companies, tags, subscriptions and notes."""
     acme = pages.company("acme", name="Acme")
     ada = pages.contact(
         external_id="u-1",
@@ -186,7 +186,7 @@ def test_everything_about_a_person(pages):
 
 
 def test_samples_fill_every_part_of_a_page():
-    """The sample people have histories with prices, links and dates, companies, tags, attributes and consents."""
+    """The sample people have events with prices, links and dates, companies, tags, attributes and subscriptions."""
     pages = Pages(attributes={})
     add_samples(pages.workspace)
 
@@ -202,7 +202,7 @@ def test_samples_fill_every_part_of_a_page():
 
 
 def test_a_person_with_nothing(pages):
-    """Every part says that it is empty, and the history what to do."""
+    """Each empty part says that it is empty, and the history shows how to send an event."""
     person = pages.contact(external_id='u"1')
     lead = pages.contact(role="lead")
 
@@ -214,7 +214,7 @@ def test_a_person_with_nothing(pages):
 
 
 def test_the_history_has_the_newest_first_by_days(pages):
-    """Of events in one second the last to come stands first; each day has its heading."""
+    """Events are grouped by day, the newest first, and in one second the last to arrive comes first."""
     person = pages.contact(external_id="u-1")
     for event, at in (("a", NOW - 86_400), ("b", NOW), ("c", NOW), ("d", NOW - 5)):
         pages.post("/events", {"user_id": "u-1", "event_name": event, "created_at": at})
@@ -230,7 +230,7 @@ def test_the_history_has_the_newest_first_by_days(pages):
 
 
 def test_metadata_is_shown_as_intercom_shows_it(pages):
-    """Prices as money, rich links by their label, dates as dates, the rest as sent."""
+    """Prices show as money, links by their label, dates as dates, and other values as sent."""
     person = pages.contact(external_id="u-1")
     metadata = {
         "price": {"amount": 102_500, "currency": "usd"},
@@ -260,7 +260,7 @@ def test_metadata_is_shown_as_intercom_shows_it(pages):
 
 
 def test_long_histories_come_in_pages(pages):
-    """50 events a page; the names are counted over all of them."""
+    """The history has 50 events a page, and the counts by name cover all pages."""
     person = pages.contact(external_id="u-1")
     for number in range(120):
         pages.post("/events", {"user_id": "u-1", "event_name": f"n{number % 14}", "created_at": NOW - number})
@@ -275,14 +275,14 @@ def test_long_histories_come_in_pages(pages):
 
 @pytest.mark.parametrize("name", ["u/1 é", "ada@example.com"])
 def test_a_person_is_found_by_every_id(pages, name):
-    """Intercom's id, the caller's and the e-mail lead to the same page."""
+    """Intercom's id, the external id and the e-mail lead to the same page."""
     pages.contact(external_id="u/1 é", name="Ada", email="ada@example.com")
 
     assert pages.look(f"/ui/people/{name}").first("h1").text == "Ada"
 
 
-def test_what_became_of_those_who_are_gone(pages):
-    """Archived, blocked, deleted, merged or never there: the page says which."""
+def test_a_missing_person_has_a_reason(pages):
+    """The page says whether a contact is archived, blocked, deleted, merged or unknown."""
     archived, deleted = pages.contact(external_id="a"), pages.contact(external_id="b")
     lead, user = pages.contact(role="lead"), pages.contact(external_id="c")
     blocked = pages.contact(external_id="d")

@@ -21,7 +21,7 @@ def pages() -> Pages:
 
 
 def test_requests_are_listed_with_the_rule_that_refused_them(pages):
-    """The newest first; a failed one is marked, with rule and Intercom's words."""
+    """The newest request comes first, and a failed one shows its rule and Intercom's text."""
     made = pages.contact(external_id="u-1", name="Ada", email="ada@example.com")
     pages.post("/contacts", {"external_id": "u-1"})
 
@@ -43,7 +43,7 @@ def test_requests_are_listed_with_the_rule_that_refused_them(pages):
     [("", ["3", "2", "1"]), ("failed", ["2"]), ("violations", ["3", "2"]), ("zodiac", ["3", "2", "1"])],
 )
 def test_failed_requests_and_violations_can_be_picked(pages, choice, found):
-    """A violation is what no well-behaved client sends, refused or not."""
+    """The list can show failed requests only, or those with violations, refused or not."""
     pages.contact(external_id="u-1")
     pages.post("/contacts", {"external_id": "u-2", "zodiac": "fish"})
     pages.post("/contacts", {"role": "lead", "external_id": "u-3"})
@@ -53,8 +53,8 @@ def test_failed_requests_and_violations_can_be_picked(pages, choice, found):
     assert [row["data-key"] for row in rows] == found
 
 
-def test_a_violation_that_passed_is_told(pages):
-    """The API let it pass; the list and the request's page say what a well-behaved client does not send."""
+def test_a_violation_that_the_api_accepted_is_shown(pages):
+    """The list and the request's page show the violations of a request that succeeded."""
     pages.post("/contacts", {"role": "lead", "external_id": "u-3"})
 
     row, page = pages.look("/ui/requests").first("tbody"), pages.look("/ui/requests/1")
@@ -64,7 +64,7 @@ def test_a_violation_that_passed_is_told(pages):
 
 
 def test_nothing_to_list(pages):
-    """No request yet, or none of the wanted kind."""
+    """An empty list says whether there are no requests or none match."""
     assert (
         "export INTERCOM_BASE_URL= http://localhost metarouter-intercom check"
         in pages.look("/ui/requests").first("pre").text
@@ -75,7 +75,7 @@ def test_nothing_to_list(pages):
 
 
 def test_a_request_with_its_answer(pages):
-    """Both bodies, the version, the request's id; the token is nowhere."""
+    """The page shows both bodies, the version and the request's id, and never the token."""
     pages.ask(
         "POST", "/contacts", {"external_id": "u-1", "zodiac": "fish"}, Authorization="Bearer sandbox-token"
     )
@@ -94,7 +94,7 @@ def test_a_request_with_its_answer(pages):
 
 
 def test_one_leads_to_the_next(pages):
-    """Newer and older requests are one step away; those forgotten are not there."""
+    """The page links to the requests before and after it, and a removed request is not found."""
     pages = Pages(log_limit=3)
     for _ in range(5):
         pages.get("/me")
@@ -110,7 +110,7 @@ def test_one_leads_to_the_next(pages):
 
 
 def test_answers_of_every_kind(pages):
-    """Without bodies, with a status nobody knows, with a body that is no JSON, with one too large to be shown whole."""
+    """The page can show empty bodies, unknown statuses, bodies that are not JSON and bodies that are cut."""
     pages.contact(external_id="u-1")
     pages.post("/events", {"user_id": "u-1", "event_name": "e", "created_at": 1})
     headers = {"authorization": "Bearer sandbox-token"}
@@ -131,8 +131,8 @@ def test_answers_of_every_kind(pages):
 # --- the rate strip ---------------------------------------------------------------------------------------
 
 
-def test_the_strip_tells_what_the_window_used():
-    """Requests of the current window, the limit, what was answered 429, and the windows before."""
+def test_the_strip_shows_what_the_window_used():
+    """The strip shows the current window's requests and limit, the 429s, and the windows before."""
     pages = Pages(app_limit=4)
     pages.now = 1_700_000_000.0 - 10
     pages.get("/me")
@@ -153,7 +153,7 @@ def test_the_strip_tells_what_the_window_used():
 
 
 def test_the_strip_warns_when_little_is_left():
-    """From four fifths of the budget on."""
+    """From 80 % of the budget the strip changes its colour."""
     pages = Pages(app_limit=5)
 
     levels = []
@@ -165,7 +165,7 @@ def test_the_strip_warns_when_little_is_left():
 
 
 def test_refusals_count_in_their_own_window():
-    """Even when nothing else was asked in it."""
+    """A window with refused requests only is counted too."""
     rate = RateWindows(app_limit=1, workspace_limit=1, window=10.0, reset_slack=2.0)
     rate.count_refused(5.0)
     rate.count_refused(15.0)
@@ -174,7 +174,7 @@ def test_refusals_count_in_their_own_window():
 
 
 def test_the_strip_knows_all_apps():
-    """The budget is what all apps may use together, at most the workspace's."""
+    """The strip's limit is what all apps may use together, at most the workspace's limit."""
     few = Pages(app_limit=10, workspace_limit=15, other_tokens=("second",))
     many = Pages(app_limit=10, workspace_limit=50, other_tokens=("second",), window=0.5)
 
@@ -186,7 +186,7 @@ def test_the_strip_knows_all_apps():
 
 
 def test_an_unchanged_page_is_not_sent_again(pages):
-    """304 until the next request or the next window; another start of the sandbox has other marks."""
+    """A page gets 304 until a request arrives, a window ends or another sandbox answers."""
 
     def status(mark: str) -> int:
         return pages.client.get("/ui/people", headers={"If-None-Match": mark}).status_code
@@ -206,7 +206,7 @@ def test_an_unchanged_page_is_not_sent_again(pages):
 
 
 def test_the_navigation_counts(pages):
-    """People, companies and requests so far, and where one is."""
+    """The navigation counts people, companies and requests and marks the current page."""
     pages.contact(external_id="u-1")
     pages.company("c-1")
 
@@ -220,7 +220,7 @@ def test_the_navigation_counts(pages):
 
 
 def test_templates_are_compiled_once(pages):
-    """A second application finds them compiled, and shows its own workspace."""
+    """A second application uses the compiled templates of the first and shows its own workspace."""
     pages.contact(external_id="u-1", name="Ada")
     other = Pages()
     other.contact(external_id="u-1", name="Bob")

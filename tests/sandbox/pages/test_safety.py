@@ -20,7 +20,7 @@ NOW = int(BEGINNING)
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_no_text_becomes_anything_but_text(text):
-    """On every page: no element, handler, style or address of the caller's making, and nothing that cannot be seen."""
+    """No page turns a caller's text into an element, handler, style or link, or shows an invisible character as it is."""
     pages = Pages()
 
     for place in fill(pages.workspace, text):
@@ -36,8 +36,8 @@ def test_no_text_becomes_anything_but_text(text):
         assert HIDDEN.isdisjoint(page.text + "".join(value for _, value in attributes))
 
 
-def test_a_body_nested_as_deep_as_it_is_read_is_shown_or_told():
-    """What the sandbox could read, the page survives."""
+def test_a_deeply_nested_body_does_not_break_its_page():
+    """A page can show every body that the sandbox could read, or says that it is nested too deeply."""
     pages = Pages()
     headers = {"authorization": "Bearer sandbox-token"}
     for depth in (50, 500, 900, 5_000):
@@ -68,7 +68,7 @@ def test_a_body_nested_as_deep_as_it_is_read_is_shown_or_told():
     ],
 )
 def test_every_answer_is_guarded(place):
-    """Only the pages' own files may be loaded, nothing may frame them, no type is guessed, no address is passed on."""
+    """Every page forbids foreign files and frames, guessing of types and passing on its address."""
     answer = Pages().client.get(place)
 
     policy = dict(part.split(" ", 1) for part in answer.headers["Content-Security-Policy"].split("; "))
@@ -88,7 +88,7 @@ def test_every_answer_is_guarded(place):
 
 
 def test_the_pages_only_read():
-    """No page can be posted to."""
+    """No page accepts a POST request."""
     client = Pages().client
 
     for place in ("/ui/people", "/ui/people/x", "/ui/requests", "/", "/nowhere"):
@@ -96,7 +96,7 @@ def test_the_pages_only_read():
 
 
 def test_own_files_are_kept_by_their_content():
-    """Each has its type, and an address that changes with it, so that it may be kept for good."""
+    """Each file has its type and an address that changes with its content, so browsers may cache it."""
     pages = Pages()
     page = pages.look("/ui/people")
     addresses = [
@@ -111,7 +111,7 @@ def test_own_files_are_kept_by_their_content():
 
 
 def test_the_api_is_not_guarded():
-    """Its answers carry Intercom's headers, not the pages'."""
+    """The API's responses have Intercom's headers and not the pages'."""
     headers = {"Authorization": "Bearer sandbox-token", "Accept": "application/json"}
 
     assert "Content-Security-Policy" not in Pages().client.get("/me", headers=headers).headers
@@ -123,7 +123,7 @@ def test_the_api_is_not_guarded():
 @given(st.text(st.characters(), max_size=60))
 @settings(max_examples=150, deadline=None)
 def test_any_text_is_read_back_as_it_was(text):
-    """Escaping loses nothing: what a reader sees is the text, with the code points of what cannot be seen."""
+    """A reader sees the whole text, with code points in place of invisible characters."""
     shown = read_html(str(visible(text))).first("bdi").children
 
     read = [one if isinstance(one, str) else chr(int(one.text.removeprefix("U+"), 16)) for one in shown]
@@ -141,12 +141,12 @@ def test_any_text_is_read_back_as_it_was(text):
     ],
 )
 def test_what_cannot_be_seen_is_named(text, shown):
-    """Directions and controls by their code points; scripts and emoji stay whole; long texts are cut."""
+    """Direction marks and controls show as code points, scripts and emoji stay whole, and long texts are cut."""
     assert str(visible(text, 5 if text.isdigit() else 100)) == shown
 
 
 def test_texts_for_labels():
-    """Cut, and without what cannot be seen."""
+    """A text for a label is cut, and its invisible characters are replaced."""
     assert plain("a\u202eb\x00" + "c" * 10, 8) == "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}cccc…"
 
 
@@ -161,7 +161,7 @@ def test_texts_for_labels():
     ],
 )
 def test_web_addresses_become_links(text):
-    """http and https with a host."""
+    """An http or https address with a host becomes a link."""
     assert web_address(text) == text.strip()
 
 
@@ -190,7 +190,7 @@ def test_web_addresses_become_links(text):
     ],
 )
 def test_nothing_else_becomes_a_link(text):
-    """Neither other schemes nor addresses that hide something."""
+    """Other schemes and addresses with invisible characters do not become links."""
     assert web_address(text) is None
 
 
@@ -207,7 +207,7 @@ def test_nothing_else_becomes_a_link(text):
     ],
 )
 def test_initials_stand_for_pictures(name, letters):
-    """The first letters of the first and last word; no picture is ever loaded."""
+    """The initials are the first letters of the first and last word."""
     assert initials(name) == letters
     assert 0 <= shade(name) <= 7
 
@@ -229,7 +229,7 @@ def test_initials_stand_for_pictures(name, letters):
     ],
 )
 def test_prices(amount, currency, text):
-    """The amount is in the currency's smallest unit."""
+    """A price's amount is in the currency's smallest unit."""
     shown = _values.show_metadata("price", {"amount": amount, "currency": currency})
 
     assert (shown.kind, shown.text) == ("price", text)
@@ -253,7 +253,7 @@ def test_prices(amount, currency, text):
     ],
 )
 def test_values_of_every_kind(key, value, kind, text):
-    """A number that is called a date is one; what is no price or link is shown as it was sent."""
+    """A number with a date's name shows as a date, and objects that are no price or link show as sent."""
     shown = _values.show_metadata(key, value)
 
     assert (shown.kind, shown.text) == (kind, text)
@@ -273,12 +273,12 @@ def test_values_of_every_kind(key, value, kind, text):
     ],
 )
 def test_how_long_ago(past, text):
-    """In the largest unit; a date when it is long ago or in the future."""
+    """The age shows in the largest unit, and as a date when it is long ago or in the future."""
     assert _instants.ago(NOW - past, NOW).striptags() == text
 
 
-def test_moments_that_no_calendar_holds():
-    """They are shown as numbers, and so is their day told."""
+def test_times_out_of_range_are_shown_as_numbers():
+    """A time that no date can represent shows as a number, and its day says that it is out of range."""
     assert _instants.full(1e18) == "1e+18"
     assert _instants.full(None) == "–"
     assert _instants.day(1e18) == "Date out of range"
@@ -287,7 +287,7 @@ def test_moments_that_no_calendar_holds():
 @given(total=st.integers(0, 200), wanted=st.integers(-5, 50), size=st.integers(1, 30))
 @settings(max_examples=100, deadline=None)
 def test_pages_cover_a_list_without_gaps(total, wanted, size):
-    """Whatever page is asked for is within the list, and its bounds tell what it holds."""
+    """Each page lies within the list, and its bounds match its items."""
     page = make_page(range(total), wanted, size)
 
     assert list(page.items) == list(range(page.first - 1, page.last)) if total else not page.items

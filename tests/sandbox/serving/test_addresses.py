@@ -14,8 +14,8 @@ from metarouter_intercom.sandbox import Sandbox, Workspace
 from ..api_calls import HEADERS, ask
 
 
-def test_tests_elsewhere_can_look_inside(sandbox, pool):
-    """Snapshot, violations, requests and counts over HTTP."""
+def test_other_processes_can_read_the_workspace(sandbox, pool):
+    """Snapshot, violations, requests and counts can be read over HTTP."""
     ask(pool, sandbox, "POST", "/contacts", {"external_id": "u1", "last_seen_at": 5})
     ask(pool, sandbox, "POST", "/contacts", {"zodiac": "fish"})
 
@@ -34,7 +34,7 @@ def test_tests_elsewhere_can_look_inside(sandbox, pool):
 
 
 def test_faults_are_set_over_http(sandbox, pool):
-    """Good ones take effect, bad ones are told."""
+    """Valid faults take effect, and invalid ones get an error text."""
     place = f"{sandbox.url}/_sandbox/faults"
 
     assert pool.request("POST", place, json={"outage": 503, "outage_for": 60}).status == 200
@@ -47,7 +47,7 @@ def test_faults_are_set_over_http(sandbox, pool):
 
 
 def test_other_names_of_this_host_are_refused(sandbox, pool):
-    """A web page whose own name leads here must not read the workspace; nor does a broken one."""
+    """A request for a website's name or a malformed name cannot read the workspace."""
     for host in ("evil.example.com", "["):
         answer = pool.request("GET", f"{sandbox.url}/_sandbox/snapshot", headers={"Host": host})
         assert answer.status == 403
@@ -55,7 +55,7 @@ def test_other_names_of_this_host_are_refused(sandbox, pool):
 
 
 def test_a_token_means_the_api(sandbox, pool):
-    """Whatever the path; without one an unknown path belongs to the pages."""
+    """A request with a token goes to the API, and without one an unknown path goes to the pages."""
     assert ask(pool, sandbox, "GET", "/zodiac").json()["type"] == "error.list"
     assert pool.request("GET", f"{sandbox.url}/", redirect=False).headers["Location"] == "/ui/people"
 
@@ -69,7 +69,7 @@ def page(environ, start_response):
 
 
 def test_an_application_can_be_mounted(pool):
-    """It gets the paths that are not the API's; an answer of unknown length is streamed."""
+    """A given application gets the paths that are not the API's, and its response of unknown length is sent in chunks."""
     with Sandbox(app=page) as sandbox:
         answer = pool.request("GET", f"{sandbox.url}/people/%C3%BC?q=1", headers={"X-Colour": "red"})
         posted = pool.request("POST", f"{sandbox.url}/people", body=b"x", headers={"X-Colour": "blue"})
@@ -82,7 +82,7 @@ def test_an_application_can_be_mounted(pool):
 
 
 def test_a_workspace_can_be_brought_along():
-    """Either the workspace or its choices."""
+    """A sandbox takes either a workspace or the settings of one."""
     workspace = Workspace(token="mine")
 
     assert Sandbox(workspace=workspace).token == "mine"
@@ -91,7 +91,7 @@ def test_a_workspace_can_be_brought_along():
 
 
 def test_pages_have_addresses(sandbox, pool):
-    """Of all people, and of one by any of the caller's ids, whatever is in it."""
+    """page_of returns the address of a person's page for any id, whatever characters it contains."""
     made = ask(pool, sandbox, "POST", "/contacts", {"external_id": "a/b?c#ü", "name": "Ada"})
 
     answers = [pool.request("GET", sandbox.page_of(one)) for one in ("a/b?c#ü", made.json()["id"])]
@@ -101,7 +101,7 @@ def test_pages_have_addresses(sandbox, pool):
 
 
 def test_ipv6_addresses_are_bracketed(pool):
-    """As URLs want it; where the machine has the protocol, it is spoken."""
+    """The address of an IPv6 host has brackets, and the sandbox answers there if the machine has IPv6."""
     assert Sandbox(host="::1", port=8080).url == "http://[::1]:8080"
     try:
         sandbox = Sandbox(host="::1").start()
@@ -112,7 +112,7 @@ def test_ipv6_addresses_are_bracketed(pool):
 
 
 def test_an_application_that_fails_closes_the_connection(pool, capfd):
-    """Its error is told where errors of servers are, and the next request is fine."""
+    """The server prints the error of an application and answers the next request."""
 
     def broken(environ, start_response):
         raise ValueError("the page is broken")
@@ -124,8 +124,8 @@ def test_an_application_that_fails_closes_the_connection(pool, capfd):
     assert "the page is broken" in capfd.readouterr().err
 
 
-def test_the_module_serves_until_told_to_stop(pool):
-    """It tells its address, its token and where its pages are, and ends well on a signal."""
+def test_the_module_serves_until_a_signal(pool):
+    """It prints its address, its token and the pages' address, and exits with 0 on a signal."""
     command = [sys.executable, "-m", "metarouter_intercom.sandbox", "--token", "mine", "--auto-attributes"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         url, _, token = process.stdout.readline().split()

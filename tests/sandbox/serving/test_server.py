@@ -27,8 +27,8 @@ def talk(sandbox: Sandbox, text: bytes) -> bytes:
 # --- HTTP -------------------------------------------------------------------------------------------------
 
 
-def test_a_connection_is_kept(sandbox, pool):
-    """Many requests go over one connection, answered as the workspace does."""
+def test_a_connection_is_reused(sandbox, pool):
+    """One connection carries many requests, each answered as the workspace answers it."""
     made = ask(pool, sandbox, "POST", "/contacts", {"external_id": "ü1"})
     again = ask(pool, sandbox, "POST", "/contacts", {"external_id": "ü1"})
     event = ask(pool, sandbox, "POST", "/events", {"user_id": "ü1", "event_name": "e", "created_at": 1})
@@ -41,7 +41,7 @@ def test_a_connection_is_kept(sandbox, pool):
 
 
 def test_over_http_every_header_must_be_sent(sandbox, pool):
-    """What in process counts as sent well is missing here."""
+    """A header that may be missing in process must be sent over HTTP."""
     bare = pool.request("GET", f"{sandbox.url}/me")
     no_version = pool.request("GET", f"{sandbox.url}/me", headers={**HEADERS, "Intercom-Version": ""})
     no_accept = talk(
@@ -65,7 +65,7 @@ def raw(body: bytes = b"", *more: bytes, line: bytes = b"POST /contacts HTTP/1.1
 
 
 def test_chunked_bodies_are_read(sandbox):
-    """With extensions and trailers."""
+    """A chunked body may have extensions and trailers."""
     body = b'7;x=1\r\n{"exter\r\nf\r\nnal_id": "u1"  \r\n2\r\n }\r\n0\r\nTrailer: 1\r\n\r\n'
 
     assert talk(sandbox, raw(body, b"Transfer-Encoding: chunked")).startswith(b"HTTP/1.1 200 OK")
@@ -73,7 +73,7 @@ def test_chunked_bodies_are_read(sandbox):
 
 
 def test_a_client_may_wait_before_it_sends_the_body(sandbox):
-    """Expect: 100-continue is answered."""
+    """A request with Expect: 100-continue gets 100 Continue before its body is read."""
     body = b'{"external_id": "u1"}'
 
     answer = talk(sandbox, raw(body, b"Expect: 100-continue", b"Content-Length: %d" % len(body)))
@@ -82,7 +82,7 @@ def test_a_client_may_wait_before_it_sends_the_body(sandbox):
 
 
 def test_requests_may_be_pipelined(sandbox):
-    """Answers come in order; a stray empty line between them is allowed."""
+    """Responses come in the order of the requests, and an empty line between requests is allowed."""
     one = raw(b"", line=b"GET /me HTTP/1.1")
     two = raw(b"", line=b"GET http://localhost/contacts HTTP/1.1")
     three = raw(b"", line=b"OPTIONS * HTTP/1.1")
@@ -101,8 +101,8 @@ def test_requests_may_be_pipelined(sandbox):
         (b"GET /me HTTP/1.0", b"Connection: keep-alive", True),
     ],
 )
-def test_whether_a_connection_goes_on(sandbox, line, header, kept):
-    """HTTP/1.1 keeps unless told otherwise, 1.0 closes unless told otherwise."""
+def test_when_a_connection_stays_open(sandbox, line, header, kept):
+    """By default HTTP/1.1 keeps the connection open and HTTP/1.0 closes it; the Connection header decides otherwise."""
     request = raw(b"", header, line=line)
 
     assert talk(sandbox, request + request).count(b"HTTP/1.1 200") == 1 + kept
@@ -126,7 +126,7 @@ def test_whether_a_connection_goes_on(sandbox, line, header, kept):
     ],
 )
 def test_what_is_no_http_is_400(sandbox, text):
-    """And the connection is closed."""
+    """Bytes that are not HTTP get 400, and the connection is closed."""
     answer = talk(sandbox, text)
 
     assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
@@ -134,14 +134,14 @@ def test_what_is_no_http_is_400(sandbox, text):
 
 
 def test_a_request_that_breaks_off_has_no_effect(sandbox, pool):
-    """Half a body is not applied; the server goes on."""
+    """A request with half a body is not applied, and the server continues."""
     assert talk(sandbox, raw(b'{"external', b"Content-Length: 50")) == b""
     assert ask(pool, sandbox, "GET", "/me").status == 200
     assert sandbox.workspace.contacts() == []
 
 
 def test_many_connections_at_once(sandbox):
-    """Each is served by a thread of its own; the workspace stays whole."""
+    """Threads on many connections do not damage the workspace."""
     body = b'{"user_id": "u1", "event_name": "e", "created_at": %d}'
 
     def send(number: int) -> None:
@@ -173,8 +173,8 @@ def test_many_connections_at_once(sandbox):
     ],
 )
 @pytest.mark.parametrize("place", [b"/me", b"/ui/people", b"/_sandbox/stats"])
-def test_other_sites_names_do_not_lead_here(sandbox, host, status, place):
-    """On a loopback address only names that cannot be another site's are answered: a website must not rebind its own to us."""
+def test_website_names_are_refused_on_loopback(sandbox, host, status, place):
+    """On a loopback address only local names are answered, so that no website can make its own name lead here."""
     request = raw(b"", line=b"GET %b HTTP/1.1" % place).replace(b"Host: localhost", b"Host: " + host)
     if place != b"/me":
         request = request.replace(b"Authorization: Bearer sandbox-token\r\n", b"")
@@ -183,8 +183,8 @@ def test_other_sites_names_do_not_lead_here(sandbox, host, status, place):
 
 
 @pytest.mark.parametrize(("host", "status"), [("0.0.0.0", 200), ("127.0.0.2", 403), ("localhost", 403)])
-def test_told_to_serve_others_every_name_is_answered(host, status):
-    """Whoever listens on more than loopback has decided who may come."""
+def test_every_name_is_answered_on_other_addresses(host, status):
+    """A sandbox that listens on more than loopback answers requests for any name."""
     with Sandbox(host=host) as sandbox:
         answer = talk(sandbox, b"GET /ui/people HTTP/1.1\r\nHost: sandbox.example\r\n\r\n")
 
@@ -192,7 +192,7 @@ def test_told_to_serve_others_every_name_is_answered(host, status):
 
 
 def test_an_answer_without_a_body_is_followed_by_the_next(sandbox):
-    """The pages' 304 carries neither body nor length, so that the connection can go on."""
+    """The pages' 304 has no body and no length, and the connection stays usable."""
     page = talk(sandbox, b"GET /ui/people HTTP/1.1\r\nHost: localhost\r\n\r\n")
     mark = re.search(rb'data-mark="&#34;(.+?)&#34;"', page)[1]
     again = b'GET /ui/people HTTP/1.1\r\nHost: localhost\r\nIf-None-Match: "%b"\r\n\r\n' % mark
@@ -209,7 +209,7 @@ def test_an_answer_without_a_body_is_followed_by_the_next(sandbox):
 
 @pytest.mark.parametrize(("kind", "applied"), [("reset", 0), ("lost", 1), ("truncated", 1), ("hang", 0)])
 def test_faults_break_connections(sandbox, pool, kind, applied):
-    """Before or after the request was applied; the next request is fine."""
+    """A fault breaks the connection before or after the request is applied, and the next request succeeds."""
     sandbox.faults = Faults(script=(Fault(kind),), hang_seconds=0.05)
     assert sandbox.faults.script == (Fault(kind),)
 
@@ -221,7 +221,7 @@ def test_faults_break_connections(sandbox, pool, kind, applied):
 
 
 def test_a_malformed_answer_hides_what_was_applied(sandbox, pool):
-    """The request takes effect, the answer arrives whole, and its body is no JSON."""
+    """The request is applied and the response arrives whole, but its body is not JSON."""
     sandbox.faults = Faults(script=(Fault("malformed"),))
 
     answer = ask(pool, sandbox, "POST", "/contacts", {"external_id": "u1"})
@@ -231,7 +231,7 @@ def test_a_malformed_answer_hides_what_was_applied(sandbox, pool):
 
 
 def test_faults_answer_instead(sandbox, pool):
-    """A status with Intercom's body and headers, a proxy's page, and latency."""
+    """Faults can answer a status with Intercom's body and headers, answer a proxy's page, or delay the response."""
     sandbox.faults = Faults(script=(Fault("status", 500), Fault("html"), Fault("status", 299)), latency=0.01)
 
     answers = [ask(pool, sandbox, "POST", "/contacts", {"external_id": "u1"}) for _ in range(4)]
@@ -243,7 +243,7 @@ def test_faults_answer_instead(sandbox, pool):
 
 
 def test_closing_refuses_connections_until_started_again(pool):
-    """Port and workspace stay the same; hanging requests end at once."""
+    """After a restart port and workspace are the same, and closing ends hanging requests at once."""
     asked = threading.Event()
     failures: list[type] = []
 

@@ -17,7 +17,7 @@ HEADERS = {"Authorization": "Bearer sandbox-token", "Accept": "application/json"
 
 
 def test_it_is_a_whole_sandbox():
-    """API, own addresses and a first page under any WSGI server."""
+    """The Flask application answers the API, the sandbox's own addresses and the pages."""
     service = Service(Workspace())
     client = create_app(service).test_client()
 
@@ -40,7 +40,7 @@ def test_it_is_a_whole_sandbox():
 
 
 def test_a_broken_connection_is_a_500_here():
-    """The application cannot break connections."""
+    """A fault that breaks connections gets 500, because a WSGI application cannot break one."""
     service = Service(Workspace(), Faults(script=(Fault("reset"), Fault("status", 503))))
     client = create_app(service).test_client()
 
@@ -49,7 +49,7 @@ def test_a_broken_connection_is_a_500_here():
 
 
 def test_without_flask_only_the_api_is_there(monkeypatch):
-    """Making the application says what to install; the server goes without it."""
+    """Without Flask create_app says what to install, and the server still answers the API."""
     monkeypatch.setitem(sys.modules, "flask", None)
 
     with pytest.raises(ConfigurationError, match=r"pip install \"metarouter-intercom\[sandbox\]\""):
@@ -61,7 +61,7 @@ def test_without_flask_only_the_api_is_there(monkeypatch):
 
 
 def test_paths_survive_servers_that_decode_them():
-    """Servers that keep the path as it was sent say so in one of two places; others lose the difference."""
+    """The path is read as sent from REQUEST_URI or RAW_URI, and else encoded again from PATH_INFO."""
     app = create_app(Service(Workspace()))
 
     def ask(**environ: str) -> str:
