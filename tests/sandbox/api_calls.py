@@ -1,4 +1,4 @@
-"""A workspace with a clock that only tests move, and a short way to ask it."""
+"""A workspace with a clock that only tests move, and short ways to send it requests."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ATTRIBUTES = {
 
 
 class Api:
-    """Asks one workspace; ``now`` is the workspace's clock."""
+    """Sends requests to a workspace; ``now`` is the workspace's clock."""
 
     def __init__(self, **choices: object) -> None:
         self.now = BEGINNING
@@ -35,7 +35,7 @@ class Api:
     def ask(
         self, method: str, path: str, body: object = None, version: str = "2.16", **headers: str
     ) -> Response:
-        """Send one request; header names with underscores."""
+        """Send one request; names of headers are given with underscores."""
         named = {
             "Intercom-Version": version,
             **{name.replace("_", "-"): text for name, text in headers.items()},
@@ -82,7 +82,7 @@ def refusal(answer: Response) -> tuple[int, str, str | None]:
 
 
 def load_schemas(name: str) -> dict[str, object]:
-    """Read one of Intercom's published descriptions that lie beside the project, or skip."""
+    """Read one of Intercom's published descriptions; skip the test when it is not beside the project."""
     path = Path(__file__).parents[3] / "shared" / "intercom-api" / "openapi" / name
     if not path.exists():
         pytest.skip(f"{name} is not beside the project")
@@ -100,6 +100,6 @@ HEADERS = {
 
 
 def ask(pool: urllib3.PoolManager, sandbox: Sandbox, method: str, path: str, body: object = None):
-    """Send one request as a well-behaved client does."""
+    """Send one request with the headers that the API needs."""
     content = None if body is None else json.dumps(body)
     return pool.request(method, sandbox.url + path, headers=HEADERS, body=content)

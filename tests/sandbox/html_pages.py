@@ -1,4 +1,4 @@
-"""Looks at the sandbox's pages without a browser: asks the Flask application and reads the answer's elements."""
+"""Reads the sandbox's pages without a browser: gets them from the Flask application and parses their elements."""
 
 from __future__ import annotations
 
@@ -25,30 +25,30 @@ class Element:
         return self.attributes.get(name)
 
     def walk(self) -> Iterator[Element]:
-        """Go through this element and all below it."""
+        """Yield this element and all elements in it."""
         yield self
         for child in self.children:
             if isinstance(child, Element):
                 yield from child.walk()
 
-    def all(self, tag: str, **wanted: str) -> list[Element]:
-        """Return the elements of that tag below; ``class_`` asks for one of the classes, other names for attributes."""
-        named = wanted.pop("class_", None)
+    def all(self, tag: str, **attributes: str) -> list[Element]:
+        """Return the elements with that tag and these attributes; ``class_`` is one of the classes."""
+        class_name = attributes.pop("class_", None)
         return [
-            one
-            for one in self.walk()
-            if one.tag == tag
-            and (named is None or named in (one["class"] or "").split())
-            and all(one[name.replace("_", "-")] == value for name, value in wanted.items())
+            element
+            for element in self.walk()
+            if element.tag == tag
+            and (class_name is None or class_name in (element["class"] or "").split())
+            and all(element[name.replace("_", "-")] == value for name, value in attributes.items())
         ]
 
-    def first(self, tag: str, **wanted: str) -> Element:
+    def first(self, tag: str, **attributes: str) -> Element:
         """Return the first of ``all``."""
-        return self.all(tag, **wanted)[0]
+        return self.all(tag, **attributes)[0]
 
     @property
     def text(self) -> str:
-        """What a person reads, blanks drawn together."""
+        """The text that a person reads, with single spaces."""
         parts = [child if isinstance(child, str) else child.text for child in self.children]
         return " ".join("".join(f"{part} " if part else "" for part in parts).split())
 
@@ -60,21 +60,21 @@ class _Reader(HTMLParser):
         self._open = [self.root]
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        made = Element(tag, dict(attrs))
-        self._open[-1].children.append(made)
+        element = Element(tag, dict(attrs))
+        self._open[-1].children.append(element)
         if tag not in _EMPTY:
-            self._open.append(made)
+            self._open.append(element)
 
     def handle_endtag(self, tag: str) -> None:
-        closed = self._open.pop()
-        assert closed.tag == tag, f"<{closed.tag}> was closed by </{tag}>"
+        element = self._open.pop()
+        assert element.tag == tag, f"<{element.tag}> was closed by </{tag}>"
 
     def handle_data(self, data: str) -> None:
         self._open[-1].children.append(data)
 
 
 def read_html(text: str) -> Element:
-    """Read a page; an element that is not closed well fails the test."""
+    """Parse a page; an element that is not closed properly fails the test."""
     reader = _Reader()
     reader.feed(text)
     reader.close()
@@ -96,10 +96,10 @@ class Pages(Api):
         return read_html(answer.text)
 
     def names(self, path: str) -> list[str]:
-        """Return the names in the list at *path*, from the top."""
+        """Return the names in the list at *path*, in order."""
         return [link.text for link in self.look(path).all("a", class_="whole")]
 
-    def facts(self, path: str) -> dict[str, str]:
+    def named_values(self, path: str) -> dict[str, str]:
         """Return the named values on the page at *path*."""
         return {
             pair.first("dt").text: pair.first("dd").text

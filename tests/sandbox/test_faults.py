@@ -39,7 +39,7 @@ def test_a_rate_of_one_applies_to_every_request(name, fault):
 
 
 def test_rates_are_shares():
-    """Of many requests about the given share gets a fault."""
+    """Of many requests about the values share gets a fault."""
     faults = Faults(seed=3, server_error=0.1, lost=0.2)
 
     met = Counter(faults.decide(number, 0.0) for number in range(1, 5001))
@@ -124,7 +124,7 @@ def test_faults_are_read_from_json():
 
 
 @pytest.mark.parametrize(
-    "given",
+    "values",
     [
         {"zodiac": 1},
         {"lost": 2},
@@ -135,10 +135,10 @@ def test_faults_are_read_from_json():
         {"outage_for": "x"},
     ],
 )
-def test_bad_json_is_an_error(given):
+def test_bad_json_is_an_error(values):
     """The error for bad JSON names the attribute that is wrong."""
     with pytest.raises(ConfigurationError):
-        read_faults(given, now=0.0)
+        read_faults(values, now=0.0)
 
 
 # --- in process -------------------------------------------------------------------------------------------
@@ -160,7 +160,7 @@ def test_the_transport_sends_the_right_headers():
 
 
 def test_the_transport_can_use_another_token_and_version():
-    """The transport sends the token and the version that it is given."""
+    """The transport sends the token and the version that it is values."""
     assert transport(token="wrong").send(Request("GET", "/me")).status == 401
     assert transport(version="2.3").send(Request("GET", "/me")).headers["intercom-version"] == "2.3"
 

@@ -1,4 +1,4 @@
-"""What holds for any request at all."""
+"""What is true for every request, well-formed or not."""
 
 from __future__ import annotations
 
@@ -96,12 +96,12 @@ values = st.recursive(
     max_leaves=8,
 )
 bodies = st.none() | st.dictionaries(st.sampled_from(NAMES), values, max_size=5)
-# Jobs take effect item by item, so a refused item may leave something behind.
+# Without bulk jobs: they write item by item, so a job with a refused item changes the workspace.
 routes = st.sampled_from([name for name in ROUTES if "/bulk" not in name])
 
 
 def furnished() -> tuple[Api, list[str]]:
-    """Return a workspace that has one of each, and their ids."""
+    """Return a workspace with one record of each kind, and the records' ids."""
     api = Api()
     contact = api.contact(external_id="u1", email="a@example.com")
     lead = api.contact(role="lead", email="a@example.com")

@@ -24,10 +24,10 @@ def test_in_process_headers_may_be_left_out():
     assert workspace.violations == []
 
 
-@pytest.mark.parametrize("given", ["Bearer wrong", "Basic sandbox-token", "sandbox-token"])
-def test_a_wrong_token_is_401(api, given):
+@pytest.mark.parametrize("authorization", ["Bearer wrong", "Basic sandbox-token", "sandbox-token"])
+def test_a_wrong_token_is_401(api, authorization):
     """A wrong token gets the documented code and text, with rate headers."""
-    answer = api.get("/me", Authorization=given)
+    answer = api.get("/me", Authorization=authorization)
 
     assert refusal(answer) == (401, "unauthorized", "Access Token Invalid")
     assert answer.headers["x-ratelimit-remaining"] == "1666"
@@ -263,7 +263,7 @@ def test_contacts_are_found_by_any_name(api):
 
 
 def fill(api: Api, order: tuple[str, ...]) -> None:
-    """Bring the same people in, in the given order."""
+    """Create the people in *order*, each with the same records."""
     for name in order:
         contact = api.contact(external_id=name, name=name.title(), custom_attributes={"age": 1, "plan": "x"})
         api.post(f"/contacts/{contact}/companies", {"id": api.company("acme", name="Acme")})
@@ -313,13 +313,8 @@ def test_what_a_snapshot_holds(api):
         "event_count": 1,
         "archived": False,
     }
-    assert (
-        shown["contacts"]["user:old@example.com"]["archived"],
-        shown["contacts"]["user:old@example.com"]["fields"],
-    ) == (
-        True,
-        {},
-    )
+    archived_user = shown["contacts"]["user:old@example.com"]
+    assert (archived_user["archived"], archived_user["fields"]) == (True, {})
     assert shown["companies"] == {
         "acme": {"fields": {"name": "Acme"}, "custom_attributes": {}, "tags": [], "people": ["ann"]}
     }

@@ -1,4 +1,4 @@
-"""A headless Chromium that talks to nobody but the sandbox, and short ways to steer it."""
+"""A headless Chromium that reaches the sandbox only, and short ways to control it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
-PATIENCE = 10.0
+TIMEOUT = 10.0
 _SWITCHES = (
     "--headless=new",
     "--no-sandbox",
@@ -29,13 +29,13 @@ _SWITCHES = (
     "--disable-extensions",
     "--disable-sync",
     "--hide-scrollbars",
-    # Every name but the loopback's leads nowhere.
+    # No name except those of loopback can be looked up, so that no page reaches another host.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 )
 
 
 def missing() -> str | None:
-    """Say what is not there to run a browser with; None when all is."""
+    """Return why no browser can run; None when one can."""
     chromium, driver = _find()
     if chromium is None:
         return "no Chromium on this machine (Debian: apt-get install chromium)"
@@ -49,17 +49,17 @@ def _find() -> tuple[str | None, str | None]:
 
 @contextmanager
 def browser(profile: Path) -> Iterator[Chrome]:
-    """Run a browser with a fresh profile."""
+    """Run a browser with an empty profile."""
     chromium, driver = _find()
     options = ChromeOptions()
     options.binary_location = chromium or ""
     for switch in (*_SWITCHES, f"--user-data-dir={profile}"):
         options.add_argument(switch)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    # A dialog must fail the test that meets it.
+    # Selenium would close dialogs. "ignore" makes the next command fail, and with it the test.
     options.unhandled_prompt_behavior = "ignore"
     running = Chrome(options=options, service=Service(driver))
-    running.set_page_load_timeout(PATIENCE * 3)
+    running.set_page_load_timeout(TIMEOUT * 3)
     try:
         yield running
     finally:
@@ -67,7 +67,7 @@ def browser(profile: Path) -> Iterator[Chrome]:
 
 
 def resize(driver: Chrome, width: int, height: int = 900) -> None:
-    """Show pages *width* CSS pixels wide, whatever a window's least width is."""
+    """Show pages *width* CSS pixels wide, even when a window cannot be so narrow."""
     driver.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride",
         {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False},
@@ -75,7 +75,7 @@ def resize(driver: Chrome, width: int, height: int = 900) -> None:
 
 
 def prefer(driver: Chrome, scheme: str, *, reduced_motion: bool = False) -> None:
-    """Prefer ``light`` or ``dark`` colours."""
+    """Make the browser prefer ``light`` or ``dark`` colours, and less motion."""
     features = [{"name": "prefers-color-scheme", "value": scheme}]
     if reduced_motion:
         features.append({"name": "prefers-reduced-motion", "value": "reduce"})
@@ -83,18 +83,18 @@ def prefer(driver: Chrome, scheme: str, *, reduced_motion: bool = False) -> None
 
 
 def until(driver: Chrome, holds: Callable[[], object]) -> None:
-    """Wait until *holds* tells so."""
-    WebDriverWait(driver, PATIENCE, poll_frequency=0.05).until(lambda _: holds())
+    """Wait until *holds* returns something true."""
+    WebDriverWait(driver, TIMEOUT, poll_frequency=0.05).until(lambda _: holds())
 
 
 def find(driver: Chrome, selector: str) -> WebElement:
-    """Return the first element that fits the CSS *selector*."""
+    """Return the first element that matches the CSS *selector*."""
     return driver.find_element(By.CSS_SELECTOR, selector)
 
 
 def texts(driver: Chrome, selector: str) -> list[str]:
-    """Return what a person reads in each element that fits, all read at once, because the page may change between two commands."""
-    told = driver.execute_script(
+    """Return the visible text of each matching element; one command reads all, because a page may change between two."""
+    shown = driver.execute_script(
         "return [...document.querySelectorAll(arguments[0])].map((one) => one.innerText.trim())", selector
     )
-    return [str(one) for one in told]
+    return [str(text) for text in shown]

@@ -46,18 +46,18 @@ class Arrivals:
         self.client.identify(f"new-{self.number}", {"name": f"Newcomer {self.number}"})
         self.client.group(f"new-{self.number}", "c-new")
         self.client.group("u-1", f"c-{self.number}", {"name": f"Venture {self.number}"})
-        # Two events with one name in one second would be one event.
+        # Like Intercom, the sandbox does not store a second event with the same name in the same second.
         at = _BEGINNING + timedelta(seconds=self.number)
         self.client.track("u-1", "Arrived", {"number": self.number}, timestamp=at)
         self.show()
 
     def identify(self, user_id: str, **traits: object) -> None:
-        """Send traits."""
+        """Send traits and wait until the page shows them."""
         self.client.identify(user_id, traits)
         self.show()
 
     def show(self) -> None:
-        """Deliver what was sent and wait until the open page is up to date, without waiting for its timer."""
+        """Deliver the messages and wait until the open page shows them; the page's timer is not waited for."""
         report = self.client.flush(30)
         assert (report.pending, report.dead) == (0, {}), report
         until(self._driver, self._has_followed)

@@ -120,7 +120,7 @@ def test_the_focus_stays_while_messages_arrive(driver, filled, arriving, page):
 
 
 def test_a_row_that_leaves_the_list_stays_until_the_focus_leaves_it(driver, filled, arriving):
-    """The row of a deleted person keeps its focus and its place; it disappears when Tab moves on to the next person."""
+    """The row of a deleted person keeps its focus and its place, and disappears when Tab moves on to the next person."""
     driver.get(filled.pages)
     first, second, third = texts(driver, ".rows .whole")[:3]
     row(driver, second, ".focus()")
@@ -180,7 +180,7 @@ def test_a_row_that_changes_its_place_keeps_the_focus(driver, filled, arriving):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_each_element_that_takes_focus_is_identified(driver, filled, arriving, page):
-    """It has a key, or no sibling of the same kind, so that an update never mistakes another element for it."""
+    """An element that can have the focus has a key or no sibling of its kind, so that an update takes no other element for it."""
     filled.workspace.contact("u-1").custom.update({"biography": LONG, "site": "https://example.com/"})
     place, *_ = PAGES[page]
     driver.get(filled.url + place)
@@ -188,12 +188,12 @@ def test_each_element_that_takes_focus_is_identified(driver, filled, arriving, p
 
     confusable = (
         "const isAlike = (one) => (it) => it.nodeName === one.nodeName && !it.dataset.key && !it.id;"
-        "const found = new Set();"
+        "const elements = new Set();"
         f"for (const reached of document.querySelectorAll({REACHED!r}))"
         "  for (let one = reached; one.parentElement?.closest('[data-live]'); one = one.parentElement)"
         "    if (isAlike(one)(one) && [...one.parentElement.children].filter(isAlike(one)).length > 1)"
-        "      found.add(one.outerHTML.slice(0, 120));"
-        "return [...found];"
+        "      elements.add(one.outerHTML.slice(0, 120));"
+        "return [...elements];"
     )
     assert driver.execute_script(confusable) == []
 
@@ -244,7 +244,7 @@ def test_opened_details_stay_open(driver, filled, arriving):
 
 @pytest.mark.parametrize("page", ["people", "companies"])
 def test_a_half_typed_text_stays(driver, filled, arriving, page):
-    """Text that is being typed, its selection and its focus survive updates, and typing continues there."""
+    """Text that you are typing, its selection and its focus survive updates, and typing continues there."""
     place, selector, wanted = PAGES[page]
     driver.get(filled.url + place)
     find(driver, "#q").send_keys("half typed")
@@ -308,7 +308,7 @@ def test_the_focused_row_stays_where_it_is_seen(driver, filled, arriving, page, 
 
 
 def test_what_is_read_stays_where_it_is_seen(driver, filled, arriving):
-    """On a scrolled page, the rows in the window stay put while rows are added above; at the top, new rows are visible."""
+    """On a scrolled page, the rows in the window stay in place while rows are added above; at the top, new rows are visible."""
     resize(driver, 1180, 420)
     driver.get(f"{filled.url}/ui/requests")
     driver.execute_script("scrollTo(0, 500)")

@@ -1,4 +1,4 @@
-"""The sandbox's pages in a real browser: nothing hostile acts, events appear live, keys reach everything, nothing overflows."""
+"""The sandbox's pages in a browser: hostile text is harmless, pages update, the keyboard reaches all, and every width fits."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PAGES = (
 
 
 def post(sandbox: Sandbox, path: str, **body: object) -> str:
-    """Write through the API as a client does."""
+    """Write a record through the API."""
     with sandbox.service.lock:
         answer = sandbox.workspace.handle(Request("POST", path, body))
     assert answer.status < 300, answer.body
@@ -41,13 +41,13 @@ def post(sandbox: Sandbox, path: str, **body: object) -> str:
 
 
 def send_event(sandbox: Sandbox, name: str, at: int = 1_700_000_000, **metadata: object) -> None:
-    """Let an event of the person u-1 arrive."""
+    """Send an event of the person u-1."""
     post(sandbox, "/events", user_id="u-1", event_name=name, created_at=at, metadata=metadata)
 
 
 # --- hostile content --------------------------------------------------------------------------------------
 
-_LOOK = """
+_PAGE_STATE = """
 return {
   hit: window.hit !== undefined,
   width: document.documentElement.scrollWidth,
@@ -60,7 +60,7 @@ return {
 
 
 def test_nothing_hostile_acts(driver, sandbox):
-    """On no page does a caller's script run, a dialog open, the policy have to step in, or the page grow too wide."""
+    """On no page does a caller's script run, a dialog open, the content policy block something, or the page grow too wide."""
     resize(driver, 360)
     workspace = sandbox.workspace
     one_of_each, *_ = [fill(workspace, text)[:11] for text in HOSTILE.values()]
@@ -68,25 +68,25 @@ def test_nothing_hostile_acts(driver, sandbox):
     companies = [f"/ui/companies/{company}" for company in workspace.state.companies]
     bodies = [f"/ui/requests/{one.number}" for one in workspace.requests if one.rule == "missing_field"]
 
-    found = {}
+    pages = {}
     for place in dict.fromkeys([*one_of_each, *users, *companies, *bodies]):
         driver.get(sandbox.url + place)
-        found[place] = driver.execute_script(_LOOK)
+        pages[place] = driver.execute_script(_PAGE_STATE)
 
     harmless = {"hit": False, "width": 360, "scripts": 1, "images": 0, "protocols": [], "ours": True}
-    assert {place: told for place, told in found.items() if told != harmless} == {}
+    assert {place: state for place, state in pages.items() if state != harmless} == {}
     assert complaints(driver) == []
 
 
 def complaints(driver) -> list[str]:
-    """Return what the console holds beside pages that are not there."""
+    """Return the console's messages, except those about 404."""
     return [
         entry["message"] for entry in driver.get_log("browser") if "status of 404" not in entry["message"]
     ]
 
 
 def test_the_policy_is_in_force(driver, sandbox):
-    """Even a script that got into a page would not run: the test above would not be told by escaping alone."""
+    """The content policy blocks a script that is put into a page, so the pages do not depend on escaping alone."""
     driver.get(sandbox.pages)
     driver.execute_script(
         "const one = document.createElement('script'); one.textContent = 'window.hit = 1';"
@@ -103,7 +103,7 @@ def test_the_policy_is_in_force(driver, sandbox):
 
 
 def test_a_new_event_appears_without_reloading(driver, sandbox):
-    """At once on the person's page, told to screen readers, with focus, scrolling and opened parts as they were."""
+    """A new event appears on the person's page and is announced to screen readers; focus, scrolling and open parts stay."""
     resize(driver, 1180, 500)
     post(sandbox, "/contacts", external_id="u-1", name="Ada Example")
     for number in range(40):
@@ -130,8 +130,8 @@ def test_a_new_event_appears_without_reloading(driver, sandbox):
     assert after["news"] == "1 new event"
 
 
-def test_lists_and_counts_follow(driver, sandbox):
-    """People, their order and the numbers in the navigation, from an empty page on; what was opened stays open."""
+def test_lists_and_counts_are_updated(driver, sandbox):
+    """From an empty page on, rows, their order and the navigation's numbers are updated, and open parts stay open."""
     driver.get(sandbox.pages)
     assert "No people yet" in find(driver, "main").text
 
@@ -166,7 +166,7 @@ _ANSWER = "window.answers.splice(0).forEach((answer) => answer());"
 
 
 @pytest.fixture
-def steered(driver, sandbox):
+def controlled(driver, sandbox):
     """The page of people under the test's control: one request for an update is sent and not yet answered."""
     driver.get(sandbox.pages)
     driver.execute_script(_STEER)
@@ -176,9 +176,9 @@ def steered(driver, sandbox):
     return driver
 
 
-def test_updates_can_be_paused(steered, sandbox):
-    """Whoever reads slowly stops the page from changing, and lets it go on."""
-    driver = steered
+def test_updates_can_be_paused(controlled, sandbox):
+    """A paused page does not change until the reader continues updates."""
+    driver = controlled
     driver.execute_script(_ANSWER)
     until(driver, lambda: driver.execute_script("return timers.length === 1"))
     button = find(driver, "#live")
@@ -196,9 +196,9 @@ def test_updates_can_be_paused(steered, sandbox):
     assert asked == [1, 0]
 
 
-def test_an_update_on_its_way_does_not_change_a_paused_page(steered, sandbox):
-    """An answer that comes after the reader paused is shown only when updates continue."""
-    driver = steered
+def test_an_update_on_its_way_does_not_change_a_paused_page(controlled, sandbox):
+    """A response that arrives after the reader paused is shown only when updates continue."""
+    driver = controlled
     post(sandbox, "/contacts", external_id="u-1", name="Ada Example")
     button = find(driver, "#live")
     button.click()
@@ -215,8 +215,8 @@ def test_an_update_on_its_way_does_not_change_a_paused_page(steered, sandbox):
     assert unchanged == ([], "paused")
 
 
-def test_a_sandbox_that_ended_is_told_and_found_again(driver, sandbox):
-    """The page says that nobody answers, and goes on by itself when somebody does."""
+def test_a_page_survives_a_restart_of_the_sandbox(driver, sandbox):
+    """The page says that the sandbox does not answer, and updates itself again when it does."""
     driver.get(sandbox.pages)
     sandbox.close()
 
@@ -247,7 +247,7 @@ def press(driver, *keys: str) -> None:
 
 
 def test_everything_is_reached_by_keyboard(driver, filled):
-    """Skip link, navigation, pause, filter and people in the order of reading, each with a visible focus; Enter opens."""
+    """Tab reaches skip link, navigation, pause, filter and people in reading order with a visible focus, and Enter opens them."""
     driver.get(filled.pages)
     walked = []
     for _ in range(12):
@@ -275,7 +275,7 @@ def test_everything_is_reached_by_keyboard(driver, filled):
 
 
 def test_the_skip_link_skips(driver, filled):
-    """The next key reaches the content, not the navigation."""
+    """After the skip link, Tab reaches the content and not the navigation."""
     driver.get(filled.pages)
 
     press(driver, Keys.TAB, Keys.ENTER, Keys.TAB)
@@ -284,19 +284,19 @@ def test_the_skip_link_skips(driver, filled):
 
 
 def test_pages_fit_every_width(driver, filled):
-    """At no width from 360 pixels does a page scroll sideways, or an element stand out of it."""
-    found = {}
+    """At no width from 360 pixels does a page scroll sideways or an element extend beyond the page."""
+    sizes = {}
     for place in PAGES:
         driver.get(filled.url + place.format(last=filled.workspace.handled - 1))
         for width in (360, 768, 1920):
             resize(driver, width)
-            found[place, width] = driver.execute_script(
+            sizes[place, width] = driver.execute_script(
                 "return [document.documentElement.scrollWidth, [...document.querySelectorAll('main *')]"
                 ".filter((one) => one.getBoundingClientRect().right > innerWidth + 1"
                 " && !one.closest('pre, thead')).map((one) => one.outerHTML.slice(0, 80))]"
             )
 
-    assert found == {(place, width): [width, []] for place, width in found}
+    assert sizes == {(place, width): [width, []] for place, width in sizes}
 
 
 _SERIOUS = """
@@ -311,21 +311,21 @@ axe.run(document, {resultTypes: ["violations"]}).then(
 def test_pages_are_accessible(driver, filled):
     """axe-core finds nothing serious or critical on any page, light or dark, wide or narrow."""
     axe = (files("axe_core_python") / "axe.min.js").read_text(encoding="utf-8")
-    found = {}
+    faults_by_page = {}
     for place in PAGES:
         driver.get(filled.url + place.format(last=filled.workspace.handled - 1))
         driver.execute_script(axe)
         for colours, width in (("light", 1180), ("dark", 360)):
             prefer(driver, colours, reduced_motion=True)
             resize(driver, width)
-            found[place, colours] = driver.execute_async_script(_SERIOUS)
+            faults_by_page[place, colours] = driver.execute_async_script(_SERIOUS)
 
-    assert {place: faults for place, faults in found.items() if faults} == {}
+    assert {place: faults for place, faults in faults_by_page.items() if faults} == {}
 
 
 @pytest.mark.parametrize("colours", ["light", "dark"])
 def test_pages_follow_the_preferred_colours(driver, filled, colours):
-    """Dark on light, or light on dark."""
+    """Pages use dark text on a light background, or the reverse when the reader prefers dark."""
     prefer(driver, colours)
     driver.get(filled.pages)
 

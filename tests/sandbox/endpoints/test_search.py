@@ -25,7 +25,7 @@ def api() -> Api:
     return api
 
 
-def found(api: Api, query: object, **more: object) -> list[str]:
+def search(api: Api, query: object, **more: object) -> list[str]:
     """Return the names that a search finds, in its order."""
     answer = api.post("/contacts/search", {"query": query, **more})
     assert answer.status == 200, answer.body
@@ -88,7 +88,7 @@ def where(field: str, operator: str, value: object) -> dict[str, object]:
 )
 def test_searching(api, query, names):
     """Each operator returns the contacts that match, the newest first."""
-    assert found(api, query) == names
+    assert search(api, query) == names
     assert api.rules() == []
 
 
@@ -99,12 +99,12 @@ def test_searching_by_what_a_contact_belongs_to(api):
     api.post(f"/contacts/{ann}/companies", {"id": company})
     api.post(f"/contacts/{ann}/tags", {"id": tag})
 
-    assert found(api, where("id", "=", ann)) == ["Ann"]
-    assert found(api, where("id", "=", "nothing")) == []
-    assert found(api, where("tag_id", "=", tag)) == ["Ann"]
-    assert found(api, where("tag_id", "IN", [tag, "9"])) == ["Ann"]
-    assert found(api, where("tag_id", "!=", tag)) == ["Cy", "Bob"]
-    assert found(api, where("company_id", "=", company)) == ["Ann"]
+    assert search(api, where("id", "=", ann)) == ["Ann"]
+    assert search(api, where("id", "=", "nothing")) == []
+    assert search(api, where("tag_id", "=", tag)) == ["Ann"]
+    assert search(api, where("tag_id", "IN", [tag, "9"])) == ["Ann"]
+    assert search(api, where("tag_id", "!=", tag)) == ["Cy", "Bob"]
+    assert search(api, where("company_id", "=", company)) == ["Ann"]
     assert api.post("/contacts/search", {"query": where("tag_id", "~", tag)}).status == 400
 
 
@@ -113,7 +113,7 @@ def test_archived_contacts_are_not_found(api):
     ann = api.workspace.contact("ann").id
     api.post(f"/contacts/{ann}/archive")
 
-    assert found(api, where("external_id", "=", "ann")) == []
+    assert search(api, where("external_id", "=", "ann")) == []
     assert api.get("/contacts").body["total_count"] == 2
 
 
@@ -121,8 +121,8 @@ def test_sorting(api):
     """A search sorts by any field, and contacts without a value come first."""
     everybody = where("id", "!=", None)
 
-    assert found(api, everybody, sort={"field": "name", "order": "ascending"}) == ["Ann", "Bob", "Cy"]
-    assert found(api, everybody, sort={"field": "custom_attributes.age", "order": "descending"}) == [
+    assert search(api, everybody, sort={"field": "name", "order": "ascending"}) == ["Ann", "Bob", "Cy"]
+    assert search(api, everybody, sort={"field": "custom_attributes.age", "order": "descending"}) == [
         "Bob",
         "Ann",
         "Cy",
@@ -210,30 +210,30 @@ def test_dates_are_compared_by_the_workspaces_days():
     api.contact(external_id="u1", name="Ann", signed_up_at=midnight + 3600)
     query = where("signed_up_at", "=", midnight + 6 * 3600)
 
-    assert found(api, query) == []
-    assert found(api, where("signed_up_at", "=", midnight)) == ["Ann"]
+    assert search(api, query) == []
+    assert search(api, where("signed_up_at", "=", midnight)) == ["Ann"]
     answer = api.post("/contacts/search", {"query": where("signed_up_at", ">", midnight)}, version="Preview")
     assert answer.body["total_count"] == 1
 
 
 def test_searches_can_be_delayed():
-    """With search_lag a write is found only after the delay, and until then its former values are."""
+    """With search_lag a write is search only after the delay, and until then its former values are."""
     api = Api(search_lag=60.0)
     contact = api.contact(
         external_id="u1", name="Ann", email="a@example.com", custom_attributes={"plan": "free"}
     )
     by_email = where("email", "=", "a@example.com")
 
-    assert found(api, by_email) == []
-    assert found(api, where("name", "!=", "Bob")) == []
+    assert search(api, by_email) == []
+    assert search(api, where("name", "!=", "Bob")) == []
     api.now += 60
-    assert found(api, by_email) == ["Ann"]
+    assert search(api, by_email) == ["Ann"]
     api.put(f"/contacts/{contact}", {"email": "b@example.com", "custom_attributes": {"plan": "gold"}})
-    assert found(api, by_email) == ["Ann"]
-    assert found(api, where("custom_attributes.plan", "=", "free")) == ["Ann"]
+    assert search(api, by_email) == ["Ann"]
+    assert search(api, where("custom_attributes.plan", "=", "free")) == ["Ann"]
     api.now += 60
-    assert found(api, by_email) == []
-    assert found(api, where("custom_attributes.plan", "=", "gold")) == ["Ann"]
+    assert search(api, by_email) == []
+    assert search(api, where("custom_attributes.plan", "=", "gold")) == ["Ann"]
     api.put(f"/contacts/{contact}", {"name": "Eve"})
     assert len(api.workspace.contact("u1").versions) == 2
     assert api.get("/contacts").body["data"][0]["name"] == "Eve"

@@ -38,15 +38,15 @@ def test_companies_are_listed_the_newest_first(pages):
 
 
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "names"),
     [("q=acme", ["Acme"]), ("q=C-2", ["c-2"]), ("q=acme+c-2", []), ("", ["c-2", "Acme"])],
 )
-def test_companies_are_searched(pages, query, found):
+def test_companies_are_searched(pages, query, names):
     """A search matches words in name and ids, and a company without a name shows its id."""
     pages.company("c-1", name="Acme")
     pages.company("c-2")
 
-    assert pages.names(f"/ui/companies?{query}") == found
+    assert pages.names(f"/ui/companies?{query}") == names
 
 
 def test_empty_lists_say_what_to_do(pages):
@@ -70,12 +70,12 @@ def test_everything_about_a_company(pages):
     pages.post("/tags", {"name": "vip", "companies": [{"id": acme}]})
     pages.post(f"/companies/{acme}/notes", {"body": "Renews in May"})
 
-    page, facts = pages.look("/ui/companies/c-1"), pages.facts(f"/ui/companies/{acme}")
+    page, values = pages.look("/ui/companies/c-1"), pages.named_values(f"/ui/companies/{acme}")
 
     assert page.first("h1").text == "Acme"
-    assert (facts["Company ID"], facts["Intercom ID"], facts["tier"]) == ("c-1", acme, "gold")
-    assert facts["Last seen"] == "14 Nov 2023, 22:13:20 UTC"
-    assert facts["Company created"] == "14 Nov 2023, 22:13:20 UTC"
+    assert (values["Company ID"], values["Intercom ID"], values["tier"]) == ("c-1", acme, "gold")
+    assert values["Last seen"] == "14 Nov 2023, 22:13:20 UTC"
+    assert values["Company created"] == "14 Nov 2023, 22:13:20 UTC"
     assert page.first("a", class_="out")["href"] == "https://example.com"
     assert page.first("ul", class_="tags").text == "vip"
     assert "Renews in May" in page.first("ul", class_="notes").text

@@ -30,7 +30,7 @@ def test_the_newest_come_first(pages):
 
 
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "names"),
     [
         ("q=ada", ["Ada Example"]),
         ("q=EXAMPLE+ada", ["Ada Example"]),
@@ -47,7 +47,7 @@ def test_the_newest_come_first(pages):
         ("q=ada&company={acme}&role=user", ["Ada Example"]),
     ],
 )
-def test_people_are_filtered(pages, query, found):
+def test_people_are_filtered(pages, query, names):
     """Filters for words, role and company can be combined."""
     acme = pages.company("acme", name="Acme")
     ada = pages.contact(external_id="u-1", name="Ada Example", phone="+49 4930")
@@ -55,7 +55,7 @@ def test_people_are_filtered(pages, query, found):
     pages.contact(role="lead")
     pages.post(f"/contacts/{ada}/companies", {"id": acme})
 
-    assert pages.names(f"/ui/people?{query.format(acme=acme)}") == found
+    assert pages.names(f"/ui/people?{query.format(acme=acme)}") == names
 
 
 def test_the_filter_stays_in_the_form(pages):
@@ -167,19 +167,19 @@ def test_everything_about_a_person(pages):
     pages.post(f"/contacts/{ada}/subscriptions", {"id": "93", "consent_type": "opt_in"})
     pages.post(f"/contacts/{ada}/notes", {"body": "Called twice", "admin_id": "991267459"})
 
-    page, facts = pages.look(f"/ui/people/{ada}"), pages.facts(f"/ui/people/{ada}")
+    page, values = pages.look(f"/ui/people/{ada}"), pages.named_values(f"/ui/people/{ada}")
 
     assert page.first("h1").text == "Ada Example"
     assert page.first("header", class_="head").text.startswith(
         "AE Ada Example User ada@example.com Unsubscribed"
     )
-    assert facts["Owner"] == "Ben Example"
-    assert facts["Signed up"] == "13 Nov 2023, 22:13:20 UTC"
-    assert (facts["User ID"], facts["Intercom ID"], facts["Phone"]) == ("u-1", ada, "+49 30")
-    assert (facts["plan"], facts["age"], facts["beta"]) == ("pro", "1,234", "false")
-    assert facts["joined_at"] == "14 Nov 2023, 22:13:20 UTC"
-    assert (facts["Emails"], facts["Newsletters"]) == ("unsubscribed", "subscribed by default")
-    assert facts["Text messages"] == "opted in"
+    assert values["Owner"] == "Ben Example"
+    assert values["Signed up"] == "13 Nov 2023, 22:13:20 UTC"
+    assert (values["User ID"], values["Intercom ID"], values["Phone"]) == ("u-1", ada, "+49 30")
+    assert (values["plan"], values["age"], values["beta"]) == ("pro", "1,234", "false")
+    assert values["joined_at"] == "14 Nov 2023, 22:13:20 UTC"
+    assert (values["Emails"], values["Newsletters"]) == ("unsubscribed", "subscribed by default")
+    assert values["Text messages"] == "opted in"
     assert page.first("ul", class_="links").first("a")["href"] == f"/ui/companies/{acme}"
     assert [chip.text for chip in page.all("ul", class_="tags")[-1].all("li")] == ["vip"]
     assert page.first("ul", class_="notes").text.startswith("Called twice Ada Example , 14 Nov 2023")
@@ -190,13 +190,13 @@ def test_samples_fill_every_part_of_a_page():
     pages = Pages(attributes={})
     add_samples(pages.workspace)
 
-    page, facts = pages.look("/ui/people/u-1"), pages.facts("/ui/people/u-1")
+    page, values = pages.look("/ui/people/u-1"), pages.named_values("/ui/people/u-1")
 
     assert len(pages.names("/ui/people")) == 9
     assert pages.names("/ui/companies") == ["Placeholder Labs", "Sample Studios", "Example Shipping"]
     assert pages.workspace.violations == []
-    assert (facts["price"], facts["renewal_date"]) == ("$129.00", "1 Jan 2027, 00:00:00 UTC")
-    assert (facts["plan"], facts["Text messages"]) == ("enterprise", "opted in")
+    assert (values["price"], values["renewal_date"]) == ("$129.00", "1 Jan 2027, 00:00:00 UTC")
+    assert (values["plan"], values["Text messages"]) == ("enterprise", "opted in")
     assert [one.text for one in page.all("ul", class_="tags")[0].all("li")] == ["Customer", "Beta"]
     assert page.first("a", class_="out")["href"] == "https://example.com/reports/12"
 
@@ -245,13 +245,13 @@ def test_metadata_is_shown_as_intercom_shows_it(pages):
         "/events", {"user_id": "u-1", "event_name": "Bought", "created_at": NOW, "metadata": metadata}
     )
 
-    page, facts = pages.look(f"/ui/people/{person}"), pages.facts(f"/ui/people/{person}")
+    page, values = pages.look(f"/ui/people/{person}"), pages.named_values(f"/ui/people/{person}")
 
     assert answer.status == 202
-    assert (facts["price"], facts["count"], facts["flag"]) == ("$1,025.00", "12,345", "true")
-    assert facts["until_date"] == "14 Nov 2023, 22:13:20 UTC"
-    assert facts["report"] == "Weekly report (opens in a new tab)"
-    assert facts["odd"] == "click me not a web address javascript:alert(1)"
+    assert (values["price"], values["count"], values["flag"]) == ("$1,025.00", "12,345", "true")
+    assert values["until_date"] == "14 Nov 2023, 22:13:20 UTC"
+    assert values["report"] == "Weekly report (opens in a new tab)"
+    assert values["odd"] == "click me not a web address javascript:alert(1)"
     assert [link["href"] for link in page.all("a", class_="out")] == [
         "https://example.com/r?a=1&b=2",
         "https://example.com/plain",
@@ -291,13 +291,13 @@ def test_a_missing_person_has_a_reason(pages):
     pages.delete(f"/contacts/{deleted}")
     pages.post("/contacts/merge", {"from": lead, "into": user, "skip_duplicate_validation": True})
 
-    told = [
+    reasons = [
         pages.look(f"/ui/people/{one}", 404).first("main").text
         for one in (archived, deleted, lead, "zodiac", blocked)
     ]
 
-    assert "archived" in told[0]
-    assert "permanently deleted" in told[1]
-    assert f"merged into contact {user}" in told[2]
-    assert "No contact has this id" in told[3]
-    assert "was blocked" in told[4]
+    assert "archived" in reasons[0]
+    assert "permanently deleted" in reasons[1]
+    assert f"merged into contact {user}" in reasons[2]
+    assert "No contact has this id" in reasons[3]
+    assert "was blocked" in reasons[4]

@@ -39,10 +39,10 @@ def test_requests_are_listed_with_the_rule_that_refused_them(pages):
 
 
 @pytest.mark.parametrize(
-    ("choice", "found"),
+    ("choice", "numbers"),
     [("", ["3", "2", "1"]), ("failed", ["2"]), ("violations", ["3", "2"]), ("zodiac", ["3", "2", "1"])],
 )
-def test_failed_requests_and_violations_can_be_picked(pages, choice, found):
+def test_failed_requests_and_violations_can_be_picked(pages, choice, numbers):
     """The list can show failed requests only, or those with violations, refused or not."""
     pages.contact(external_id="u-1")
     pages.post("/contacts", {"external_id": "u-2", "zodiac": "fish"})
@@ -50,7 +50,7 @@ def test_failed_requests_and_violations_can_be_picked(pages, choice, found):
 
     rows = pages.look(f"/ui/requests?show={choice}").first("tbody").all("tr")
 
-    assert [row["data-key"] for row in rows] == found
+    assert [row["data-key"] for row in rows] == numbers
 
 
 def test_a_violation_that_the_api_accepted_is_shown(pages):
@@ -80,7 +80,7 @@ def test_a_request_with_its_answer(pages):
         "POST", "/contacts", {"external_id": "u-1", "zodiac": "fish"}, Authorization="Bearer sandbox-token"
     )
 
-    page, facts = pages.look("/ui/requests/1"), pages.facts("/ui/requests/1")
+    page, values = pages.look("/ui/requests/1"), pages.named_values("/ui/requests/1")
 
     sent, answered = page.all("pre")
     assert sent.text == '{ "external_id": "u-1", "zodiac": "fish" }'
@@ -88,8 +88,8 @@ def test_a_request_with_its_answer(pages):
     assert page.first("section", class_="reasons").text == (
         "Why this request was refused unknown_field bad 'zodiac' parameter"
     )
-    assert (facts["Intercom-Version"], facts["Authorization"]) == ("2.16", "not stored")
-    assert facts["X-Request-Id"] == pages.workspace.requests[0].request_id
+    assert (values["Intercom-Version"], values["Authorization"]) == ("2.16", "not stored")
+    assert values["X-Request-Id"] == pages.workspace.requests[0].request_id
     assert "sandbox-token" not in page.text
 
 

@@ -197,11 +197,11 @@ def test_an_answer_without_a_body_is_followed_by_the_next(sandbox):
     mark = re.search(rb'data-mark="&#34;(.+?)&#34;"', page)[1]
     again = b'GET /ui/people HTTP/1.1\r\nHost: localhost\r\nIf-None-Match: "%b"\r\n\r\n' % mark
 
-    told = talk(sandbox, again + b"HEAD /ui/people HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    received = talk(sandbox, again + b"HEAD /ui/people HTTP/1.1\r\nHost: localhost\r\n\r\n")
 
-    assert re.findall(rb"HTTP/1.1 \d+", told) == [b"HTTP/1.1 304", b"HTTP/1.1 200"]
-    assert b"Transfer-Encoding" not in told
-    assert told.endswith(b"\r\n\r\n")
+    assert re.findall(rb"HTTP/1.1 \d+", received) == [b"HTTP/1.1 304", b"HTTP/1.1 200"]
+    assert b"Transfer-Encoding" not in received
+    assert received.endswith(b"\r\n\r\n")
 
 
 # --- faults -----------------------------------------------------------------------------------------------

@@ -21,11 +21,11 @@ def test_it_is_a_whole_sandbox():
     service = Service(Workspace())
     client = create_app(service).test_client()
 
-    made = client.post("/contacts", json={"external_id": "u/1"}, headers=HEADERS)
-    found = client.get("/contacts/find_by_external_id/u%2F1", headers=HEADERS)
+    created = client.post("/contacts", json={"external_id": "u/1"}, headers=HEADERS)
+    looked_up = client.get("/contacts/find_by_external_id/u%2F1", headers=HEADERS)
 
-    assert (made.status_code, made.headers["X-RateLimit-Limit"]) == (200, "1666")
-    assert found.get_json()["id"] == made.get_json()["id"]
+    assert (created.status_code, created.headers["X-RateLimit-Limit"]) == (200, "1666")
+    assert looked_up.get_json()["id"] == created.get_json()["id"]
     assert client.get("/contacts?per_page=5", headers=HEADERS).get_json()["pages"]["per_page"] == 5
     assert (
         client.post(
