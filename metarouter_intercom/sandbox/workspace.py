@@ -1,4 +1,4 @@
-"""The workspace: answers API requests from its records and keeps a log of them. It knows no socket, thread or clock."""
+"""The workspace: answers API requests from its records and keeps a log of them. It knows no socket and no thread."""
 
 from __future__ import annotations
 

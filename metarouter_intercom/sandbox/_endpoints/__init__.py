@@ -1,1 +1,1 @@
-"""The endpoints of the API, one module for each kind of record. They know no socket, thread or clock."""
+"""The endpoints of the API, one module for each kind of record. They know no HTTP and no rate limit."""

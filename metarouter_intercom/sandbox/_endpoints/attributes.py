@@ -79,9 +79,8 @@ def create_attribute(request: ApiRequest) -> JsonValue:
 
 def update_attribute(request: ApiRequest) -> JsonValue:
     """``PUT /data_attributes/{id}``: name, model and data type cannot change."""
-    attribute = next(
-        (one for one in request.state.attributes.values() if str(one.id) == request.ids[0]), None
-    )
+    attributes = request.state.attributes.values()
+    attribute = next((known for known in attributes if str(known.id) == request.ids[0]), None)
     if attribute is None:
         text = "We couldn't find that data attribute to update"
         raise ApiError(404, "field_not_found", text, rule="attribute_not_found")

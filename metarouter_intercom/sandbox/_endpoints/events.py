@@ -74,7 +74,9 @@ def _find_contact(request: ApiRequest, body: JsonObject) -> Contact:
 
 
 def _user_by_email(request: ApiRequest, email: str) -> Contact:
-    users = [one for one in request.state.by_email(email) if one.role == "user" and one.is_live]
+    users = [
+        contact for contact in request.state.by_email(email) if contact.role == "user" and contact.is_live
+    ]
     if not users:
         raise user_not_found()
     if len(users) > 1:

@@ -1,4 +1,4 @@
-"""The endpoints that archive, restore, delete, block and merge contacts, and those of visitors. They write no field."""
+"""The endpoints that archive, restore, delete, block and merge contacts, and those of visitors. They know no search and no pages."""
 
 from __future__ import annotations
 
