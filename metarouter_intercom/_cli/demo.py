@@ -15,10 +15,11 @@ from .._client.client import Client
 from .._delivery.http.transport import HttpTransport
 from .._types import JsonObject, JsonValue
 from ..errors import RejectedMessage
+from ..messages._title import title_of
 from ..plugins import Delivery
 from ..settings import Settings
 from .exit_codes import ExitCode, Failed
-from .formatting import echo, is_complete, number_of, report_lines, title_of
+from .formatting import echo, is_complete, number_of, report_lines
 from .message_files import FileEntry, read_messages
 from .options import has_key
 from .people import find_people, show_people

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from typing import Any
 
 import attrs
 import click
@@ -14,7 +12,6 @@ from .._types import JsonObject
 
 _NUMBERS = ("delivered", "merged", "unchanged", "retried", "held", "pending", "duplicates")
 _BY_REASON = ("skipped", "dropped", "rejected", "dead", "notes")
-_TITLE = ("type", "event", "groupId", "userId", "anonymousId")
 
 
 def echo(text: str = "", *, err: bool = False) -> None:
@@ -25,11 +22,6 @@ def echo(text: str = "", *, err: bool = False) -> None:
         for character in text
     )
     click.echo(shown.encode(encoding, "replace").decode(encoding), err=err)
-
-
-def title_of(message: Mapping[str, Any]) -> str:
-    """Return what names a message: its type, event and ids."""
-    return " ".join(str(message[name]) for name in _TITLE if message.get(name) not in (None, ""))
 
 
 def number_of(number: int, one: str, many: str | None = None) -> str:

@@ -18,9 +18,10 @@ from .._intercom.dry_run import Preview, preview
 from .._types import JsonObject
 from ..errors import Problem, RejectedMessage
 from ..messages._codec import read_stamped
+from ..messages._title import title_of
 from ..settings import Settings
 from .exit_codes import ExitCode
-from .formatting import echo, number_of, title_of
+from .formatting import echo, number_of
 from .message_files import FileEntry, read_messages
 from .options import json_option
 
