@@ -12,7 +12,7 @@ import pytest
 
 from metarouter_intercom.sandbox import Sandbox
 
-from ..measure.large_send import Watched, send_interrupted
+from ..measure.large_send import ObservedWorkspace, send_interrupted
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the memory of the process from Linux's /proc")
@@ -25,7 +25,7 @@ def test_interrupted_and_killed_runs_lose_and_double_nothing(tmp_path):
 
 def test_a_run_that_waits_for_standard_input_is_interrupted_at_once(tmp_path):
     """Ctrl-C while standard input sends nothing ends the run, and a line says that it cannot be read again."""
-    workspace = Watched()
+    workspace = ObservedWorkspace()
     with Sandbox(workspace=workspace) as sandbox:
         process = subprocess.Popen(
             [sys.executable, "-m", "metarouter_intercom._cli", "send", "-"],
@@ -36,7 +36,7 @@ def test_a_run_that_waits_for_standard_input_is_interrupted_at_once(tmp_path):
             env={**os.environ, "INTERCOM_API_KEY": sandbox.token, "INTERCOM_BASE_URL": sandbox.url},
         )
         # The first request checks the key, the second one sends the message.
-        workspace.at_request = lambda handled: process.send_signal(signal.SIGINT) if handled == 2 else None
+        workspace.on_request = lambda handled: process.send_signal(signal.SIGINT) if handled == 2 else None
         process.stdin.write(json.dumps({"type": "identify", "userId": "u-1"}).encode() + b"\n")
         process.stdin.flush()
         code = process.wait(timeout=60)
