@@ -164,9 +164,12 @@ class Backlog:
     def __init__(self, folder: Path, kind: str, size: int) -> None:
         folder.mkdir()
         path = folder / "spool.db"
-        subprocess.run(_command("build", path, kind, size), check=True)
+        subprocess.run(_command("build", path, kind=kind, size=size), check=True)
         self._process = subprocess.Popen(
-            _command("measure", path, kind, size), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            _command("measure", path, kind=kind, size=size),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         self.first = self._read()
 
@@ -189,7 +192,7 @@ class Backlog:
         return figures
 
 
-def _command(step: str, path: Path, kind: str, size: int) -> list[str]:
+def _command(step: str, path: Path, *, kind: str, size: int) -> list[str]:
     return [sys.executable, "-m", "tests.measure.benchmarks.backlog", f"--{step}", str(path), kind, str(size)]
 
 

@@ -80,39 +80,36 @@ def _parser():
     )
     scenarios = [*SCENARIOS, *_LONG]
     libraries = ["spool", "memory", *names()]
-    for name, options in {
-        "--only": {
-            "nargs": "+",
-            "choices": scenarios,
-            "metavar": "NAME",
-            "help": f"scenarios to run: {', '.join(scenarios)}",
-        },
-        "--clients": {
-            "nargs": "+",
-            "choices": libraries,
-            "default": libraries,
-            "metavar": "NAME",
-            "help": f"libraries to run: {', '.join(libraries)} (spool and memory are ours)",
-        },
-        "--messages": {"type": int, "default": 1000, "help": "messages per scenario"},
-        "--kills": {"type": int, "default": 200, "help": "kills of the scenario kill_points"},
-        "--seconds": {"type": float, "default": 60.0, "help": "duration of the scenario shared_spool"},
-        "--contacts": {
-            "type": int,
-            "default": 1000,
-            "help": "contacts of the scenario order, 60 messages each",
-        },
-        "--seed": {"type": int, "default": 1, "help": "seed of everything random"},
-        "--json": {"type": Path, "metavar": "FILE", "help": "also write the results to this file"},
-        "--page-of": {
-            "type": Path,
-            "nargs": "+",
-            "metavar": "FILE",
-            "help": "run nothing; write the page of the documentation from these JSON files",
-        },
-        "--write": {"action": "store_true", "help": "write the results to the page of the documentation"},
-    }.items():
-        parser.add_argument(name, **options)
+    add = parser.add_argument
+    add(
+        "--only",
+        nargs="+",
+        choices=scenarios,
+        metavar="NAME",
+        help=f"scenarios to run: {', '.join(scenarios)}",
+    )
+    add(
+        "--clients",
+        nargs="+",
+        choices=libraries,
+        default=libraries,
+        metavar="NAME",
+        help=f"libraries to run: {', '.join(libraries)} (spool and memory are ours)",
+    )
+    add("--messages", type=int, default=1000, help="messages per scenario")
+    add("--kills", type=int, default=200, help="kills of the scenario kill_points")
+    add("--seconds", type=float, default=60.0, help="duration of the scenario shared_spool")
+    add("--contacts", type=int, default=1000, help="contacts of the scenario order, 60 messages each")
+    add("--seed", type=int, default=1, help="seed of everything random")
+    add("--json", type=Path, metavar="FILE", help="also write the results to this file")
+    add(
+        "--page-of",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="run nothing; write the page of the documentation from these JSON files",
+    )
+    add("--write", action="store_true", help="write the results to the page of the documentation")
     return parser
 
 

@@ -51,20 +51,22 @@ SCENARIOS = {
     "rate_429": Scenario("429 with a reset header for 3 s", faults={"outage": 429, "outage_for": 3.0}),
     "refused": Scenario("connection refused for 5 s", refused_for=5.0),
     "hang": Scenario(
-        "requests hang for 30 s, those of the first 5 s",
+        "requests of the first 5 s hang for 30 s",
         faults={"outage": "hang", "outage_for": 5.0, "hang_seconds": 30.0},
     ),
     "held_401": Scenario(
         "401 for 10 s", faults={"outage": 401, "outage_for": 10.0}, settings={"auth_probe": 2.0}
     ),
     "lost_answer": Scenario("answer lost after it was applied (5 %)", faults={"lost": 0.05}),
-    "truncated": Scenario("answer broken off (5 %)", faults={"truncated": 0.05}),
-    "malformed": Scenario("answer that is no JSON (5 %)", faults={"malformed": 0.05}),
+    "truncated": Scenario("answer cut off (5 %)", faults={"truncated": 0.05}),
+    "malformed": Scenario("answer that is not JSON (5 %)", faults={"malformed": 0.05}),
     "html_502": Scenario("a proxy's HTML page, 502 (5 %)", faults={"html": 0.05}),
-    "killed": Scenario("kill -9 when the last call returned", end="wait", signal=signal.SIGKILL, lives=False),
+    "killed": Scenario(
+        "kill -9 after the last call returned", end="wait", signal=signal.SIGKILL, lives=False
+    ),
     "sigterm": Scenario("SIGTERM, no handler", end="wait", signal=signal.SIGTERM, lives=False),
     "sigterm_handled": Scenario(
-        "SIGTERM, the host's handler calls sys.exit", end="handler", signal=signal.SIGTERM
+        "SIGTERM, the application's handler calls sys.exit", end="handler", signal=signal.SIGTERM
     ),
     "exit": Scenario("normal exit without a flush", end="exit"),
     "exit_1": Scenario("sys.exit(1)", end="exit1"),

@@ -11,6 +11,7 @@ from .setup import Setup
 
 _MAX_RATIO = 1 / 3
 _ONE_BY_ONE = "one-by-one search + write"
+_FEWEST = "the fewest possible"
 
 
 def measure(setup: Setup) -> list[Figure]:
@@ -26,15 +27,14 @@ def measure(setup: Setup) -> list[Figure]:
         _figure(
             "requests a message",
             ours.requests / count,
-            _ONE_BY_ONE,
             single.requests / count,
             limit=_MAX_RATIO,
         ),
-        _figure("requests a message", ours.requests / count, "the fewest possible", fewest / count),
+        _figure("requests a message", ours.requests / count, fewest / count, peer=_FEWEST),
     ]
     for kind, name in (("contact", "contacts"), ("company", "companies"), ("link", "links of both")):
-        figures.append(_figure(f"writes of {name}", ours.counts[kind], _ONE_BY_ONE, single.counts[kind]))
-        figures.append(_figure(f"writes of {name}", ours.counts[kind], "the fewest possible", least[kind]))
+        figures.append(_figure(f"writes of {name}", ours.counts[kind], single.counts[kind]))
+        figures.append(_figure(f"writes of {name}", ours.counts[kind], least[kind], peer=_FEWEST))
     return [*figures, _sparse_day(settings)]
 
 
@@ -44,9 +44,7 @@ def _sparse_day(settings: Settings) -> Figure:
     ours, single = replay_by_client(messages, settings), replay_one_by_one(messages, settings)
     check_alike(ours, single, settings.last_seen_resolution)
     count = len(messages)
-    return _figure(
-        "requests a message, sparse day", ours.requests / count, _ONE_BY_ONE, single.requests / count
-    )
+    return _figure("requests a message, sparse day", ours.requests / count, single.requests / count)
 
 
 def check_alike(ours: Replay, single: Replay, resolution: float) -> None:
@@ -65,7 +63,9 @@ def check_alike(ours: Replay, single: Replay, resolution: float) -> None:
         raise AssertionError("last_seen_at differs by more than last_seen_resolution")
 
 
-def _figure(what: str, ours: float, peer: str, theirs: float, *, limit: float | None = None) -> Figure:
+def _figure(
+    what: str, ours: float, theirs: float, *, peer: str = _ONE_BY_ONE, limit: float | None = None
+) -> Figure:
     ratio = ours / theirs
     bound, holds = ("", None) if limit is None else ("at most 1/3", ratio <= limit)
     return Figure("requests", what, ours, peer, theirs, "", ratio, bound, holds)
