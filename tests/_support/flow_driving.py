@@ -1,4 +1,4 @@
-"""Drives flows by hand: compares each request and sends in each answer; contains no tests."""
+"""Drives flows by hand: each request is compared, each answer is fed in; no test of its own."""
 
 from __future__ import annotations
 
@@ -11,52 +11,48 @@ from metarouter_intercom.settings import Settings
 
 NOW = 1_700_000_000.0
 ANY = object()
-"""Stands for any body."""
+"""A body that a test does not care about."""
 
 
-def make_cache(store=None, **options):
-    """Return an empty workspace cache."""
+def make_directory(store=None, **options):
+    """Return an empty directory."""
     return WorkspaceCache(store, lock=contextlib.nullcontext(), **options)
-
-
-# The name that tests of other folders still use.
-make_directory = make_cache
 
 
 def make_world(cache=None, *, now=NOW, parts=(), **settings):
     """Return a world with these settings."""
-    options = {"api_key": "key"} | settings
-    return World(cache or make_cache(), Settings(**options), now, parts)
+    known = {"api_key": "key"}
+    return World(cache or make_directory(), Settings(**known | settings), now, parts)
 
 
 def play(flow, *exchanges):
     """
-    Run *flow* to its end and return its result.
+    Run *flow* to its end and return its outcome.
 
-    Each exchange is ``("METHOD /path", body, answer)``: the request that the flow must yield next, and what it receives: a ``Response``,
-    or an exception that is raised in the flow.
+    Each exchange is ``("METHOD /path", body, answer)``: the request that the flow must yield now, and what it receives: a
+    ``Response``, or an error to be thrown.
     """
-    remaining = list(exchanges)
+    left = list(exchanges)
     answer = None
     while True:
         try:
             request = flow.throw(answer) if isinstance(answer, Exception) else flow.send(answer)
         except StopIteration as end:
-            assert remaining == [], "the flow ended early"
+            assert left == [], "the flow ended early"
             return end.value
         actual = (f"{request.method} {request.path}", request.body)
-        assert remaining, f"one request too many: {actual}"
-        place, body, answer = remaining.pop(0)
+        assert left, f"one request too many: {actual}"
+        place, body, answer = left.pop(0)
         assert actual == (place, actual[1] if body is ANY else body)
 
 
 def ok(body=None, status=200):
-    """Return an answer with status 2xx."""
+    """Return an answer that took effect."""
     return Response(status, {} if body is None else body)
 
 
 def refusal(status, message=None, *, code="parameter_invalid", field=None, headers=None):
-    """Return an error answer in Intercom's format."""
+    """Return an answer in Intercom's error envelope."""
     error = {"code": code, "message": message}
     if field is not None:
         error["field"] = field
@@ -65,35 +61,35 @@ def refusal(status, message=None, *, code="parameter_invalid", field=None, heade
 
 
 def conflict(contact_id, *, archived=False):
-    """Return the 409 whose message contains the id of the existing contact."""
+    """Return the 409 that carries a contact's id in its text."""
     subject = "An archived contact" if archived else "A contact"
     text = f"{subject} matching those details already exists with id={contact_id}"
     return refusal(409, text, code="conflict")
 
 
 def merged_into(contact_id):
-    """Return the 410 of a contact that was merged into *contact_id*."""
+    """Return the 410 of a contact that was merged away."""
     link = {"link": f'</contacts/{contact_id}>; rel="canonical"'}
     return refusal(410, "Contact was merged", code="contact_merged", headers=link)
 
 
 def missing(message="User Not Found", code="not_found"):
-    """Return the 404 of a contact or company that does not exist."""
+    """Return the 404 of a contact or company that is not there."""
     return refusal(404, message, code=code)
 
 
-def contact(contact_id, **fields):
-    """Return an answer that contains a contact."""
-    return ok({"type": "contact", "id": contact_id, "role": "user", **fields})
+def contact(contact_id, **facts):
+    """Return an answer that holds a contact."""
+    return ok({"type": "contact", "id": contact_id, "role": "user", **facts})
 
 
 def found(*contacts, after=None):
-    """Return a page of search results."""
+    """Return a page of a search."""
     pages = {"type": "pages", "next": None if after is None else {"page": 2, "starting_after": after}}
     return ok({"type": "list", "data": list(contacts), "total_count": len(contacts), "pages": pages})
 
 
 def attributes(*names, model="contact"):
-    """Return an answer that lists custom attributes."""
+    """Return the list of the workspace's data attributes."""
     data = [{"name": name, "model": model, "custom": True, "archived": False} for name in names]
     return ok({"type": "list", "data": data})

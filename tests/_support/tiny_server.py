@@ -1,4 +1,4 @@
-"""A small server whose answers a test writes byte by byte, for answers that a correct server never sends."""
+"""A server of a few lines whose every byte a test decides: for what a well-behaved server never sends."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import NamedTuple
 OK = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{"ok":true}'
 
 
-class ReceivedRequest(NamedTuple):
-    """A request as it was received; header names are lower case, *connection* counts from 1."""
+class Asked(NamedTuple):
+    """One request as it came; names of headers in small letters; *connection* counts from 1."""
 
     method: str
     target: str
@@ -24,30 +24,30 @@ class ReceivedRequest(NamedTuple):
 
 
 class Last(bytes):
-    """An answer; the connection is closed after it."""
+    """An answer after which the connection is closed."""
 
 
 class Stall(bytes):
-    """A part of an answer; nothing follows until the server is closed."""
+    """A part of an answer after which nothing follows until the server is closed."""
 
 
 class Reset(bytes):
-    """A part of an answer; the connection is reset after it."""
+    """A part of an answer after which the connection is reset."""
 
 
 class TinyServer:
     """
-    Listens on a free port inside its ``with``; a thread serves each connection.
+    Listens on a free port from ``with`` on; every connection is served by a thread of its own.
 
     Args:
-        respond: Returns the whole answer to a request, as bytes.
+        respond: The whole answer to a request, as bytes.
         host: A loopback address.
-        tls: TLS context; without one the server speaks plain HTTP.
+        tls: Speaks TLS with this context.
     """
 
     def __init__(
         self,
-        respond: Callable[[ReceivedRequest], bytes] = lambda asked: OK,
+        respond: Callable[[Asked], bytes] = lambda asked: OK,
         *,
         host: str = "127.0.0.1",
         tls: ssl.SSLContext | None = None,
@@ -59,7 +59,7 @@ class TinyServer:
         self._closing = threading.Event()
         self._sockets: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
-        self.asked: list[ReceivedRequest] = []
+        self.asked: list[Asked] = []
         self.connections = 0
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._listener = socket.create_server((host, 0), family=family)
@@ -67,12 +67,12 @@ class TinyServer:
 
     @property
     def url(self) -> str:
-        """Address of the server."""
+        """The address to give to a client."""
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"{'https' if self._tls else 'http'}://{host}:{self.port}"
 
     def close_connections(self) -> None:
-        """Close every open connection, as a server does with idle ones."""
+        """Close every open connection in order, as a server does with idle ones."""
         with self._lock:
             for connection in self._sockets:
                 with suppress(OSError):
@@ -135,7 +135,7 @@ class TinyServer:
                         return
 
 
-def _read(reader, number: int) -> ReceivedRequest | None:
+def _read(reader, number: int) -> Asked | None:
     line = reader.readline().split()
     if len(line) != 3:
         return None
@@ -144,4 +144,4 @@ def _read(reader, number: int) -> ReceivedRequest | None:
         name, _, value = header.decode("latin-1").partition(":")
         headers[name.lower()] = value.strip()
     body = reader.read(int(headers.get("content-length", "0")))
-    return ReceivedRequest(line[0].decode(), line[1].decode(), headers, body, number)
+    return Asked(line[0].decode(), line[1].decode(), headers, body, number)
