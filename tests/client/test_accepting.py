@@ -86,7 +86,7 @@ def test_hosts_may_choose_never_to_see_an_error(caplog):
     assert client.report().rejected == {"invalid": 1}
     record = caplog.records[0]
     assert (record.getMessage(), record.reason, record.paths) == (
-        "a message was rejected",
+        "connection testing: a message was rejected: invalid at event",
         "invalid",
         ["event"],
     )
@@ -140,7 +140,7 @@ def test_a_full_buffer_drops_new_messages_by_default(caplog):
     assert dropped == [("B", "buffer_full"), ("C", "buffer_full"), ("D", "buffer_full")]
     assert ends == [("dropped", "buffer_full")] * 3
     assert [record.getMessage() for record in caplog.records] == [
-        "the buffer is full: new messages are dropped"
+        "connection testing: the buffer is full (max_buffered 1): new messages are dropped"
     ] * 2
     report = client.flush()
     assert (report.accepted, report.delivered, report.dropped) == (4, 1, {"buffer_full": 3})

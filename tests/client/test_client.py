@@ -191,7 +191,7 @@ def test_numbers_carry_the_names_of_the_design():
     """W5: report and stats share their names; stats adds the state of the moment."""
     client = manual_client(name="billing")
     client.track("u-1", "A")
-    client._clock.advance(5)
+    client._dependencies.clock.advance(5)
     stats, report = client.stats(), client.report()
 
     plain = ("accepted", "delivered", "merged", "unchanged", "retried", "held", "pending")

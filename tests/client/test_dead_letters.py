@@ -89,7 +89,7 @@ def test_they_can_be_tried_again(make, choice, left):
 
     assert number == report.delivered == 3 - len(left)
     assert [letter.message["userId"] for letter in client.dead_letters] == left
-    sent = {request.body["created_at"] for request in client._parts.transport.requests[3:]}
+    sent = {request.body["created_at"] for request in client._dependencies.transport.requests[3:]}
     assert sent <= {int(instant) for instant in before.values()}
 
 

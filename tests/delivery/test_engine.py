@@ -191,7 +191,7 @@ def test_a_flush_does_not_wait_for_what_came_after_it():
     in_thread(flush)
     blocked = threading.Event()
     client.track("u-2", "After")
-    client._parts.transport._answer = lambda request: (blocked.wait(DEADLINE), Response(202))[1] if (
+    client._dependencies.transport._answer = lambda request: (blocked.wait(DEADLINE), Response(202))[1] if (
         request.body["event_name"] == "After"
     ) else Response(202)  # fmt: skip
     circuit.let_through()

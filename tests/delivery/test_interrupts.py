@@ -20,7 +20,7 @@ _LOCKS = frozenset({"Lock", "RLock", "Condition", "Semaphore", "BoundedSemaphore
 _HELD = re.compile(r"lock|condition|switch|ending|births|creating|turn\b", re.IGNORECASE)
 # Modules outside ``LOCKING`` that make or hold a lock -> why a handler that interrupts them cannot wait for ever.
 _WITHOUT_A_GUARD = {
-    "_client.client": "what closes a client holds a reentrant lock; the lock of a birth is held in a forked child alone",
+    "_client.lifetime": "closing holds a reentrant lock; the lock of a fork is held in a forked child alone",
     "_delivery.engine": "makes the locks that counters, gate and workspace cache hold, and the reentrant one of whoever closes",
     "_intercom.companies": "a company's turn is held while its flow runs, and flows run in the delivery, which is covered",
     "_delivery.http.transport": "held while the first request of a process loads its libraries, in the delivery, which is covered",

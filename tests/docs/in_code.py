@@ -20,7 +20,7 @@ _REASONS: dict[str, tuple[int | str, ...]] = {
     "Translation": (2, "skipped"),
     "Drop": (0, "reason"),
     "add_reason": (1,),
-    "_drop": (1,),
+    "drop": (2,),
     "bury": ("reason",),
     "Settlement": (3, "reason"),
     "Delivery": ("reason",),

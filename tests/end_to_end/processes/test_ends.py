@@ -175,7 +175,7 @@ def test_an_exit_flush_has_an_end_and_the_rest_is_logged_as_a_number(stage, sand
         timeout=20,
     )
 
-    assert "closed with undelivered messages in memory: they are lost 7" in done.stderr
+    assert "closed with undelivered messages in memory: 7 lost 7" in done.stderr
     assert stage.numbers == []
 
 

@@ -83,7 +83,7 @@ def test_a_child_that_never_calls_sends_nothing(stage):
         if not child:
             sys.exit(0)
         wait_for([child])
-        client._parts.transport.send = None
+        client._dependencies.transport.send = None
         os._exit(0)
         """
     )
@@ -174,9 +174,9 @@ def test_a_lock_that_another_thread_holds_during_a_fork_is_no_trap(stage, held):
         client = make()
         track(client, 0)
         client.flush()
-        engine, transport = client._engine, client._parts.transport
+        engine, transport = client._engine, client._dependencies.transport
         locks = {{
-            "pool": [engine.circuit._lock, engine.counters._lock, client._buffer._lock],
+            "pool": [engine.circuit._lock, engine.counters._lock, client._dependencies.buffer._lock],
             "opening": [transport._locks[os.getpid()]] if {held!r} == "opening" else [],
             "engine": [engine.ending, engine._workers._condition],
         }}[{held!r}]
