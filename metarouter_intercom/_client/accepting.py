@@ -1,4 +1,4 @@
-"""From a call to the buffer (rules Q1 to Q5, P1): what becomes of a message on that way, and to whom it is reported; knows no delivery."""
+"""From a call to the buffer (rules Q1 to Q5, P1): what becomes of the message, and who is informed; does not know how messages are sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The client that users hold: takes calls, answers questions, and leaves the work to its acceptor, its lifetime and their engine."""
+"""What users make and call: builds the parts of a client, and answers from them; knows neither how messages are stamped nor how they are sent."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ class Client(Calls):
 
     def close(self, timeout: float | None = None) -> Report:
         """
-        Stop accepting, flush, release threads and connections.
+        Stop accepting, flush, end threads and connections.
 
         Closing twice changes nothing. If several threads close, the later ones wait for the first. If a signal handler that interrupted
         a call of this client closes it, the client stops accepting at once and does the rest at the interpreter's exit: let the handler

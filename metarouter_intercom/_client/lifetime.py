@@ -21,7 +21,7 @@ _log = logging.getLogger("metarouter_intercom")
 
 class Lifetime:
     """
-    How far a client is: new, live, closed, released; safe to use from any thread.
+    How far a client is: new, live, closed, finished; safe to use from any thread.
 
     Args:
         dependencies: Of the client.
@@ -30,7 +30,7 @@ class Lifetime:
 
     Attributes:
         engine: The engine of this process; a forked child replaces it.
-        is_live: The client accepted its first message and is not released.
+        is_live: The client accepted its first message and is not finished.
         is_closed: The client accepts no more messages.
     """
 
@@ -41,7 +41,7 @@ class Lifetime:
         self._dependencies = dependencies
         self._dropper = dropper
         self._is_pinned_when_live = is_pinned_when_live
-        self._is_released = False
+        self._is_finished = False
         self._exit_timeout: float | None = dependencies.settings.exit_timeout
         self._fork_locks: dict[int, threading.Lock] = {}
         register(self)
@@ -54,12 +54,12 @@ class Lifetime:
 
     def start(self) -> None:
         """
-        Note that there is a message to deliver.
+        Note that the client has a message to deliver.
 
         Raises:
             ClientClosed: The client was closed while the call ran.
         """
-        if self._is_released:
+        if self._is_finished:
             raise ClientClosed(
                 "the client was closed during this call, so its message may be lost; close the client later"
             )
@@ -69,7 +69,7 @@ class Lifetime:
 
     def check_process(self) -> None:
         """Replace the engine if this is a forked child."""
-        # The hook of os.register_at_fork does not run under uWSGI, so every call looks (rule W3).
+        # The hook of os.register_at_fork does not run under uWSGI, so every call checks the process (rule W3).
         if os.getpid() != self.engine.pid:
             self.after_fork()
 
@@ -92,7 +92,7 @@ class Lifetime:
 
     def close(self, timeout: float | None) -> None:
         """
-        Accept no more, flush for at most *timeout* seconds, release threads and connections.
+        Accept no more, flush for at most *timeout* seconds, end threads and connections.
 
         If a signal handler interrupted a call, only accepting stops: the rest happens at the interpreter's exit.
         """
@@ -106,18 +106,18 @@ class Lifetime:
             return  # A hook closes the client that is already closing: waiting for that would never end.
         if engine.ending.acquire(timeout=-1 if timeout is None else timeout):
             try:
-                self._release(timeout)
+                self._finish(timeout)
             finally:
                 engine.ending.release()
 
-    def _release(self, timeout: float | None) -> None:
-        if self._is_released:
+    def _finish(self, timeout: float | None) -> None:
+        if self._is_finished:
             return
         self.is_closed = True
         engine = self.engine
         engine.flush(timeout, closing=True)
         engine.stop()
-        self._is_released = True
+        self._is_finished = True
         self.is_live = False
         if self._dependencies.is_volatile:
             self._drop_undelivered()
@@ -142,9 +142,9 @@ class Lifetime:
             self._dropper.drop(self.engine, message, "closed")
 
     def after_fork(self) -> None:
-        """Begin anew in a forked child: empty memory, own threads, locks and connections (rule W3)."""
-        # Several threads of a child may come here at once. A lock made by the parent may be locked for ever in the child, so each
-        # process makes its own.
+        """Start again in a forked child, with an empty memory and with threads, locks and connections of its own (rule W3)."""
+        # Several threads of a child may be here at once. A lock that the parent held when it forked stays locked in the child for
+        # ever, so each process has its own.
         with self._fork_locks.setdefault(os.getpid(), threading.Lock()):
             if os.getpid() != self.engine.pid:
                 self.is_live = False
@@ -153,6 +153,6 @@ class Lifetime:
                 self.engine = build_engine(self._dependencies)
 
     def at_exit(self) -> None:
-        """Close with ``exit_timeout`` seconds for the flush (rule W2), if there was a message in this process."""
+        """Close with ``exit_timeout`` seconds for the flush (rule W2), if this process accepted a message."""
         if self.is_live and os.getpid() == self.engine.pid:
             self.close(self._exit_timeout)

@@ -113,7 +113,7 @@ class Stamper:
         wire = self._copy(message)
         self._check_company(wire)
         if self._checks_identity:
-            check_proofs(_codec.read_stamped(wire), self._settings, self._names, now)
+            check_proofs(_codec.read_stamped(wire), self._settings, names=self._names, now=now)
         return self._with_keys(self._finish(wire))
 
     def _with_keys(self, message: JsonObject) -> Stamped:
