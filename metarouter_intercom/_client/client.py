@@ -267,7 +267,7 @@ def _settings(settings: Settings | None, options: dict[str, Any]) -> Settings:
         return Settings(**{"api_key": None} | options)
     if options:
         names = ", ".join(sorted(options))
-        raise TypeError(f"settings and single options are both given; put these into the Settings: {names}")
+        raise TypeError(f"pass a Settings or single settings, not both; put these into the Settings: {names}")
     return settings
 
 

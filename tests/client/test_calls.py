@@ -1,4 +1,4 @@
-"""The six calls and ``send``: the usual parameters in the usual order, each of which becomes its place in the wire form."""
+"""The six calls and ``send``: parameters and their order as in the usual Segment client, and where each stands in the wire form."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ _WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 
 @pytest.mark.parametrize("name", _PARAMETERS)
 def test_parameters_come_in_the_usual_order(name):
-    """Moving over from the usual Segment client is one changed import, so names and order are pinned."""
+    """Names and order of the parameters are pinned, so that moving over from the usual Segment client changes one import."""
     parameters = list(inspect.signature(getattr(Calls, name)).parameters)
 
     assert parameters[1:] == _PARAMETERS[name]
 
 
 @pytest.mark.parametrize("name", [name for name in _PARAMETERS if name != "send"])
-def test_whatever_may_be_left_out_can_be(name):
-    """Every parameter of the six calls has None as its default: an anonymous id may stand in for a user id."""
+def test_every_parameter_can_be_left_out(name):
+    """Every parameter of the six calls has None as its default, because an anonymous id may replace a user id."""
     parameters = list(inspect.signature(getattr(Calls, name)).parameters.values())[1:]
 
     assert {parameter.default for parameter in parameters} == {None}
@@ -80,8 +80,8 @@ def test_whatever_may_be_left_out_can_be(name):
     ],
     ids=["identify", "track", "group", "page", "screen", "alias"],
 )
-def test_every_argument_finds_its_place(call, wire):
-    """Positional arguments land in the wire form's own keys, instants as Unix seconds."""
+def test_every_argument_has_its_place_in_the_wire_form(call, wire):
+    """Each positional argument stands under its key of the wire form, instants as Unix seconds."""
     client = RecordingClient()
 
     call(client)
@@ -98,8 +98,8 @@ def test_every_argument_finds_its_place(call, wire):
 
 
 @pytest.mark.parametrize("name", ["identify", "track", "group", "page", "screen"])
-def test_a_call_and_the_same_message_as_a_whole_are_one(name):
-    """``send`` takes what pipelines have; it gives what the call with the same facts gives."""
+def test_a_call_and_send_accept_the_same_message(name):
+    """``send`` with a whole message accepts the same message as the call with the same arguments."""
     client = RecordingClient()
     extra = {"track": {"event": "Bought"}, "group": {"groupId": "g-1"}}.get(name, {})
     arguments = {"event": "event", "groupId": "group_id"}
@@ -119,7 +119,7 @@ def test_a_call_and_the_same_message_as_a_whole_are_one(name):
 
 @pytest.mark.parametrize("user_id", [7, "7"])
 def test_numbers_serve_as_ids(user_id):
-    """R2: an integer id is its text, on the quick way and on the careful one."""
+    """R2: an integer id becomes its text, on the fast path and on the full path."""
     client = RecordingClient()
 
     client.track(user_id, "Bought")
@@ -162,8 +162,8 @@ def _stamp(name, arguments, *, is_fast):
     ("name", "arguments"),
     [("identify", {"traits": {"plan": "pro"}}), ("track", {"event": "Seen", "properties": {"n": 1}})],
 )
-def test_calls_mean_the_same_on_both_paths(name, arguments):
-    """Q1: a call that takes the fast path tells no more than the full path would have taken from it."""
+def test_both_paths_stamp_the_same_call_alike(name, arguments):
+    """Q1: where the fast path stamps a call, the full path stamps the same message."""
     usual = [
         {"user_id": "u-1", **arguments, "context": {"ip": "192.0.2.7"}},
         {"user_id": "a@example.com", **arguments},
