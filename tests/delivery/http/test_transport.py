@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from requests.adapters import HTTPAdapter
 
 from metarouter_intercom import ConfigurationError, ConnectFailed, ReadFailed, Settings, TransportError
-from metarouter_intercom._delivery.http.failures import failure_of
+from metarouter_intercom._delivery.http.failures import transport_error_of
 from metarouter_intercom._delivery.http.transport import HttpTransport, _content
 from metarouter_intercom.plugins import Request, Response
 
@@ -338,6 +338,19 @@ def test_an_expired_cookie_is_not_sent_back():
         transport.close()
 
         assert [asked.headers.get("cookie") for asked in server.asked] == [None, None]
+
+
+@pytest.mark.parametrize("age", ["²", "-1", "1e3", "soon", ""])
+def test_an_age_of_a_cookie_that_is_no_number_is_ignored(age):
+    """A server may send anything as ``max-age``; the cookie then lasts a second, and the answer counts."""
+    header = f"\r\nSet-Cookie: recent_write=1; max-age={age}\r\n\r\n".encode("latin-1")
+    sent = _answer(b"{}").replace(b"\r\n\r\n", header)
+    with TinyServer(lambda asked: sent) as server:
+        transport = HttpTransport(_settings(server.url))
+        statuses = [transport.send(_WRITE).status for _ in range(2)]
+        transport.close()
+
+    assert statuses == [200, 200]
 
 
 @pytest.mark.parametrize("location", ["http://127.0.0.1:9/elsewhere", "/contacts/2"])
@@ -661,7 +674,7 @@ def _kinds(module, base):
 )
 def test_every_error_of_requests_has_a_meaning(kind):
     """Each is one of the two kinds of a missing answer; what is not known to have stayed here may have been applied."""
-    failure = failure_of(kind.__new__(kind))
+    failure = transport_error_of(kind.__new__(kind))
 
     assert type(failure) is (ConnectFailed if kind.__name__ in _NEVER_SENT else ReadFailed)
 
@@ -690,8 +703,8 @@ def test_every_error_of_urllib3_has_a_meaning(kind):
     error = kind.__new__(kind)
     wanted = ConnectFailed if kind.__name__ in _NEVER_SENT_BELOW else ReadFailed
 
-    assert type(failure_of(error)) is wanted
-    assert type(failure_of(requests.ConnectionError(error))) is wanted
+    assert type(transport_error_of(error)) is wanted
+    assert type(transport_error_of(requests.ConnectionError(error))) is wanted
 
 
 def test_an_error_text_shows_no_secret(make_transport):
@@ -708,7 +721,7 @@ def test_reasons_that_go_round_in_a_circle_come_to_an_end():
     error = requests.ConnectionError()
     error.args = (error, requests.ConnectionError(error))
 
-    assert type(failure_of(error)) is ReadFailed
+    assert type(transport_error_of(error)) is ReadFailed
 
 
 # --- the fast path is the full path -----------------------------------------------------------------------
@@ -744,7 +757,7 @@ def _outcome(read):
     try:
         return read()
     except Exception as error:
-        return type(failure_of(error))
+        return type(transport_error_of(error))
 
 
 def test_a_body_is_read_alike_on_both_paths():
