@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from metarouter_intercom._delivery.backoff import backoff
 from metarouter_intercom._intercom.responses import DELIVERED, FlowResult, classify, dead, error_of, errors_of
 from metarouter_intercom.plugins import Request, Response
 
@@ -147,12 +146,3 @@ def test_the_request_id_is_in_the_body_or_a_header():
 def test_all_errors_of_an_answer_are_read():
     """M3: the refused field may be named by any of them."""
     assert [error["code"] for error in errors_of(Response(400, _ERROR))] == ["parameter_invalid", "other"]
-
-
-@pytest.mark.parametrize(
-    ("failures", "jitter", "expected"),
-    [(1, 1.0, 0.5), (1, 0.0, 0.0), (2, 0.5, 0.5), (3, 1.0, 2.0), (8, 1.0, 60.0), (5000, 0.5, 30.0)],
-)
-def test_the_back_off(failures, jitter, expected):
-    """T2: exponential from 0.5 s to 60 s with full jitter."""
-    assert backoff(failures, jitter, base=0.5, longest=60.0) == expected
