@@ -7,11 +7,11 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any
 
-from .._delivery.consumer import failure_of
 from .._delivery.engine import Dependencies, build_engine
 from .._delivery.http.transport import HttpTransport
 from .._delivery.interrupts import is_interruption
 from .._delivery.lifecycle import pin, register, unpin
+from .._delivery.outcomes import delivery_failed
 from .._delivery.report import Health, Report, Stats
 from .._intercom import account as _account
 from .._intercom.account import Account
@@ -148,7 +148,7 @@ class Client(Admission):
             self._is_closed = True
             self._exit_timeout = timeout
             return self.report()
-        if self._is_closed and connection.depth():
+        if self._is_closed and connection.is_delivering():
             return self.report()  # from a hook, in the midst of closing
         if connection.ending.acquire(timeout=-1 if timeout is None else timeout):
             try:
@@ -234,7 +234,7 @@ class Client(Admission):
         self._drop_all_of(who)
         outcome = self._engine.run(DeleteContact(who=who, archive=archive))
         if outcome.kind != "delivered":
-            raise failure_of("the contact was not deleted", outcome.reason, outcome.answer())
+            raise delivery_failed("the contact was not deleted", outcome.reason, outcome.answer())
         return self.report()
 
     def _drop_all_of(self, who: Who) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from metarouter_intercom._delivery.attempts import Attempt, Run
+from metarouter_intercom._delivery.attempts import Attempt, ClaimState
 from metarouter_intercom._intercom.responses import DELIVERED, FlowResult
 from metarouter_intercom.operations import (
     AttachCompany,
@@ -52,8 +52,8 @@ def _settle(attempt, **options):
 def test_a_message_with_nothing_against_it_is_done():
     """A delivered message is forgotten, and its delivery told."""
     attempt = Attempt(_entry(), Translation((_EVENT,), (Note("A3", "traits.x", "cut"),)))
-    run = Run([attempt])
-    run.record(Step(_EVENT, (0,)), DELIVERED)
+    state = ClaimState([attempt])
+    state.record(Step(_EVENT, (0,)), DELIVERED)
 
     assert _settle(attempt).kind == "ack"
     delivery = attempt.delivery(None)
@@ -72,7 +72,7 @@ def test_a_skipped_message_is_done_and_told_as_skipped():
 def test_all_but_the_last_message_of_a_merged_step_are_merged():
     """O2: the last message of a merged write carries it."""
     attempts = _attempts(2)
-    Run(attempts).record(Step(_UPSERT, (0, 1)), DELIVERED)
+    ClaimState(attempts).record(Step(_UPSERT, (0, 1)), DELIVERED)
 
     assert [attempt.delivery(None).merged for attempt in attempts] == [True, False]
 
@@ -80,7 +80,7 @@ def test_all_but_the_last_message_of_a_merged_step_are_merged():
 def test_nothing_sent_is_unchanged():
     """O3: a message whose every step needed no request is unchanged, and not merged."""
     attempts = _attempts(2)
-    Run(attempts).record(Step(_UPSERT, (0, 1)), DELIVERED._replace(unchanged=True))
+    ClaimState(attempts).record(Step(_UPSERT, (0, 1)), DELIVERED._replace(unchanged=True))
 
     assert [(attempt.delivery(None).unchanged, attempt.merged) for attempt in attempts] == [
         (True, False),
@@ -91,34 +91,34 @@ def test_nothing_sent_is_unchanged():
 def test_a_retry_holds_back_later_messages_only():
     """O1: what was accepted before the failed message goes on, what came after waits untouched."""
     attempts = _attempts(3)
-    run = Run(attempts)
-    run.record(Step(_EVENT, (1,)), _RETRY)
+    state = ClaimState(attempts)
+    state.record(Step(_EVENT, (1,)), _RETRY)
 
-    assert run.postpones(Step(_EVENT, (0,))) is False
-    assert run.postpones(Step(_EVENT, (2,))) is True
-    assert [attempt.state for attempt in attempts] == ["open", "retry", "release"]
+    assert state.postpones(Step(_EVENT, (0,))) is False
+    assert state.postpones(Step(_EVENT, (2,))) is True
+    assert [attempt.state for attempt in attempts] == ["ok", "retry", "release"]
 
 
 def test_a_merged_step_is_postponed_as_a_whole():
     """O1: a merged write that serves a later message waits, and then so does everything after its first message."""
     attempts = _attempts(4)
-    run = Run(attempts)
-    run.record(Step(_EVENT, (2,)), _RETRY)
+    state = ClaimState(attempts)
+    state.record(Step(_EVENT, (2,)), _RETRY)
 
-    assert run.postpones(Step(_UPSERT, (1, 3))) is True
-    assert run.postpones(Step(_EVENT, (1,))) is True
-    assert run.postpones(Step(_EVENT, (0,))) is False
+    assert state.postpones(Step(_UPSERT, (1, 3))) is True
+    assert state.postpones(Step(_EVENT, (1,))) is True
+    assert state.postpones(Step(_EVENT, (0,))) is False
 
 
 def test_what_waits_for_a_contact_lets_upserts_pass():
     """M2: later events and attaches wait along, an upsert may bring the contact."""
     attempts = _attempts(3)
-    run = Run(attempts)
-    run.record(Step(_EVENT, (0,)), _WAIT)
+    state = ClaimState(attempts)
+    state.record(Step(_EVENT, (0,)), _WAIT)
 
-    assert run.postpones(Step(_ATTACH, (1,))) is True
-    assert run.postpones(Step(_UPSERT, (2,))) is False
-    assert [attempt.state for attempt in attempts] == ["wait", "wait", "open"]
+    assert state.postpones(Step(_ATTACH, (1,))) is True
+    assert state.postpones(Step(_UPSERT, (2,))) is False
+    assert [attempt.state for attempt in attempts] == ["wait", "wait", "ok"]
 
 
 @pytest.mark.parametrize(
@@ -134,23 +134,23 @@ def test_what_waits_for_a_contact_lets_upserts_pass():
 def test_only_what_needs_the_missing_contact_waits_along(operation):
     """M2: contacts may share a lane; what is about another one, or about none, is not held back and does not die along."""
     attempts = _attempts(2)
-    run = Run(attempts)
-    run.record(Step(_EVENT, (0,)), _WAIT)
+    state = ClaimState(attempts)
+    state.record(Step(_EVENT, (0,)), _WAIT)
 
-    assert run.postpones(Step(operation, (1,))) is False
-    assert run.postpones(Step(_EVENT, (1,))) is True
+    assert state.postpones(Step(operation, (1,))) is False
+    assert state.postpones(Step(_EVENT, (1,))) is True
 
 
 def test_a_detach_waits_behind_an_attach_alone():
     """M2, I12: without its contact a detach is a success, but it must not pass the attach that it undoes."""
     detach = DetachCompany(who=_WHO, company_id="c1")
     attempts = _attempts(2)
-    run = Run(attempts)
-    run.record(Step(_EVENT, (0,)), _WAIT)
-    before = run.postpones(Step(detach, (1,)))
-    run.record(Step(_ATTACH, (0,)), _WAIT)
+    state = ClaimState(attempts)
+    state.record(Step(_EVENT, (0,)), _WAIT)
+    before = state.postpones(Step(detach, (1,)))
+    state.record(Step(_ATTACH, (0,)), _WAIT)
 
-    assert (before, run.postpones(Step(detach, (1,)))) == (False, True)
+    assert (before, state.postpones(Step(detach, (1,)))) == (False, True)
     assert [_settle(attempt, wait_for=0.0).kind for attempt in attempts] == ["bury", "wait"]
 
 
@@ -160,21 +160,21 @@ def test_a_waiting_alias_holds_back_the_leads_later_events_alone():
     of_lead = SubmitEvent(who=lead, event_name="Seen", created_at=1, metadata={})
     attach = AttachCompany(who=lead, company_id="c1")
     attempts = _attempts(3)
-    run = Run(attempts)
-    run.record(Step(MergeContact(lead=lead, user=_WHO), (1,)), _WAIT)
+    state = ClaimState(attempts)
+    state.record(Step(MergeContact(lead=lead, user=_WHO), (1,)), _WAIT)
 
-    assert run.postpones(Step(of_lead, (2,))) is True
-    assert [run.postpones(Step(one, (2,))) for one in (_EVENT, attach)] == [False, False]
-    assert run.postpones(Step(of_lead, (0,))) is False
+    assert state.postpones(Step(of_lead, (2,))) is True
+    assert [state.postpones(Step(one, (2,))) for one in (_EVENT, attach)] == [False, False]
+    assert state.postpones(Step(of_lead, (0,))) is False
 
 
 def test_what_waits_for_a_merge_does_not_die_with_it():
     """M2: when the merge is given up, the event is the lead's."""
     lead = Who(anonymous_id="a1")
     attempts = [Attempt(_entry(seq, waiting_since=0.0), Translation((_EVENT,))) for seq in (1, 2)]
-    run = Run(attempts)
-    run.record(Step(MergeContact(lead=lead, user=_WHO), (0,)), _WAIT)
-    run.postpones(Step(SubmitEvent(who=lead, event_name="Seen", created_at=1, metadata={}), (1,)))
+    state = ClaimState(attempts)
+    state.record(Step(MergeContact(lead=lead, user=_WHO), (0,)), _WAIT)
+    state.postpones(Step(SubmitEvent(who=lead, event_name="Seen", created_at=1, metadata={}), (1,)))
 
     settlements = [_settle(attempt, now=900.0) for attempt in attempts]
     assert [(one.kind, one.reason) for one in settlements] == [
@@ -187,22 +187,22 @@ def test_each_missing_contact_holds_back_its_own():
     """M2: one claim may miss several; what came before the first waiting message of a contact goes on."""
     other = SubmitEvent(who=Who(external_id="u2"), event_name="Seen", created_at=1, metadata={})
     attempts = _attempts(4)
-    run = Run(attempts)
-    run.record(Step(_EVENT, (2,)), _WAIT)
-    run.record(Step(other, (1,)), _WAIT)
-    run.record(Step(_EVENT, (1,)), _WAIT)
+    state = ClaimState(attempts)
+    state.record(Step(_EVENT, (2,)), _WAIT)
+    state.record(Step(other, (1,)), _WAIT)
+    state.record(Step(_EVENT, (1,)), _WAIT)
 
-    postponed = [run.postpones(Step(one, (at,))) for at in (0, 1, 3) for one in (_EVENT, other)]
+    postponed = [state.postpones(Step(one, (at,))) for at in (0, 1, 3) for one in (_EVENT, other)]
     assert postponed == [False, False, True, True, True, True]
 
 
 def test_steps_of_dead_messages_are_left_out():
     """A message that was given up does nothing more."""
     attempts = _attempts(1)
-    run = Run(attempts)
-    run.record(Step(_UPSERT, (0,)), _DEAD)
+    state = ClaimState(attempts)
+    state.record(Step(_UPSERT, (0,)), _DEAD)
 
-    assert run.postpones(Step(_ATTACH, (0,))) is True
+    assert state.postpones(Step(_ATTACH, (0,))) is True
 
 
 def test_a_dead_message_is_buried_with_its_answer():
@@ -278,11 +278,11 @@ def test_waiting_for_a_contact_ends(facts, options, kind):
 def test_held_messages_are_given_back():
     """T1: refused credentials cost no message an attempt."""
     attempts = _attempts(2)
-    run = Run(attempts)
-    run.record(Step(_UPSERT, (0,)), FlowResult("held", "http_401", 401))
-    run.release([Step(_EVENT, (1,))])
+    state = ClaimState(attempts)
+    state.record(Step(_UPSERT, (0,)), FlowResult("held", "http_401", 401))
+    state.release([Step(_EVENT, (1,))])
 
-    assert run.held is not None
+    assert state.held is not None
     assert [_settle(attempt).kind for attempt in attempts] == ["release", "release"]
     assert attempts[0].delivery(None) is None
 
@@ -290,11 +290,11 @@ def test_held_messages_are_given_back():
 def test_what_follows_a_message_that_goes_back_comes_after_it_again():
     """O1: a merged upsert carried the newest values; retried, the older message writes its own, so the newer one must follow."""
     attempts = _attempts(4)
-    run = Run(attempts)
-    run.record(Step(_UPSERT, (1, 3)), DELIVERED)
-    run.record(Step(_EVENT, (0,)), DELIVERED)
-    run.record(Step(_EVENT, (1,)), _RETRY)
-    run.release([Step(_EVENT, (2,))])
+    state = ClaimState(attempts)
+    state.record(Step(_UPSERT, (1, 3)), DELIVERED)
+    state.record(Step(_EVENT, (0,)), DELIVERED)
+    state.record(Step(_EVENT, (1,)), _RETRY)
+    state.release([Step(_EVENT, (2,))])
 
     assert [_settle(attempt).kind for attempt in attempts] == ["ack", "retry", "release", "release"]
 
@@ -302,10 +302,10 @@ def test_what_follows_a_message_that_goes_back_comes_after_it_again():
 def test_what_follows_a_dead_message_is_done():
     """A dead message does not come back, so nothing has to follow it."""
     attempts = _attempts(2)
-    run = Run(attempts)
-    run.record(Step(_UPSERT, (0, 1)), DELIVERED)
-    run.record(Step(_EVENT, (0,)), _DEAD)
-    run.release([])
+    state = ClaimState(attempts)
+    state.record(Step(_UPSERT, (0, 1)), DELIVERED)
+    state.record(Step(_EVENT, (0,)), _DEAD)
+    state.release([])
 
     assert [_settle(attempt).kind for attempt in attempts] == ["bury", "ack"]
 
@@ -314,4 +314,4 @@ def test_the_fates_of_a_step_are_found():
     """A step names its messages by number."""
     attempts = _attempts(3)
 
-    assert Run(attempts).attempts_of(Step(_EVENT, (0, 2))) == [attempts[0], attempts[2]]
+    assert ClaimState(attempts).attempts_of(Step(_EVENT, (0, 2))) == [attempts[0], attempts[2]]

@@ -9,12 +9,13 @@ import pytest
 
 from metarouter_intercom._delivery.buffers.memory import MemoryBuffer
 from metarouter_intercom._delivery.circuit import Circuit
-from metarouter_intercom._delivery.consumer import Consumer, failure_of
+from metarouter_intercom._delivery.consumer import Consumer
 from metarouter_intercom._delivery.executor import Executor
+from metarouter_intercom._delivery.outcomes import Outcomes
 from metarouter_intercom._delivery.rate_limit import RateLimit
 from metarouter_intercom._delivery.report import Counters
 from metarouter_intercom.operations import SubmitEvent, Translation, UpsertContact, Who
-from metarouter_intercom.plugins import Delivery, Note, Response
+from metarouter_intercom.plugins import Note, Response
 from metarouter_intercom.settings import Settings
 from metarouter_intercom.testing import FakeClock, ScriptedTransport
 
@@ -26,12 +27,12 @@ _SECRET = "ann@example.com"
 
 
 class Shop:
-    """A dispatcher between a buffer in memory and a scripted transport."""
+    """A consumer between a buffer in memory and a scripted transport."""
 
     def __init__(self, script=(), *, after=(), on_error=None, buffer=None, translator=None):
         self.transport = ScriptedTransport(script)
         self.clock = FakeClock(_NOW)
-        self.told = []
+        self.reported = []
         self.errors = []
         self.settled = 0
         self.counters = Counters(nullcontext())
@@ -53,16 +54,21 @@ class Shop:
             clock=self.clock,
             pause=self.clock.sleep,
             jitter=lambda: 0.5,
-            turn=nullcontext,
+            lock_of=nullcontext,
+        )
+        self.outcomes = Outcomes(
+            counters=self.counters,
+            after=(self.reported.append, *after),
+            on_error=on_error or (lambda error, messages: self.errors.append((error, messages))),
+            connection="test",
         )
         self.consumer = Consumer(
             buffer=self.buffer,
             executor=executor,
             circuit=self.circuit,
+            outcomes=self.outcomes,
             counters=self.counters,
             clock=self.clock,
-            after=(self.told.append, *after),
-            on_error=on_error or (lambda error, messages: self.errors.append((error, messages))),
             on_settled=self._on_settled,
             connection="test",
         )
@@ -78,9 +84,9 @@ class Shop:
         keys = [f"user:{user_id}"]
         self.buffer.accept(message, keys=keys, upserts=type == "identify", now=self.clock.now())
 
-    def outcomes(self):
-        """Return message id and outcome of what was told."""
-        return [(one.message["messageId"], one.outcome) for one in self.told]
+    def ends(self):
+        """Return the message id and the outcome of each message that was reported."""
+        return [(one.message["messageId"], one.outcome) for one in self.reported]
 
 
 def _translate(message):
@@ -107,7 +113,7 @@ def test_a_claim_is_delivered_settled_and_told():
     seconds = shop.consumer.work(lambda: claims.append(shop.buffer.pending()))
 
     assert (seconds, claims, shop.buffer.pending(), shop.settled) == (0.0, [2], 0, 1)
-    assert shop.outcomes() == [("m1", "delivered"), ("m2", "skipped")]
+    assert shop.ends() == [("m1", "delivered"), ("m2", "skipped")]
     numbers = shop.counters.numbers()
     assert (numbers["delivered"], numbers["skipped"]) == (1, {"event_filtered": 1})
     assert numbers["notes"] == {"E1: filtered": 1}
@@ -124,7 +130,7 @@ def test_merged_and_unchanged_messages_are_delivered_ones():
 
     numbers = shop.counters.numbers()
     assert (numbers["delivered"], numbers["merged"], numbers["unchanged"]) == (3, 1, 1)
-    assert [(one.merged, one.unchanged) for one in shop.told] == [
+    assert [(one.merged, one.unchanged) for one in shop.reported] == [
         (True, False),
         (False, False),
         (False, True),
@@ -139,7 +145,7 @@ def test_a_message_that_comes_again_has_not_ended(answer):
 
     assert shop.consumer.work() == 0.0
     assert shop.consumer.work() == pytest.approx(0.25)
-    assert (shop.told, shop.buffer.pending(), shop.counters.numbers()["retried"]) == ([], 1, 1)
+    assert (shop.reported, shop.buffer.pending(), shop.counters.numbers()["retried"]) == ([], 1, 1)
 
 
 def test_a_message_that_is_due_this_moment_is_waited_for_a_moment():
@@ -160,7 +166,7 @@ def test_a_dead_letter_is_told(caplog):
     with caplog.at_level(logging.WARNING, "metarouter_intercom"):
         shop.consumer.work()
 
-    assert shop.outcomes() == [("m1", "dead")]
+    assert shop.ends() == [("m1", "dead")]
     assert shop.counters.numbers()["dead"] == {"http_400": 1}
     error, messages = shop.errors[0]
     assert (error.reason, error.status, error.code, error.request_id) == (
@@ -170,14 +176,17 @@ def test_a_dead_letter_is_told(caplog):
         "r1",
     )
     assert [message["messageId"] for message in messages] == ["m1"]
-    assert [record.getMessage() for record in caplog.records] == ["a message became a dead letter"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "connection test: a message became a dead letter "
+        "(reason http_400, status 400, code parameter_invalid, request id r1)"
+    ]
     assert (caplog.records[0].reason, caplog.records[0].status) == ("http_400", 400)
 
 
 def test_hooks_that_raise_change_nothing(caplog):
     """P2, W5: their errors are counted and logged, without what they say."""
 
-    def fail(*told):
+    def fail(*_):
         raise RuntimeError(_SECRET)
 
     shop = Shop([refusal(400)], after=(fail,), on_error=fail)
@@ -185,33 +194,13 @@ def test_hooks_that_raise_change_nothing(caplog):
 
     shop.consumer.work()
 
-    assert shop.outcomes() == [("m1", "dead")]
+    assert shop.ends() == [("m1", "dead")]
     assert shop.counters.numbers()["notes"] == {"P2: after-hook raised": 1}
     assert {record.getMessage() for record in caplog.records} >= {
-        "an after-hook raised",
-        "the on_error hook raised",
+        "connection test: an after-hook raised an error; the message is not affected",
+        "connection test: the on_error hook raised an error; the messages are not affected",
     }
     assert _SECRET not in caplog.text
-
-
-def test_nobody_has_to_listen():
-    """W5: without hooks the dead letter is kept and counted all the same."""
-    shop = Shop()
-    silent = Consumer(
-        buffer=shop.buffer,
-        executor=None,
-        circuit=shop.circuit,
-        counters=shop.counters,
-        clock=shop.clock,
-        after=(),
-        on_error=None,
-        on_settled=lambda: None,
-        connection="test",
-    )
-
-    silent.finish_dead({"messageId": "m1"}, "plugin_failed", attempts=0)
-
-    assert shop.counters.numbers()["dead"] == {"plugin_failed": 1}
 
 
 def test_whoever_waits_for_a_message_is_told_its_end():
@@ -219,12 +208,12 @@ def test_whoever_waits_for_a_message_is_told_its_end():
     shop = Shop([_TAKEN])
     shop.put("m1")
     shop.put("m2", event="Skipped")
-    shop.consumer.awaited["m2"] = None
+    shop.outcomes.awaited["m2"] = None
 
     shop.consumer.work()
 
-    assert shop.consumer.awaited["m2"].outcome == "skipped"
-    assert "m1" not in shop.consumer.awaited
+    assert shop.outcomes.awaited["m2"].outcome == "skipped"
+    assert "m1" not in shop.outcomes.awaited
 
 
 # --- held and broken ------------------------------------------------------------------------------------------
@@ -248,8 +237,11 @@ def test_refused_credentials_are_told_once_and_probed(caplog):
     assert paused == 60.0
     assert [error.reason for error, _ in shop.errors] == ["held"]
     assert len(shop.errors[0][1]) == 12
-    assert (len(shop.told), shop.circuit.state, shop.buffer.pending()) == (12, "passing", 0)
-    assert caplog.text.count("credentials refused") == 1
+    assert (len(shop.reported), shop.circuit.state, shop.buffer.pending()) == (12, "passing", 0)
+    assert (
+        caplog.text.count("connection test: Intercom refuses the credentials (status 401, code unauthorized")
+        == 1
+    )
 
 
 def test_a_probe_claims_little():
@@ -273,10 +265,10 @@ def test_a_probe_that_finds_nothing_gives_its_turn_back():
     assert shop.circuit.wait_before_claim(_NOW) == (0.0, True)
 
 
-# --- what is unforeseen ---------------------------------------------------------------------------------------
+# --- unexpected errors ---------------------------------------------------------------------------------------
 
 
-def test_an_unforeseen_error_puts_the_claim_off(caplog):
+def test_an_unexpected_error_puts_the_claim_off(caplog):
     """Nothing is lost by a fault of ours or of a plugin's, and nothing spins."""
     shop = Shop(lambda request: RuntimeError(_SECRET))
     shop.put("m1")
@@ -284,11 +276,11 @@ def test_an_unforeseen_error_puts_the_claim_off(caplog):
     assert shop.consumer.work() == 0.0
     assert (shop.consumer.work(), shop.buffer.pending()) == (5.0, 1)
     assert (shop.counters.numbers()["retried"], shop.settled) == (1, 1)
-    assert "a delivery failed unforeseen" in caplog.text
+    assert "connection test: a delivery met an unexpected error" in caplog.text
     assert _SECRET not in caplog.text
 
 
-def test_an_unforeseen_error_that_comes_again_and_again_ends_the_message():
+def test_an_unexpected_error_that_comes_again_and_again_ends_the_message():
     """It must not stop its lane for ever; the dead letter is told as any other."""
     shop = Shop(lambda request: RuntimeError("odd"))
     shop.put("m1")
@@ -297,11 +289,13 @@ def test_an_unforeseen_error_that_comes_again_and_again_ends_the_message():
         shop.clock.advance(5.0)
 
     assert shop.buffer.count_dead() == {"internal_error": 1}
-    assert [(one.outcome, one.reason, one.attempts) for one in shop.told] == [("dead", "internal_error", 5)]
+    assert [(one.outcome, one.reason, one.attempts) for one in shop.reported] == [
+        ("dead", "internal_error", 5)
+    ]
     assert [error.reason for error, _ in shop.errors] == ["internal_error"]
 
 
-def test_an_unforeseen_error_costs_no_other_message_of_its_contact():
+def test_an_unexpected_error_costs_no_other_message_of_its_contact():
     """One message that meets it again and again is found among those that are delivered with it."""
     shop = Shop(lambda request: RuntimeError("odd") if request.body["event_name"] == "Odd" else _TAKEN)
     for number in range(3):
@@ -311,7 +305,7 @@ def test_an_unforeseen_error_costs_no_other_message_of_its_contact():
         shop.clock.advance(5.0)
 
     assert shop.buffer.count_dead() == {"internal_error": 1}
-    assert [one.message["messageId"] for one in shop.told if one.outcome == "dead"] == ["m1"]
+    assert [one.message["messageId"] for one in shop.reported if one.outcome == "dead"] == ["m1"]
     assert shop.counters.numbers()["delivered"] == 2
     assert shop.buffer.pending() == 0
 
@@ -333,7 +327,7 @@ def test_what_follows_a_retried_message_waits_when_delivered_one_by_one():
 
     assert shop.buffer.count_dead() == {"internal_error": 1}
     assert sent == 6
-    assert [one.message["messageId"] for one in shop.told] == ["m0", "m1", "m2"]
+    assert [one.message["messageId"] for one in shop.reported] == ["m0", "m1", "m2"]
 
 
 def test_an_interruption_gives_the_claim_back():
@@ -344,7 +338,7 @@ def test_an_interruption_gives_the_claim_back():
     with pytest.raises(KeyboardInterrupt):
         shop.consumer.work()
 
-    assert (shop.buffer.pending(), shop.consumer.in_hand(), shop.consumer.depth.number) == (
+    assert (shop.buffer.pending(), shop.consumer.in_hand(), shop.consumer.nesting.level) == (
         1,
         frozenset(),
         0,
@@ -354,13 +348,13 @@ def test_an_interruption_gives_the_claim_back():
 
 def test_what_is_in_hand_is_known():
     """W2: a flush waits for it; a hook that flushes knows that it is inside a delivery."""
-    shop = Shop(lambda request: seen.append((shop.consumer.in_hand(), shop.consumer.depth.number)) or _TAKEN)
+    shop = Shop(lambda request: seen.append((shop.consumer.in_hand(), shop.consumer.nesting.level)) or _TAKEN)
     seen = []
     shop.put("m1")
     shop.consumer.work()
 
     assert seen == [(frozenset({0}), 1)]
-    assert (shop.consumer.in_hand(), shop.consumer.depth.number) == (frozenset(), 0)
+    assert (shop.consumer.in_hand(), shop.consumer.nesting.level) == (frozenset(), 0)
 
 
 class Leased(MemoryBuffer):
@@ -385,45 +379,4 @@ def test_a_lease_is_renewed_while_its_claim_is_delivered(is_lost):
     shop.consumer.work()
 
     assert buffer.renewed == ([_NOW + 20.0] if is_lost else [_NOW + 20.0, _NOW + 40.0])
-    assert len(shop.told) == (2 if is_lost else 5)
-
-
-# --- what is told ---------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("answer", "text", "facts"),
-    [
-        (None, "it failed (why)", (None, None, None)),
-        (
-            {"status": 400, "code": "c", "message": "No", "request_id": "r"},
-            "it failed (why): No",
-            (400, "c", "r"),
-        ),
-        (
-            {"status": None, "code": None, "message": None, "request_id": None},
-            "it failed (why)",
-            (None, None, None),
-        ),
-    ],
-)
-def test_an_error_tells_intercoms_answer(answer, text, facts):
-    """W5: data on the error, not just text."""
-    error = failure_of("it failed", "why", answer)
-
-    assert str(error) == text
-    assert (error.status, error.code, error.request_id) == facts
-
-
-def test_an_error_without_a_reason():
-    """Something always stands there to count by."""
-    assert failure_of("it failed", None, None).reason == "unknown"
-
-
-def test_an_end_without_a_reason_is_counted():
-    """W5: no loss without a word to count by."""
-    shop = Shop()
-
-    shop.consumer.finish(Delivery(message={"messageId": "m1"}, outcome="dropped"))
-
-    assert shop.counters.numbers()["dropped"] == {"unknown": 1}
+    assert len(shop.reported) == (2 if is_lost else 5)

@@ -144,7 +144,7 @@ def _run(messages, *, deliver_every, faults=NO_FAULTS, seed=0, **options):
         clock=clock,
         pause=clock.sleep,
         jitter=jitter,
-        turn=nullcontext,
+        lock_of=nullcontext,
     )
     acceptance = Stamper(choices, ())
     for at, message in enumerate(messages, start=1):

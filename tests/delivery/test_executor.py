@@ -50,7 +50,7 @@ _ATTACH = AttachCompany(who=_WHO, company_id="k1")
 class Desk:
     """A courier over a scripted transport, with claims made of operations."""
 
-    def __init__(self, script, *, cache=None, turn=contextlib.nullcontext, remembered=10, **settings):
+    def __init__(self, script, *, cache=None, lock_of=contextlib.nullcontext, remembered=10, **settings):
         self.transport = ScriptedTransport(script)
         self.clock = FakeClock(_NOW)
         self.cache = cache or make_directory()
@@ -73,7 +73,7 @@ class Desk:
             clock=self.clock,
             pause=self._pause,
             jitter=lambda: 0.5,
-            turn=turn,
+            lock_of=lock_of,
             remembered=remembered,
         )
 
@@ -559,7 +559,7 @@ def test_one_write_at_a_time_where_contacts_share_a_company():
     log = []
 
     @contextlib.contextmanager
-    def turn(name):
+    def lock_of(name):
         log.append(f"begin {name}")
         yield
         log.append(f"end {name}")
@@ -568,6 +568,6 @@ def test_one_write_at_a_time_where_contacts_share_a_company():
         log.append(request.path)
         return ok({"id": "i1"})
 
-    Desk(answer, turn=turn).deliver([_company(name="K")])
+    Desk(answer, lock_of=lock_of).deliver([_company(name="K")])
 
     assert log == ["begin company:k1", "/companies", "end company:k1"]

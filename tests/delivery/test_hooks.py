@@ -137,8 +137,9 @@ def test_hooks_that_raise_change_nothing(caplog):
 
     assert (report.delivered, report.dead, report.dropped) == (1, {"http_400": 1}, {"buffer_full": 1})
     assert report.notes["P2: after-hook raised"] == 3
-    told = {record.getMessage() for record in caplog.records}
-    assert {"an after-hook raised", "the on_error hook raised", "the on_drop hook raised"} <= told
+    lines = " ".join(record.getMessage() for record in caplog.records)
+    for hook in ("an after-hook raised", "the on_error hook raised", "the on_drop hook raised"):
+        assert hook in lines
     assert "ada@example.com" not in caplog.text
     assert "RuntimeError" in caplog.text
 

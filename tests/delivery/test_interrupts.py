@@ -21,9 +21,8 @@ _HELD = re.compile(r"lock|condition|switch|ending|births|creating|turn\b", re.IG
 # Modules outside ``LOCKING`` that make or hold a lock -> why a handler that interrupts them cannot wait for ever.
 _WITHOUT_A_GUARD = {
     "_client.client": "what closes a client holds a reentrant lock; the lock of a birth is held in a forked child alone",
-    "_delivery.engine": "makes the locks that counters, gate and workspace cache hold, and the reentrant one of whoever closes",
+    "_delivery.engine": "makes the locks of counters, circuit and workspace cache, and the reentrant one of whoever closes the client",
     "_intercom.companies": "a company's turn is held while its flow runs, and flows run in the delivery, which is covered",
-    "_delivery.http.transport": "held while the first request of a process loads its libraries, in the delivery, which is covered",
     "sandbox._http": "a server's, whose threads no handler interrupts",
     "sandbox._pages._routes": "a server's, as above",
     "sandbox.server": "a server's, as above",
@@ -78,12 +77,14 @@ def test_every_module_with_a_lock_is_guarded_or_has_a_reason():
 
 
 def test_every_guarded_module_holds_a_lock_or_runs_under_one():
-    """W3: nothing is guarded for no reason: only the rate limit and the delivery hold no lock of their own."""
+    """W3: only executor, forks and rate limit hold no lock of their own; they run while another one is held."""
     locking = {f"{PACKAGE}.{name}." for name in _locking_modules()}
 
     without = [name for name in LOCKING if not any(other.startswith(f"{name}.") for other in locking)]
 
-    assert without == [f"{PACKAGE}._delivery.executor", f"{PACKAGE}._delivery.rate_limit"]
+    assert without == [
+        f"{PACKAGE}.{name}" for name in ("_delivery.executor", "_delivery.forks", "_delivery.rate_limit")
+    ]
 
 
 def _asked_from(module, function="work"):
@@ -116,7 +117,7 @@ def test_the_end_of_the_interpreter_and_other_threads_are_free():
     thread.join()
 
     assert answers == [False]
-    assert not _asked_from(f"{PACKAGE}._delivery.workers", "_at_exit")
+    assert not _asked_from(f"{PACKAGE}._delivery.lifecycle", "_at_exit")
 
 
 class _Asking:

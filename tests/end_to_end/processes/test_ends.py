@@ -138,6 +138,32 @@ def test_a_handler_that_only_closes_lets_the_interrupted_call_go_on(stage):
     assert stage.numbers == [1, 2]
 
 
+def test_a_handler_that_closes_the_client_during_its_first_check_does_not_hang(stage):
+    """W3: the first request holds the transport's lock while it loads its libraries; a close there waits until the exit."""
+    done = stage.run(
+        """
+        from metarouter_intercom._delivery.http import transport
+
+        load = transport._load
+
+        def interrupted_load():
+            signal.raise_signal(signal.SIGTERM)
+            load()
+
+        transport._load = interrupted_load
+        signal.signal(signal.SIGTERM, lambda *_: reports.append(client.close(5)))
+        signal.alarm(30)
+        reports = []
+        client = make(delivery="manual")
+        track(client, *range(3))
+        print(client.check().region, reports[0].pending, client.health().status)
+        """
+    )
+
+    assert done.stdout.split()[1:] == ["3", "closed"]
+    assert stage.numbers == [0, 1, 2]
+
+
 @pytest.mark.parametrize("delivery", ["background", "manual"])
 def test_an_interrupted_flush_leaves_its_messages_to_the_exit(stage, sandbox, delivery):
     """Ctrl-C in a flush that takes too long ends the flush; what it had in hand goes out at the end."""
@@ -223,7 +249,7 @@ def test_a_system_without_threads_still_delivers(stage):
     )
 
     assert done.stdout.split() == ["5"]
-    assert "no thread could be started" in done.stderr
+    assert "connection default: the system gives no more threads; 0 of 4 workers run" in done.stderr
     assert stage.numbers == list(range(5))
 
 

@@ -13,7 +13,7 @@ import pytest
 import metarouter_intercom
 from metarouter_intercom import Client
 from metarouter_intercom._delivery.buffers import memory as _memory
-from metarouter_intercom._delivery.workers import Signal, Workers
+from metarouter_intercom._delivery.workers import SettlementSignal, StopLatch, Workers
 from metarouter_intercom.plugins import Response
 from metarouter_intercom.testing import ScriptedTransport
 
@@ -111,9 +111,9 @@ def test_wherever_a_handler_strikes_a_first_call_its_exit_is_heard(tmp_path, on_
 @pytest.mark.parametrize(
     "work",
     [
-        pytest.param(lambda: Signal().wait(0.0), id="for a settlement"),
+        pytest.param(lambda: SettlementSignal().wait(0.0), id="for a settlement"),
         pytest.param(
-            lambda: Workers(lambda on_claim: None, count=1, interval=1.0, name="test").pause(0.0),
+            lambda: StopLatch().pause(0.0),
             id="before a request",
         ),
     ],
@@ -136,7 +136,7 @@ def test_a_thread_that_is_refused_while_another_error_is_handled_is_a_shortage(m
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    workers = Workers(lambda on_claim: None, count=1, interval=1.0, name="test")
+    workers = Workers(lambda on_claim: None, count=1, interval=1.0, name="test", stop=StopLatch())
     try:
         raise KeyboardInterrupt
     except KeyboardInterrupt:
