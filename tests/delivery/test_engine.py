@@ -33,7 +33,7 @@ def test_inline_the_call_itself_delivers():
 
 
 def test_inline_a_refusal_is_raised():
-    """W1: what became a dead letter is raised with Intercom's answer, and kept."""
+    """W1: a dead letter is raised with Intercom's answer, and kept."""
     body = {"request_id": "r-1", "errors": [{"code": "parameter_invalid", "message": "no good"}]}
     client = manual_client(answering(400, body), delivery="inline")
 
@@ -46,7 +46,7 @@ def test_inline_a_refusal_is_raised():
 
 
 def test_inline_refused_credentials_are_raised_and_the_message_is_held():
-    """W1, T1: the call does not wait for a person; the message goes out once the credentials are mended."""
+    """W1, T1: the call does not wait for a person; the message goes out once the credentials are corrected."""
     answers = [Response(401)]
     client = manual_client(
         ScriptedTransport(lambda request: answers.pop() if answers else Response(202)), delivery="inline"
@@ -60,19 +60,19 @@ def test_inline_refused_credentials_are_raised_and_the_message_is_held():
     assert (report.delivered, report.pending) == (1, 0)
 
 
-def test_inline_a_message_in_another_threads_hand_is_waited_for():
-    """W1: two calls about one contact share a lane; the second returns once its message is delivered too, by whomever."""
-    circuit = Gated()
-    client = Client(api_key="k", delivery="inline", transport=circuit)
+def test_inline_a_message_that_another_thread_delivers_is_waited_for():
+    """W1: two calls about one contact share a lane; the second returns once its message is delivered too, by either thread."""
+    transport = Gated()
+    client = Client(api_key="k", delivery="inline", transport=transport)
     first = in_thread(lambda: client.track("u-1", "A"))
-    assert circuit.entered.wait(DEADLINE)
+    assert transport.entered.wait(DEADLINE)
     second = in_thread(lambda: client.track("u-1", "B"))
 
-    circuit.let_through()
+    transport.let_through()
     first.join(DEADLINE)
     second.join(DEADLINE)
 
-    assert [request.body["event_name"] for request in circuit.requests] == ["A", "B"]
+    assert [request.body["event_name"] for request in transport.requests] == ["A", "B"]
     assert client.report().delivered == 2
 
 
@@ -121,7 +121,7 @@ def test_background_delivery_needs_no_flush():
 
 
 def test_a_client_that_is_not_enabled_accepts_and_sends_nothing(tmp_path):
-    """W1: with ``enabled=False`` all is accepted, counted and told, and nothing is sent, not even what a spool still holds."""
+    """W1: with ``enabled=False`` everything is accepted, counted and reported; nothing is sent, not even what a spool still has."""
     spool = tmp_path / "a.spool"
     waiting = manual_client(answering(503), spool=spool)
     waiting.track("u-1", "Before")
@@ -144,8 +144,8 @@ def test_a_client_that_is_not_enabled_accepts_and_sends_nothing(tmp_path):
     assert ends == [("skipped", "disabled")]
 
 
-def test_two_clients_know_nothing_of_each_other():
-    """W1: credentials held, numbers, threads and ends of one client are its own."""
+def test_two_clients_are_independent():
+    """W1: each client has its own held credentials, numbers, threads and end."""
     good = background_client(answering(), name="good")
     bad = background_client(answering(401), name="bad")
 
@@ -165,7 +165,7 @@ def test_two_clients_know_nothing_of_each_other():
 
 
 def test_a_flush_waits_for_what_was_accepted_before_it():
-    """W2: when ``flush`` returns, everything accepted before is delivered."""
+    """W2: when ``flush`` returns, everything that was accepted before it is delivered."""
     client = background_client(answering())
     for number in range(50):
         client.track(f"u-{number}", "A")
@@ -177,11 +177,11 @@ def test_a_flush_waits_for_what_was_accepted_before_it():
 
 
 def test_a_flush_does_not_wait_for_what_came_after_it():
-    """W2: a busy application must be able to flush: messages that arrive during it are not its business."""
-    late, circuit = threading.Event(), Gated()
-    client = background_client(circuit, workers=2, after=[lambda delivery: late.set()])
+    """W2: a busy application must be able to flush, so a flush ignores messages that arrive during it."""
+    late, transport = threading.Event(), Gated()
+    client = background_client(transport, workers=2, after=[lambda delivery: late.set()])
     client.track("u-1", "Before")
-    assert circuit.entered.wait(DEADLINE)
+    assert transport.entered.wait(DEADLINE)
     flushed = threading.Event()
 
     def flush():
@@ -194,7 +194,7 @@ def test_a_flush_does_not_wait_for_what_came_after_it():
     client._parts.transport._answer = lambda request: (blocked.wait(DEADLINE), Response(202))[1] if (
         request.body["event_name"] == "After"
     ) else Response(202)  # fmt: skip
-    circuit.let_through()
+    transport.let_through()
 
     assert flushed.wait(DEADLINE)
     assert late.is_set()
@@ -202,22 +202,22 @@ def test_a_flush_does_not_wait_for_what_came_after_it():
     client.close(DEADLINE)
 
 
-def test_a_flush_is_over_in_time_though_a_request_hangs():
-    """W2: a worker that waits for an answer does not keep the caller beyond *timeout*; what is left is pending."""
-    circuit = Gated()
-    client = background_client(circuit)
+def test_a_flush_ends_in_time_although_a_request_hangs():
+    """W2: a worker that waits for an answer does not keep the caller longer than *timeout*; its message is pending."""
+    transport = Gated()
+    client = background_client(transport)
     client.track("u-1", "A")
 
     report = client.flush(0.05)
 
     assert (report.delivered, report.pending) == (0, 1)
-    circuit.let_through()
+    transport.let_through()
     assert client.close(DEADLINE).delivered == 1
 
 
 @pytest.mark.parametrize("error", [ConnectFailed("down"), Response(503), Response(401)])
 def test_a_flush_never_raises_for_the_network(error):
-    """W2: no answer, a broken Intercom, refused credentials: the report tells, nothing is raised."""
+    """W2: without an answer, during an outage, with refused credentials: the report says so, and nothing is raised."""
     client = manual_client(ScriptedTransport(lambda request: error))
     client.track("u-1", "A")
 
@@ -227,7 +227,7 @@ def test_a_flush_never_raises_for_the_network(error):
 
 
 def test_a_flush_that_delivers_itself_does_not_wait_for_a_rate_limit():
-    """W2, T4: a reset that comes after the end of the flush ends it; the message stays."""
+    """W2, T4: if the reset is later than the flush's timeout, the flush ends at once; the message stays."""
     clock = FakeClock()
     reset = {
         "x-ratelimit-limit": "10",
@@ -245,8 +245,8 @@ def test_a_flush_that_delivers_itself_does_not_wait_for_a_rate_limit():
     assert client.flush(timeout=120.0).delivered == 1
 
 
-def test_an_interrupted_flush_gives_back_what_it_has_in_hand():
-    """W2: Ctrl-C, or a signal's handler that exits, ends the flush; the next one delivers the message."""
+def test_an_interrupted_flush_releases_its_messages():
+    """W2: Ctrl-C, or a signal handler that exits, ends the flush; the next one delivers the message."""
     client = manual_client(ScriptedTransport([KeyboardInterrupt(), Response(202)]))
     client.track("u-1", "A")
 
@@ -257,7 +257,7 @@ def test_an_interrupted_flush_gives_back_what_it_has_in_hand():
 
 
 def test_an_interrupted_close_can_be_repeated():
-    """W2: what a first ``close`` did not come to, the second one does."""
+    """W2: a second ``close`` does what the interrupted first one did not."""
     client = manual_client(ScriptedTransport([KeyboardInterrupt(), Response(202)]))
     client.track("u-1", "A")
     with pytest.raises(KeyboardInterrupt):
@@ -283,8 +283,8 @@ def test_close_delivers_and_with_closes():
     assert len(transport.requests) == 1
 
 
-def test_what_close_cannot_deliver_from_memory_is_dropped_and_told(caplog):
-    """W2, P2: counted, told to both hooks, logged as a number."""
+def test_what_close_cannot_deliver_from_memory_is_dropped_and_reported(caplog):
+    """W2, P2: the loss is counted, reported to both hooks, and logged as a number."""
     dropped, ends = [], []
     client = manual_client(
         answering(503),
@@ -303,18 +303,18 @@ def test_what_close_cannot_deliver_from_memory_is_dropped_and_told(caplog):
     assert [(record.pending, record.connection) for record in lost] == [(2, "testing")]
 
 
-def test_what_a_hanging_thread_has_in_hand_is_pending_in_the_last_report(caplog):
-    """W2: nobody knows what becomes of it, so it is neither delivered nor dropped; it is in the number that is logged."""
-    circuit = Gated()
-    client = background_client(circuit)
+def test_a_message_of_a_hanging_thread_is_pending_in_the_last_report(caplog):
+    """W2: its end is unknown, so it counts as neither delivered nor dropped; the logged number includes it."""
+    transport = Gated()
+    client = background_client(transport)
     client.track("u-1", "A")
-    assert circuit.entered.wait(DEADLINE)
+    assert transport.entered.wait(DEADLINE)
 
     report = client.close(0)
 
     assert (report.pending, report.dropped) == (1, {})
     assert [record.pending for record in caplog.records if "lost" in record.getMessage()] == [1]
-    circuit.refuse()
+    transport.refuse()
 
 
 def test_what_close_cannot_deliver_from_a_spool_stays_there(tmp_path, caplog):
@@ -330,8 +330,8 @@ def test_what_close_cannot_deliver_from_a_spool_stays_there(tmp_path, caplog):
         assert later.flush().delivered == 1
 
 
-def test_a_closed_client_still_tells_its_numbers(tmp_path):
-    """W5: report, stats, health and a second close after the end tell the last state and touch no file."""
+def test_a_closed_client_still_reports_its_numbers(tmp_path):
+    """W5: report, stats, health and a second close return the last state and touch no file."""
     for choices in ({}, {"spool": tmp_path / "a.spool"}):
         client = manual_client(**choices)
         client.track("u-1", "A")
@@ -344,15 +344,15 @@ def test_a_closed_client_still_tells_its_numbers(tmp_path):
 
 
 def test_closing_from_several_threads_closes_once_and_all_wait():
-    """W2: whoever closes later gets the same last report, after the end of the first."""
-    circuit = Gated()
-    client = background_client(circuit)
+    """W2: later closes return the same last report, after the first close has ended."""
+    transport = Gated()
+    client = background_client(transport)
     client.track("u-1", "A")
-    assert circuit.entered.wait(DEADLINE)
+    assert transport.entered.wait(DEADLINE)
     reports = []
 
     closers = [in_thread(lambda: reports.append(client.close(DEADLINE))) for _ in range(4)]
-    circuit.let_through()
+    transport.let_through()
     for closer in closers:
         closer.join(DEADLINE)
 
@@ -360,16 +360,16 @@ def test_closing_from_several_threads_closes_once_and_all_wait():
 
 
 def test_calls_while_closing_are_delivered_or_refused():
-    """W2: a call that meets the end of the client raises ClientClosed or its message is delivered: none just disappears."""
+    """W2: a call during a close either raises ClientClosed, or its message is delivered: no message disappears."""
     client = background_client(answering(), max_buffered=100_000)
     begun = threading.Barrier(5, timeout=DEADLINE)
-    taken, refused = [], []
+    accepted, refused = [], []
 
     def call(number):
         begun.wait()
         for step in range(10_000):
             try:
-                taken.append(client.track(f"u-{number}", "A"))
+                accepted.append(client.track(f"u-{number}", "A"))
             except ClientClosed:
                 refused.append(step)
                 return
@@ -381,12 +381,12 @@ def test_calls_while_closing_are_delivered_or_refused():
         caller.join(DEADLINE)
 
     assert len(refused) == 4
-    assert report.delivered + sum(report.dropped.values()) == len(taken)
+    assert report.delivered + sum(report.dropped.values()) == len(accepted)
     assert report.dropped == {}
 
 
-def test_a_call_that_the_end_overtakes_is_told():
-    """W2: a message that reaches the buffer after the end was counted is not taken in silence."""
+def test_a_call_that_a_close_overtakes_raises():
+    """W2: a message that reaches the buffer after the close has counted its messages is not lost in silence."""
 
     class Slow(MemoryBuffer):
         def accept(self, *args, **kwargs):
@@ -399,11 +399,11 @@ def test_a_call_that_the_end_overtakes_is_told():
         client.track("u-1", "A")
 
 
-# --- what only a few meet -----------------------------------------------------------------------------------
+# --- rare cases -----------------------------------------------------------------------------------
 
 
 def test_a_synchronous_operation_is_tried_a_few_times():
-    """D1: an Intercom that does not answer costs ``delete`` four attempts with growing waits, then the last reason is raised."""
+    """D1: if Intercom does not answer, ``delete`` makes four attempts with growing waits, then raises the last reason."""
     clock = FakeClock()
     transport = ScriptedTransport(lambda request: ConnectFailed("down"))
     client = manual_client(transport, clock=clock, backoff_base=1.0)
@@ -420,8 +420,8 @@ def test_a_synchronous_operation_is_tried_a_few_times():
     ("answer", "reason", "words"),
     [(Response(401), "held", "credentials are refused"), (Response(503), "http_503", "does not answer")],
 )
-def test_nothing_synchronous_is_sent_while_the_gate_is_shut(answer, reason, words):
-    """T1, T5: ``delete`` does not add to the requests that are refused or not answered, and says why."""
+def test_nothing_synchronous_is_sent_while_held_or_tripped(answer, reason, words):
+    """T1, T5: ``delete`` sends no further request that would be refused or not answered, and says why."""
     transport = ScriptedTransport(lambda request: answer)
     client = manual_client(transport)
     for number in range(6):
@@ -436,8 +436,8 @@ def test_nothing_synchronous_is_sent_while_the_gate_is_shut(answer, reason, word
     assert len(transport.requests) == before
 
 
-def test_inline_waits_for_its_turn_while_intercom_is_broken():
-    """W1, T5: the call that meets an outage waits for the probe that passes, and returns when its message is delivered."""
+def test_inline_waits_for_the_end_of_an_outage():
+    """W1, T5: a call during an outage waits until a probe succeeds, and returns when its message is delivered."""
     answers = [Response(503)] * 7
     clock = FakeClock()
     client = manual_client(
@@ -452,23 +452,23 @@ def test_inline_waits_for_its_turn_while_intercom_is_broken():
     assert clock.sleeps != []
 
 
-def test_inline_a_message_that_another_process_delivered_is_waited_for_and_no_longer():
-    """W1: in a shared spool somebody else may deliver the message; the call returns when it is gone."""
+def test_inline_returns_when_another_process_has_delivered_the_message():
+    """W1: another process of a shared spool may deliver the message; the call returns when the message is gone."""
 
-    class Taken(MemoryBuffer):
+    class Shared(MemoryBuffer):
         def claim(self, *, now, limit):
             claim = super().claim(now=now, limit=limit)
             if claim is not None:
                 self.settle(claim, [Settlement(entry.seq, "ack") for entry in claim.entries], now=now)
 
-    client = manual_client(ScriptedTransport([]), buffer=Taken(limit=10, dead_letters=10), delivery="inline")
+    client = manual_client(ScriptedTransport([]), buffer=Shared(limit=10, dead_letters=10), delivery="inline")
 
     assert client.track("u-1", "A", message_id="m-1") == "m-1"
     assert client.report().pending == 0
 
 
 def test_a_burst_wakes_a_resting_worker(caplog):
-    """W1: with very long intervals a full buffer is not waited for: every 256th message wakes a worker."""
+    """W1: every 256th message wakes a worker, so that a long interval does not fill the buffer."""
     delivered = threading.Event()
     client = background_client(
         answering(), flush_interval=3600.0, after=[lambda delivery: delivered.set()], workers=1
@@ -486,7 +486,7 @@ def test_a_burst_wakes_a_resting_worker(caplog):
 
 
 def test_a_client_on_a_spool_with_a_backlog_starts_by_itself(tmp_path):
-    """Q3: what an earlier process left goes out without a first call."""
+    """Q3: messages of an earlier process are delivered without a first call."""
     manual = manual_client(answering(503), spool=tmp_path / "a.spool")
     manual.track("u-1", "A")
     manual.close(0)
@@ -500,8 +500,8 @@ def test_a_client_on_a_spool_with_a_backlog_starts_by_itself(tmp_path):
     client.close(DEADLINE)
 
 
-def test_closing_with_a_spool_does_not_wait_for_a_broken_intercom(tmp_path):
-    """W2: while Intercom is down and the messages are safe, ``close`` without a timeout ends."""
+def test_closing_with_a_spool_does_not_wait_for_the_end_of_an_outage(tmp_path):
+    """W2: during an outage the messages are safe in the spool, so ``close`` without a timeout returns."""
     client = manual_client(
         ScriptedTransport(lambda request: ConnectFailed("down")), spool=tmp_path / "a.spool"
     )
@@ -514,39 +514,39 @@ def test_closing_with_a_spool_does_not_wait_for_a_broken_intercom(tmp_path):
     assert report.dead == {}
 
 
-def test_a_second_close_waits_no_longer_than_it_was_told():
-    """W2: a close with a timeout returns in time although another one is at it."""
-    circuit = Gated()
-    client = background_client(circuit)
+def test_a_second_close_waits_no_longer_than_its_timeout():
+    """W2: a close with a timeout returns in time although another close is running."""
+    transport = Gated()
+    client = background_client(transport)
     client.track("u-1", "A")
-    assert circuit.entered.wait(DEADLINE)
+    assert transport.entered.wait(DEADLINE)
     first = in_thread(lambda: client.close(DEADLINE))
     while client.health().status != "closed":
         client.flush(0.001)
 
     report = client.close(0.01)
-    circuit.let_through()
+    transport.let_through()
     first.join(DEADLINE)
 
     assert report.pending == 1
     assert client.report().delivered == 1
 
 
-def test_a_flush_returns_when_what_was_settled_is_told():
-    """W2: its report and the after-hooks know of everything that it waited for."""
-    settled, may_tell = threading.Event(), threading.Event()
-    told, seen = [], []
+def test_a_flush_returns_when_everything_settled_is_reported():
+    """W2: when a flush returns, its report and the after-hooks include every message that it waited for."""
+    settled, may_report = threading.Event(), threading.Event()
+    reported, seen = [], []
 
     def slow(delivery):
         settled.set()
-        may_tell.wait(DEADLINE)
-        told.append(delivery)
+        may_report.wait(DEADLINE)
+        reported.append(delivery)
 
     client = background_client(answering(), after=[slow])
     client.track("u-1", "A")
-    flushing = in_thread(lambda: seen.append((client.flush(DEADLINE).delivered, len(told))))
+    flushing = in_thread(lambda: seen.append((client.flush(DEADLINE).delivered, len(reported))))
     settled.wait(DEADLINE)
-    may_tell.set()
+    may_report.set()
     flushing.join(DEADLINE)
 
     assert seen == [(1, 1)]
