@@ -31,21 +31,21 @@ from ..._support.twins import assert_twins_agree, mostly
 _PING = Request("GET", "/me")
 _WRITE = Request("POST", "/contacts", {"external_id": "u-1", "name": "Zoë"})
 _SETTINGS = {"api_key": "secret-key", "connect_timeout": 2.0, "read_timeout": 5.0, "workers": 4}
-# The ways to the network that must behave alike.
-_WAYS = ("lean", "session")
+# The built-in session and the caller's own one must behave alike.
+_SESSIONS = ("built-in", "own")
 
 
 def _settings(address, **choices):
     return Settings(**_SETTINGS | {"base_url": address} | choices)
 
 
-@pytest.fixture(params=_WAYS)
+@pytest.fixture(params=_SESSIONS)
 def make_transport(request):
-    """Return a function that makes a transport to an address: the usual one, then one over the caller's own session."""
+    """Return a function that makes a transport to an address: first the built-in one, then one over the caller's own session."""
     made = []
 
     def make(address, **choices):
-        session = requests.Session() if request.param == "session" else None
+        session = requests.Session() if request.param == "own" else None
         made.append((HttpTransport(_settings(address, **choices), session=session), session))
         return made[-1][0]
 
@@ -75,7 +75,7 @@ def _plain_environment(monkeypatch):
 
 
 def test_every_request_carries_what_intercom_needs(make_transport):
-    """Authorization, version, Accept, Content-Type and User-Agent go with every request, the body is compact JSON."""
+    """Every request has Authorization, version, Accept, Content-Type and User-Agent, and a body of compact JSON."""
     with TinyServer() as server:
         answer = make_transport(server.url).send(_WRITE)
         asked = server.asked[0]
@@ -104,7 +104,7 @@ def test_the_version_is_a_setting(make_transport):
 
 
 def test_a_request_may_add_headers(make_transport):
-    """Headers of a request come on top of those that are always sent."""
+    """Headers of a request are sent in addition to those that are always sent."""
     with TinyServer() as server:
         make_transport(server.url).send(Request("GET", "/me", headers={"X-Extra": "1"}))
 
@@ -113,7 +113,7 @@ def test_a_request_may_add_headers(make_transport):
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "GET"])
 def test_a_request_without_a_body_has_none(make_transport, method):
-    """Nothing is sent as a body, and a write says so by its length."""
+    """A request without a body sends none, and a write says so by its length."""
     with TinyServer() as server:
         make_transport(server.url).send(Request(method, "/contacts/1"))
         asked = server.asked[0]
@@ -127,7 +127,7 @@ def test_a_request_without_a_body_has_none(make_transport, method):
     ("path", "target"), [("", "/me"), ("/intercom/v1", "/intercom/v1/me"), ("/x/", "/x/me")]
 )
 def test_a_base_url_may_have_a_path(make_transport, path, target):
-    """A gateway in front of Intercom may live below a path."""
+    """A gateway in front of Intercom may have a path in its address."""
     with TinyServer() as server:
         make_transport(server.url + path).send(_PING)
 
@@ -151,8 +151,8 @@ def test_ipv6_and_names_are_addresses(make_transport):
     "address",
     ["ftp://example.com", "example.com", "https://", "http://[::1", "http://example.com:port", "http://h:0"],
 )
-def test_what_is_no_address_is_refused_at_once(address):
-    """A wrong ``base_url`` is told when the client is made, not at the first message."""
+def test_a_wrong_address_is_refused_at_once(address):
+    """A wrong ``base_url`` raises when the client is made, not at the first message."""
     with pytest.raises(ConfigurationError, match="base_url"):
         HttpTransport(_settings(address))
 
@@ -179,15 +179,15 @@ def _answer(body=b"", *headers, status="200 OK"):
     ],
 )
 def test_any_status_and_body_is_an_answer(make_transport, sent, answer):
-    """An HTTP status is an answer, never an error; a body that is no JSON is told as its text."""
+    """An HTTP status is an answer, never an error; a body that is no JSON is returned as its text."""
     with TinyServer(lambda asked: sent) as server:
         got = make_transport(server.url).send(_PING)
 
     assert (got.status, got.body) == (answer.status, answer.body)
 
 
-def test_headers_are_told_in_small_letters(make_transport):
-    """Whoever reads headers need not know how a server spells them."""
+def test_header_names_are_in_lower_case(make_transport):
+    """Code that reads headers need not know how a server spells their names."""
     with TinyServer(lambda asked: _answer(b"{}", "X-RateLimit-Limit: 7", "X-REQUEST-ID: r1")) as server:
         got = make_transport(server.url).send(_PING)
 
@@ -197,8 +197,8 @@ def test_headers_are_told_in_small_letters(make_transport):
 @pytest.mark.parametrize(
     ("encoding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)], ids=["gzip", "deflate"]
 )
-def test_packed_answers_are_unpacked(make_transport, encoding, pack):
-    """gzip and deflate are asked for and understood."""
+def test_compressed_answers_are_decompressed(make_transport, encoding, pack):
+    """A request accepts gzip and deflate, and the transport reads both."""
     packed = _answer(pack(b'{"packed": true}'), f"Content-Encoding: {encoding}")
     with TinyServer(lambda asked: packed) as server:
         got = make_transport(server.url).send(_PING)
@@ -207,8 +207,8 @@ def test_packed_answers_are_unpacked(make_transport, encoding, pack):
         assert "gzip" in server.asked[0].headers["accept-encoding"]
 
 
-def test_an_answer_in_chunks_is_put_together(make_transport):
-    """An answer without a length is read to its end, and the connection is used again."""
+def test_an_answer_in_chunks_is_joined(make_transport):
+    """An answer without a length is read to its end, and its connection is used again."""
     chunked = b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n{"a": \r\n2\r\n1}\r\n0\r\n\r\n'
     with TinyServer(lambda asked: chunked) as server:
         transport = make_transport(server.url)
@@ -219,8 +219,8 @@ def test_an_answer_in_chunks_is_put_together(make_transport):
 
 
 @pytest.mark.parametrize("how", ["length", "chunks", "packed"])
-def test_an_answer_beyond_measure_is_not_read_to_its_end(make_transport, how):
-    """A broken peer must not fill the memory: more than 10 MB is no answer of Intercom's."""
+def test_a_huge_answer_is_not_read_to_its_end(make_transport, how):
+    """A broken peer must not fill the memory: more than 10 MiB cannot be an answer of Intercom."""
     if how == "length":
         sent = Last(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n" + b" " * (11 * 2**20))
     elif how == "packed":
@@ -238,7 +238,7 @@ def test_an_answer_beyond_measure_is_not_read_to_its_end(make_transport, how):
 
 
 def test_requests_of_one_thread_share_a_connection(make_transport):
-    """A connection is kept alive from request to request."""
+    """A connection is kept open for the next request."""
     with TinyServer() as server:
         transport = make_transport(server.url)
         for _ in range(20):
@@ -248,7 +248,7 @@ def test_requests_of_one_thread_share_a_connection(make_transport):
 
 
 def test_workers_share_one_pool(make_transport):
-    """However many requests, there are never more connections than threads."""
+    """However many requests there are, there are never more connections than threads."""
     threads = 4
     started = threading.Barrier(threads, timeout=20)
 
@@ -267,7 +267,7 @@ def test_workers_share_one_pool(make_transport):
 
 
 def test_more_callers_than_kept_connections_are_served_all_the_same(make_transport):
-    """Beyond the workers' own connections further ones are opened, and closed after use."""
+    """Further callers open further connections, which are closed after use."""
     callers = 8
     together = threading.Barrier(callers, timeout=20)
 
@@ -288,7 +288,7 @@ def test_more_callers_than_kept_connections_are_served_all_the_same(make_transpo
 
 
 def test_a_stale_connection_is_replaced_before_it_is_used(make_transport):
-    """A kept connection that the server closed while idle costs neither a request nor a doubt."""
+    """If the server has closed an idle connection, the request is sent once, on a new connection."""
     with TinyServer() as server:
         transport = make_transport(server.url)
         transport.send(_WRITE)
@@ -299,7 +299,7 @@ def test_a_stale_connection_is_replaced_before_it_is_used(make_transport):
 
 
 def test_nothing_is_opened_before_the_first_request():
-    """Making and closing a transport touches no network, and after ``close`` it can be used again."""
+    """Making and closing a transport opens no connection, and after ``close`` it can be used again."""
     with TinyServer() as server:
         transport = HttpTransport(_settings(server.url))
         transport.close()
@@ -313,7 +313,7 @@ def test_nothing_is_opened_before_the_first_request():
 
 
 def test_the_cookie_of_recent_writes_is_sent_back_while_it_lasts():
-    """With ``recent_write`` Intercom reads its own writes; other cookies are not kept."""
+    """With ``recent_write`` Intercom's reads see our writes; other cookies are not kept."""
     headers = (
         "Set-Cookie: session=abc; path=/; expires=Wed, 21 Oct 2099 07:28:00 GMT",
         "Set-Cookie: recent_write=1; path=/; max-age=60",
@@ -341,8 +341,8 @@ def test_an_expired_cookie_is_not_sent_back():
 
 
 @pytest.mark.parametrize("age", ["²", "-1", "1e3", "soon", ""])
-def test_an_age_of_a_cookie_that_is_no_number_is_ignored(age):
-    """A server may send anything as ``max-age``; the cookie then lasts a second, and the answer counts."""
+def test_a_max_age_that_is_no_number_is_ignored(age):
+    """A server may send anything as ``max-age``; the answer counts all the same, and the cookie lasts a second."""
     header = f"\r\nSet-Cookie: recent_write=1; max-age={age}\r\n\r\n".encode("latin-1")
     sent = _answer(b"{}").replace(b"\r\n\r\n", header)
     with TinyServer(lambda asked: sent) as server:
@@ -358,7 +358,7 @@ def test_an_age_of_a_cookie_that_is_no_number_is_ignored(age):
     "status", ["301 Moved Permanently", "302 Found", "307 Temporary Redirect", "308 Permanent"]
 )
 def test_no_redirect_is_followed(make_transport, status, location):
-    """T3: a 3xx is an answer; following it could hand the token and the data to another host."""
+    """T3: a 3xx is an answer; following it could send the token and the data to another host."""
     with TinyServer(lambda asked: _answer(b"", f"Location: {location}", status=status)) as server:
         got = make_transport(server.url).send(_WRITE)
 
@@ -368,7 +368,7 @@ def test_no_redirect_is_followed(make_transport, status, location):
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 def test_no_adapter_repeats_by_itself(make_transport, status):
-    """T3: retries have one owner, the client; ``Retry-After`` is its business too."""
+    """T3: only the client retries, and only the client reads ``Retry-After``."""
     sent = _answer(b"{}", "Retry-After: 0", status=f"{status} Trouble")
     with TinyServer(lambda asked: sent) as server:
         assert make_transport(server.url).send(_WRITE).status == status
@@ -384,19 +384,19 @@ def _unused_port():
 
 
 def test_a_refused_connection_was_never_sent(make_transport):
-    """Nobody listens: repeat it freely."""
+    """If nobody listens, the request may be repeated freely."""
     with pytest.raises(ConnectFailed):
         make_transport(f"http://127.0.0.1:{_unused_port()}").send(_WRITE)
 
 
 def test_an_unknown_host_was_never_sent(make_transport):
-    """The name cannot be looked up: repeat it freely."""
+    """If the name cannot be looked up, the request may be repeated freely."""
     with pytest.raises(ConnectFailed):
         make_transport("http://no-such-host.invalid").send(_WRITE)
 
 
-def test_a_connection_that_nobody_takes_was_never_sent():
-    """A connect time-out is not a read time-out: the request never left."""
+def test_a_request_to_a_connection_that_is_not_accepted_was_never_sent():
+    """After a connect timeout, unlike a read timeout, the request was never sent."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
         port = listener.getsockname()[1]
         fillers = [socket.socket() for _ in range(4)]
@@ -439,8 +439,8 @@ def test_a_connection_that_nobody_takes_was_never_sent():
         ),
     ],
 )
-def test_a_request_without_a_whole_answer_may_have_been_applied(make_transport, answer):
-    """It left, and no whole answer came back: ``ReadFailed``, within the read time-out, and the next request passes."""
+def test_a_request_without_a_complete_answer_may_have_been_applied(make_transport, answer):
+    """The request was sent, but no complete answer came within the read timeout: ``ReadFailed``; the next request works."""
     answers = [answer]
     with TinyServer(lambda asked: answers.pop() if answers else OK) as server:
         transport = make_transport(server.url, read_timeout=0.4)
@@ -451,8 +451,8 @@ def test_a_request_without_a_whole_answer_may_have_been_applied(make_transport, 
         assert len(server.asked) == 2
 
 
-def test_lines_that_are_no_headers_are_passed_over(make_transport):
-    """Garbage among the headers costs the garbage, not the answer."""
+def test_lines_that_are_no_headers_are_ignored(make_transport):
+    """Garbage between the headers does not cost the answer."""
     sent = Last(b'HTTP/1.1 200 OK\r\nContent-Length: 7\r\nX-Request-Id: r1\r\n\x00\x01garbage\r\n\r\n{"a":1}')
     with TinyServer(lambda asked: sent) as server:
         got = make_transport(server.url).send(_PING)
@@ -466,7 +466,7 @@ def test_lines_that_are_no_headers_are_passed_over(make_transport):
 
 @pytest.fixture(scope="module")
 def authority():
-    """A certificate authority that nobody knows."""
+    """A certificate authority that no machine trusts."""
     return trustme.CA()
 
 
@@ -480,7 +480,7 @@ def tls_server(authority):
 
 
 def test_an_unknown_certificate_is_refused(make_transport, tls_server):
-    """TLS is verified: a certificate of an unknown authority ends the connection before anything is sent."""
+    """TLS certificates are verified: one of an unknown authority ends the connection before anything is sent."""
     with pytest.raises(ConnectFailed):
         make_transport(f"https://localhost:{tls_server.port}").send(_WRITE)
 
@@ -491,7 +491,7 @@ def test_an_unknown_certificate_is_refused(make_transport, tls_server):
 def test_a_ca_bundle_of_the_environment_is_trusted(
     make_transport, tls_server, authority, tmp_path, monkeypatch, variable
 ):
-    """The usual variables name the authorities to trust; the name must fit as well."""
+    """The usual variables name the authorities to trust; the host name in the certificate must match too."""
     bundle = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(bundle))
     monkeypatch.setenv(variable, str(bundle))
@@ -501,16 +501,16 @@ def test_a_ca_bundle_of_the_environment_is_trusted(
         make_transport(f"https://127.0.0.1:{tls_server.port}").send(_WRITE)
 
 
-def test_a_ca_bundle_that_is_not_there_is_told(monkeypatch, tmp_path):
-    """Nothing was sent, and the text names the variable."""
+def test_a_missing_ca_bundle_is_an_error_that_names_its_variable(monkeypatch, tmp_path):
+    """The request was never sent, and the error's text names the variable to correct."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "missing.pem"))
 
     with pytest.raises(ConnectFailed, match="REQUESTS_CA_BUNDLE"):
         HttpTransport(_settings("https://localhost:1")).send(_WRITE)
 
 
-def test_a_peer_that_speaks_no_tls_was_never_sent_anything(make_transport):
-    """A handshake that fails, or never ends, comes before the request."""
+def test_a_peer_without_tls_was_never_sent_anything(make_transport):
+    """If the handshake fails or never ends, the request was never sent."""
     with TinyServer() as server, pytest.raises(ConnectFailed):
         make_transport(f"https://localhost:{server.port}").send(_WRITE)
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(ConnectFailed):
@@ -519,7 +519,7 @@ def test_a_peer_that_speaks_no_tls_was_never_sent_anything(make_transport):
 
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
 def test_a_proxy_of_the_environment_is_used(make_transport, monkeypatch, variable):
-    """The proxy is asked for the whole address and gets its own login, while the token stays the request's."""
+    """The proxy gets the full address and its own login; the token stays in the request."""
     with TinyServer() as proxy:
         monkeypatch.setenv(variable, f"http://user:word@127.0.0.1:{proxy.port}")
         got = make_transport("http://intercom.example.com/base").send(_PING)
@@ -531,7 +531,7 @@ def test_a_proxy_of_the_environment_is_used(make_transport, monkeypatch, variabl
     assert asked.headers["authorization"] == "Bearer secret-key"
 
 
-def test_a_host_without_proxy_is_asked_itself(make_transport, monkeypatch):
+def test_a_host_without_proxy_is_reached_directly(make_transport, monkeypatch):
     """``NO_PROXY`` wins over a proxy."""
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{_unused_port()}")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
@@ -540,7 +540,7 @@ def test_a_host_without_proxy_is_asked_itself(make_transport, monkeypatch):
 
 
 def test_a_socks_proxy_that_cannot_be_used_was_never_sent_anything(make_transport, monkeypatch):
-    """Whether its library is missing or the proxy is: the request never left."""
+    """Whether its library is missing or the proxy is, the request was never sent."""
     monkeypatch.setenv("ALL_PROXY", f"socks5://127.0.0.1:{_unused_port()}")
 
     with pytest.raises(ConnectFailed):
@@ -549,7 +549,7 @@ def test_a_socks_proxy_that_cannot_be_used_was_never_sent_anything(make_transpor
 
 @pytest.mark.parametrize("answer", [_answer(b"", status="407 Proxy Authentication Required"), Last(b"")])
 def test_a_proxy_that_makes_no_tunnel_was_never_sent_anything(make_transport, monkeypatch, answer):
-    """https goes through a tunnel; without one the request never left."""
+    """HTTPS goes through a tunnel; without a tunnel the request was never sent."""
     with TinyServer(lambda asked: answer) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         with pytest.raises(ConnectFailed):
@@ -577,12 +577,12 @@ class _Counting(requests.adapters.HTTPAdapter):
 
 
 def test_an_own_session_is_used_as_it_is_and_never_closed():
-    """Adapters, headers, parameters and hooks of the caller's session apply; closing the client leaves it open."""
-    session, adapter, heard = requests.Session(), _Counting(), []
+    """Adapters, headers and hooks of the caller's session are used; closing the transport does not close the session."""
+    session, adapter, answers = requests.Session(), _Counting(), []
     session.mount("http://", adapter)
     session.headers["X-Mine"] = "1"
     session.headers["Accept"] = "text/html"
-    session.hooks["response"].append(lambda answer, **_: heard.append((answer.status_code, answer.json())))
+    session.hooks["response"].append(lambda answer, **_: answers.append((answer.status_code, answer.json())))
     with TinyServer() as server:
         transport = HttpTransport(_settings(server.url), session=session)
         got = transport.send(_WRITE)
@@ -591,13 +591,13 @@ def test_an_own_session_is_used_as_it_is_and_never_closed():
 
     assert got.body == {"ok": True}
     assert (adapter.sent, adapter.closed) == (1, 0)
-    assert heard == [(200, {"ok": True})]
+    assert answers == [(200, {"ok": True})]
     assert (asked.headers["x-mine"], asked.headers["accept"]) == ("1", "application/json")
     session.close()
 
 
 def test_a_login_of_the_netrc_file_does_not_replace_the_token(tmp_path, monkeypatch):
-    """requests puts a login of ``.netrc`` in place of the header; the access token must win."""
+    """requests would replace the header by a login of ``.netrc``; the access token must win."""
     netrc = tmp_path / "netrc"
     netrc.write_text("default login somebody password else\n")
     netrc.chmod(0o600)
@@ -608,8 +608,8 @@ def test_a_login_of_the_netrc_file_does_not_replace_the_token(tmp_path, monkeypa
         assert server.asked[0].headers["authorization"] == "Bearer secret-key"
 
 
-def test_an_error_of_the_callers_own_hook_is_not_taken_for_the_networks():
-    """What is no error of the network comes out as it is."""
+def test_an_error_of_the_callers_own_hook_is_no_transport_error():
+    """An error that has nothing to do with the network is raised as it is."""
 
     def fail(answer, **_):
         raise LookupError(f"mine: {answer.text}")
@@ -644,8 +644,8 @@ def test_the_responses_library_stands_in_for_intercom(make_transport):
 
 
 @responses.activate
-def test_what_responses_does_not_know_was_never_sent(make_transport):
-    """An unmocked address behaves as one that cannot be reached: a TransportError."""
+def test_a_request_without_a_mock_raises(make_transport):
+    """An address without a mock behaves like one that cannot be reached: it raises a TransportError."""
     with pytest.raises(TransportError):
         make_transport(None).send(_PING)
 
@@ -673,7 +673,7 @@ def _kinds(module, base):
     "kind", _kinds(requests.exceptions, requests.RequestException), ids=lambda kind: kind.__name__
 )
 def test_every_error_of_requests_has_a_meaning(kind):
-    """Each is one of the two kinds of a missing answer; what is not known to have stayed here may have been applied."""
+    """Each error means one of two things; if it is not certain that the request was never sent, it may have been applied."""
     failure = transport_error_of(kind.__new__(kind))
 
     assert type(failure) is (ConnectFailed if kind.__name__ in _NEVER_SENT else ReadFailed)
@@ -699,7 +699,7 @@ _NEVER_SENT_BELOW = {
     "kind", _kinds(urllib3.exceptions, urllib3.exceptions.HTTPError), ids=lambda kind: kind.__name__
 )
 def test_every_error_of_urllib3_has_a_meaning(kind):
-    """The same below requests, alone and wrapped as requests wraps it."""
+    """Errors of urllib3 mean the same, alone and wrapped by requests."""
     error = kind.__new__(kind)
     wanted = ConnectFailed if kind.__name__ in _NEVER_SENT_BELOW else ReadFailed
 
@@ -708,7 +708,7 @@ def test_every_error_of_urllib3_has_a_meaning(kind):
 
 
 def test_an_error_text_shows_no_secret(make_transport):
-    """Neither the error nor what it was raised from shows the token."""
+    """Neither the error nor its cause shows the token."""
     with pytest.raises(ConnectFailed) as caught:
         make_transport(f"http://127.0.0.1:{_unused_port()}").send(_WRITE)
 
@@ -716,8 +716,8 @@ def test_an_error_text_shows_no_secret(make_transport):
     assert "secret-key" not in shown
 
 
-def test_reasons_that_go_round_in_a_circle_come_to_an_end():
-    """An error that names itself as its reason is no trap."""
+def test_a_circle_of_causes_comes_to_an_end():
+    """The search for the cause of an error ends even if the error names itself as its cause."""
     error = requests.ConnectionError()
     error.args = (error, requests.ConnectionError(error))
 
@@ -728,7 +728,7 @@ def test_reasons_that_go_round_in_a_circle_come_to_an_end():
 
 
 class _Wire:
-    """A socket that has received all it will."""
+    """A socket that has received everything already."""
 
     def __init__(self, received):
         self._received = received
@@ -738,7 +738,7 @@ class _Wire:
 
 
 def _raw_answer(body, length, encoding):
-    """Return an answer of requests over these bytes, as an adapter makes it."""
+    """Return the answer that an adapter of requests makes from these bytes."""
     head = f"HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n{encoding}\r\n".encode("latin-1")
     plain = http.client.HTTPResponse(_Wire(head + body), method="GET")
     plain.begin()
@@ -761,7 +761,7 @@ def _outcome(read):
 
 
 def test_a_body_is_read_alike_on_both_paths():
-    """T3: a body whose length is known is read at once to what a reading in pieces gives; a body cut short fails on both."""
+    """T3: a body of known length is read at once to the same bytes as in pieces; a body that is cut short fails on both paths."""
     bodies = st.binary(max_size=9) | st.sampled_from([b"{}", b"x" * 70_000])
     lengths = mostly(
         st.just("right"), st.sampled_from(["", "x", "5", "0", "-1", "\u00b2", "9" * 5_000, str(11 * 2**20)])
@@ -776,19 +776,19 @@ def test_a_body_is_read_alike_on_both_paths():
         return _raw_answer(body, len(body) if length == "right" else length, encoding)
 
     def fast(value):
-        found = answer(value)
-        pieces, found.iter_content = [], lambda size: pieces.append(size) or iter(())
-        outcome = _outcome(lambda: _content(found))
+        response = answer(value)
+        pieces, response.iter_content = [], lambda size: pieces.append(size) or iter(())
+        outcome = _outcome(lambda: _content(response))
         return None if pieces else outcome
 
     def full(value):
-        found = answer(value)
-        return _outcome(lambda: b"".join(found.iter_content(65_536)))
+        response = answer(value)
+        return _outcome(lambda: b"".join(response.iter_content(65_536)))
 
     assert_twins_agree(fast, full, st.tuples(bodies, lengths, encodings))
 
 
 @pytest.mark.parametrize("length", ["²", "9" * 5_000, "", "x"])
-def test_a_length_that_is_no_number_is_none(length):
-    """T3: an answer whose ``Content-Length`` Python cannot read is read to its end, as one without."""
+def test_a_length_that_is_no_number_is_ignored(length):
+    """T3: an answer whose ``Content-Length`` Python cannot read is read to its end, like an answer without one."""
     assert _content(_raw_answer(b"{}", length, "")) == b"{}"
