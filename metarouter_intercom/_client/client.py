@@ -97,7 +97,7 @@ class Client(Admission):
         self._births: dict[int, threading.Lock] = {}
         self.dead_letters = DeadLetters(self._buffer, self._resend)
         """The messages that were given up: list, retry, discard, export."""
-        register(self)
+        register(self, self.settings.name)
         if self.settings.spool is not None and self._buffer.pending():
             self._go_live()
             self._engine.resume()

@@ -130,7 +130,7 @@ class Circuit:
         """Stop all requests except probes until a probe shows that the credentials work; return whether that is new."""
         with self._lock:
             is_news = self.state != "held"
-            self._block("held", reason, now, self._probe_every)
+            self._block("held", reason, now=now, seconds=self._probe_every)
             return is_news
 
     def release(self) -> None:
@@ -171,9 +171,9 @@ class Circuit:
         if self.state == "tripped" or self._failures >= _FAILURES_TO_TRIP:
             self._trips += 1
             seconds = backoff(self._trips, 0.5 + self._jitter() / 2, base=self._base, longest=self._longest)
-            self._block("tripped", reason, now, seconds)
+            self._block("tripped", reason, now=now, seconds=seconds)
 
-    def _block(self, state: Literal["tripped", "held"], reason: str, now: float, seconds: float) -> None:
+    def _block(self, state: Literal["tripped", "held"], reason: str, *, now: float, seconds: float) -> None:
         if self.state != state:
             self.since = now
         self.state = state

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from .circuit import Circuit
     from .executor import Delivered, Executor
     from .outcomes import Outcomes
-    from .report import Counters
 
 _log = logging.getLogger("metarouter_intercom")
 # Messages of one lane in one claim: enough to merge a burst, few enough that a killed process repeats little.
@@ -42,7 +41,6 @@ class Consumer:
         executor: Delivers them.
         circuit: Decides when to claim.
         outcomes: Reports the end of each message.
-        counters: Count the retries after unexpected errors.
         clock: The time.
         on_settled: Called after each settled claim.
         connection: The connection's name, for the log.
@@ -58,7 +56,6 @@ class Consumer:
         executor: Executor,
         circuit: Circuit,
         outcomes: Outcomes,
-        counters: Counters,
         clock: Clock,
         on_settled: Callable[[], None],
         connection: str,
@@ -67,7 +64,6 @@ class Consumer:
         self._executor = executor
         self._circuit = circuit
         self._outcomes = outcomes
-        self._counters = counters
         self._clock = clock
         self._on_settled = on_settled
         self._connection = connection
@@ -197,7 +193,7 @@ class Consumer:
                 entry = entries[settlement.seq]
                 self._outcomes.finish_dead(entry.message, _INTERNAL_ERROR, attempts=entry.attempts + 1)
             else:
-                self._counters.add("retried")
+                self._outcomes.count_retry()
 
 
 def _parts(claim: Claim) -> Sequence[Claim]:

@@ -239,7 +239,7 @@ class Engine:
 
 def build_engine(dependencies: Dependencies) -> Engine:
     """Make and wire the parts of one process; called once for a client, and once more in each forked child."""
-    settings, clock, buffer = dependencies.settings, dependencies.clock, dependencies.buffer
+    settings, clock = dependencies.settings, dependencies.clock
     own_message_ids(os.getpid())
     counters = Counters(threading.RLock())  # reentrant, because a signal handler may ask for the numbers
     rate = RateLimit(share=settings.rate_limit_share)
@@ -248,33 +248,13 @@ def build_engine(dependencies: Dependencies) -> Engine:
     stop, deadline, settled = StopLatch(), FlushDeadline(), SettlementSignal()
     pause = make_pause(deadline, clock=clock, stop=stop, is_background=settings.delivery == "background")
     executor = _build_executor(dependencies, circuit, pause, jitter=jitter)
-    outcomes = Outcomes(
-        counters=counters,
-        after=dependencies.after,
-        on_error=dependencies.on_error,
-        connection=settings.name,
-    )
-    consumer = Consumer(
-        buffer=buffer,
-        executor=executor,
-        circuit=circuit,
-        outcomes=outcomes,
-        counters=counters,
-        clock=clock,
-        on_settled=settled.notify,
-        connection=settings.name,
-    )
-    workers = Workers(
-        consumer.work,
-        count=settings.workers,
-        interval=settings.flush_interval,
-        name=settings.name,
-        stop=stop,
-    )
+    outcomes = _build_outcomes(dependencies, counters)
+    consumer = _build_consumer(dependencies, executor, circuit=circuit, outcomes=outcomes, settled=settled)
+    workers = _build_workers(settings, consumer, stop)
     flushing = Flushing(
         settings,
         is_volatile=dependencies.is_volatile,
-        buffer=buffer,
+        buffer=dependencies.buffer,
         clock=clock,
         circuit=circuit,
         consumer=consumer,
@@ -324,4 +304,42 @@ def _build_executor(
         pause=pause,
         jitter=jitter,
         lock_of=StripedLocks().of,
+    )
+
+
+def _build_outcomes(dependencies: Dependencies, counters: Counters) -> Outcomes:
+    return Outcomes(
+        counters=counters,
+        after=dependencies.after,
+        on_error=dependencies.on_error,
+        connection=dependencies.settings.name,
+    )
+
+
+def _build_consumer(
+    dependencies: Dependencies,
+    executor: Executor,
+    *,
+    circuit: Circuit,
+    outcomes: Outcomes,
+    settled: SettlementSignal,
+) -> Consumer:
+    return Consumer(
+        buffer=dependencies.buffer,
+        executor=executor,
+        circuit=circuit,
+        outcomes=outcomes,
+        clock=dependencies.clock,
+        on_settled=settled.notify,
+        connection=dependencies.settings.name,
+    )
+
+
+def _build_workers(settings: Settings, consumer: Consumer, stop: StopLatch) -> Workers:
+    return Workers(
+        consumer.work,
+        count=settings.workers,
+        interval=settings.flush_interval,
+        name=settings.name,
+        stop=stop,
     )

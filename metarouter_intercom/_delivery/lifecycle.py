@@ -6,20 +6,15 @@ import atexit
 import logging
 import os
 import weakref
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from .log import redacted
-
-if TYPE_CHECKING:
-    from ..settings import Settings
 
 _log = logging.getLogger("metarouter_intercom")
 
 
 class ProcessBound(Protocol):
     """Whatever must react to forks and to the interpreter's exit."""
-
-    settings: Settings
 
     def after_fork(self) -> None:
         """Start afresh in a forked child."""
@@ -30,7 +25,8 @@ class ProcessBound(Protocol):
         ...
 
 
-_registered: weakref.WeakSet[ProcessBound] = weakref.WeakSet()
+# Each client with the name of its connection.
+_registered: weakref.WeakKeyDictionary[ProcessBound, str] = weakref.WeakKeyDictionary()
 # Clients with messages in hand. The host may drop its last reference to such a client, but its messages must still be delivered.
 _pinned: set[ProcessBound] = set()
 _has_hooks = False
@@ -46,10 +42,16 @@ def unpin(client: ProcessBound) -> None:
     _pinned.discard(client)
 
 
-def register(client: ProcessBound) -> None:
-    """Call *client* after forks and at the interpreter's exit, as long as somebody holds a reference to it."""
+def register(client: ProcessBound, connection: str) -> None:
+    """
+    Call *client* after forks and at the interpreter's exit, as long as somebody holds a reference to it.
+
+    Args:
+        client: Hashable by identity.
+        connection: The connection's name, for the log.
+    """
     global _has_hooks
-    _registered.add(client)
+    _registered[client] = connection
     if not _has_hooks:
         _has_hooks = True
         atexit.register(_at_exit)
@@ -63,14 +65,13 @@ def _after_fork() -> None:
 
 
 def _at_exit() -> None:
-    for client in list(_registered):
+    for client, connection in list(_registered.items()):
         try:
             client.at_exit()
         except BaseException as error:  # also Ctrl-C: the other clients have messages too
-            name = client.settings.name
             _log.error(
                 "connection %s: the client could not be closed at the interpreter's exit",
-                name,
+                connection,
                 exc_info=redacted(error),
-                extra={"connection": name},
+                extra={"connection": connection},
             )

@@ -48,13 +48,17 @@ class Outcomes:
         """Report every message of a settled claim that has ended, and count the retries."""
         for attempt, settlement in zip(delivered.attempts, delivered.settlements, strict=True):
             if settlement.kind in ("retry", "wait"):
-                self._counters.add("retried")
+                self.count_retry()
             delivery = attempt.delivery(settlement.reason)
             if delivery is None:
                 continue
             self.finish(delivery)
             if delivery.outcome == "dead":
                 self._report_dead(attempt.entry.message, settlement.reason, settlement.answer)
+
+    def count_retry(self) -> None:
+        """Count an attempt that failed and is repeated later."""
+        self._counters.add("retried")
 
     def finish(self, delivery: Delivery) -> None:
         """Count the end of a message and pass it to the after-hooks."""

@@ -116,7 +116,7 @@ class RateLimit:
             self._compare_clocks(headers.get("date"), now)
         local_reset = None if reset is None else min(reset + self._skew, now + _LONGEST_WAIT)
         if limit is not None and remaining is not None:
-            self._observe(limit, remaining, local_reset, now)
+            self._observe(limit, remaining, reset=local_reset, now=now)
         if status == 429:
             self._refused(local_reset, now)
         elif status:
@@ -152,7 +152,7 @@ class RateLimit:
         self._reset = None
         self._end_window()
 
-    def _observe(self, limit: int, remaining: int, reset: float | None, now: float) -> None:
+    def _observe(self, limit: int, remaining: int, *, reset: float | None, now: float) -> None:
         if self._limit is None or self._reset is None or reset is None or reset > self._reset + _SAME_RESET:
             self._end_window()
             self._first_answer_at = now

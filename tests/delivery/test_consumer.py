@@ -67,7 +67,6 @@ class Harness:
             executor=executor,
             circuit=self.circuit,
             outcomes=self.outcomes,
-            counters=self.counters,
             clock=self.clock,
             on_settled=self._on_settled,
             connection="test",

@@ -7,15 +7,13 @@ import weakref
 
 import pytest
 
-from metarouter_intercom import Settings
 from metarouter_intercom._delivery import lifecycle
 
 
 class _Client:
     """Records what it is called for; raises *error* at the exit."""
 
-    def __init__(self, name="default", error=None):
-        self.settings = Settings(api_key="k", name=name)
+    def __init__(self, error=None):
         self.calls = []
         self._error = error
 
@@ -31,7 +29,7 @@ class _Client:
 @pytest.fixture
 def register(monkeypatch):
     """Register clients in a registry of the test's own, so that no client of another test is called."""
-    monkeypatch.setattr(lifecycle, "_registered", weakref.WeakSet())
+    monkeypatch.setattr(lifecycle, "_registered", weakref.WeakKeyDictionary())
     return lifecycle.register
 
 
@@ -39,7 +37,7 @@ def test_every_client_starts_afresh_in_a_forked_child(register):
     """W3: each registered client is called in the child."""
     clients = [_Client(), _Client()]
     for client in clients:
-        register(client)
+        register(client, "test")
 
     lifecycle._after_fork()
 
@@ -49,13 +47,13 @@ def test_every_client_starts_afresh_in_a_forked_child(register):
 @pytest.mark.parametrize("error", [OSError("ann@example.com"), KeyboardInterrupt("ann@example.com")])
 def test_a_client_that_fails_at_the_exit_stops_no_other_one(register, caplog, error):
     """W2, W5: the others are closed too; the log names the connection and leaves out the error's text."""
-    clients = [_Client("good"), _Client("bad", error), _Client("last")]
-    for client in clients:
-        register(client)
+    clients = {"good": _Client(), "bad": _Client(error), "last": _Client()}
+    for name, client in clients.items():
+        register(client, name)
 
     lifecycle._at_exit()
 
-    assert [client.calls for client in clients] == [["exit"]] * 3
+    assert [client.calls for client in clients.values()] == [["exit"]] * 3
     assert [record.getMessage() for record in caplog.records] == [
         "connection bad: the client could not be closed at the interpreter's exit"
     ]
@@ -66,7 +64,7 @@ def test_a_client_that_fails_at_the_exit_stops_no_other_one(register, caplog, er
 def test_a_registered_client_that_nobody_refers_to_is_forgotten(register):
     """W8: the registry alone keeps no client alive."""
     client = _Client()
-    register(client)
+    register(client, "test")
     reference = weakref.ref(client)
 
     del client
@@ -78,7 +76,7 @@ def test_a_registered_client_that_nobody_refers_to_is_forgotten(register):
 def test_a_pinned_client_stays_alive_until_it_is_unpinned(register):
     """W2: a client with messages in hand is called at the exit although nobody else refers to it."""
     client = _Client()
-    register(client)
+    register(client, "test")
     reference = weakref.ref(client)
     lifecycle.pin(client)
 

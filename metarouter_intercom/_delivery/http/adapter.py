@@ -114,7 +114,7 @@ class _Prepared:
     __slots__ = ("_address", "body", "headers", "method", "params", "path_url", "req_kwargs")
 
     def __init__(
-        self, method: str, address: str, path_url: str, headers: dict[str, str], body: bytes | None
+        self, method: str, address: str, path_url: str, *, headers: dict[str, str], body: bytes | None
     ) -> None:
         self.method = method
         self._address = address
@@ -168,7 +168,8 @@ class LeanSession:
             headers["Content-Length"] = "0"
         if self._cookie is not None:
             self._add_cookie(headers)
-        prepared = _Prepared(request.method, self._origin, self._prefix + request.path, headers, body)
+        path_url = self._prefix + request.path
+        prepared = _Prepared(request.method, self._origin, path_url, headers=headers, body=body)
         answer = self._adapter.send(
             prepared,  # type: ignore[arg-type]  # has everything that send reads
             timeout=self._timeouts,  # type: ignore[arg-type]  # urllib3's own value works too
