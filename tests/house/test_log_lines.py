@@ -11,11 +11,9 @@ from .._support.package_imports import ROOT
 
 _METHODS = frozenset({"debug", "info", "warning", "error", "exception", "critical", "log"})
 _BEGIN = "connection %s: "
+# Folders whose code knows no connection -> how their lines begin instead: several connections may share one spool.
+_OTHER_BEGIN = {"_delivery/buffers": "spool %s: "}
 _PLACEHOLDER = re.compile(r"%(?:%|[-#0 +]*\d*(?:\.\d+)?[a-zA-Z])")
-# Folders whose code knows no connection -> what their lines name instead.
-_WITHOUT_A_CONNECTION = {
-    "_delivery/buffers": "the spool's file or its fault: several connections may share one file"
-}
 
 
 def _log_calls():
@@ -50,10 +48,8 @@ def test_the_text_is_constant_and_the_arguments_fill_it(place, call):
 
 
 @pytest.mark.parametrize(("place", "call"), _CALLS)
-def test_the_text_begins_with_the_connection(place, call):
-    """W5: whoever reads the line sees at once which of several connections it is about."""
-    if any(place.startswith(f"{folder}/") for folder in _WITHOUT_A_CONNECTION):
-        return
+def test_the_text_begins_with_the_connection_or_the_spool(place, call):
+    """W5: whoever reads the line sees at once which of several connections or spools it is about."""
     text = ast.literal_eval(call.args[0])
 
-    assert text.startswith(_BEGIN)
+    assert text.startswith(_OTHER_BEGIN.get(place.rpartition("/")[0], _BEGIN))
