@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias, runt
 
 import attrs
 
-from ._types import JsonObject, JsonValue
-from ._types import Note as Note
+from .._types import JsonObject, JsonValue
+from .._types import Note as Note
 
 if TYPE_CHECKING:
-    from .messages import Message
-    from .operations import Translation
+    from ..messages import Message
+    from ..operations import Translation
 
 __all__ = [
     "Acceptance",
