@@ -11,6 +11,7 @@ from .._intercom.workspace_cache import WorkspaceCache
 from ..errors import DeliveryFailed
 from ..messages._message_ids import own_message_ids
 from ..plugins import Settlement
+from .buffers.capabilities import store_of
 from .circuit import Circuit, Paused
 from .consumer import Consumer, failure_of
 from .executor import Executor
@@ -87,7 +88,7 @@ class Engine:
         self._executor = Executor(
             settings,
             translator=parts.translator,
-            cache=WorkspaceCache(parts.buffer.store(), lock=threading.Lock()),
+            cache=WorkspaceCache(store_of(parts.buffer), lock=threading.Lock()),
             transport=parts.transport,
             circuit=self.circuit,
             clock=parts.clock,

@@ -1,19 +1,20 @@
 """
-The whole plugin interface, and nothing but it: small protocols and the values they exchange.
+All that you can hand to ``Client(...)``: small protocols, and the values that they exchange; imports nothing that acts.
 
-Everything here is handed to ``Client(...)`` as an argument. There is no registry, no entry point and no base class to inherit from.
-All times are float seconds: instants since the Unix epoch, durations as they are.
+There is no registry, no entry point and no base class: an object with the methods of a protocol is enough.
+All times are float seconds: instants are Unix seconds, durations are plain seconds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
 
 import attrs
 
 from .._types import JsonObject, JsonValue
 from .._types import Note as Note
+from ._values import Claim, DeadLetter, Entry, Request, Response, Settlement, Tallies
 
 if TYPE_CHECKING:
     from ..messages import Message
@@ -27,6 +28,7 @@ __all__ = [
     "Claim",
     "Clock",
     "DeadLetter",
+    "DeadLetterStore",
     "Delivery",
     "Drop",
     "Entry",
@@ -47,50 +49,16 @@ __all__ = [
 # --- requests ---------------------------------------------------------------------------------------------
 
 
-@attrs.frozen
-class Request:
-    """
-    One request to Intercom, free of host and credentials.
-
-    Attributes:
-        method: ``GET``, ``POST``, ``PUT`` or ``DELETE``.
-        path: Begins with a slash; ids in it are already percent-encoded; carries the query string, if any.
-        body: What becomes the JSON body; None sends no body.
-        headers: Extra headers beyond those that the transport always sends.
-    """
-
-    method: str
-    path: str
-    body: JsonObject | None = None
-    headers: Mapping[str, str] = attrs.field(factory=dict)
-
-
-@attrs.frozen
-class Response:
-    """
-    One answer of Intercom, whatever its status.
-
-    Attributes:
-        status: The HTTP status.
-        body: The parsed JSON body; None when it is empty; the text as a string when it is not JSON.
-        headers: Names in small letters.
-    """
-
-    status: int
-    body: JsonValue = None
-    headers: Mapping[str, str] = attrs.field(factory=dict)
-
-
 class Transport(Protocol):
-    """Turns one request into one response; knows no rule of Intercom's. Called from several threads at once."""
+    """Turns one request into one response; knows no rule of Intercom's. Several threads call it at once."""
 
     def send(self, request: Request) -> Response:
         """
         Send *request* once and return the answer, whatever its status.
 
         Raises:
-            ConnectFailed: It was never sent.
-            ReadFailed: It was sent, and there is no whole answer.
+            ConnectFailed: The request was not sent.
+            ReadFailed: The request was sent, but there is no complete answer.
         """
         ...
 
@@ -116,7 +84,7 @@ class Clock(Protocol):
 
 @attrs.frozen
 class Drop:
-    """A before-hook's answer: this message is not wanted. Counted as dropped under *reason*."""
+    """A before-hook returns this to drop the message; the message is counted as dropped, with *reason*."""
 
     reason: str = "before_hook"
 
@@ -127,17 +95,17 @@ Outcome: TypeAlias = Literal["delivered", "skipped", "dropped", "dead"]
 @attrs.frozen(kw_only=True)
 class Delivery:
     """
-    The end of one message, told to after-hooks once.
+    The end of one message; each after-hook gets it once.
 
     Attributes:
-        message: The message as it was accepted, Segment's wire form; do not change it.
+        message: The message as it was accepted, in Segment's wire form; do not change it.
         outcome: ``delivered`` (its effect is in Intercom), ``skipped``, ``dropped`` or ``dead``.
-        reason: Why, for all but ``delivered``.
+        reason: Why, for every outcome except ``delivered``.
         notes: What the translator and the flows changed or left out.
-        merged: Its contact's write was folded into another message's.
-        unchanged: Nothing had to be sent: Intercom has it already.
+        merged: True when the write of its contact was merged into another message's.
+        unchanged: True when nothing had to be sent because Intercom had it already.
         attempts: How often its delivery was attempted, this time included.
-        answer: For ``dead``: Intercom's last answer ``{status, code, message, field, request_id}``, if there was one.
+        answer: For ``dead``: Intercom's last answer ``{status, code, message, field, request_id}``, or None when there was none.
     """
 
     message: Mapping[str, JsonValue]
@@ -151,16 +119,16 @@ class Delivery:
 
 
 Before: TypeAlias = "Callable[[Message], Message | Drop]"
-"""Sees each message at acceptance, in the caller's thread; may change or drop it. May not do I/O."""
+"""Called with each message when it is accepted, in the caller's thread; may change or drop it. Must not do I/O."""
 
 After: TypeAlias = "Callable[[Delivery], None]"
-"""Told the end of each message, in a worker's thread."""
+"""Called at the end of each message, in a worker's thread."""
 
 OnError: TypeAlias = "Callable[[Exception, Sequence[Mapping[str, JsonValue]]], None]"
-"""Told of credentials held and of messages that became dead letters, with those messages."""
+"""Called when Intercom refuses the credentials and when messages become dead letters, with those messages."""
 
 OnDrop: TypeAlias = "Callable[[Mapping[str, JsonValue], str], None]"
-"""Told of each dropped message with the reason."""
+"""Called with each dropped message and the reason."""
 
 
 class Translator(Protocol):
@@ -174,158 +142,108 @@ class Translator(Protocol):
 # --- buffers ----------------------------------------------------------------------------------------------
 
 
-class Entry(NamedTuple):
-    """
-    One buffered message, leased.
-
-    Attributes:
-        seq: The buffer's own number, above 0 and rising in the order of acceptance; below 0 where that order is not known.
-        message: Stamped wire form; ``messageId`` (str) and ``timestamp`` (float, Unix seconds) are always there.
-        accepted_at: When.
-        attempts: Attempts already made.
-        failures: How many of them ended in a 5xx answer for this very message (T2, poison).
-        waiting_since: When it first waited for a missing contact (M2), or None.
-    """
-
-    seq: int
-    message: JsonObject
-    accepted_at: float
-    attempts: int
-    failures: int
-    waiting_since: float | None
-
-
-class Claim(NamedTuple):
-    """The due messages of one lane, leased to one worker, in the order of acceptance."""
-
-    lane: int
-    entries: tuple[Entry, ...]
-
-
-class Settlement(NamedTuple):
-    """
-    What becomes of one leased message.
-
-    Attributes:
-        seq: Of the entry.
-        kind: ``done`` forgets it; ``again`` keeps it for ``due_at``; ``wait`` keeps it too, but lets an upsert of
-            the same contact pass (M2); ``bury`` makes it a dead letter; ``release`` gives it back untouched.
-        due_at: For ``again`` and ``wait``.
-        reason: For ``bury``, ``again`` and ``wait``: why.
-        answer: For ``bury``: Intercom's last answer, ``{status, code, message, field, request_id}``.
-        failed: For ``again``: a 5xx answer to this very message (counts towards ``Entry.failures``).
-    """
-
-    seq: int
-    kind: Literal["ack", "retry", "wait", "bury", "release"]
-    due_at: float = 0.0
-    reason: str | None = None
-    answer: JsonObject | None = None
-    failed: bool = False
-
-
-@attrs.frozen(kw_only=True)
-class DeadLetter:
-    """
-    A message we gave up on.
-
-    Attributes:
-        id: The dead letter's own number, for ``retry`` and ``discard``.
-        message: As it was accepted, Segment's wire form.
-        reason: A short word to count by.
-        answer: Intercom's last answer ``{status, code, message, field, request_id}``, or None when there was none.
-        attempts: How often it was attempted.
-        accepted_at: When it was accepted.
-        died_at: When it was given up.
-    """
-
-    id: int
-    message: JsonObject
-    reason: str
-    answer: JsonObject | None
-    attempts: int
-    accepted_at: float
-    died_at: float
-
-
-class Tallies(NamedTuple):
-    """
-    What a buffer counts by itself.
-
-    Attributes:
-        late_duplicates: Duplicates found after ``accept`` had answered ``accepted`` (Q5).
-        evicted: Dead letters that left because there were too many (X1).
-        unspooled: Messages kept in memory because the spool's file could not take them (Q3).
-    """
-
-    late_duplicates: int = 0
-    evicted: int = 0
-    unspooled: int = 0
-
-
 Acceptance: TypeAlias = Literal["accepted", "duplicate", "full"]
 
 
 @runtime_checkable
 class Buffer(Protocol):
     """
-    Holds accepted messages until they are settled; thread-safe.
+    Holds accepted messages until they are settled.
 
-    A **lane** is a run of messages that share a contact key, directly or through another message. Messages of one lane are claimed
-    by one worker at a time, in the order of acceptance; a lane whose first message is not due yet is not claimed at all, except that
-    a message accepted with ``upserts=True`` makes a lane due at once when all that it holds back is waiting (``wait``).
+    The client accepts messages in the threads of its callers. Worker threads repeat three steps: ``claim`` the due messages of one
+    lane, deliver them, ``settle`` them. A message leaves the buffer only when it is settled with ``ack`` or ``bury``, or by ``drop``.
+
+    **Lanes and order.** Messages that share a contact key are in one lane, directly or through other messages: with the keys ``[a]``,
+    ``[b]`` and ``[a, b]`` all three are. Such a third message joins two lanes, also when one of them is leased; the joined lane is then
+    not claimed until every lease in it has ended. Within a lane the order is that of acceptance, always: what is put back after a
+    claim comes before what was accepted in the meantime. A lane that is empty may be forgotten.
+
+    **Due times.** A new lane is due from the ``now`` of its first message. ``retry`` and ``wait`` make the lane due at the latest
+    ``due_at`` of the claim; until then nothing of the lane is claimed, not even new messages. There is one exception: if the lane
+    waits only for its contact (``wait``, and no ``retry`` in the same claim) and holds a message with ``upserts=True`` that does not
+    itself wait, the lane is due at once. This applies to upserts that are in the lane already and to those accepted later.
+
+    **Leases.** A lane with an open claim is not claimed by anybody else. In a buffer that several processes share, a lease ends by
+    itself when its process dies or does not renew it for 60 seconds, so that another process can claim the messages. The client
+    renews every 15 seconds at most, between requests. A lease in the memory of one process need not end.
+
+    **Clock.** Every ``now`` is the client's wall clock, and may jump. When it goes back by more than a minute, make all lanes due:
+    instants that were noted before mean nothing now. A buffer need not have a clock of its own.
+
+    **Errors.** Each method takes effect completely or not at all. If the place where the messages are kept fails, raise ``SpoolFailed``,
+    with ``is_passing=True`` when another attempt may work soon. An error of ``accept`` reaches the caller, who must then know that the
+    message was not accepted. After an error of another method the worker tries again later.
+
+    **Threads and signals.** All methods are called from several threads at once, and the buffer does its own locking. ``accept`` runs in
+    the caller's thread, so it must be quick and never wait for a network without a bound. Ctrl-C can interrupt any step of
+    any method: a message that was accepted must still be there afterwards. ``settle`` may then be called again for the same claim.
+
+    **Forks.** The client calls ``after_fork`` once in a forked child before anything else. Locks, connections and messages in memory
+    belong to the parent: the child must neither use nor close them.
     """
 
     def accept(self, message: JsonObject, *, keys: Sequence[str], upserts: bool, now: float) -> Acceptance:
         """
-        Copy *message* in; what the caller does to it afterwards changes nothing.
+        Copy *message* into the buffer. What the caller does to it afterwards changes nothing.
 
         Args:
-            message: Stamped wire form of JSON values (NaN and infinities included).
-            keys: The contact keys of the message (``user:..``, ``email:..``, ``contact:..``, ``anonymous:..``), the first one
-                its own; may be empty: then it shares a lane with nothing.
-            upserts: It writes its contact, so it may bring the contact that others wait for.
+            message: Segment's wire form, of JSON values (NaN, infinities and integers of any size included). ``messageId`` is a text.
+            keys: The contact keys of the message (``user:..``, ``email:..``, ``contact:..``, ``anonymous:..``), its own first. May be
+                empty: then the message shares a lane with no other one.
+            upserts: The message writes its contact, so it may bring the contact that others wait for.
             now: The moment of acceptance.
 
         Returns:
-            ``duplicate`` for a ``messageId`` seen before (Q5), ``full`` at the limit (Q4); neither changes the buffer. A buffer
-            that finds out only later counts it in its ``tallies``.
+            ``accepted`` once the message is kept as safely as this buffer keeps messages. ``duplicate`` for a ``messageId`` that is
+            buffered, or that was recently delivered, as far as the buffer remembers. ``full`` at the buffer's limit, leased messages
+            included. The last two change nothing. A buffer that finds a duplicate only later leaves it out then and counts it in
+            ``tallies().late_duplicates``.
 
         Raises:
-            SpoolFailed: The file cannot take it.
+            SpoolFailed: The message cannot be kept.
         """
         ...
 
     def claim(self, *, now: float, limit: int) -> Claim | None:
-        """Lease the due messages, at most *limit*, of the lane that is due longest; None when nothing is due."""
+        """
+        Lease the first *limit* messages of the lane that is due longest, or return None when no lane is due.
+
+        If those *limit* messages all wait for their contact, up to *limit* upserts from behind them are added to the claim: the
+        contact must be found however many messages wait for it.
+        """
         ...
 
     def settle(self, claim: Claim, settlements: Sequence[Settlement], *, now: float) -> None:
-        """End the lease: one settlement for each entry of *claim*, all of them in one step."""
+        """
+        End the lease of *claim*, with one settlement for each of its entries, all in one step.
+
+        A claim that was settled already is left alone. If the lease was lost to another process, only ``ack`` takes effect: that message
+        is delivered. What becomes of the others is for the new holder of the lease to say.
+        """
         ...
 
     def renew(self, claim: Claim, *, now: float) -> bool:
-        """Lengthen the lease; False when it was lost to another process."""
+        """Lengthen the lease of *claim*; False when it was settled or lost to another process."""
         ...
 
     def next_due_at(self, *, now: float) -> float | None:
-        """Return when something can be claimed next (may be in the past), or None when nothing unclaimed is there."""
+        """Return when the next lane can be claimed (may be in the past), or None when there is none without a lease."""
         ...
 
     def mark(self) -> int:
-        """Return the seq of the newest message accepted so far; 0 when there was none."""
+        """Return the ``seq`` of the newest message accepted so far; 0 when there was none. It never goes back."""
         ...
 
     def pending(self) -> int:
-        """Count the messages not settled yet, leased ones included."""
+        """Count the messages that are not settled yet, leased ones included; of all processes, if they share the buffer."""
         ...
 
     def has_pending(self, up_to: int) -> bool:
-        """Tell whether a message with ``seq <= up_to`` is not settled yet."""
+        """Return whether a message with ``seq <= up_to`` is not settled yet; ``flush`` waits until this is False."""
         ...
 
     def oldest_accepted_at(self) -> float | None:
-        """Return when the oldest unsettled message was accepted; None when there is none."""
+        """Return when the oldest message that is not settled was accepted; None when there is none."""
         ...
 
     def tallies(self) -> Tallies:
@@ -333,21 +251,44 @@ class Buffer(Protocol):
         ...
 
     def make_due(self, *, now: float) -> None:
-        """Make every waiting or rescheduled message due at once, for credentials that were mended."""
+        """Make every lane that waits for a later time due now; called when the credentials work again."""
         ...
 
     def drop(self, keys: Sequence[str]) -> list[JsonObject]:
-        """Forget the unleased messages that carry one of *keys* and return them (D1)."""
+        """Forget the messages that carry one of *keys* and are not leased, and return them in order; for the deletion of a contact."""
+        ...
+
+    def store(self) -> Store | None:
+        """Return where the workspace cache keeps what must outlive this process, or None to keep it in memory. Called once a process."""
+        ...
+
+    def after_fork(self) -> None:
+        """In a forked child: make new locks and connections, and forget messages in memory: the parent delivers those."""
+        ...
+
+    def close(self) -> None:
+        """Release connections and leases; what is kept durably stays. ``pending`` and ``tallies`` may still be called."""
+        ...
+
+
+@runtime_checkable
+class DeadLetterStore(Protocol):
+    """
+    Keeps the messages that were given up, with their reasons; thread-safe, with errors as of ``Buffer``.
+
+    A buffer that has these four methods as well keeps its own dead letters: those settled with ``bury``, and those that ``bury`` gets.
+    The built-in buffers do. With a buffer that lacks them, a dead letter still goes to the hooks, the log and the counters, and is
+    then gone: ``client.dead_letters`` stays empty.
+    """
+
+    def bury(self, message: JsonObject, *, reason: str, now: float) -> None:
+        """Keep a message that was never buffered as a dead letter with 0 attempts (its before-hook raised)."""
         ...
 
     def dead_letters(
         self, *, reason: str | None = None, after: int = 0, limit: int = 100
     ) -> list[DeadLetter]:
-        """Return dead letters with an id above *after*, oldest first."""
-        ...
-
-    def bury(self, message: JsonObject, *, reason: str, now: float) -> None:
-        """Make a message that was never buffered a dead letter (a before-hook that raised)."""
+        """Return at most *limit* dead letters with an id above *after*, oldest first; None as *reason* means every reason."""
         ...
 
     def count_dead(self) -> dict[str, int]:
@@ -355,31 +296,24 @@ class Buffer(Protocol):
         ...
 
     def take_dead(self, *, ids: Sequence[int] | None = None, reason: str | None = None) -> list[DeadLetter]:
-        """Remove dead letters (all, by ids, by reason) and return them; at most 1,000 a call."""
-        ...
-
-    def store(self) -> Store | None:
-        """Return where the directory keeps what it knows beyond this process, or None."""
-        ...
-
-    def after_fork(self) -> None:
-        """In a forked child: forget what the parent holds, reopen what cannot be shared."""
-        ...
-
-    def close(self) -> None:
-        """Release files; what is buffered durably stays."""
+        """Remove the dead letters with these *ids* and this *reason* (None: all) and return them; at most 1,000 a call."""
         ...
 
 
 class Store(Protocol):
-    """A small durable key-value store shared by the processes of one spool; values are JSON texts."""
+    """
+    A small durable key-value store that the processes of one buffer share; thread-safe. Values are JSON texts.
+
+    The workspace cache keeps Intercom's ids and fingerprints in it: losing a value costs requests, never correctness. A wrong
+    value does harm, so raise ``SpoolFailed`` rather than lose a change without a sign.
+    """
 
     def get(self, kind: str, key: str) -> str | None:
         """Return the value, or None."""
         ...
 
     def put(self, kind: str, key: str, value: str) -> None:
-        """Store the value, in place of an older one; the oldest of a *kind* leave beyond a bound."""
+        """Store the value in place of an older one. Beyond a bound the oldest values of the same *kind* are removed."""
         ...
 
     def forget(self, kind: str, key: str) -> None:
@@ -387,9 +321,9 @@ class Store(Protocol):
         ...
 
     def update(self, kind: str, key: str, change: Callable[[str | None], str | None]) -> None:
-        """Replace the value by ``change(value)`` in one step that no other process can come between; None removes."""
+        """Replace the value by ``change(value)``, where None means no value, in one step that no other process can interrupt."""
         ...
 
 
 Shelf = Store
-"""The earlier name of ``Store``; both names stay."""
+"""The earlier name of ``Store``; both names work."""
