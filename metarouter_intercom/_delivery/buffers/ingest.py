@@ -105,7 +105,7 @@ class Ingester:
         self, sizes: dict[str, int], read_until: dict[str, tuple[int, int]]
     ) -> Iterable[tuple[str, Line]]:
         streams = [
-            _dated(name, read_lines(self._folder, name, read_until.get(name, (0, 0))[0], size))
+            _dated(name, read_lines(self._folder, name, start=read_until.get(name, (0, 0))[0], end=size))
             for name, size in sizes.items()
             if size > read_until.get(name, (0, 0))[0]
         ]

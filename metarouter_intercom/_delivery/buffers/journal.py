@@ -181,7 +181,7 @@ def journal_sizes(folder: str) -> dict[str, int]:
     return sizes
 
 
-def read_lines(folder: str, name: str, start: int, end: int) -> Iterator[Line]:
+def read_lines(folder: str, name: str, *, start: int, end: int) -> Iterator[Line]:
     """Yield the complete lines of a journal between the bytes *start* and *end*; nothing when the journal was removed."""
     try:
         file = open(os.path.join(folder, name), "rb")  # noqa: SIM115  # closed below, after the last line was read

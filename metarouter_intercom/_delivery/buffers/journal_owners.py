@@ -79,7 +79,7 @@ def lock_dead_owners(folder: str, own: str) -> dict[str, int]:
     return dead
 
 
-def remove_owner(folder: str, owner: str, lock: int, ends: Mapping[str, int]) -> dict[str, int]:
+def remove_owner(folder: str, owner: str, *, lock: int, ends: Mapping[str, int]) -> dict[str, int]:
     """
     Remove the files of a dead process, after all complete lines of its journals were ingested.
 

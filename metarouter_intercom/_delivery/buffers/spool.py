@@ -204,7 +204,7 @@ class SpoolBuffer:
             for name in journal_sizes(self._folder)
             if owner_of(name) == owner
         }
-        for name, position in remove_owner(self._folder, owner, lock, ends).items():
+        for name, position in remove_owner(self._folder, owner, lock=lock, ends=ends).items():
             _log.warning(
                 "spool %s: journal %s ends in an incomplete line at byte %s",
                 self._path,

@@ -33,7 +33,7 @@ def test_lines_are_read_as_they_were_written(folder, journal):
     """A message and its keys are read exactly as they were written."""
     _append(journal, "m", "é\n\u2028")
 
-    (line,) = read_lines(folder, journal.name, 0, journal.size)
+    (line,) = read_lines(folder, journal.name, start=0, end=journal.size)
     assert line[:4] == (1.5, True, "m", ["user:a"])
     assert line.end == journal.size
 
@@ -44,12 +44,14 @@ def test_reading_continues_where_it_ended(folder, journal):
     position = journal.size
     _append(journal, "n")
 
-    assert [line.message_id for line in read_lines(folder, journal.name, position, journal.size)] == ["n"]
+    assert [
+        line.message_id for line in read_lines(folder, journal.name, start=position, end=journal.size)
+    ] == ["n"]
 
 
 def test_a_removed_journal_has_no_lines(folder):
     """A process removes a journal only after it was ingested to its end, so nothing is left to read."""
-    assert list(read_lines(folder, "4711-gone.1.journal", 0, 1000)) == []
+    assert list(read_lines(folder, "4711-gone.1.journal", start=0, end=1000)) == []
 
 
 def test_a_folder_that_is_gone_is_reported(folder, journal):
@@ -77,7 +79,7 @@ def test_a_journal_that_is_no_file_is_reported(folder, journal, tmp_path):
     (tmp_path / "intake" / "4711-odd.1.journal").mkdir()
 
     with pytest.raises(SpoolFailed, match="cannot write to"):
-        list(read_lines(folder, "4711-odd.1.journal", 0, 100))
+        list(read_lines(folder, "4711-odd.1.journal", start=0, end=100))
 
 
 def test_a_lock_that_is_no_file_belongs_to_nobody(folder, journal, tmp_path):

@@ -87,6 +87,27 @@ def test_all_files_are_readable_by_their_owner_only(path, spool):
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
+def test_the_file_format_keeps_its_names(path, spool):
+    """Q3: a spool of an earlier version is opened by its names, so tables, folder and suffixes never change."""
+    put(spool, "m")
+    spool.pending()
+
+    tables = {name for (name,) in _rows(path, "SELECT name FROM sqlite_master WHERE type = 'table'")}
+    files = [file.name.split(".", 1)[1] for file in (path.parent / f"{path.name}-intake").iterdir()]
+    assert tables >= {
+        "numbers",
+        "journals",
+        "messages",
+        "lanes",
+        "lane_keys",
+        "claims",
+        "delivered",
+        "dead",
+        "shelf",
+    }
+    assert sorted(files) == ["1.journal", "lock"]
+
+
 def test_an_emptied_spool_leaves_no_journal(path, open_spool):
     """After the last close the database has every message, and no journal is left."""
     spool = open_spool()
