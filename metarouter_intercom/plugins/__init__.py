@@ -158,10 +158,11 @@ class Buffer(Protocol):
     not claimed until every lease in it has ended. Within a lane the order is that of acceptance, always: what is put back after a
     claim comes before what was accepted in the meantime. A lane that is empty may be forgotten.
 
-    **Due times.** A new lane is due from the ``now`` of its first message. ``retry`` and ``wait`` make the lane due at the latest
-    ``due_at`` of the claim; until then nothing of the lane is claimed, not even new messages. There is one exception: if the lane
-    waits only for its contact (``wait``, and no ``retry`` in the same claim) and holds a message with ``upserts=True`` that does not
-    itself wait, the lane is due at once. This applies to upserts that are in the lane already and to those accepted later.
+    **Due times.** A new lane is due from the ``now`` of its first message, and a settled one at once, unless the claim had a ``retry``
+    or ``wait``. Then the lane is due at their ``due_at``, the largest one if there are several. Until then nothing of the lane is
+    claimed, not even new messages. There is one exception: if the lane waits only for its contact (``wait``, and no ``retry`` in the
+    same claim) and has a message with ``upserts=True`` that does not itself wait, the lane is due at once. This applies to upserts
+    that are in the lane already and to those accepted later.
 
     **Leases.** A lane with an open claim is not claimed by anybody else. In a buffer that several processes share, a lease ends by
     itself when its process dies or does not renew it for 60 seconds, so that another process can claim the messages. The client
@@ -172,7 +173,7 @@ class Buffer(Protocol):
 
     **Errors.** Each method takes effect completely or not at all. If the place where the messages are kept fails, raise ``SpoolFailed``,
     with ``is_passing=True`` when another attempt may work soon. An error of ``accept`` reaches the caller, who must then know that the
-    message was not accepted. After an error of another method the worker tries again later.
+    message was not accepted. After an error of another method a worker calls it again later.
 
     **Threads and signals.** All methods are called from several threads at once, and the buffer does its own locking. ``accept`` runs in
     the caller's thread, so it must be quick and never wait for a network without a bound. Ctrl-C can interrupt any step of

@@ -145,6 +145,7 @@ class MemoryBuffer:
         if lease is None:
             return
         lane, leased = lease[0].root(), lease[1]
+        forget, remove_one = self._unsettled.pop, self._lanes.remove_one
         remaining: list[Buffered] = []
         due_at = now
         for settlement in settlements:
@@ -152,8 +153,8 @@ class MemoryBuffer:
             if settlement.kind in ("ack", "bury"):
                 if settlement.kind == "bury":
                     self._bury(message, settlement, now)
-                self._unsettled.pop(message.message_id, None)
-                self._lanes.remove_one(lane)
+                forget(message.message_id, None)
+                remove_one(lane)
                 continue
             if settlement.kind != "release":
                 _note_attempt(message, settlement, now)
