@@ -14,7 +14,7 @@ ANY = object()
 """A body that a test does not care about."""
 
 
-def make_directory(store=None, **options):
+def make_cache(store=None, **options):
     """Return an empty directory."""
     return WorkspaceCache(store, lock=contextlib.nullcontext(), **options)
 
@@ -22,12 +22,12 @@ def make_directory(store=None, **options):
 def make_world(cache=None, *, now=NOW, parts=(), **settings):
     """Return a world with these settings."""
     known = {"api_key": "key"}
-    return World(cache or make_directory(), Settings(**known | settings), now, parts)
+    return World(cache or make_cache(), Settings(**known | settings), now, parts)
 
 
 def play(flow, *exchanges):
     """
-    Run *flow* to its end and return its outcome.
+    Run *flow* to its end and return its result.
 
     Each exchange is ``("METHOD /path", body, answer)``: the request that the flow must yield now, and what it receives: a
     ``Response``, or an error to be thrown.
@@ -83,7 +83,7 @@ def contact(contact_id, **facts):
     return ok({"type": "contact", "id": contact_id, "role": "user", **facts})
 
 
-def found(*contacts, after=None):
+def search_page(*contacts, after=None):
     """Return a page of a search."""
     pages = {"type": "pages", "next": None if after is None else {"page": 2, "starting_after": after}}
     return ok({"type": "list", "data": list(contacts), "total_count": len(contacts), "pages": pages})

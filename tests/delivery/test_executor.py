@@ -26,7 +26,7 @@ from metarouter_intercom.plugins import Claim, Entry, Note, Response
 from metarouter_intercom.settings import Settings
 from metarouter_intercom.testing import FakeClock, ScriptedTransport
 
-from .._support.flow_driving import contact, make_directory, missing, ok, refusal
+from .._support.flow_driving import contact, make_cache, missing, ok, refusal
 
 _WHO = Who(external_id="u1")
 _NOW = 10_000.0
@@ -53,7 +53,7 @@ class Desk:
     def __init__(self, script, *, cache=None, turn=contextlib.nullcontext, remembered=10, **settings):
         self.transport = ScriptedTransport(script)
         self.clock = FakeClock(_NOW)
-        self.cache = cache or make_directory()
+        self.cache = cache or make_cache()
         self.pauses = []
         self.circuit = Circuit(
             RateLimit(share=1.0),
@@ -450,14 +450,14 @@ def test_429s_without_an_end_put_the_message_off():
 
 def test_a_gate_that_shuts_gives_the_rest_back():
     """T5: what is in hand goes back untouched, and a write that was broken off leaves no fingerprint."""
-    cache = make_directory()
+    cache = make_cache()
     cache.remember_contact("user:u1", "c1")
-    cache.add_facts("contact", "c1", {"name": "Ann"}, _NOW)
+    cache.remember_written("contact", "c1", {"name": "Ann"}, now=_NOW)
     desk = Desk([], cache=cache)
     desk.circuit.hold("http_401", _NOW)
 
     assert desk.deliver([_upsert(name="Bea")], [_event()]) == ["release", "release"]
-    assert cache.knows("contact", "c1", {"name": "Ann"}, now=_NOW, within=60) is False
+    assert cache.was_written("contact", "c1", {"name": "Ann"}, now=_NOW, within=60) is False
 
 
 def test_a_probe_passes_the_gate_and_opens_it():
@@ -494,7 +494,9 @@ def test_a_probe_that_sends_nothing_shows_nothing(case):
     """T1: what needed no request says nothing of the credentials."""
     desk = Desk([])
     desk.cache.remember_contact("user:u1", "c1")
-    desk.cache.add_facts("contact", "c1", {"role": "user", "external_id": "u1", "name": "Ann"}, _NOW)
+    desk.cache.remember_written(
+        "contact", "c1", {"role": "user", "external_id": "u1", "name": "Ann"}, now=_NOW
+    )
     desk.cache.refuse("event", "seen", _NOW)
     desk.circuit.hold("http_401", _NOW)
 

@@ -20,14 +20,14 @@ from .._support.flow_driving import (
     NOW,
     attributes,
     contact,
-    found,
-    make_directory,
+    make_cache,
     make_world,
     merged_into,
     missing,
     ok,
     play,
     refusal,
+    search_page,
 )
 
 _UNCHANGED = DELIVERED._replace(unchanged=True)
@@ -51,7 +51,7 @@ def _company(company_id="i1"):
 
 
 def _knowing(contact_id="c1", company_id="i1"):
-    cache = make_directory()
+    cache = make_cache()
     if contact_id is not None:
         cache.remember_contact("user:u1", contact_id)
     if company_id is not None:
@@ -66,13 +66,13 @@ def test_a_company_costs_one_request_and_is_remembered():
     """O3, O4: its id and what was written."""
     world = make_world()
 
-    outcome = play(
+    result = play(
         upsert_company(_upsert({"tier": "a"}, name="K"), world),
         (_POST, {"company_id": "k1", "name": "K", "custom_attributes": {"tier": "a"}}, _company()),
     )
     again = play(upsert_company(_upsert({"tier": "a"}, name="K"), world))
 
-    assert (outcome, again, world.cache.company_id("k1")) == (DELIVERED, _UNCHANGED, "i1")
+    assert (result, again, world.cache.company_id("k1")) == (DELIVERED, _UNCHANGED, "i1")
 
 
 def test_an_answer_without_an_id_is_a_success_all_the_same():
@@ -85,7 +85,7 @@ def test_an_answer_without_an_id_is_a_success_all_the_same():
 
 def test_unknown_attributes_of_a_company_are_made():
     """A6: as those of contacts."""
-    outcome = play(
+    result = play(
         upsert_company(_upsert({"tier": "a"}), make_world()),
         (_POST, ANY, refusal(400, "Custom attribute 'tier' does not exist")),
         ("GET /data_attributes?model=company", None, attributes(model="company")),
@@ -93,21 +93,21 @@ def test_unknown_attributes_of_a_company_are_made():
         (_POST, ANY, _company()),
     )
 
-    assert outcome == DELIVERED
+    assert result == DELIVERED
 
 
 def test_what_is_left_out_of_a_company_is_noted():
     """M3: and an attribute that is refused for an hour is no difference afterwards."""
     world = make_world(unknown_attributes="drop")
 
-    outcome = play(
+    result = play(
         upsert_company(_upsert({"tier": "a"}, name="K"), world),
         (_POST, ANY, refusal(400, "Custom attribute 'tier' does not exist")),
         (_POST, {"company_id": "k1", "name": "K"}, _company()),
     )
     again = play(upsert_company(_upsert({"tier": "a"}, name="K"), world))
 
-    assert [note.rule for note in outcome.notes] == ["A6"]
+    assert [note.rule for note in result.notes] == ["A6"]
     assert again == _UNCHANGED
 
 
@@ -138,9 +138,9 @@ def test_a_failed_write_leaves_no_fingerprint(exchanges, expected):
     play(upsert_company(_upsert(name="K"), world), (_POST, ANY, _company()))
     attribute = {"tier": "a"} if expected[1] == "unknown_attribute" else {}
 
-    outcome = play(upsert_company(_upsert(attribute, name="L"), world), *exchanges)
+    result = play(upsert_company(_upsert(attribute, name="L"), world), *exchanges)
 
-    assert (outcome.kind, outcome.reason) == expected
+    assert (result.kind, result.reason) == expected
     assert play(upsert_company(_upsert(name="K"), world), (_POST, ANY, _company())) == DELIVERED
 
 
@@ -168,22 +168,22 @@ def _from(seq, cache, attributes=None, **fields):
 
 def test_a_message_accepted_later_wins_a_company_that_contacts_share():
     """O1, O2: lanes are delivered side by side, so an earlier message writes only what a later one has not written."""
-    cache = make_directory()
+    cache = make_cache()
     play(_from(2, cache, {"tier": "b"}, name="New"), (_POST, ANY, _company()))
 
-    outcome = play(
+    result = play(
         _from(1, cache, {"tier": "a", "seats": 5}, name="Old", plan="pro"),
         (_POST, {"company_id": "k1", "plan": "pro", "custom_attributes": {"seats": 5}}, _company()),
     )
     nothing_left = play(_from(1, cache, {"tier": "a"}, name="Old"))
     newest = play(_from(3, cache, name="Newest"), (_POST, {"company_id": "k1", "name": "Newest"}, _company()))
 
-    assert (outcome, nothing_left, newest) == (DELIVERED, _UNCHANGED, DELIVERED)
+    assert (result, nothing_left, newest) == (DELIVERED, _UNCHANGED, DELIVERED)
 
 
 def test_the_order_is_kept_for_what_was_written_already():
     """O1, O3: an unchanged write is a write, as far as later and earlier go."""
-    cache = make_directory()
+    cache = make_cache()
     play(_from(1, cache, name="Same"), (_POST, ANY, _company()))
     play(_from(3, cache, name="Same"))
 
@@ -199,12 +199,12 @@ def test_a_company_is_tagged_once():
     """C3, O3: by name, whatever its case."""
     world = make_world()
 
-    outcome = play(
+    result = play(
         tag_company(_TAG, world), ("POST /tags", {"name": "VIP", "companies": [{"company_id": "k1"}]}, ok())
     )
     again = play(tag_company(TagCompany(company_id="k1", name="vip"), world))
 
-    assert (outcome, again) == (DELIVERED, _UNCHANGED)
+    assert (result, again) == (DELIVERED, _UNCHANGED)
 
 
 def test_a_company_that_is_gone_is_made_anew_before_it_is_tagged():
@@ -212,9 +212,9 @@ def test_a_company_that_is_gone_is_made_anew_before_it_is_tagged():
     world = make_world(_knowing())
     play(upsert_company(_upsert(name="K"), world), (_POST, ANY, _company()))
 
-    outcome = play(tag_company(_TAG, world), ("POST /tags", ANY, _NO_COMPANY))
+    result = play(tag_company(_TAG, world), ("POST /tags", ANY, _NO_COMPANY))
 
-    assert (outcome.kind, outcome.reason) == ("retry", "company_missing")
+    assert (result.kind, result.reason) == ("retry", "company_missing")
     assert play(upsert_company(_upsert(name="K"), world), (_POST, ANY, _company())) == DELIVERED
 
 
@@ -231,29 +231,29 @@ def test_a_contact_is_attached_once():
     """C4, O3: one request where both are known, none where it was done."""
     world = make_world(_knowing())
 
-    outcome = play(attach_company(_ATTACH, world), (_LINK, {"id": "i1"}, _company()))
+    result = play(attach_company(_ATTACH, world), (_LINK, {"id": "i1"}, _company()))
     again = play(attach_company(_ATTACH, world))
 
-    assert (outcome, again) == (DELIVERED, _UNCHANGED)
+    assert (result, again) == (DELIVERED, _UNCHANGED)
 
 
 def test_both_are_looked_for_where_they_are_not_known():
     """O4: Intercom wants its own ids."""
-    outcome = play(
+    result = play(
         attach_company(_ATTACH, make_world()),
         (_FIND, None, contact("c1", external_id="u1")),
         (_LOOK, None, _company()),
         (_LINK, {"id": "i1"}, _company()),
     )
 
-    assert outcome == DELIVERED
+    assert result == DELIVERED
 
 
 def test_an_attach_waits_for_its_contact():
     """M2: the identify may come from another process."""
-    outcome = play(attach_company(_ATTACH, make_world()), (_FIND, None, missing()))
+    result = play(attach_company(_ATTACH, make_world()), (_FIND, None, missing()))
 
-    assert (outcome.kind, outcome.reason) == ("wait", "contact_missing")
+    assert (result.kind, result.reason) == ("wait", "contact_missing")
 
 
 @pytest.mark.parametrize(
@@ -273,14 +273,14 @@ def test_looking_for_either_may_fail(flow, exchanges, kind):
 
 def test_a_bare_contact_is_made_where_the_settings_say_so():
     """M2: ``create_missing_contacts``."""
-    outcome = play(
+    result = play(
         attach_company(_ATTACH, make_world(_knowing(None), create_missing_contacts=True)),
         (_FIND, None, missing()),
         ("POST /contacts", {"role": "user", "external_id": "u1"}, contact("c1")),
         (_LINK, {"id": "i1"}, _company()),
     )
 
-    assert outcome == DELIVERED
+    assert result == DELIVERED
 
 
 @pytest.mark.parametrize(
@@ -292,92 +292,92 @@ def test_a_bare_contact_is_made_where_the_settings_say_so():
 )
 def test_a_bare_contact_may_not_come_about(answers, expected):
     """M2: its end is the attach's; made without being seen it is waited for."""
-    outcome = play(
+    result = play(
         attach_company(_ATTACH, make_world(_knowing(None), create_missing_contacts=True)),
         (_FIND, None, missing()),
         *answers,
     )
 
-    assert (outcome.kind, outcome.reason) == expected
+    assert (result.kind, result.reason) == expected
 
 
 def test_a_company_that_is_not_there_yet_is_tried_again():
     """C4: it was written just before; another process may have deleted it, or the look-up lags."""
-    outcome = play(attach_company(_ATTACH, make_world(_knowing(company_id=None))), (_LOOK, None, _NO_COMPANY))
+    result = play(attach_company(_ATTACH, make_world(_knowing(company_id=None))), (_LOOK, None, _NO_COMPANY))
 
-    assert (outcome.kind, outcome.reason) == ("retry", "company_missing")
+    assert (result.kind, result.reason) == ("retry", "company_missing")
 
 
 def test_an_unknown_company_of_a_bare_id_is_a_note():
     """I12: ``groupId`` on an identify makes no company."""
     operation = AttachCompany(who=_WHO, company_id="k1", only_known=True)
 
-    outcome = play(
+    result = play(
         attach_company(operation, make_world(_knowing(company_id=None))), (_LOOK, None, _NO_COMPANY)
     )
 
-    assert outcome == _UNCHANGED._replace(notes=(Note("I12", "groupId", "unknown company"),))
+    assert result == _UNCHANGED._replace(notes=(Note("I12", "groupId", "unknown company"),))
 
 
 def test_a_company_id_that_proves_wrong_is_looked_for_anew():
     """O3: 404 ``company_not_found`` forgets the company and all that was written to it."""
     world = make_world(_knowing())
-    world.cache.add_facts("company", "k1", {"name": "K"}, NOW)
+    world.cache.remember_written("company", "k1", {"name": "K"}, now=NOW)
 
-    outcome = play(
+    result = play(
         attach_company(_ATTACH, world),
         (_LINK, {"id": "i1"}, _NO_COMPANY),
         (_LOOK, None, _company("i2")),
         (_LINK, {"id": "i2"}, _company("i2")),
     )
 
-    assert (outcome, world.cache.company_id("k1")) == (DELIVERED, "i2")
-    assert world.cache.knows("company", "k1", {"name": "K"}, now=NOW, within=3600) is False
+    assert (result, world.cache.company_id("k1")) == (DELIVERED, "i2")
+    assert world.cache.was_written("company", "k1", {"name": "K"}, now=NOW, within=3600) is False
 
 
 def test_a_company_that_is_found_and_not_found_is_tried_again():
     """The look-up may show a company that links do not know; it is no missing contact."""
-    outcome = play(
+    result = play(
         attach_company(_ATTACH, make_world(_knowing(company_id=None))),
         (_LOOK, None, _company()),
         (_LINK, ANY, _NO_COMPANY),
         (_LOOK, None, _company()),
     )
 
-    assert (outcome.kind, outcome.reason) == ("retry", "company_missing")
+    assert (result.kind, result.reason) == ("retry", "company_missing")
 
 
 def test_a_contact_id_that_proves_wrong_is_looked_for_anew():
     """M1, M2: 404 for the contact."""
     world = make_world(_knowing())
 
-    outcome = play(
+    result = play(
         attach_company(_ATTACH, world),
         (_LINK, ANY, missing()),
         (_FIND, None, contact("c2", external_id="u1")),
         ("POST /contacts/c2/companies", {"id": "i1"}, _company()),
     )
 
-    assert (outcome, world.cache.contact_id("user:u1")) == (DELIVERED, "c2")
+    assert (result, world.cache.contact_id("user:u1")) == (DELIVERED, "c2")
 
 
 def test_a_contact_that_is_found_and_not_found_is_waited_for():
     """M2: look-ups may show a contact that was deleted."""
-    outcome = play(
+    result = play(
         attach_company(_ATTACH, make_world(_knowing(None))),
         (_FIND, None, contact("c1")),
         (_LINK, ANY, missing()),
         (_FIND, None, contact("c1")),
     )
 
-    assert (outcome.kind, outcome.reason) == ("wait", "contact_missing")
+    assert (result.kind, result.reason) == ("wait", "contact_missing")
 
 
 def test_a_merged_contact_is_followed():
     """M1: the link of a 410 leads to the contact it became."""
     world = make_world(_knowing())
 
-    outcome = play(
+    result = play(
         attach_company(_ATTACH, world),
         (_LINK, ANY, merged_into("c2")),
         ("POST /contacts/c2/companies", {"id": "i1"}, merged_into("c3")),
@@ -385,12 +385,12 @@ def test_a_merged_contact_is_followed():
         ("POST /contacts/c4/companies", {"id": "i1"}, _company()),
     )
 
-    assert (outcome, world.cache.contact_id("user:u1")) == (DELIVERED, "c4")
+    assert (result, world.cache.contact_id("user:u1")) == (DELIVERED, "c4")
 
 
 @pytest.mark.parametrize("gone", [missing(), refusal(410)])
 def test_a_contact_that_the_message_names_and_nobody_has(gone):
-    """M1, M2: it goes on by another id where the message tells one, else it waits."""
+    """M1, M2: it goes on by another id where the message tells one, else it CONTACT_MISSING."""
     alone = AttachCompany(who=Who(contact_id="c7"), company_id="k1")
     named = AttachCompany(who=Who(contact_id="c7", external_id="u1"), company_id="k1")
     link = "POST /contacts/c7/companies"
@@ -408,13 +408,13 @@ def test_a_named_contact_that_was_merged_is_followed():
     operation = AttachCompany(who=Who(contact_id="c7"), company_id="k1")
     world = make_world(_knowing())
 
-    outcome = play(
+    result = play(
         attach_company(operation, world),
         ("POST /contacts/c7/companies", ANY, merged_into("c8")),
         ("POST /contacts/c8/companies", ANY, _company()),
     )
 
-    assert (outcome, world.cache.contact_id("contact:c7")) == (DELIVERED, None)
+    assert (result, world.cache.contact_id("contact:c7")) == (DELIVERED, None)
 
 
 def test_too_many_companies_end_the_message():
@@ -425,9 +425,9 @@ def test_too_many_companies_end_the_message():
         code="contact_company_limit_exceeded",
     )
 
-    outcome = play(attach_company(_ATTACH, make_world(_knowing())), (_LINK, ANY, answer))
+    result = play(attach_company(_ATTACH, make_world(_knowing())), (_LINK, ANY, answer))
 
-    assert (outcome.kind, outcome.code) == ("dead", "contact_company_limit_exceeded")
+    assert (result.kind, result.code) == ("dead", "contact_company_limit_exceeded")
 
 
 @pytest.mark.parametrize(("status", "kind"), [(400, "dead"), (401, "held"), (403, "held"), (500, "retry")])
@@ -448,12 +448,12 @@ def test_a_contact_is_detached_once():
     """I12, O3: and attached again afterwards."""
     world = make_world(_knowing())
 
-    outcome = play(detach_company(_DETACH, world), (_UNLINK, None, _company()))
+    result = play(detach_company(_DETACH, world), (_UNLINK, None, _company()))
     again = play(detach_company(_DETACH, world))
     attached = play(attach_company(_ATTACH, world), (_LINK, {"id": "i1"}, _company()))
     detached = play(detach_company(_DETACH, world), (_UNLINK, None, _company()))
 
-    assert (outcome, again, attached, detached) == (DELIVERED, _UNCHANGED, DELIVERED, DELIVERED)
+    assert (result, again, attached, detached) == (DELIVERED, _UNCHANGED, DELIVERED, DELIVERED)
 
 
 @pytest.mark.parametrize(
@@ -491,23 +491,23 @@ def test_a_named_contact_that_is_gone_is_detached():
     """I12: there is nobody left who could belong to it."""
     operation = DetachCompany(who=Who(contact_id="c7"), company_id="k1")
 
-    outcome = play(
+    result = play(
         detach_company(operation, make_world(_knowing())),
         ("DELETE /contacts/c7/companies/i1", None, missing()),
     )
 
-    assert outcome == _NOTED
+    assert result == _NOTED
 
 
 def test_a_merged_contact_is_detached_where_it_went():
     """M1: the link of a 410 leads there."""
-    outcome = play(
+    result = play(
         detach_company(_DETACH, make_world(_knowing())),
         (_UNLINK, None, merged_into("c2")),
         ("DELETE /contacts/c2/companies/i1", None, _company()),
     )
 
-    assert outcome == DELIVERED
+    assert result == DELIVERED
 
 
 def test_a_contact_of_an_address_may_be_ambiguous():
@@ -515,6 +515,8 @@ def test_a_contact_of_an_address_may_be_ambiguous():
     users = [{"id": f"c{at}", "role": "user", "email": "a@example.com"} for at in (1, 2)]
     operation = AttachCompany(who=Who(email="a@example.com"), company_id="k1")
 
-    outcome = play(attach_company(operation, make_world()), ("POST /contacts/search", ANY, found(*users)))
+    result = play(
+        attach_company(operation, make_world()), ("POST /contacts/search", ANY, search_page(*users))
+    )
 
-    assert (outcome.kind, outcome.reason) == ("dead", "ambiguous_email")
+    assert (result.kind, result.reason) == ("dead", "ambiguous_email")

@@ -15,14 +15,14 @@ from .._support.flow_driving import (
     NOW,
     conflict,
     contact,
-    found,
-    make_directory,
+    make_cache,
     make_world,
     merged_into,
     missing,
     ok,
     play,
     refusal,
+    search_page,
 )
 
 _USER = Who(external_id="u1")
@@ -51,7 +51,7 @@ def _query(field, value, after=None):
 
 
 def _knowing(key="user:u1", contact_id="c1"):
-    cache = make_directory()
+    cache = make_cache()
     cache.remember_contact(key, contact_id)
     return cache
 
@@ -61,11 +61,11 @@ def _knowing(key="user:u1", contact_id="c1"):
 
 def test_a_known_contact_costs_one_request():
     """M1, O4: a remembered id is written to at once."""
-    outcome = play(
+    result = play(
         upsert_contact(_upsert(), make_world(_knowing())), ("PUT /contacts/c1", _BODY, contact("c1"))
     )
 
-    assert outcome == DELIVERED
+    assert result == DELIVERED
 
 
 @pytest.mark.parametrize("gone", [missing(), refusal(410, "merged"), refusal(410, headers={"link": "odd"})])
@@ -73,20 +73,20 @@ def test_an_id_that_proves_wrong_is_forgotten(gone):
     """M1: 404, and 410 without a link: forget and go on."""
     cache = _knowing()
 
-    outcome = play(
+    result = play(
         upsert_contact(_upsert(), make_world(cache)),
         ("PUT /contacts/c1", _BODY, gone),
         ("POST /contacts", _BODY, contact("c2")),
     )
 
-    assert (outcome, cache.contact_id("user:u1")) == (DELIVERED, "c2")
+    assert (result, cache.contact_id("user:u1")) == (DELIVERED, "c2")
 
 
 def test_a_merged_contact_is_followed_three_hops():
     """M1: the link of a 410 leads to the contact that it became, which is remembered."""
     cache = _knowing("anonymous:a1", "c0")
 
-    outcome = play(
+    result = play(
         upsert_contact(_as_lead(), make_world(cache)),
         ("PUT /contacts/c0", ANY, merged_into("c1")),
         ("PUT /contacts/c1", ANY, merged_into("c2")),
@@ -94,7 +94,7 @@ def test_a_merged_contact_is_followed_three_hops():
         ("PUT /contacts/c3", ANY, contact("c3")),
     )
 
-    assert (outcome, cache.contact_id("anonymous:a1")) == (DELIVERED, "c3")
+    assert (result, cache.contact_id("anonymous:a1")) == (DELIVERED, "c3")
 
 
 @pytest.mark.parametrize("chain", [["c1", "c2", "c3", "c4"], ["c0"], ["c1", "c0"]])
@@ -103,17 +103,17 @@ def test_a_chain_of_links_ends(chain):
     cache = _knowing("anonymous:a1", "c0")
     at = ["c0", *chain][: len(chain)]
 
-    outcome = play(
+    result = play(
         upsert_contact(_as_lead(), make_world(cache)),
         *[
             (f"PUT /contacts/{one}", ANY, merged_into(next_one))
             for one, next_one in zip(at, chain, strict=True)
         ],
-        (_SEARCH, ANY, found()),
+        (_SEARCH, ANY, search_page()),
         ("POST /contacts", ANY, contact("c9")),
     )
 
-    assert (outcome, cache.contact_id("anonymous:a1")) == (DELIVERED, "c9")
+    assert (result, cache.contact_id("anonymous:a1")) == (DELIVERED, "c9")
 
 
 @pytest.mark.parametrize(
@@ -134,15 +134,15 @@ def test_the_forms_of_a_link(link, is_followed):
     gone = refusal(410, code="contact_merged", headers={"link": link})
     after = [("PUT /contacts/c2", ANY, contact("c2"))]
     if not is_followed:
-        after = [(_SEARCH, ANY, found()), ("POST /contacts", ANY, contact("c3"))]
+        after = [(_SEARCH, ANY, search_page()), ("POST /contacts", ANY, contact("c3"))]
 
-    outcome = play(
+    result = play(
         upsert_contact(_as_lead(), make_world(_knowing("anonymous:a1"))),
         ("PUT /contacts/c1", ANY, gone),
         *after,
     )
 
-    assert outcome == DELIVERED
+    assert result == DELIVERED
 
 
 @pytest.mark.parametrize(
@@ -176,24 +176,24 @@ def test_a_merged_user_does_not_take_over_the_one_it_became(canonical, writes_id
 
 def test_whose_a_merged_contact_is_may_stay_unanswered():
     """M1, T1: without knowing that nothing is written."""
-    outcome = play(
+    result = play(
         upsert_contact(_upsert(), make_world(_knowing())),
         ("PUT /contacts/c1", _BODY, merged_into("c2")),
         ("GET /contacts/c2", None, refusal(500)),
     )
 
-    assert (outcome.kind, outcome.status) == ("retry", 500)
+    assert (result.kind, result.status) == ("retry", 500)
 
 
 def test_an_id_that_the_message_names_wins():
     """R8: the option ``contact_id`` comes before every other id; the external id is written there."""
     who = Who(contact_id="c7", external_id="u1")
 
-    outcome = play(
+    result = play(
         upsert_contact(_upsert(who), make_world(_knowing())), ("PUT /contacts/c7", _BODY, contact("c7"))
     )
 
-    assert outcome == DELIVERED
+    assert result == DELIVERED
 
 
 def test_an_id_that_the_message_names_and_nobody_has():
@@ -214,12 +214,12 @@ def test_an_id_that_the_message_names_and_nobody_has():
 
 def test_ids_are_quoted_in_paths():
     """An id may hold whatever the caller likes; it stays one segment of the path."""
-    outcome = play(
+    result = play(
         upsert_contact(_upsert(Who(contact_id="../me?x=1"), None), make_world()),
         ("PUT /contacts/..%2Fme%3Fx%3D1", ANY, ok()),
     )
 
-    assert outcome == DELIVERED
+    assert result == DELIVERED
 
 
 @pytest.mark.parametrize(
@@ -232,9 +232,9 @@ def test_ids_are_quoted_in_paths():
 )
 def test_a_conflict_of_a_known_contact_is_the_end(answer, reason):
     """M1: another user has what we would write; never take it over."""
-    outcome = play(upsert_contact(_upsert(), make_world(_knowing())), ("PUT /contacts/c1", ANY, answer))
+    result = play(upsert_contact(_upsert(), make_world(_knowing())), ("PUT /contacts/c1", ANY, answer))
 
-    assert (outcome.kind, outcome.reason, outcome.status) == ("dead", reason, 409)
+    assert (result.kind, result.reason, result.status) == ("dead", reason, 409)
 
 
 @pytest.mark.parametrize(
@@ -255,22 +255,22 @@ def test_other_answers_to_a_write_are_classified(status, kind):
 
 def test_a_new_contact_costs_one_request_and_is_remembered():
     """M1: create first; its id and what was written are known afterwards."""
-    cache = make_directory()
+    cache = make_cache()
 
-    outcome = play(upsert_contact(_upsert(), make_world(cache)), ("POST /contacts", _BODY, contact("c1")))
+    result = play(upsert_contact(_upsert(), make_world(cache)), ("POST /contacts", _BODY, contact("c1")))
     again = play(upsert_contact(_upsert(), make_world(cache)))
 
-    assert (outcome, again, cache.contact_id("user:u1")) == (DELIVERED, _UNCHANGED, "c1")
+    assert (result, again, cache.contact_id("user:u1")) == (DELIVERED, _UNCHANGED, "c1")
 
 
 @pytest.mark.parametrize("body", [None, {}, [], {"id": 5.5}, {"id": ""}, {"id": True}])
 def test_an_answer_without_an_id_teaches_nothing(body):
     """T1: 2xx is delivered; where it holds no contact the next message asks again."""
-    cache = make_directory()
+    cache = make_cache()
 
-    outcome = play(upsert_contact(_upsert(), make_world(cache)), ("POST /contacts", ANY, Response(200, body)))
+    result = play(upsert_contact(_upsert(), make_world(cache)), ("POST /contacts", ANY, Response(200, body)))
 
-    assert (outcome, cache.contact_id("user:u1")) == (DELIVERED, None)
+    assert (result, cache.contact_id("user:u1")) == (DELIVERED, None)
 
 
 @pytest.mark.parametrize(
@@ -284,35 +284,35 @@ def test_an_answer_without_an_id_teaches_nothing(body):
 )
 def test_an_existing_contact_is_found_by_the_id_in_the_refusal(theirs):
     """M1: 409 carries the id in its text; a contact with our external id or none is written to."""
-    cache = make_directory()
+    cache = make_cache()
 
-    outcome = play(
+    result = play(
         upsert_contact(_upsert(), make_world(cache)),
         ("POST /contacts", _BODY, conflict("c9")),
         ("GET /contacts/c9", None, contact("c9", **theirs)),
         ("PUT /contacts/c9", _BODY, contact("c9")),
     )
 
-    assert (outcome, cache.contact_id("user:u1")) == (DELIVERED, "c9")
+    assert (result, cache.contact_id("user:u1")) == (DELIVERED, "c9")
 
 
 def test_another_user_is_never_taken_over():
     """M1: a contact with another external id ends the message, ``conflict``, with Intercom's words."""
-    cache = make_directory()
+    cache = make_cache()
 
-    outcome = play(
+    result = play(
         upsert_contact(_upsert(), make_world(cache)),
         ("POST /contacts", ANY, conflict("c9")),
         ("GET /contacts/c9", None, contact("c9", external_id="u2")),
     )
 
-    assert (outcome.kind, outcome.reason, outcome.status, outcome.code) == (
+    assert (result.kind, result.reason, result.status, result.code) == (
         "dead",
         "conflict",
         409,
         "conflict",
     )
-    assert outcome.message.endswith("id=c9")
+    assert result.message.endswith("id=c9")
     assert cache.contact_id("user:u1") is None
 
 
@@ -337,13 +337,13 @@ def test_a_merged_contact_behind_a_refusal_is_looked_at_too():
 
 def test_links_behind_a_refusal_end():
     """M1: three hops at most; then it is tried again later."""
-    outcome = play(
+    result = play(
         upsert_contact(_upsert(), make_world()),
         ("POST /contacts", ANY, conflict("c1")),
         *[(f"GET /contacts/c{at}", None, merged_into(f"c{at + 1}")) for at in range(1, 5)],
     )
 
-    assert (outcome.kind, outcome.reason) == ("retry", "contact_vanished")
+    assert (result.kind, result.reason) == ("retry", "contact_vanished")
 
 
 @pytest.mark.parametrize(
@@ -357,25 +357,25 @@ def test_links_behind_a_refusal_end():
 )
 def test_the_look_at_an_existing_contact_may_fail(answer, expected):
     """M1: a contact that is gone meanwhile is created by the next attempt."""
-    outcome = play(
+    result = play(
         upsert_contact(_upsert(), make_world()),
         ("POST /contacts", ANY, conflict("c9")),
         ("GET /contacts/c9", None, answer),
     )
 
-    assert (outcome.kind, outcome.reason) == expected
+    assert (result.kind, result.reason) == expected
 
 
 def test_a_contact_that_vanishes_before_its_write_is_tried_again():
     """M1: between the look and the write somebody may delete it."""
-    outcome = play(
+    result = play(
         upsert_contact(_upsert(), make_world()),
         ("POST /contacts", ANY, conflict("c9")),
         ("GET /contacts/c9", None, contact("c9", external_id="u1")),
         ("PUT /contacts/c9", ANY, missing()),
     )
 
-    assert (outcome.kind, outcome.reason) == ("retry", "contact_vanished")
+    assert (result.kind, result.reason) == ("retry", "contact_vanished")
 
 
 @pytest.mark.parametrize(
@@ -388,11 +388,11 @@ def test_a_contact_that_vanishes_before_its_write_is_tried_again():
 )
 def test_a_refusal_without_an_id_is_the_end(text, reason):
     """M1, I2: there is nobody to write to."""
-    outcome = play(
+    result = play(
         upsert_contact(_upsert(), make_world()), ("POST /contacts", ANY, refusal(409, text, code="conflict"))
     )
 
-    assert (outcome.kind, outcome.reason) == ("dead", reason)
+    assert (result.kind, result.reason) == ("dead", reason)
 
 
 # --- M1: archived and deleted ---------------------------------------------------------------------------------
@@ -400,21 +400,21 @@ def test_a_refusal_without_an_id_is_the_end(text, reason):
 
 def test_an_archived_contact_is_brought_back():
     """M1: unarchive, then PUT."""
-    cache = make_directory()
+    cache = make_cache()
 
-    outcome = play(
+    result = play(
         upsert_contact(_upsert(), make_world(cache)),
         ("POST /contacts", _BODY, conflict("c9", archived=True)),
         ("POST /contacts/c9/unarchive", None, ok({"id": "c9", "external_id": "u1", "archived": False})),
         ("PUT /contacts/c9", _BODY, contact("c9")),
     )
 
-    assert (outcome, cache.contact_id("user:u1")) == (DELIVERED, "c9")
+    assert (result, cache.contact_id("user:u1")) == (DELIVERED, "c9")
 
 
 def test_whose_an_archived_contact_was_is_asked_where_the_answer_does_not_tell():
     """M1: the answer to unarchiving may leave the external id out."""
-    outcome = play(
+    result = play(
         upsert_contact(_upsert(), make_world()),
         ("POST /contacts", ANY, conflict("c9", archived=True)),
         ("POST /contacts/c9/unarchive", None, ok({"id": "c9"})),
@@ -422,19 +422,19 @@ def test_whose_an_archived_contact_was_is_asked_where_the_answer_does_not_tell()
         ("PUT /contacts/c9", ANY, contact("c9")),
     )
 
-    assert outcome == DELIVERED
+    assert result == DELIVERED
 
 
 def test_whose_an_archived_contact_was_may_stay_unanswered():
     """M1: without knowing that nothing is written; the next attempt looks again."""
-    outcome = play(
+    result = play(
         upsert_contact(_upsert(), make_world()),
         ("POST /contacts", ANY, conflict("c9", archived=True)),
         ("POST /contacts/c9/unarchive", None, ok({"id": "c9"})),
         ("GET /contacts/c9", None, refusal(503)),
     )
 
-    assert (outcome.kind, outcome.status) == ("retry", 503)
+    assert (result.kind, result.status) == ("retry", 503)
 
 
 @pytest.mark.parametrize("look", [[], [("GET /contacts/c9", None, contact("c9", external_id="u2"))]])
@@ -442,7 +442,7 @@ def test_an_archived_user_with_another_id_is_put_away_again(look):
     """M1: never take over another user, and leave it as it was."""
     told = {} if look else {"external_id": "u2"}
 
-    outcome = play(
+    result = play(
         upsert_contact(_upsert(email="a@example.com"), make_world()),
         ("POST /contacts", ANY, conflict("c9", archived=True)),
         ("POST /contacts/c9/unarchive", None, ok({"id": "c9", **told})),
@@ -450,30 +450,30 @@ def test_an_archived_user_with_another_id_is_put_away_again(look):
         ("POST /contacts/c9/archive", None, ok()),
     )
 
-    assert (outcome.kind, outcome.reason, outcome.status) == ("dead", "conflict", 409)
+    assert (result.kind, result.reason, result.status) == ("dead", "conflict", 409)
 
 
 def test_an_archived_contact_is_known_by_its_address_where_that_is_all():
     """M1, I2: only the address can have been in the way."""
-    outcome = play(
+    result = play(
         upsert_contact(_by_mail(), make_world()),
-        (_SEARCH, ANY, found()),
+        (_SEARCH, ANY, search_page()),
         ("POST /contacts", ANY, conflict("c9", archived=True)),
         ("POST /contacts/c9/unarchive", None, ok({"id": "c9", "external_id": "u5"})),
         ("PUT /contacts/c9", ANY, contact("c9")),
     )
 
-    assert outcome == DELIVERED
+    assert result == DELIVERED
 
 
 def test_archived_contacts_stay_away_where_the_settings_say_so():
     """M1: ``revive_archived=False`` makes it a dead letter."""
-    outcome = play(
+    result = play(
         upsert_contact(_upsert(), make_world(revive_archived=False)),
         ("POST /contacts", ANY, conflict("c9", archived=True)),
     )
 
-    assert (outcome.kind, outcome.reason, outcome.status) == ("dead", "contact_archived", 409)
+    assert (result.kind, result.reason, result.status) == ("dead", "contact_archived", 409)
 
 
 @pytest.mark.parametrize(
@@ -489,20 +489,20 @@ def test_archived_contacts_stay_away_where_the_settings_say_so():
 )
 def test_a_permanently_deleted_contact_stays_dead(answer):
     """M1: its external id and address are taken for ever."""
-    outcome = play(
+    result = play(
         upsert_contact(_upsert(), make_world()),
         ("POST /contacts", ANY, conflict("c9", archived=True)),
         ("POST /contacts/c9/unarchive", None, answer),
     )
 
-    assert (outcome.kind, outcome.reason) == ("dead", "contact_deleted")
+    assert (result.kind, result.reason) == ("dead", "contact_deleted")
 
 
 def test_a_500_that_comes_again_and_again_means_deleted():
     """M1: in 2021 Intercom answered so; the create before each one shows that it is no outage."""
-    cache = make_directory()
+    cache = make_cache()
 
-    outcomes = [
+    results = [
         play(
             upsert_contact(_upsert(), make_world(cache)),
             ("POST /contacts", ANY, conflict("c9", archived=True)),
@@ -511,7 +511,7 @@ def test_a_500_that_comes_again_and_again_means_deleted():
         for _ in range(3)
     ]
 
-    assert [(outcome.kind, outcome.reason) for outcome in outcomes] == [
+    assert [(result.kind, result.reason) for result in results] == [
         ("retry", "http_500"),
         ("retry", "http_500"),
         ("dead", "contact_deleted"),
@@ -520,7 +520,7 @@ def test_a_500_that_comes_again_and_again_means_deleted():
 
 def test_a_single_500_does_not_mean_deleted():
     """M1: a success in between, or long ago, starts the count anew."""
-    cache = make_directory()
+    cache = make_cache()
     exchanges = [("POST /contacts", ANY, conflict("c9", archived=True))]
     failing = [*exchanges, ("POST /contacts/c9/unarchive", None, refusal(500))]
     for _ in range(2):
@@ -532,24 +532,24 @@ def test_a_single_500_does_not_mean_deleted():
     ]
     play(upsert_contact(_upsert(), make_world(cache)), *revived)
 
-    outcome = play(upsert_contact(_upsert(), make_world(cache)), *failing)
+    result = play(upsert_contact(_upsert(), make_world(cache)), *failing)
 
-    assert (outcome.kind, outcome.reason) == ("retry", "http_500")
+    assert (result.kind, result.reason) == ("retry", "http_500")
 
 
 @pytest.mark.parametrize(("status", "kind"), [(502, "retry"), (429, "retry"), (401, "held"), (403, "held")])
 def test_other_answers_to_unarchiving_are_classified(status, kind):
     """T1: an outage does not mean deleted, whatever its number of answers."""
-    cache = make_directory()
+    cache = make_cache()
 
     for _ in range(4):
-        outcome = play(
+        result = play(
             upsert_contact(_upsert(), make_world(cache)),
             ("POST /contacts", ANY, conflict("c9", archived=True)),
             ("POST /contacts/c9/unarchive", None, refusal(status)),
         )
 
-    assert outcome.kind == kind
+    assert result.kind == kind
 
 
 # --- I2: by e-mail address alone ------------------------------------------------------------------------------
@@ -557,28 +557,28 @@ def test_other_answers_to_unarchiving_are_classified(status, kind):
 
 def test_an_address_alone_is_searched_first():
     """M1, I2: no blind POST; compared in small letters, sent as given."""
-    cache = make_directory()
+    cache = make_cache()
 
-    outcome = play(
+    result = play(
         upsert_contact(_by_mail(), make_world(cache)),
         (
             _SEARCH,
             _query("email", "ann@example.com"),
-            found({"id": "c1", "role": "user", "email": "ANN@example.com"}),
+            search_page({"id": "c1", "role": "user", "email": "ANN@example.com"}),
         ),
         ("PUT /contacts/c1", {"role": "user", "email": "Ann@Example.com"}, contact("c1")),
     )
 
-    assert (outcome, cache.contact_id("email:ann@example.com")) == (DELIVERED, "c1")
+    assert (result, cache.contact_id("email:ann@example.com")) == (DELIVERED, "c1")
 
 
 def test_several_users_with_one_address_end_the_message():
     """I2: never a silent duplicate."""
     users = [{"id": f"c{at}", "role": "user", "email": "ann@example.com"} for at in (1, 2)]
 
-    outcome = play(upsert_contact(_by_mail(), make_world()), (_SEARCH, ANY, found(*users)))
+    result = play(upsert_contact(_by_mail(), make_world()), (_SEARCH, ANY, search_page(*users)))
 
-    assert (outcome.kind, outcome.reason) == ("dead", "ambiguous_email")
+    assert (result.kind, result.reason) == ("dead", "ambiguous_email")
 
 
 def test_a_user_is_made_beside_leads():
@@ -589,55 +589,55 @@ def test_a_user_is_made_beside_leads():
         {"id": "c3", "role": "user"},
     ]
 
-    outcome = play(
+    result = play(
         upsert_contact(_by_mail(), make_world()),
-        (_SEARCH, ANY, found(*others)),
+        (_SEARCH, ANY, search_page(*others)),
         ("POST /contacts", {"role": "user", "email": "Ann@Example.com"}, contact("c4")),
     )
 
-    assert outcome == DELIVERED
+    assert result == DELIVERED
 
 
 def test_searches_lag_but_the_directory_does_not():
     """M1: a contact made a moment ago is not found by searching; this process remembers it."""
-    cache = make_directory()
+    cache = make_cache()
     play(
         upsert_contact(_by_mail(), make_world(cache)),
-        (_SEARCH, ANY, found()),
+        (_SEARCH, ANY, search_page()),
         ("POST /contacts", ANY, contact("c1")),
     )
 
-    outcome = play(
+    result = play(
         upsert_contact(_by_mail(name="Ann"), make_world(cache)),
         ("PUT /contacts/c1", {"role": "user", "email": "Ann@Example.com", "name": "Ann"}, contact("c1")),
     )
 
-    assert outcome == DELIVERED
+    assert result == DELIVERED
 
 
 def test_a_lagging_search_is_made_up_for_by_the_refusal():
     """M1: a user whom the search does not show yet is met by the create, and its address proves that it is the one."""
-    outcome = play(
+    result = play(
         upsert_contact(_by_mail(), make_world()),
-        (_SEARCH, ANY, found()),
+        (_SEARCH, ANY, search_page()),
         ("POST /contacts", ANY, conflict("c1")),
         ("GET /contacts/c1", None, contact("c1", external_id="u9", email="ann@example.COM")),
         ("PUT /contacts/c1", {"role": "user", "email": "Ann@Example.com"}, contact("c1")),
     )
 
-    assert outcome == DELIVERED
+    assert result == DELIVERED
 
 
 def test_a_user_whose_address_changed_meanwhile_is_not_taken_over():
     """M1: without the address it is somebody else."""
-    outcome = play(
+    result = play(
         upsert_contact(_by_mail(), make_world()),
-        (_SEARCH, ANY, found()),
+        (_SEARCH, ANY, search_page()),
         ("POST /contacts", ANY, conflict("c1")),
         ("GET /contacts/c1", None, contact("c1", email="bea@example.com")),
     )
 
-    assert (outcome.kind, outcome.reason) == ("dead", "conflict")
+    assert (result.kind, result.reason) == ("dead", "conflict")
 
 
 @pytest.mark.parametrize(
@@ -652,20 +652,20 @@ def test_a_user_whose_address_changed_meanwhile_is_not_taken_over():
 @pytest.mark.parametrize("role", ["user", "lead"])
 def test_a_search_without_an_answer_makes_nobody(answer, expected, role):
     """M1: no blind POST that can make a duplicate."""
-    outcome = play(upsert_contact(_by_mail(role), make_world()), (_SEARCH, ANY, answer))
+    result = play(upsert_contact(_by_mail(role), make_world()), (_SEARCH, ANY, answer))
 
-    assert (outcome.kind, outcome.reason) == expected
+    assert (result.kind, result.reason) == expected
 
 
 def test_a_found_contact_that_vanished_is_tried_again():
     """M1: searches show what was deleted for a while."""
-    outcome = play(
+    result = play(
         upsert_contact(_by_mail(), make_world()),
-        (_SEARCH, ANY, found({"id": "c1", "role": "user", "email": "ann@example.com"})),
+        (_SEARCH, ANY, search_page({"id": "c1", "role": "user", "email": "ann@example.com"})),
         ("PUT /contacts/c1", ANY, missing()),
     )
 
-    assert (outcome.kind, outcome.reason) == ("retry", "contact_vanished")
+    assert (result.kind, result.reason) == ("retry", "contact_vanished")
 
 
 @pytest.mark.parametrize(
@@ -679,29 +679,29 @@ def test_a_found_contact_that_vanished_is_tried_again():
 def test_a_lead_by_address_is_the_user_or_lead_with_it(others, expected):
     """I9: the role is not written to what is there: never user to lead."""
     body = {"email": "Ann@Example.com"} | ({"role": "lead"} if expected.startswith("POST") else {})
-    searches = [(_SEARCH, ANY, found(*others))]
+    searches = [(_SEARCH, ANY, search_page(*others))]
     if others[0]["role"] == "lead":
         searches *= 2
 
-    outcome = play(upsert_contact(_by_mail("lead"), make_world()), *searches, (expected, body, contact("c3")))
+    result = play(upsert_contact(_by_mail("lead"), make_world()), *searches, (expected, body, contact("c3")))
 
-    assert outcome == DELIVERED
+    assert result == DELIVERED
 
 
 def test_a_user_is_made_beside_a_remembered_lead():
     """I2, O4: a lead of the same address that this process made or found is no user; afterwards the user is the one."""
-    cache = make_directory()
+    cache = make_cache()
     lead = {"id": "c1", "role": "lead", "email": "ann@example.com"}
     play(
         upsert_contact(_by_mail("lead"), make_world(cache)),
-        (_SEARCH, ANY, found()),
-        (_SEARCH, ANY, found()),
+        (_SEARCH, ANY, search_page()),
+        (_SEARCH, ANY, search_page()),
         ("POST /contacts", {"role": "lead", "email": "Ann@Example.com"}, contact("c1", role="lead")),
     )
     play(upsert_contact(_by_mail("lead"), make_world(cache)))
     play(
         upsert_contact(_by_mail(), make_world(cache)),
-        (_SEARCH, ANY, found(lead)),
+        (_SEARCH, ANY, search_page(lead)),
         ("POST /contacts", {"role": "user", "email": "Ann@Example.com"}, contact("c2")),
     )
 
@@ -711,17 +711,17 @@ def test_a_user_is_made_beside_a_remembered_lead():
 
 def test_a_remembered_lead_that_became_a_user_is_that_user():
     """I2: somebody may convert it meanwhile; then it costs one search."""
-    cache = make_directory()
+    cache = make_cache()
     lead = {"id": "c1", "role": "lead", "email": "ann@example.com"}
     play(
         upsert_contact(_by_mail("lead"), make_world(cache)),
-        (_SEARCH, ANY, found(lead)),
-        (_SEARCH, ANY, found(lead)),
+        (_SEARCH, ANY, search_page(lead)),
+        (_SEARCH, ANY, search_page(lead)),
         ("PUT /contacts/c1", {"email": "Ann@Example.com"}, contact("c1")),
     )
     play(
         upsert_contact(_by_mail(), make_world(cache)),
-        (_SEARCH, ANY, found({**lead, "role": "user"})),
+        (_SEARCH, ANY, search_page({**lead, "role": "user"})),
         ("PUT /contacts/c1", {"role": "user", "email": "Ann@Example.com"}, contact("c1")),
     )
 
@@ -730,11 +730,13 @@ def test_a_remembered_lead_that_became_a_user_is_that_user():
 
 def test_the_search_for_leads_may_fail():
     """M1: no blind POST for leads either."""
-    outcome = play(
-        upsert_contact(_by_mail("lead"), make_world()), (_SEARCH, ANY, found()), (_SEARCH, ANY, refusal(503))
+    result = play(
+        upsert_contact(_by_mail("lead"), make_world()),
+        (_SEARCH, ANY, search_page()),
+        (_SEARCH, ANY, refusal(503)),
     )
 
-    assert (outcome.kind, outcome.status) == ("retry", 503)
+    assert (result.kind, result.status) == ("retry", 503)
 
 
 # --- R8: leads ------------------------------------------------------------------------------------------------
@@ -742,11 +744,11 @@ def test_the_search_for_leads_may_fail():
 
 def test_a_lead_is_searched_by_its_attribute_before_it_is_made():
     """R8: the anonymous id is an attribute, for a lead cannot carry it as external id."""
-    cache = make_directory()
+    cache = make_cache()
 
-    outcome = play(
+    result = play(
         upsert_contact(_as_lead(), make_world(cache)),
-        (_SEARCH, _query("custom_attributes.anonymous_id", "a1"), found()),
+        (_SEARCH, _query("custom_attributes.anonymous_id", "a1"), search_page()),
         (
             "POST /contacts",
             {"role": "lead", "name": "Ann", "custom_attributes": {"anonymous_id": "a1"}},
@@ -754,7 +756,7 @@ def test_a_lead_is_searched_by_its_attribute_before_it_is_made():
         ),
     )
 
-    assert (outcome, cache.contact_id("anonymous:a1")) == (DELIVERED, "c1")
+    assert (result, cache.contact_id("anonymous:a1")) == (DELIVERED, "c1")
 
 
 @pytest.mark.parametrize("status", [400, 404, 422])
@@ -762,16 +764,16 @@ def test_the_attribute_of_leads_may_not_exist_yet(status):
     """R8: then there is no such lead, and the write makes the attribute."""
     body = {"role": "lead", "name": "Ann", "custom_attributes": {"anonymous_id": "a1"}}
 
-    outcome = play(
+    result = play(
         upsert_contact(_as_lead(), make_world()),
         (_SEARCH, ANY, refusal(status)),
         ("POST /contacts", body, refusal(400, "Custom attribute 'anonymous_id' does not exist")),
-        ("GET /data_attributes?model=contact", None, found()),
+        ("GET /data_attributes?model=contact", None, search_page()),
         ("POST /data_attributes", {"name": "anonymous_id", "model": "contact", "data_type": "string"}, ok()),
         ("POST /contacts", body, contact("c1", role="lead")),
     )
 
-    assert outcome == DELIVERED
+    assert result == DELIVERED
 
 
 @pytest.mark.parametrize("role", ["lead", "user"])
@@ -780,13 +782,13 @@ def test_a_lead_that_is_there_is_written_without_a_role(role):
     there = {"id": "c1", "role": role, "custom_attributes": {"anonymous_id": "a1"}}
     other = {"id": "c2", "role": "lead", "custom_attributes": {"anonymous_id": "A1"}}
 
-    outcome = play(
+    result = play(
         upsert_contact(_as_lead(), make_world()),
-        (_SEARCH, ANY, found({"id": "c0", "custom_attributes": None}, other, there)),
+        (_SEARCH, ANY, search_page({"id": "c0", "custom_attributes": None}, other, there)),
         ("PUT /contacts/c1", {"name": "Ann", "custom_attributes": {"anonymous_id": "a1"}}, contact("c1")),
     )
 
-    assert outcome == DELIVERED
+    assert result == DELIVERED
 
 
 def test_the_user_whom_a_lead_became_is_preferred():
@@ -794,33 +796,33 @@ def test_the_user_whom_a_lead_became_is_preferred():
     lead = {"id": "c1", "role": "lead", "custom_attributes": {"anonymous_id": "a1"}}
     user = {"id": "c2", "role": "user", "custom_attributes": {"anonymous_id": "a1"}}
 
-    outcome = play(
+    result = play(
         upsert_contact(_as_lead(), make_world()),
-        (_SEARCH, ANY, found(lead, user)),
+        (_SEARCH, ANY, search_page(lead, user)),
         ("PUT /contacts/c2", ANY, contact("c2")),
     )
 
-    assert outcome == DELIVERED
+    assert result == DELIVERED
 
 
 @pytest.mark.parametrize(("status", "kind"), [(500, "retry"), (429, "retry"), (401, "held")])
 def test_the_search_for_a_lead_may_fail(status, kind):
     """R8: no lead is made while it is not known whether there is one."""
-    outcome = play(upsert_contact(_as_lead(), make_world()), (_SEARCH, ANY, refusal(status)))
+    result = play(upsert_contact(_as_lead(), make_world()), (_SEARCH, ANY, refusal(status)))
 
-    assert outcome.kind == kind
+    assert result.kind == kind
 
 
 def test_a_lead_that_conflicts_is_nobody_of_ours():
     """M1: leads may be duplicated freely (contract, section 5); a conflict is somebody else."""
-    outcome = play(
+    result = play(
         upsert_contact(_as_lead(), make_world()),
-        (_SEARCH, ANY, found()),
+        (_SEARCH, ANY, search_page()),
         ("POST /contacts", ANY, conflict("c9")),
         ("GET /contacts/c9", None, contact("c9")),
     )
 
-    assert (outcome.kind, outcome.reason) == ("dead", "conflict")
+    assert (result.kind, result.reason) == ("dead", "conflict")
 
 
 # --- O3: what would change nothing ----------------------------------------------------------------------------
@@ -862,9 +864,9 @@ def test_what_differs_is_written(second):
     """O3: one changed, cleared or new value sends the whole write."""
     cache = _written(_upsert(name="Ann", attributes={"plan": "pro"}))
 
-    outcome = play(upsert_contact(second, make_world(cache)), ("PUT /contacts/c1", ANY, contact("c1")))
+    result = play(upsert_contact(second, make_world(cache)), ("PUT /contacts/c1", ANY, contact("c1")))
 
-    assert outcome == DELIVERED
+    assert result == DELIVERED
 
 
 @pytest.mark.parametrize(
@@ -875,11 +877,11 @@ def test_the_fingerprint_is_kept_for_a_while(after, within, is_sent):
     cache = _written(_upsert())
 
     exchanges = [("PUT /contacts/c1", ANY, contact("c1"))] if is_sent else []
-    outcome = play(
+    result = play(
         upsert_contact(_upsert(), make_world(cache, now=NOW + after, unchanged_for=within)), *exchanges
     )
 
-    assert outcome.unchanged is not is_sent
+    assert result.unchanged is not is_sent
 
 
 @pytest.mark.parametrize(
@@ -900,21 +902,21 @@ def test_last_seen_alone_is_refreshed_at_intervals(seen, resolution, is_sent):
 
     exchanges = [("PUT /contacts/c1", ANY, contact("c1"))] if is_sent else []
     world = make_world(cache, last_seen_resolution=resolution)
-    outcome = play(upsert_contact(_upsert(last_seen_at=seen), world), *exchanges)
+    result = play(upsert_contact(_upsert(last_seen_at=seen), world), *exchanges)
 
-    assert outcome.unchanged is not is_sent
+    assert result.unchanged is not is_sent
 
 
 def test_a_first_last_seen_is_written():
     """O3: nothing is known of it yet."""
     cache = _written(_upsert(name="Ann"))
 
-    outcome = play(
+    result = play(
         upsert_contact(_upsert(name="Ann", last_seen_at=5), make_world(cache)),
         ("PUT /contacts/c1", ANY, contact("c1")),
     )
 
-    assert outcome == DELIVERED
+    assert result == DELIVERED
 
 
 @pytest.mark.parametrize("answer", [refusal(500), refusal(400), ReadFailed("cut")])
@@ -928,11 +930,11 @@ def test_a_failed_write_leaves_no_fingerprint(answer):
     else:
         play(flow, ("PUT /contacts/c1", ANY, answer))
 
-    outcome = play(
+    result = play(
         upsert_contact(_upsert(name="Ann"), make_world(cache)), ("PUT /contacts/c1", ANY, contact("c1"))
     )
 
-    assert outcome == DELIVERED
+    assert result == DELIVERED
 
 
 def test_a_write_that_was_broken_off_leaves_no_fingerprint():
@@ -942,17 +944,17 @@ def test_a_write_that_was_broken_off_leaves_no_fingerprint():
     assert next(flow) == Request("PUT", "/contacts/c1", {**_BODY, "name": "Bea"})
     flow.close()
 
-    outcome = play(
+    result = play(
         upsert_contact(_upsert(name="Ann"), make_world(cache)), ("PUT /contacts/c1", ANY, contact("c1"))
     )
 
-    assert outcome == DELIVERED
+    assert result == DELIVERED
 
 
 def test_what_was_left_out_is_not_remembered_as_written():
     """O3, M3: a refused value is no fact of the contact."""
     cache = _knowing()
-    outcome = play(
+    result = play(
         upsert_contact(_upsert(name="Ann", owner_id=5), make_world(cache)),
         ("PUT /contacts/c1", {**_BODY, "owner_id": "5"}, refusal(400, "The owner is not a member")),
         ("PUT /contacts/c1", _BODY, contact("c1")),
@@ -963,7 +965,7 @@ def test_what_was_left_out_is_not_remembered_as_written():
         ("PUT /contacts/c1", {**_BODY, "owner_id": "5"}, contact("c1")),
     )
 
-    assert outcome.notes == (Note("M3", "owner_id", "Intercom refused this value"),)
+    assert result.notes == (Note("M3", "owner_id", "Intercom refused this value"),)
     assert again == DELIVERED
 
 
@@ -972,9 +974,9 @@ def test_an_attribute_that_is_refused_for_an_hour_is_no_difference():
     cache = _written(_upsert(name="Ann"))
     cache.refuse("contact", "plan", NOW)
 
-    outcome = play(upsert_contact(_upsert(name="Ann", attributes={"plan": "pro"}), make_world(cache)))
+    result = play(upsert_contact(_upsert(name="Ann", attributes={"plan": "pro"}), make_world(cache)))
 
-    assert outcome == _UNCHANGED
+    assert result == _UNCHANGED
 
 
 def test_null_for_an_attribute_that_there_is_not_is_no_difference():

@@ -8,7 +8,7 @@ from metarouter_intercom._intercom.field_repair import Written, write
 from metarouter_intercom.errors import ReadFailed
 from metarouter_intercom.plugins import Note, Request, Response
 
-from .._support.flow_driving import ANY, NOW, attributes, make_directory, make_world, ok, play, refusal
+from .._support.flow_driving import ANY, NOW, attributes, make_cache, make_world, ok, play, refusal
 
 _LOOK = "GET /data_attributes?model=contact"
 _MAKE = "POST /data_attributes"
@@ -20,7 +20,7 @@ def _send(body):
 
 
 def _write(body, world, notes=None, model="contact"):
-    return write(_send, body, model, world, [] if notes is None else notes)
+    return write(_send, body, model=model, world=world, notes=[] if notes is None else notes)
 
 
 def _body(**custom):
@@ -32,7 +32,7 @@ def _unknown(name):
 
 
 def _knowing(*names, model="contact"):
-    cache = make_directory()
+    cache = make_cache()
     cache.learn_attributes(model, names)
     return cache
 
@@ -204,23 +204,23 @@ def test_a_creation_that_failed_was_not_refused(step, answer):
     at = {"look": 1, "make": 2, "look again": 3}[step]
     exchanges[at] = (*exchanges[at][:2], answer)
 
-    outcome = play(_write(_body(plan="pro"), world, notes), *exchanges[: at + 1])
+    result = play(_write(_body(plan="pro"), world, notes), *exchanges[: at + 1])
 
-    assert outcome.kind == ("held" if answer.status == 401 else "retry")
-    assert outcome.status == answer.status
+    assert result.kind == ("held" if answer.status == 401 else "retry")
+    assert result.status == answer.status
     assert (notes, world.cache.is_refused("contact", "plan", NOW)) == ([], False)
 
 
 def test_a_failed_creation_before_the_write_ends_it_too():
     """A6, T1: the same where the attribute is known to be missing beforehand."""
-    outcome = play(_write(_body(plan="pro"), make_world(_knowing())), (_MAKE, ANY, refusal(503)))
+    result = play(_write(_body(plan="pro"), make_world(_knowing())), (_MAKE, ANY, refusal(503)))
 
-    assert (outcome.kind, outcome.status) == ("retry", 503)
+    assert (result.kind, result.status) == ("retry", 503)
 
 
 def test_a_failed_creation_of_a_further_attribute_ends_the_write_too():
     """A6, T1: the same for those that are made along with the refused one."""
-    outcome = play(
+    result = play(
         _write(_body(a="x", b="y"), make_world()),
         (_PUT, ANY, _unknown("a")),
         (_LOOK, None, attributes()),
@@ -228,7 +228,7 @@ def test_a_failed_creation_of_a_further_attribute_ends_the_write_too():
         (_MAKE, ANY, refusal(500)),
     )
 
-    assert (outcome.kind, outcome.status) == ("retry", 500)
+    assert (result.kind, result.status) == ("retry", 500)
 
 
 def test_no_answer_ends_the_write():
@@ -319,11 +319,11 @@ def test_drop_leaves_null_out_as_any_value():
 
 def test_fail_ends_the_message():
     """A6: ``fail`` is the end, with Intercom's answer."""
-    outcome = play(
+    result = play(
         _write(_body(plan="pro"), make_world(unknown_attributes="fail")), (_PUT, ANY, _unknown("plan"))
     )
 
-    assert (outcome.kind, outcome.reason, outcome.code) == ("dead", "unknown_attribute", "parameter_invalid")
+    assert (result.kind, result.reason, result.code) == ("dead", "unknown_attribute", "parameter_invalid")
 
 
 # --- which field it is --------------------------------------------------------------------------------------
@@ -414,13 +414,13 @@ def test_a_refusal_of_a_write_without_attributes_is_the_end():
 
 def test_comparing_may_fail():
     """M3, T1: no answer about the attributes is no verdict on the message."""
-    outcome = play(
+    result = play(
         _write(_body(plan="pro"), make_world()),
         (_PUT, ANY, refusal(400, "Something is wrong")),
         (_LOOK, None, refusal(500)),
     )
 
-    assert (outcome.kind, outcome.status) == ("retry", 500)
+    assert (result.kind, result.status) == ("retry", 500)
 
 
 # --- a value that Intercom refuses ---------------------------------------------------------------------------
@@ -477,13 +477,13 @@ def test_what_is_known_already_settles_it():
 
 def test_settling_by_comparing_may_fail():
     """T1: no answer about the attributes is no verdict on the value."""
-    outcome = play(
+    result = play(
         _write(_body(plan="pro"), make_world()),
         (_PUT, ANY, refusal(400, "Custom attribute 'plan' is bad")),
         (_LOOK, None, refusal(500)),
     )
 
-    assert outcome.kind == "retry"
+    assert result.kind == "retry"
 
 
 @pytest.mark.parametrize(

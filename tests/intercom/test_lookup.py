@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from metarouter_intercom._intercom.lookup import by_email, find_company, find_contact
+from metarouter_intercom._intercom.lookup import find_company, find_contact, user_by_email
 from metarouter_intercom.operations import Who
 
 from .._support.flow_driving import (
     ANY,
     contact,
-    found,
-    make_directory,
+    make_cache,
     make_world,
     missing,
     ok,
     play,
     refusal,
+    search_page,
 )
 
 _SEARCH = "POST /contacts/search"
@@ -34,7 +34,7 @@ def test_an_id_that_the_message_names_needs_no_request():
 
 def test_a_remembered_id_needs_no_request():
     """O4: whatever the contact is known by."""
-    cache = make_directory()
+    cache = make_cache()
     cache.remember_contact("email:ann@example.com", "c1")
 
     assert play(find_contact(Who(email="Ann@Example.com"), make_world(cache))) == "c1"
@@ -61,7 +61,7 @@ def test_an_external_id_is_searched_in_older_versions(version):
         (
             _SEARCH,
             _query("external_id", "u1"),
-            found({"id": "c0", "external_id": "U1"}, {"id": "c1", "external_id": "u1"}),
+            search_page({"id": "c0", "external_id": "U1"}, {"id": "c1", "external_id": "u1"}),
         ),
     )
 
@@ -74,22 +74,22 @@ def test_a_look_up_may_fail(version, status, kind):
     """T1: a 403 on a read concerns that one operation."""
     place = _SEARCH if version == "2.12" else "GET /contacts/find_by_external_id/u1"
 
-    outcome = play(
+    result = play(
         find_contact(Who(external_id="u1"), make_world(api_version=version)), (place, ANY, refusal(status))
     )
 
-    assert outcome.kind == kind
+    assert result.kind == kind
 
 
 @pytest.mark.parametrize(
     ("who", "exchange"),
     [
         (Who(external_id="u1"), ("GET /contacts/find_by_external_id/u1", None, missing())),
-        (Who(email="a@example.com"), (_SEARCH, ANY, found())),
-        (Who(anonymous_id="a1"), (_SEARCH, ANY, found())),
+        (Who(email="a@example.com"), (_SEARCH, ANY, search_page())),
+        (Who(anonymous_id="a1"), (_SEARCH, ANY, search_page())),
         (
             Who(anonymous_id="a1"),
-            (_SEARCH, ANY, found({"role": "lead", "custom_attributes": {"anonymous_id": "a1"}})),
+            (_SEARCH, ANY, search_page({"role": "lead", "custom_attributes": {"anonymous_id": "a1"}})),
         ),
     ],
 )
@@ -104,10 +104,10 @@ def test_a_search_reads_page_after_page():
     lead = {"id": "c1", "role": "lead", "email": "a@example.com"}
 
     actual = play(
-        by_email("A@example.com"),
-        (_SEARCH, _query("email", "a@example.com"), found(lead, after="p2")),
-        (_SEARCH, _query("email", "a@example.com", "p2"), found(lead, after="p3")),
-        (_SEARCH, _query("email", "a@example.com", "p3"), found(user)),
+        user_by_email("A@example.com"),
+        (_SEARCH, _query("email", "a@example.com"), search_page(lead, after="p2")),
+        (_SEARCH, _query("email", "a@example.com", "p2"), search_page(lead, after="p3")),
+        (_SEARCH, _query("email", "a@example.com", "p3"), search_page(user)),
     )
 
     assert actual == user
@@ -115,7 +115,7 @@ def test_a_search_reads_page_after_page():
 
 def test_a_search_ends_after_a_few_pages():
     """Nobody has so many contacts of one address: a cursor that never ends must not hold a worker."""
-    actual = play(by_email("a@example.com"), *[(_SEARCH, ANY, found(after="p"))] * 4)
+    actual = play(user_by_email("a@example.com"), *[(_SEARCH, ANY, search_page(after="p"))] * 4)
 
     assert actual is None
 
@@ -127,7 +127,7 @@ def test_a_page_without_a_cursor_is_the_last(pages):
     """Whatever stands in place of the cursor."""
     answer = ok({"data": [{"id": "c1", "role": "user", "email": "a@example.com"}, "odd"], "pages": pages})
 
-    assert play(by_email("a@example.com"), (_SEARCH, ANY, answer))["id"] == "c1"
+    assert play(user_by_email("a@example.com"), (_SEARCH, ANY, answer))["id"] == "c1"
 
 
 # --- companies ------------------------------------------------------------------------------------------------
@@ -135,7 +135,7 @@ def test_a_page_without_a_cursor_is_the_last(pages):
 
 def test_a_remembered_company_needs_no_request():
     """O4: companies' ids are remembered as contacts' are."""
-    cache = make_directory()
+    cache = make_cache()
     cache.remember_company("k1", "i1")
 
     assert play(find_company("k1", make_world(cache))) == "i1"
@@ -174,6 +174,6 @@ def test_a_company_may_not_be_there(answer):
 @pytest.mark.parametrize(("status", "kind"), [(500, "retry"), (401, "held"), (403, "dead")])
 def test_the_look_up_of_a_company_may_fail(status, kind):
     """T1: then the operation ends as the answer's class says."""
-    outcome = play(find_company("k1", make_world()), ("GET /companies?company_id=k1", None, refusal(status)))
+    result = play(find_company("k1", make_world()), ("GET /companies?company_id=k1", None, refusal(status)))
 
-    assert outcome.kind == kind
+    assert result.kind == kind

@@ -8,7 +8,7 @@ from metarouter_intercom._intercom.payloads import (
     company_body,
     contact_body,
     event_body,
-    tell_unheld,
+    note_unstorable_times,
     version_number,
 )
 from metarouter_intercom.operations import SubmitEvent, UpsertCompany, UpsertContact, Who
@@ -77,7 +77,7 @@ def test_instants_that_intercom_does_not_hold(seconds, is_held):
     company = UpsertCompany(company_id="c1", fields={"remote_created_at": seconds}, attributes={})
     notes = []
     for operation in (contact, company, contact):
-        tell_unheld(operation, notes)
+        note_unstorable_times(operation, notes)
 
     told = (
         []

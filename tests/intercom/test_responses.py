@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from metarouter_intercom._delivery.backoff import backoff
-from metarouter_intercom._intercom.responses import DELIVERED, FlowResult, classify, dead, error_of, errors_of
+from metarouter_intercom._intercom.response_parsing import error_of
+from metarouter_intercom._intercom.responses import CONTACT_MISSING, DELIVERED, FlowResult, classify, dead
 from metarouter_intercom.plugins import Request, Response
 
 _WRITE = Request("POST", "/contacts", {})
@@ -86,10 +87,10 @@ def test_what_a_403_concerns(method, path, kind):
 
 def test_an_end_tells_intercoms_words():
     """T1: code, message, field and request id."""
-    outcome = classify(_WRITE, Response(400, _ERROR))
+    result = classify(_WRITE, Response(400, _ERROR))
 
-    assert outcome == FlowResult("dead", "http_400", 400, "parameter_invalid", "No", "plan", "r1")
-    assert outcome.answer() == {
+    assert result == FlowResult("dead", "http_400", 400, "parameter_invalid", "No", "plan", "r1")
+    assert result.answer() == {
         "status": 400,
         "code": "parameter_invalid",
         "message": "No",
@@ -135,20 +136,6 @@ def test_answers_without_an_envelope(body):
     assert classify(_WRITE, response) == FlowResult("retry", "http_502", 502)
 
 
-def test_the_request_id_is_in_the_body_or_a_header():
-    """Intercom's support asks for it; the body's wins."""
-    header = {"x-request-id": "h1"}
-
-    assert error_of(Response(500, None, header))["request_id"] == "h1"
-    assert error_of(Response(500, {"request_id": None}, header))["request_id"] == "h1"
-    assert error_of(Response(500, _ERROR, header))["request_id"] == "r1"
-
-
-def test_all_errors_of_an_answer_are_read():
-    """M3: the refused field may be named by any of them."""
-    assert [error["code"] for error in errors_of(Response(400, _ERROR))] == ["parameter_invalid", "other"]
-
-
 @pytest.mark.parametrize(
     ("failures", "jitter", "expected"),
     [(1, 1.0, 0.5), (1, 0.0, 0.0), (2, 0.5, 0.5), (3, 1.0, 2.0), (8, 1.0, 60.0), (5000, 0.5, 30.0)],
@@ -156,3 +143,12 @@ def test_all_errors_of_an_answer_are_read():
 def test_the_back_off(failures, jitter, expected):
     """T2: exponential from 0.5 s to 60 s with full jitter."""
     assert backoff(failures, jitter, base=0.5, longest=60.0) == expected
+
+
+def test_waiting_for_a_contact():
+    """M2: a 404 that is no failure."""
+    assert (CONTACT_MISSING.kind, CONTACT_MISSING.reason, CONTACT_MISSING.status) == (
+        "wait",
+        "contact_missing",
+        404,
+    )

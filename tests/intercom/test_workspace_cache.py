@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from .._support.flow_driving import NOW, make_directory
+from .._support.flow_driving import NOW, make_cache
 
 _HOUR = 3600.0
 
 
-class DictShelf:
+class DictStore:
     """A shelf in a dictionary, as the spool keeps one in its file."""
 
     def __init__(self):
@@ -35,11 +35,11 @@ class DictShelf:
 @pytest.fixture(params=["memory", "shelf"])
 def cache(request):
     """An empty directory, without and with a shelf."""
-    return make_directory(DictShelf() if request.param == "shelf" else None)
+    return make_cache(DictStore() if request.param == "shelf" else None)
 
 
 def _knows(cache, facts, *, key="c1", now=NOW, within=_HOUR):
-    return cache.knows("contact", key, facts, now=now, within=within)
+    return cache.was_written("contact", key, facts, now=now, within=within)
 
 
 # --- ids ------------------------------------------------------------------------------------------------------
@@ -59,22 +59,22 @@ def test_ids_are_remembered_until_they_prove_wrong(cache):
 
 def test_forgetting_an_id_forgets_what_was_written(cache):
     """O3: a contact or company that is gone holds nothing."""
-    cache.add_facts("contact", "c1", {"name": "Ann"}, NOW)
-    cache.add_facts("company", "k1", {"name": "K"}, NOW)
+    cache.remember_written("contact", "c1", {"name": "Ann"}, now=NOW)
+    cache.remember_written("company", "k1", {"name": "K"}, now=NOW)
 
     cache.forget_contact("user:u1", "c1")
     cache.forget_company("k1")
 
     assert _knows(cache, {"name": "Ann"}) is False
-    assert cache.knows("company", "k1", {"name": "K"}, now=NOW, within=_HOUR) is False
+    assert cache.was_written("company", "k1", {"name": "K"}, now=NOW, within=_HOUR) is False
 
 
 def test_memory_is_bounded():
     """O4: those not used for longest leave first, ids and facts alike."""
-    cache = make_directory(capacity=2)
+    cache = make_cache(capacity=2)
     for at in range(3):
         cache.remember_contact(f"user:u{at}", f"c{at}")
-        cache.add_facts("contact", f"c{at}", {"name": at}, NOW)
+        cache.remember_written("contact", f"c{at}", {"name": at}, now=NOW)
         cache.contact_id("user:u0")
 
     assert [cache.contact_id(f"user:u{at}") for at in range(3)] == ["c0", None, "c2"]
@@ -83,15 +83,15 @@ def test_memory_is_bounded():
 
 def test_processes_share_a_shelf():
     """O4: what one process learns the others know."""
-    store = DictShelf()
-    one, other = make_directory(store), make_directory(store)
+    store = DictStore()
+    one, other = make_cache(store), make_cache(store)
 
     one.remember_contact("user:u1", "c1")
-    one.add_facts("contact", "c1", {"name": "Ann"}, NOW)
+    one.remember_written("contact", "c1", {"name": "Ann"}, now=NOW)
 
     assert other.contact_id("user:u1") == "c1"
     assert _knows(other, {"name": "Ann"}) is True
-    other.add_facts("contact", "c1", {"name": "Bea"}, NOW)
+    other.remember_written("contact", "c1", {"name": "Bea"}, now=NOW)
     assert _knows(one, {"name": "Ann"}) is False
 
 
@@ -117,17 +117,17 @@ def test_processes_share_a_shelf():
 def test_every_fact_must_be_known(cache, facts, expected):
     """O3: by name, value and type; a cleared field is a fact."""
     written = {"name": "Ann", "seats": 5, "is_paying": True, "phone": None}
-    cache.add_facts("contact", "c1", written, NOW)
+    cache.remember_written("contact", "c1", written, now=NOW)
 
     assert _knows(cache, facts) is expected
 
 
 def test_nothing_is_known_of_strangers(cache):
     """O3: each contact and each company has facts of its own."""
-    cache.add_facts("contact", "c1", {"name": "Ann"}, NOW)
+    cache.remember_written("contact", "c1", {"name": "Ann"}, now=NOW)
 
     assert _knows(cache, {"name": "Ann"}, key="c2") is False
-    assert cache.knows("company", "c1", {"name": "Ann"}, now=NOW, within=_HOUR) is False
+    assert cache.was_written("company", "c1", {"name": "Ann"}, now=NOW, within=_HOUR) is False
 
 
 @pytest.mark.parametrize(
@@ -142,15 +142,15 @@ def test_nothing_is_known_of_strangers(cache):
 )
 def test_facts_age(cache, now, within, expected):
     """O3: ``unchanged_for``; 0 knows nothing, and a clock that was set back is not trusted."""
-    cache.add_facts("contact", "c1", {"name": "Ann"}, NOW)
+    cache.remember_written("contact", "c1", {"name": "Ann"}, now=NOW)
 
     assert _knows(cache, {"name": "Ann"}, now=now, within=within) is expected
 
 
 def test_each_fact_has_its_own_age(cache):
     """O3: a later write of another field does not renew it."""
-    cache.add_facts("contact", "c1", {"name": "Ann"}, NOW)
-    cache.add_facts("contact", "c1", {"phone": "1"}, NOW + 1800)
+    cache.remember_written("contact", "c1", {"name": "Ann"}, now=NOW)
+    cache.remember_written("contact", "c1", {"phone": "1"}, now=NOW + 1800)
 
     assert _knows(cache, {"name": "Ann", "phone": "1"}, now=NOW + 1800) is True
     assert _knows(cache, {"name": "Ann"}, now=NOW + 3600) is False
@@ -159,7 +159,7 @@ def test_each_fact_has_its_own_age(cache):
 
 def test_nothing_is_known_while_a_write_is_under_way(cache):
     """O3: until it is finished nobody knows what the contact holds."""
-    cache.add_facts("contact", "c1", {"name": "Ann"}, NOW)
+    cache.remember_written("contact", "c1", {"name": "Ann"}, now=NOW)
     token = cache.begin_write("contact", "c1", NOW)
 
     assert _knows(cache, {"name": "Ann"}) is False
@@ -169,7 +169,7 @@ def test_nothing_is_known_while_a_write_is_under_way(cache):
 
 def test_a_failed_write_forgets_everything(cache):
     """O3: what it touched is unknown, so all is."""
-    cache.add_facts("contact", "c1", {"name": "Ann"}, NOW)
+    cache.remember_written("contact", "c1", {"name": "Ann"}, now=NOW)
 
     cache.fail_write(cache.begin_write("contact", "c1", NOW))
 
@@ -187,16 +187,16 @@ def test_writes_at_the_same_time_leave_nothing_known(cache, first_ends):
 
     assert _knows(cache, {"name": "Ann"}) is False
     assert _knows(cache, {"name": "Bea"}) is False
-    cache.add_facts("contact", "c1", {"name": "Eve"}, NOW)
+    cache.remember_written("contact", "c1", {"name": "Eve"}, now=NOW)
     assert _knows(cache, {"name": "Eve"}) is True
 
 
 def test_a_write_whose_process_died_does_not_count_for_ever(cache):
     """O3: after two minutes it has ended somehow."""
-    cache.add_facts("contact", "c1", {"name": "Ann"}, NOW)
+    cache.remember_written("contact", "c1", {"name": "Ann"}, now=NOW)
     cache.begin_write("contact", "c1", NOW)
 
-    cache.add_facts("contact", "c1", {"phone": "1"}, NOW + 121)
+    cache.remember_written("contact", "c1", {"phone": "1"}, now=NOW + 121)
 
     assert _knows(cache, {"phone": "1"}, now=NOW + 121) is True
     assert _knows(cache, {"name": "Ann"}, now=NOW + 121) is False
@@ -205,7 +205,7 @@ def test_a_write_whose_process_died_does_not_count_for_ever(cache):
 def test_the_end_of_a_write_that_is_forgotten_already(cache):
     """A write may end after its contact was forgotten."""
     token = cache.begin_write("contact", "c1", NOW)
-    cache.forget_facts("contact", "c1")
+    cache.forget_written("contact", "c1")
 
     cache.fail_write(token)
 
@@ -217,11 +217,11 @@ def test_the_end_of_a_write_that_is_forgotten_already(cache):
 )
 def test_a_number_is_told_whatever_its_age(cache, value, expected):
     """O3: ``last_seen_at`` is compared by distance."""
-    cache.add_facts("contact", "c1", {"last_seen_at": value}, NOW)
+    cache.remember_written("contact", "c1", {"last_seen_at": value}, now=NOW)
 
-    assert cache.number_of("contact", "c1", "last_seen_at") == expected
-    assert cache.number_of("contact", "c1", "other") is None
-    assert cache.number_of("contact", "c2", "last_seen_at") is None
+    assert cache.written_number("contact", "c1", "last_seen_at") == expected
+    assert cache.written_number("contact", "c1", "other") is None
+    assert cache.written_number("contact", "c2", "last_seen_at") is None
 
 
 # --- who wrote last -------------------------------------------------------------------------------------------
@@ -230,8 +230,8 @@ def test_a_number_is_told_whatever_its_age(cache, value, expected):
 def test_what_a_later_message_wrote_is_not_an_earlier_ones(cache):
     """O1: name by name; the order is that of acceptance."""
     assert cache.superseded("k1", {"name": 1}) == frozenset()
-    cache.note_order("k1", {"name": 5, "plan": 3})
-    cache.note_order("k1", {"name": 4})
+    cache.remember_order("k1", {"name": 5, "plan": 3})
+    cache.remember_order("k1", {"name": 4})
 
     assert cache.superseded("k1", {"name": 4, "plan": 4, "size": 4}) == {"name"}
     assert cache.superseded("k1", {"name": 5}) == frozenset()
@@ -254,8 +254,8 @@ def test_attributes_are_learned(cache):
 
 def test_other_processes_attributes_are_learned_with_our_own():
     """M3: what the shelf knows is read anew after each change."""
-    store = DictShelf()
-    one, other = make_directory(store), make_directory(store)
+    store = DictStore()
+    one, other = make_cache(store), make_cache(store)
     one.learn_attributes("contact", ["plan"])
     assert other.attributes("contact") == {"plan"}
     one.learn_attributes("contact", ["seats"])
