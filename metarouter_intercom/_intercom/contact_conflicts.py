@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from ..plugins import Response
     from .context import Steps, World
 
-# Intercom has answered 500 to unarchiving a permanently deleted contact (contract, section 2). The create before each attempt was
-# answered, so the third 500 is no outage.
+# Intercom answered 500 when asked to unarchive a permanently deleted contact (recorded in 2021). Each attempt follows a create that
+# Intercom did answer, so three 500s are no outage.
 _MAX_FAILURES_TO_UNARCHIVE = 3
 
 
@@ -30,7 +30,7 @@ def resolve_conflict(who: Who, conflict: Response, world: World) -> Steps[Contac
     """
     Return the existing contact to write to after the 409 *conflict* of a create, or the result that ends the message.
 
-    The 409 has the contact's id in its text (contract, fact 7). An archived contact is unarchived when the settings allow it.
+    Intercom puts the contact's id into the error text of the 409. An archived contact is unarchived when the settings allow it.
     """
     contact_id = id_in_error_text(conflict)
     if contact_id is None:

@@ -26,7 +26,7 @@ Flow: TypeAlias = Generator[Request, Response, FlowResult]
 """A whole flow: yields requests, receives responses, returns how it ended."""
 
 MAX_HOPS = 3
-"""How many links of merged contacts a flow follows, one after another (contract, section 5)."""
+"""How many merges of a contact a flow follows: Intercom's links lead to the final contact within three (OpenAPI 2.16)."""
 
 
 class World(NamedTuple):

@@ -45,7 +45,7 @@ def _by_contact_id(operation: SubmitEvent, world: World) -> Steps[FlowResult | N
     who = operation.who
     contact_id = who.contact_id or world.cache.contact_id(who.key)
     if contact_id is None and who.external_id is None and who.email is None:
-        # Intercom accepts events for a lead under its own id only (contract, section 5).
+        # For a lead Intercom accepts only the id that it made itself (OpenAPI 2.16, POST /events).
         lead = yield from find_contact(who, world)
         if isinstance(lead, FlowResult):
             return lead

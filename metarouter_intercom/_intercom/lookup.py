@@ -156,7 +156,7 @@ def find_company(callers_id: str, world: World) -> Steps[CompanyId | FlowResult 
     if not is_success(response):
         return classify(request, response)
     body = object_of(response)
-    # Intercom's description says that this is a list, its prose says one object (contract, section 5): both are read.
+    # The response is one object by the prose of Intercom's documentation, and a list by its example: both are read.
     companies = [body, *objects_in(body.get("data")), *objects_in(body.get("companies"))]
     for company in companies:
         company_id = id_of(company)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..operations import DeleteContact, MergeContact, Who
     from .context import Flow, Steps, World
 
-# From this version on Intercom refuses to merge contacts that it does not take for duplicates (contract, section 4).
+# From this version on Intercom refuses to merge contacts that it does not take for duplicates (OpenAPI 2.16, POST /contacts/merge).
 _CHECKS_DUPLICATES_SINCE = (2, 16)
 _NOTHING_TO_MERGE = UNCHANGED._replace(notes=(Note("L1", "previousId", "no such lead"),))
 _NOTHING_TO_DELETE = UNCHANGED._replace(notes=(Note("D1", "contact", "not there"),))

@@ -53,7 +53,7 @@ def error_text(response: Response) -> str:
 
 
 def id_in_error_text(response: Response) -> str | None:
-    """Return the id of the existing contact from a 409: Intercom puts it into the error text only (contract, fact 7)."""
+    """Return the id of the existing contact from a 409, which has it in the error text only."""
     match = _ID_IN_TEXT.search(error_text(response))
     return None if match is None else match.group(1)
 

@@ -22,8 +22,8 @@ from .._support.flow_driving import make_world
         ("100%", "100%25"),
     ],
 )
-def test_a_word_stays_one_segment_of_a_path(word, expected):
-    """Whatever a caller uses as an id."""
+def test_an_id_stays_one_segment_of_a_path(word, expected):
+    """Any text that a caller uses as an id is one segment of the path."""
     assert path_segment(word) == expected
 
 
@@ -31,5 +31,5 @@ def test_a_word_stays_one_segment_of_a_path(word, expected):
     ("version", "expected"), [("2.9", (2, 9)), ("2.16", (2, 16)), ("Preview", (99,)), ("Unstable", (99,))]
 )
 def test_the_version_of_a_world(version, expected):
-    """Versions are compared as numbers; Preview is newer than any."""
+    """Versions are compared as numbers, and Preview is newer than any."""
     assert make_world(api_version=version).version == expected

@@ -1,4 +1,4 @@
-"""A lead that is folded into a user (rule L1), a contact that is deleted (rule D1)."""
+"""How a lead is merged into a user (rule L1), and how a contact is deleted (rule D1)."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ def _knowing_both():
     return _knowing(**{"user:u1": "c1", "anonymous:a1": "c5"})
 
 
-# --- L1: merging ----------------------------------------------------------------------------------------------
+# --- merging ---------------------------------------------------------------------------------------------------
 
 
-def test_a_lead_is_folded_into_the_user():
-    """L1: by Intercom's ids; afterwards the lead's key leads to the user."""
+def test_a_lead_is_merged_into_the_user():
+    """The merge names both by Intercom's ids, and afterwards the lead's key leads to the user (rule L1)."""
     cache = _knowing_both()
 
     result = play(
@@ -69,8 +69,8 @@ def test_a_lead_is_folded_into_the_user():
         ("Preview", {"skip_duplicate_validation": True}),
     ],
 )
-def test_the_check_for_duplicates_is_skipped_where_there_is_one(version, expected):
-    """L1: from 2.16 on Intercom merges look-alikes only, unless it is told that the two are one."""
+def test_the_check_for_duplicates_is_skipped(version, expected):
+    """From version 2.16 on the merge asks Intercom to skip its check for duplicates (rule L1)."""
     result = play(
         merge_contact(_MERGE, make_world(_knowing_both(), api_version=version)),
         ("POST /contacts/merge", {"from": "c5", "into": "c1", **expected}, contact("c1")),
@@ -80,7 +80,7 @@ def test_the_check_for_duplicates_is_skipped_where_there_is_one(version, expecte
 
 
 def test_a_merge_forgets_what_was_written_to_the_user():
-    """O3: the lead's facts are the user's now."""
+    """A merge changes the user, so what was written to it is forgotten (rule O3)."""
     cache = _knowing_both()
     cache.remember_written("contact", "c1", {"name": "Ann"}, now=NOW)
 
@@ -89,8 +89,8 @@ def test_a_merge_forgets_what_was_written_to_the_user():
     assert cache.was_written("contact", "c1", {"name": "Ann"}, now=NOW, within=3600) is False
 
 
-def test_both_are_looked_for_where_they_are_not_known():
-    """L1, O4: the lead by its attribute, the user by its external id."""
+def test_unknown_ids_are_looked_up_first():
+    """The lead is looked up by its attribute and the user by its external id (rules L1, O4)."""
     result = play(
         merge_contact(_MERGE, make_world()),
         (
@@ -105,23 +105,23 @@ def test_both_are_looked_for_where_they_are_not_known():
     assert result == DELIVERED
 
 
-def test_a_lead_that_is_not_there_counts_as_folded():
-    """L1: success with a note."""
+def test_a_lead_that_does_not_exist_counts_as_merged():
+    """A lead that does not exist is a success with a note (rule L1)."""
     result = play(merge_contact(_MERGE, make_world(_knowing())), (_SEARCH, ANY, search_page()))
 
     assert result == _UNCHANGED._replace(notes=(Note("L1", "previousId", "no such lead"),))
 
 
-def test_a_lead_that_is_the_user_already_counts_as_folded():
-    """L1: a repeated alias does nothing."""
+def test_a_lead_that_is_the_user_already_counts_as_merged():
+    """A repeated alias does nothing (rule L1)."""
     cache = _knowing()
     cache.remember_contact("anonymous:a1", "c1")
 
     assert play(merge_contact(_MERGE, make_world(cache))).unchanged is True
 
 
-def test_a_lead_that_became_another_user_counts_as_folded():
-    """L1: Intercom merges a lead into a user, never two users; what was folded once is remembered."""
+def test_a_lead_that_became_another_user_counts_as_merged():
+    """A lead that was merged into one user is not merged into another, because Intercom does not merge two users (rule L1)."""
     cache = _knowing_both()
     cache.remember_contact("user:u2", "c2")
     again = MergeContact(lead=_LEAD, user=Who(external_id="u2"))
@@ -130,8 +130,8 @@ def test_a_lead_that_became_another_user_counts_as_folded():
     assert play(merge_contact(again, make_world(cache))).unchanged is True
 
 
-def test_a_user_that_carries_the_attribute_was_a_lead_once():
-    """L1: another process may have folded it; the user is remembered for what else the anonymous id does."""
+def test_a_user_with_the_attribute_was_a_lead_once():
+    """A user with the anonymous id was merged by another process, and is remembered under it (rule L1)."""
     world = make_world(_knowing())
     user = {"id": "c7", "role": "user", "custom_attributes": {"anonymous_id": "a1"}}
 
@@ -142,8 +142,8 @@ def test_a_user_that_carries_the_attribute_was_a_lead_once():
     assert world.cache.contact_id("anonymous:a1") == "c7"
 
 
-def test_a_lead_without_an_id_is_none():
-    """A search may bring what holds no id."""
+def test_a_lead_without_an_id_counts_as_merged():
+    """A search result without an id is no lead."""
     lead = {"role": "lead", "custom_attributes": {"anonymous_id": "a1"}}
 
     result = play(
@@ -154,7 +154,7 @@ def test_a_lead_without_an_id_is_none():
 
 
 def test_a_merge_waits_for_its_user():
-    """M2: the identify may come from another process."""
+    """A merge waits for a user that does not exist, because another process may create it (rule M2)."""
     result = play(
         merge_contact(_MERGE, make_world()),
         (
@@ -182,8 +182,8 @@ def test_a_merge_waits_for_its_user():
         ],
     ],
 )
-def test_looking_for_either_may_fail(exchanges):
-    """T1: then the merge comes again."""
+def test_a_failed_lookup_is_retried(exchanges):
+    """When the look-up of the lead or of the user fails, the merge is sent again later (rule T1)."""
     assert play(merge_contact(_MERGE, make_world()), *exchanges).kind == "retry"
 
 
@@ -200,8 +200,8 @@ def test_looking_for_either_may_fail(exchanges):
 )
 @pytest.mark.parametrize("status", [404, 410])
 @pytest.mark.parametrize("lead", [_LEAD, Who(contact_id="c5")])
-def test_a_merge_of_somebody_who_is_gone(lead, status, look, expected):
-    """L1: a lead that is gone was folded already (its answer may have been lost); a user that is gone is looked for anew."""
+def test_a_merge_of_a_contact_that_does_not_exist(lead, status, look, expected):
+    """A missing lead was merged before and only the response was lost; a missing user is looked up again (rule L1)."""
     cache = _knowing_both()
 
     result = play(
@@ -215,7 +215,7 @@ def test_a_merge_of_somebody_who_is_gone(lead, status, look, expected):
 
 
 def test_the_user_behind_a_lost_merge_is_remembered():
-    """L1, O4: the link of the lead that is gone leads to the user."""
+    """The link of the merged lead leads to the user, which is remembered under the lead's key (rules L1, O4)."""
     cache = _knowing_both()
 
     play(
@@ -228,8 +228,8 @@ def test_the_user_behind_a_lost_merge_is_remembered():
 
 
 @pytest.mark.parametrize(("status", "kind"), [(400, "dead"), (500, "retry"), (403, "held")])
-def test_other_answers_to_a_merge_are_classified(status, kind):
-    """T1: two users cannot be merged, and that is Intercom's to say."""
+def test_other_responses_to_a_merge_are_classified(status, kind):
+    """Any other status means what the table of statuses says, with Intercom's own code (rule T1)."""
     result = play(
         merge_contact(_MERGE, make_world(_knowing_both())),
         ("POST /contacts/merge", ANY, refusal(status, code="invalid_merge")),
@@ -238,14 +238,14 @@ def test_other_answers_to_a_merge_are_classified(status, kind):
     assert (result.kind, result.code) == (kind, "invalid_merge")
 
 
-# --- D1: deleting ---------------------------------------------------------------------------------------------
+# --- deleting --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("archive", "request_line"), [(False, "DELETE /contacts/c1"), (True, "POST /contacts/c1/archive")]
 )
 def test_a_contact_is_deleted_by_intercoms_id(archive, request_line):
-    """D1: found first, then deleted or put away; what was remembered of it is forgotten."""
+    """The contact is deleted or archived by Intercom's id, and what was remembered of it is forgotten (rule D1)."""
     cache = _knowing()
     cache.remember_written("contact", "c1", {"name": "Ann"}, now=NOW)
 
@@ -258,8 +258,8 @@ def test_a_contact_is_deleted_by_intercoms_id(archive, request_line):
     assert cache.was_written("contact", "c1", {"name": "Ann"}, now=NOW, within=3600) is False
 
 
-def test_a_contact_that_is_not_there_is_deleted_already():
-    """D1: success with a note."""
+def test_a_contact_that_does_not_exist_counts_as_deleted():
+    """A contact that does not exist is a success with a note (rule D1)."""
     result = play(
         delete_contact(DeleteContact(who=_USER), make_world()),
         ("GET /contacts/find_by_external_id/u1", None, missing()),
@@ -269,8 +269,8 @@ def test_a_contact_that_is_not_there_is_deleted_already():
 
 
 @pytest.mark.parametrize("gone", [missing(), refusal(410)])
-def test_a_remembered_id_that_proves_wrong_is_looked_for_anew(gone):
-    """D1: a stale id must not leave the person behind."""
+def test_a_wrong_remembered_id_is_looked_up_again(gone):
+    """After a 404 or 410 the contact is looked up, so that an outdated id does not leave the person undeleted (rule D1)."""
     result = play(
         delete_contact(DeleteContact(who=_USER), make_world(_knowing())),
         ("DELETE /contacts/c1", None, gone),
@@ -281,8 +281,8 @@ def test_a_remembered_id_that_proves_wrong_is_looked_for_anew(gone):
     assert result == DELIVERED
 
 
-def test_a_contact_that_others_delete_meanwhile_is_deleted():
-    """D1: gone is gone."""
+def test_a_contact_that_others_delete_meanwhile_counts_as_deleted():
+    """A contact that disappears between the look-up and the deletion is deleted (rule D1)."""
     result = play(
         delete_contact(DeleteContact(who=_USER), make_world(_knowing())),
         ("DELETE /contacts/c1", None, missing()),
@@ -294,7 +294,7 @@ def test_a_contact_that_others_delete_meanwhile_is_deleted():
 
 
 def test_several_users_with_that_address_are_left_alone():
-    """D1: none is deleted."""
+    """When several users have the address, none is deleted (rule D1)."""
     users = [{"id": f"c{at}", "role": "user", "email": "ann@example.com"} for at in (1, 2)]
 
     result = play(delete_contact(DeleteContact(who=_MAIL), make_world()), (_SEARCH, ANY, search_page(*users)))
@@ -302,8 +302,8 @@ def test_several_users_with_that_address_are_left_alone():
     assert (result.kind, result.reason) == ("dead", "ambiguous_email")
 
 
-def test_an_unreadable_answer_does_not_mean_deleted():
-    """D1: only a 404 says that nobody is there."""
+def test_an_unreadable_response_does_not_mean_deleted():
+    """Only a 404 says that there is no such contact (rule D1)."""
     result = play(
         delete_contact(DeleteContact(who=_USER), make_world()),
         ("GET /contacts/find_by_external_id/u1", None, ok({})),
@@ -313,8 +313,8 @@ def test_an_unreadable_answer_does_not_mean_deleted():
 
 
 @pytest.mark.parametrize(("status", "kind"), [(400, "dead"), (500, "retry"), (401, "held"), (403, "held")])
-def test_other_answers_to_a_deletion_are_classified(status, kind):
-    """T1: the caller is told."""
+def test_other_responses_to_a_deletion_are_classified(status, kind):
+    """Any other status means what the table of statuses says, so that the caller learns of it (rule T1)."""
     result = play(
         delete_contact(DeleteContact(who=_USER), make_world(_knowing())),
         ("DELETE /contacts/c1", None, refusal(status)),

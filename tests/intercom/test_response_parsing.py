@@ -27,7 +27,7 @@ _ERROR = {
 
 
 def test_the_request_id_is_in_the_body_or_a_header():
-    """Intercom's support asks for it; the body's wins."""
+    """The request id is read from the body, else from the header."""
     header = {"x-request-id": "h1"}
 
     assert error_of(Response(500, None, header))["request_id"] == "h1"
@@ -35,8 +35,8 @@ def test_the_request_id_is_in_the_body_or_a_header():
     assert error_of(Response(500, _ERROR, header))["request_id"] == "r1"
 
 
-def test_all_errors_of_an_answer_are_read():
-    """M3: the refused field may be named by any of them."""
+def test_all_errors_of_a_response_are_read():
+    """Every error of the list is read, because any of them may name the refused field (rule M3)."""
     assert [error["code"] for error in errors_of(Response(400, _ERROR))] == ["parameter_invalid", "other"]
 
 
@@ -51,13 +51,13 @@ def test_all_errors_of_an_answer_are_read():
         (Response(409, "id=c1"), None),
     ],
 )
-def test_the_id_in_a_refusal(answer, expected):
-    """Contract, fact 7: the text alone carries it."""
+def test_the_id_in_the_error_text(answer, expected):
+    """A 409 has the existing contact's id in its error text only."""
     assert id_in_error_text(answer) == expected
 
 
 def test_the_canonical_id_of_a_merged_contact():
-    """The link's id is taken as it was before it was put into a path."""
+    """The id in the link is unquoted, as it was before it became part of a path."""
     assert canonical_id(merged_into("c2")) == "c2"
     assert canonical_id(merged_into("a%2Fb")) == "a/b"
     assert canonical_id(Response(410)) is None
@@ -68,17 +68,17 @@ def test_the_canonical_id_of_a_merged_contact():
     [("c1", "c1"), (5, "5"), (0, "0"), ("", None), (True, None), (5.5, None), (None, None), ([], None)],
 )
 def test_the_id_of_an_object(value, expected):
-    """Text or a whole number."""
+    """An id is a text or a whole number."""
     assert id_of({"id": value}) == expected
 
 
 def test_the_id_of_an_object_without_one():
-    """None says that there is none."""
+    """An object without an id gives None."""
     assert id_of({}) is None
 
 
-def test_what_an_answer_holds():
-    """Shapes that were not expected hold nothing."""
+def test_unexpected_shapes_are_empty():
+    """A body of another shape than expected gives an empty object, list or text."""
     assert object_of(Response(200, {"a": 1})) == {"a": 1}
     assert object_of(Response(200, [1])) == {}
     assert objects_in([{"a": 1}, "odd", None]) == [{"a": 1}]
@@ -87,6 +87,6 @@ def test_what_an_answer_holds():
 
 
 @pytest.mark.parametrize(("status", "expected"), [(199, False), (200, True), (299, True), (300, False)])
-def test_what_took_effect(status, expected):
-    """2xx alone."""
+def test_success_is_2xx(status, expected):
+    """Only a 2xx means that the request took effect."""
     assert is_success(Response(status)) is expected
