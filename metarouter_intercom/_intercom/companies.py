@@ -38,7 +38,7 @@ def upsert_company(operation: UpsertCompany, world: World) -> Flow:
     The messages of many contacts write to one company, and the contacts are delivered side by side. So a message never overwrites
     what a message accepted later has written.
     """
-    with world.lock_for(f"company:{operation.company_id}"):
+    with world.lock_of(f"company:{operation.company_id}"):
         return (yield from _upsert_locked(operation, world))
 
 

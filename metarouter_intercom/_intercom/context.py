@@ -39,14 +39,14 @@ class World(NamedTuple):
         now: Unix seconds.
         parts: The operations that were merged into this one, each with the seq of its message; empty when the messages have
             no common order.
-        lock_for: Name -> the lock to hold while a flow writes something that several contacts share, such as a company.
+        lock_of: Name -> the lock to hold while a flow writes something that several contacts share, such as a company.
     """
 
     cache: WorkspaceCache
     settings: Settings
     now: float
     parts: Sequence[tuple[int, Operation]] = ()
-    lock_for: Callable[[str], AbstractContextManager[object]] = nullcontext
+    lock_of: Callable[[str], AbstractContextManager[object]] = nullcontext
 
     @property
     def version(self) -> tuple[int, ...]:

@@ -38,7 +38,7 @@ _BAD_VALUE = re.compile(r"of type|must be|option|expected|too long|longer than")
 
 class Written(NamedTuple):
     """
-    A write that Intercom answered.
+    A write with a response from Intercom.
 
     Attributes:
         request: The last one that was sent.
@@ -216,7 +216,7 @@ class _Repair:
         """Create the attribute *name*, or leave it out with a note (rule A6); a result when that failed for now."""
         value = self._attributes()[name]
         if self._policy == "create" and value is None:
-            # Null would clear an attribute that does not exist: nothing to do. The look-up tells the next write so beforehand.
+            # Null would clear an attribute that does not exist, so nothing is to do. After the look-up the next write knows it too.
             known = (
                 None
                 if self._cache.attributes(self._model) is not None

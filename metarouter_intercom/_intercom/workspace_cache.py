@@ -124,7 +124,7 @@ class WorkspaceCache:
             key: Which contact or company.
             values: Name -> value, as ``write_records`` names them; any JSON values.
             now: Unix seconds.
-            within: Seconds; 0 answers False.
+            within: Seconds; 0 returns False.
         """
         if within <= 0:
             return False
