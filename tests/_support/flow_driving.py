@@ -1,4 +1,4 @@
-"""Drives flows by hand: each request is compared, gets the response that the test gives; has no test of its own."""
+"""Drives flows by hand: compares each request and feeds in the response that the test gives; has no test of its own."""
 
 from __future__ import annotations
 
