@@ -1,4 +1,4 @@
-"""Segment-spec calls to Intercom contacts, companies and events: loses no accepted message, keeps the order, reports what it leaves out."""
+"""Segment-spec calls to Intercom contacts, companies and events: nothing accepted is lost, in order, every dropped value told."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ __all__ = [
 ]
 
 
-# Imported at their first use: every start of pytest imports this module through the pytest plugin, and must not load the client.
+# Imported where they are first used: the pytest plugin is imported at every start of pytest, and costs nothing so.
 _HOMES = {
     "Client": "_client.client",
     "DeadLetters": "_client.dead_letters",
