@@ -8,6 +8,7 @@ import os
 from abc import abstractmethod
 from typing import TYPE_CHECKING
 
+from .._delivery.buffers.capabilities import dead_letter_store_of
 from .._delivery.log import redacted
 from ..errors import BufferFull, ConfigurationError, DeliveryFailed, RejectedMessage
 from ..plugins import Delivery
@@ -135,7 +136,7 @@ class Admission(Calls):
         facts = {"connection": self.settings.name}
         _log.error("a before-hook raised", exc_info=redacted(raised.__cause__ or raised), extra=facts)
         self._engine.counters.add_accepted()
-        self._buffer.bury(stamped.message, reason="plugin_failed", now=now)
+        dead_letter_store_of(self._buffer).bury(stamped.message, reason="plugin_failed", now=now)
         self._engine.finish_dead(stamped.message, "plugin_failed")
         return stamped.message_id
 

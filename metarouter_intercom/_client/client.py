@@ -7,6 +7,7 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any
 
+from .._delivery.buffers.capabilities import dead_letter_store_of
 from .._delivery.engine import Dependencies, build_engine
 from .._delivery.http.transport import HttpTransport
 from .._delivery.interrupts import is_interruption
@@ -95,7 +96,7 @@ class Client(Admission):
         self._is_released = False
         self._exit_timeout: float | None = self.settings.exit_timeout
         self._births: dict[int, threading.Lock] = {}
-        self.dead_letters = DeadLetters(self._buffer, self._resend)
+        self.dead_letters = DeadLetters(dead_letter_store_of(self._buffer), self._resend)
         """The messages that were given up: list, retry, discard, export."""
         register(self, self.settings.name)
         if self.settings.spool is not None and self._buffer.pending():

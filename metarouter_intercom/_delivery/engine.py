@@ -11,6 +11,7 @@ from .._intercom.workspace_cache import WorkspaceCache
 from ..errors import DeliveryFailed
 from ..messages._message_ids import own_message_ids
 from ..plugins import Settlement
+from .buffers.capabilities import store_of
 from .circuit import Circuit, Paused
 from .consumer import Consumer
 from .executor import Executor
@@ -297,7 +298,7 @@ def _build_executor(
     return Executor(
         dependencies.settings,
         translator=dependencies.translator,
-        cache=WorkspaceCache(dependencies.buffer.store(), lock=threading.Lock()),
+        cache=WorkspaceCache(store_of(dependencies.buffer), lock=threading.Lock()),
         transport=dependencies.transport,
         circuit=circuit,
         clock=dependencies.clock,

@@ -19,7 +19,7 @@ from metarouter_intercom.plugins import Claim, Entry
 from metarouter_intercom.settings import Settings
 from metarouter_intercom.testing import FakeClock, ScriptedTransport
 
-from .._support.flow_driving import make_directory
+from .._support.flow_driving import make_cache
 
 WHO = Who(external_id="u1")
 NOW = 10_000.0
@@ -46,7 +46,7 @@ class Harness:
     def __init__(self, script, *, cache=None, lock_of=contextlib.nullcontext, remembered=10, **settings):
         self.transport = ScriptedTransport(script)
         self.clock = FakeClock(NOW)
-        self.cache = cache or make_directory()
+        self.cache = cache or make_cache()
         self.pauses = []
         self.circuit = Circuit(
             RateLimit(share=1.0),

@@ -19,7 +19,7 @@ from metarouter_intercom.plugins import Note, Response
 from metarouter_intercom.settings import Settings
 from metarouter_intercom.testing import FakeClock, ScriptedTransport
 
-from .._support.flow_driving import contact, make_directory, missing, refusal
+from .._support.flow_driving import contact, make_cache, missing, refusal
 
 _NOW = 10_000.0
 _TAKEN = Response(202)
@@ -48,7 +48,7 @@ class Harness:
         executor = Executor(
             Settings(api_key="key"),
             translator=translator or _translate,
-            cache=make_directory(),
+            cache=make_cache(),
             transport=self.transport,
             circuit=self.circuit,
             clock=self.clock,

@@ -19,7 +19,7 @@ from metarouter_intercom.sandbox.faults import NO_FAULTS
 from metarouter_intercom.settings import Settings
 from metarouter_intercom.testing import FakeClock
 
-from .._support.flow_driving import make_directory
+from .._support.flow_driving import make_cache
 
 _BEGIN = 1_767_225_600.0
 _USERS = ("u1", "u2", "u3")
@@ -138,7 +138,7 @@ def _run(messages, *, deliver_every, faults=NO_FAULTS, seed=0, **options):
     executor = Executor(
         choices,
         translator=DefaultTranslator(choices),
-        cache=make_directory(),
+        cache=make_cache(),
         transport=WorkspaceTransport(workspace, faults=faults),
         circuit=circuit,
         clock=clock,

@@ -7,7 +7,7 @@ import pytest
 from metarouter_intercom.errors import ConnectFailed, ReadFailed
 from metarouter_intercom.plugins import Claim, Response
 
-from .._support.flow_driving import contact, make_directory, missing, refusal
+from .._support.flow_driving import contact, make_cache, missing, refusal
 from .executor_harness import NOW, Harness, event_of, upsert
 
 # --- answers --------------------------------------------------------------------------------------------------
@@ -189,14 +189,14 @@ def test_endless_429s_delay_the_message():
 
 def test_a_circuit_that_stops_passing_releases_the_rest():
     """T5: messages in hand go back untouched, and a write that was not finished leaves no fingerprint."""
-    cache = make_directory()
+    cache = make_cache()
     cache.remember_contact("user:u1", "c1")
-    cache.add_facts("contact", "c1", {"name": "Ann"}, NOW)
+    cache.remember_written("contact", "c1", {"name": "Ann"}, now=NOW)
     harness = Harness([], cache=cache)
     harness.circuit.hold("http_401", NOW)
 
     assert harness.deliver([upsert(name="Bea")], [event_of()]) == ["release", "release"]
-    assert cache.knows("contact", "c1", {"name": "Ann"}, now=NOW, within=60) is False
+    assert cache.was_written("contact", "c1", {"name": "Ann"}, now=NOW, within=60) is False
 
 
 def test_a_probe_goes_through_a_held_circuit_and_releases_it():
@@ -233,7 +233,9 @@ def test_a_probe_that_sends_nothing_shows_nothing(case):
     """T1: an operation that needed no request says nothing about the credentials."""
     harness = Harness([])
     harness.cache.remember_contact("user:u1", "c1")
-    harness.cache.add_facts("contact", "c1", {"role": "user", "external_id": "u1", "name": "Ann"}, NOW)
+    harness.cache.remember_written(
+        "contact", "c1", {"role": "user", "external_id": "u1", "name": "Ann"}, now=NOW
+    )
     harness.cache.refuse("event", "seen", NOW)
     harness.circuit.hold("http_401", NOW)
 
