@@ -7,6 +7,7 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
+from .._delivery.buffers.capabilities import dead_letter_store_of
 from .._delivery.log import redacted
 from ..errors import BufferFull, ConfigurationError, DeliveryFailed, RejectedMessage
 from ..plugins import Delivery
@@ -153,7 +154,7 @@ class Acceptor:
         )
         engine = self._lifetime.engine
         engine.counters.add_accepted()
-        self._buffer.bury(stamped.message, reason="plugin_failed", now=now)
+        dead_letter_store_of(self._buffer).bury(stamped.message, reason="plugin_failed", now=now)
         engine.finish_dead(stamped.message, "plugin_failed")
         return stamped.message_id
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from .._delivery.consumer import failure_of
+from .._delivery.buffers.capabilities import dead_letter_store_of
 from .._delivery.engine import Dependencies
 from .._delivery.http.transport import HttpTransport
 from .._delivery.interrupts import is_interruption
+from .._delivery.outcomes import delivery_failed
 from .._delivery.report import Health, Report, Stats
 from .._intercom import account as _account
 from .._intercom.account import Account
@@ -110,7 +111,7 @@ class Client(Calls):
         self._acceptor = Acceptor(
             self._dependencies, lifetime=self._lifetime, dropper=self._dropper, before=before
         )
-        self.dead_letters = DeadLetters(buffer, self._acceptor.accept_again)
+        self.dead_letters = DeadLetters(dead_letter_store_of(buffer), self._acceptor.accept_again)
         """The messages that were given up: list, retry, discard, export."""
         self._lifetime.resume()
 
@@ -218,7 +219,7 @@ class Client(Calls):
         self._drop_messages_of(who)
         outcome = self._engine.run(DeleteContact(who=who, archive=archive))
         if outcome.kind != "delivered":
-            raise failure_of("the contact was not deleted", outcome.reason, outcome.answer())
+            raise delivery_failed("the contact was not deleted", outcome.reason, outcome.answer())
         return self.report()
 
     def _drop_messages_of(self, who: Who) -> None:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from .._types import JsonObject
-    from ..plugins import Buffer, DeadLetter
+    from ..plugins import DeadLetter, DeadLetterStore
 
 _PAGE = 1_000
 
@@ -21,7 +21,7 @@ class DeadLetters:
     Safe to use from any thread. Iterating reads them page by page, so even a hundred thousand of them need little memory.
     """
 
-    def __init__(self, buffer: Buffer, resend: Callable[[JsonObject], object]) -> None:
+    def __init__(self, buffer: DeadLetterStore, resend: Callable[[JsonObject], object]) -> None:
         self._buffer = buffer
         self._resend = resend
 

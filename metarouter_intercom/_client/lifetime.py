@@ -44,7 +44,7 @@ class Lifetime:
         self._is_finished = False
         self._exit_timeout: float | None = dependencies.settings.exit_timeout
         self._fork_locks: dict[int, threading.Lock] = {}
-        register(self)
+        register(self, dependencies.settings.name)
 
     def resume(self) -> None:
         """Deliver the messages that an earlier process left in the spool, before the first call."""
@@ -102,7 +102,7 @@ class Lifetime:
             self.is_closed = True
             self._exit_timeout = timeout
             return
-        if self.is_closed and engine.depth():
+        if self.is_closed and engine.is_delivering():
             return  # A hook closes the client that is already closing: waiting for that would never end.
         if engine.ending.acquire(timeout=-1 if timeout is None else timeout):
             try:

@@ -27,7 +27,7 @@ _REASONS: dict[str, tuple[int | str, ...]] = {
     "DeliveryFailed": ("reason",),
     "RejectedMessage": ("reason",),
     "_outcome": (2, "reason"),
-    "failure_of": (1,),
+    "delivery_failed": (1,),
 }
 
 
