@@ -108,13 +108,12 @@ class Consumer:
         return frozenset(self._in_hand)
 
     def unreported(self) -> frozenset[int]:
-        """Return the numbers of the claims that are settled, but not yet counted and reported to the hooks."""
-        return frozenset(self._unreported - self._in_hand)
+        """Return the numbers of the claims that are being settled, or are settled and not yet counted and reported to the hooks."""
+        return frozenset(self._unreported)
 
     def _deliver(self, claim: Claim, probe: bool) -> None:
         number = next(self._numbers)
         self._in_hand.add(number)
-        self._unreported.add(number)
         try:
             self._deliver_and_report(claim, probe, number)
         except Exception:
@@ -151,6 +150,8 @@ class Consumer:
             else:
                 settlements += delivered.settlements
                 deliveries.append(delivered)
+        # Before the settlement, not after it: a flush that finds nothing pending must find the claim here.
+        self._unreported.add(number)
         self._buffer.settle(claim, settlements, now=self._clock.now())
         self._in_hand.discard(number)
         for delivered in deliveries:

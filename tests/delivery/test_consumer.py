@@ -381,3 +381,29 @@ def test_a_lease_is_renewed_while_its_claim_is_delivered(is_lost):
 
     assert buffer.renewed == ([_NOW + 20.0] if is_lost else [_NOW + 20.0, _NOW + 40.0])
     assert len(harness.reported) == (2 if is_lost else 5)
+
+
+class _AskingBuffer(MemoryBuffer):
+    """A buffer that asks, at the moment when nothing is pending any more, which claims are not reported yet."""
+
+    def __init__(self):
+        super().__init__(limit=10, dead_letters=10)
+        self.ask = None
+        self.answers = []
+
+    def settle(self, claim, settlements, *, now):
+        super().settle(claim, settlements, now=now)
+        self.answers.append((self.pending(), len(self.ask())))
+
+
+def test_a_claim_is_unreported_from_the_moment_it_is_settled():
+    """W2: a flush that finds nothing pending still finds the claim whose messages are about to be counted and reported."""
+    buffer = _AskingBuffer()
+    harness = Harness([_TAKEN], buffer=buffer)
+    buffer.ask = harness.consumer.unreported
+    harness.put("m1", event="Seen")
+
+    harness.consumer.work()
+
+    assert buffer.answers == [(0, 1)]
+    assert harness.consumer.unreported() == frozenset()
