@@ -137,7 +137,8 @@ class TinyServer:
 
 def _read(reader, number: int) -> Asked | None:
     line = reader.readline().split()
-    if len(line) != 3:
+    # The bytes of a TLS handshake may look like three words.
+    if len(line) != 3 or not line[2].startswith(b"HTTP/"):
         return None
     headers = {}
     while (header := reader.readline().strip()) != b"":
