@@ -15,12 +15,7 @@ _APART = ("sandbox", "end_to_end/browser", "end_to_end/processes", "docs", "meas
 
 def pure_paths() -> list[Path]:
     """Return the files of the modules that decide and do not act."""
-    shell = architecture._SHELL
-    return [
-        path
-        for module, path in architecture._paths().items()
-        if not any(architecture._is_below(module, place) for place in shell)
-    ]
+    return [path for module, path in architecture._paths().items() if architecture._is_pure(module)]
 
 
 def main() -> int:

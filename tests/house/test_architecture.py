@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 import textwrap
@@ -14,104 +15,47 @@ from .._support.package_imports import PACKAGE, ROOT, read_imports
 
 _IMPORTS = read_imports()
 
-# From the bottom to the top: a module imports from its own layer and those before it. A name stands for all modules below it too.
-_LAYERS = {
-    "words": [
-        "_types",
-        "_client",
-        "_delivery",
-        "_intercom",
-        "_delivery.log",
-        "errors",
-        "messages._message_ids",
-    ],
-    "values": [
-        "settings",
-        "messages",
-        "messages._values",
-        "operations",
-        "operations._values",
-        "_client.calls",
-        "_client.clock",
-    ],
-    "interface": ["plugins", "_delivery.report"],
-    "facts": [
-        "messages._timestamps",
-        "operations._money",
-        "messages._facts",
-        "operations._flatten",
-        "messages._json_copy",
-        "messages._contact_keys",
-        "messages._integrations",
-        "_intercom.payloads",
-        "operations._fast_traits",
-    ],
-    "reading": [
-        "messages._codec",
-        "operations._companies",
-        "operations._contact_fields",
-        "operations._contacts",
-        "operations._events",
-        "identity",
-        "_client.identity_check",
-    ],
-    "mapping": ["_client.fast_stamping", "_client.stamping", "operations._translator"],
-    "planning": [
-        "_intercom.responses",
-        "operations._coalesce",
-        "_delivery.attempts",
-        "_intercom.workspace_cache",
-        "_delivery.rate_limit",
-        "_delivery.circuit",
-    ],
-    "flows": [
-        "_intercom.context",
-        "_intercom.lookup",
-        "_intercom.field_repair",
-        "_intercom.merge_and_delete",
-        "_intercom.contacts",
-        "_intercom.companies",
-        "_intercom.events",
-        "_intercom.flows",
-        "_intercom.dry_run",
-    ],
-    "means": [
-        "_delivery.forks",
-        "_delivery.buffers",
-        "_delivery.http",
-        "_client.dead_letters",
-        "_intercom.account",
-    ],
-    "delivery": [
-        "_delivery.interrupts",
-        "_delivery.workers",
-        "_delivery.executor",
-        "_delivery.consumer",
-        "_delivery.engine",
-    ],
-    "client": ["_client.accepting", "_client.client", ""],
-    "sandbox": ["sandbox"],
-    "kit": ["testing"],
-    "command line": ["_cli"],
-}
-
-# Modules that act: they hold threads, sockets, files or the clock, or write the log. Everything else is pure.
-_SHELL = (
+# What stands in the package's root, from the ground up: each imports only from those before it. The root itself is the empty name.
+_ORDER = (
+    "_types",
+    "errors",
+    "settings",
+    "messages",
+    "operations",
+    "identity",
+    "plugins",
+    "_intercom",
+    "_delivery",
+    "_client",
     "",
-    "_delivery.buffers",
-    "_delivery.forks",
-    "_delivery.interrupts",
-    "_delivery.http",
-    "_client.clock",
-    "_client.accepting",
-    "_client.client",
-    "_delivery.engine",
-    "_delivery.executor",
-    "_delivery.consumer",
-    "_delivery.workers",
     "sandbox",
     "testing",
     "_cli",
+)
+_MOST_LEVELS = 9
+_MOST_ENTRIES = 16
+_MOST_LINES = 400
+_MOST_LINES_OF_A_FUNCTION = 40
+
+# Folders that act: they hold threads, sockets, files or the clock, or write the log. Everything else is pure.
+_ACTING = ("", "_delivery", "_client", "sandbox", "testing", "_cli")
+# Modules of acting folders that only decide.
+_PURE_WITHIN = frozenset(
+    [
+        "_delivery",
+        "_delivery.attempts",
+        "_delivery.backoff",
+        "_delivery.circuit",
+        "_delivery.log",
+        "_delivery.rate_limit",
+        "_delivery.report",
+        "_client",
+        "_client.calls",
+        "_client.dead_letters",
+        "_client.fast_stamping",
+        "_client.identity_check",
+        "_client.stamping",
+    ]
 )
 # What waits, draws lots, writes the log or reads the world.
 _IMPURE = frozenset(
@@ -167,17 +111,7 @@ _PLACES = {
     "urllib3": ["_delivery.http"],
     "sqlite3": ["_delivery.buffers.database", "_delivery.buffers.schema"],
     "cattrs": ["messages._codec"],
-    "threading": [
-        "_delivery.workers",  # the threads themselves
-        "_delivery.interrupts",  # asks which thread it is in, and starts none
-        "_delivery.engine",  # makes the locks of one process, anew in a forked child
-        "_client.client",  # one birth a forked child, one end a client
-        "_delivery.buffers",
-        "_delivery.http",
-        "sandbox",
-        "testing",
-        "_cli",
-    ],
+    "threading": ["_delivery", "_client", "sandbox", "testing", "_cli"],
     "flask": ["sandbox.web", "sandbox._pages"],
     "click": ["_cli"],
     "tqdm": ["_cli"],
@@ -189,35 +123,82 @@ def _is_below(module: str, place: str) -> bool:
     return module == place or (place != "" and module.startswith(f"{place}."))
 
 
-def _layer(module: str) -> int:
-    """Return the layer of *module*; where several places hold it, the longest name decides."""
-    found = [
-        (len(place), number)
-        for number, places in enumerate(_LAYERS.values())
-        for place in places
-        if _is_below(module, place)
-    ]
-    assert found, f"{module}: give it a place in a layer of this test"
-    return max(found)[1]
+def _is_pure(module: str) -> bool:
+    """Tell whether *module* only decides; ``.ci/check_coverage.py`` asks too."""
+    return module in _PURE_WITHIN or module.partition(".")[0] not in _ACTING
+
+
+def _imports_between_parts(folder: str) -> dict[str, set[str]]:
+    """Return part -> the other parts of *folder* that it imports from, also for its types; a part is a module or a folder."""
+    inside = f"{folder}." if folder else ""
+    graph: dict[str, set[str]] = {}
+    for module, imports in _IMPORTS.items():
+        if module == folder or not module.startswith(inside):
+            continue
+        part = module[len(inside) :].partition(".")[0]
+        parts = {
+            other[len(inside) :].partition(".")[0]
+            for other in imports.own | imports.for_types
+            if other.startswith(inside) and other != folder
+        }
+        graph.setdefault(part, set()).update(parts - {part})
+    if not folder:
+        root = _IMPORTS[""]
+        graph[""] = {other.partition(".")[0] for other in root.own | root.for_types}
+        for module, imports in _IMPORTS.items():
+            if module and "" in imports.own | imports.for_types:
+                graph[module.partition(".")[0]].add("")
+    return graph
+
+
+_FOLDERS = sorted({module.rpartition(".")[0] for module in _IMPORTS if module})
+
+
+def test_the_root_is_read_at_a_glance():
+    """The package's root has few entries, and each of its modules and folders has its place in the order."""
+    entries = [path.name for path in ROOT.iterdir() if path.name != "__pycache__"]
+
+    assert len(entries) <= _MOST_ENTRIES, entries
+    assert {module.partition(".")[0] for module in _IMPORTS} == set(_ORDER)
 
 
 def test_imports_point_one_way():
-    """Rule 1: a module imports from its own layer or a lower one, also for its types."""
+    """Rule 1: each part of the root imports only from those below it, also for its types."""
     wrong = [
-        f"{module} imports {other}"
-        for module, imports in _IMPORTS.items()
-        for other in imports.own | imports.for_types
-        if _layer(other) > _layer(module)
+        f"{part or 'the root'} imports {other or 'the root'}"
+        for part, others in _imports_between_parts("").items()
+        for other in others
+        if _ORDER.index(other) > _ORDER.index(part)
     ]
 
     assert wrong == []
 
 
+def test_the_package_has_few_levels():
+    """Rule 1: the longest chain of imports between parts of the root is short enough to keep in mind."""
+    graph = _imports_between_parts("")
+    levels: dict[str, int] = {}
+    for part in TopologicalSorter(graph).static_order():
+        levels[part] = 1 + max((levels[other] for other in graph[part]), default=0)
+
+    assert max(levels.values()) <= _MOST_LEVELS, levels
+
+
+@pytest.mark.parametrize("folder", _FOLDERS)
+def test_no_folder_holds_a_circle(folder):
+    """Rule 1: the parts of each folder import each other without a circle, also for their types."""
+    graph = _imports_between_parts(folder)
+
+    order = list(TopologicalSorter(graph).static_order())  # raises CycleError with the circle
+
+    assert set(order) >= set(graph)
+
+
 def test_no_module_imports_itself_in_the_end():
-    """Rule 1: there is no cycle, not even among the imports for type checkers."""
+    """Rule 1: there is no circle of modules, not even among the imports for type checkers."""
     graph = {module: imports.own | imports.for_types for module, imports in _IMPORTS.items()}
 
-    order = list(TopologicalSorter(graph).static_order())  # raises CycleError with the cycle
+    order = list(TopologicalSorter(graph).static_order())  # raises CycleError with the circle
 
     assert len(order) == len(_IMPORTS)
 
@@ -227,7 +208,7 @@ def test_pure_modules_neither_wait_nor_draw_nor_log_nor_read_the_world():
     wrong = [
         f"{module} imports {other}"
         for module, imports in _IMPORTS.items()
-        if not any(_is_below(module, place) for place in _SHELL)
+        if _is_pure(module)
         for other in imports.foreign & _IMPURE
         if (module, other) not in _PURE_ENOUGH
     ]
@@ -268,23 +249,42 @@ def test_the_sandbox_does_not_know_how_we_read_intercom():
     assert wrong == []
 
 
+def test_every_pure_module_within_an_acting_folder_is_there():
+    """Rule 2: the list of pure modules names modules that exist."""
+    assert set(_IMPORTS) >= _PURE_WITHIN
+
+
 def test_no_module_grows_beyond_measure():
-    """A module beyond 350 lines is split; the few larger ones are listed, so that none joins them unseen."""
-    known = {
-        "_delivery.buffers.memory",
-        "_delivery.buffers.spool",
-        "messages._codec",
-        "operations._contacts",
-        "_client.client",
-        "plugins",
-    }
-    large = {
-        module
+    """A module that is longer knows more than one thing and is split."""
+    lines = {module: len(path.read_text(encoding="utf-8").splitlines()) for module, path in _paths().items()}
+
+    assert {module: number for module, number in lines.items() if number > _MOST_LINES} == {}
+
+
+def test_no_function_grows_beyond_measure():
+    """A function that is longer does more than one thing; its docstring is not counted."""
+    long = {
+        f"{module}.{node.name}": lines
         for module, path in _paths().items()
-        if len(path.read_text(encoding="utf-8").splitlines()) > 350 and not _is_below(module, "sandbox")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (lines := _lines_of(node)) > _MOST_LINES_OF_A_FUNCTION
     }
 
-    assert large - known == set()
+    assert long == {}
+
+
+def _lines_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Return the lines of *function* from its name to its end, without its docstring."""
+    lines = (function.end_lineno or function.lineno) - function.lineno + 1
+    first = function.body[0]
+    if (
+        isinstance(first, ast.Expr)
+        and isinstance(first.value, ast.Constant)
+        and isinstance(first.value.value, str)
+    ):
+        lines -= (first.end_lineno or first.lineno) - first.lineno + 1
+    return lines
 
 
 def _paths() -> dict[str, Path]:

@@ -1,9 +1,9 @@
 """
-An application that uses one of the libraries, as a process of its own that can be killed, forked and ended.
+An application that uses one of the libraries, in a process that a run can kill, fork and end.
 
-Runs under any interpreter, so it imports nothing of this project but, for our own client, the library itself. It is told what to do by
-one JSON argument and tells on its standard output, line by line, what it did: ``calling NUMBER INSTANT`` and, once the call returned, ``accepted NUMBER INSTANT``;
-``sent``, ``log TEXT``, ``lost NUMBER`` (the library's own count), ``report JSON``.
+It runs in any interpreter, so it imports nothing of this project except, for our client, the library itself. Its argument is a plan as JSON.
+It writes what it does to standard output, one line each: ``ready``, ``calling NUMBER TIME``, ``accepted NUMBER TIME`` after the call
+returned, ``sent``, ``waiting``, ``log TEXT``, ``lost NUMBER`` (as counted by the library), ``report JSON``.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ import threading
 import time
 from datetime import datetime, timezone
 
-# Each message has a second of its own, so that Intercom can tell every two of them apart.
+# Message NUMBER has the timestamp BASE + NUMBER: Intercom tells two events apart by their second.
 BASE = 1_750_000_000
 EVENT = "Step Taken"
 
 
-# Each process numbers its messages from a multiple of this.
+# Each process numbers its messages from a multiple of this number.
 BLOCK = 100_000
 
 
 def contact_of(number: int, contacts: int, is_apart: bool = False) -> str:
-    """Return whose message has that number; when the processes are apart, each has contacts of its own."""
+    """Return the contact of message *number*; if *is_apart*, each process has its own contacts."""
     own = number % BLOCK * 7 % contacts
     return f"person-{number // BLOCK}-{own}" if is_apart else f"person-{own}"
 
 
 def is_identify(number: int, contacts: int) -> bool:
-    """Tell whether the message with that number writes its contact: each contact's first, and then one in ten."""
+    """Tell whether message *number* is an identify: the first message of each contact is, and one in ten of the rest."""
     return number % BLOCK // contacts % 10 == 0
 
 
@@ -53,7 +53,7 @@ class Metarouter:
             self._client.track(user, EVENT, {"step": number}, timestamp=BASE + number)
 
     def flush(self):
-        """Stay until nothing is left, also while credentials are held, which a flush does not wait for."""
+        """Flush until nothing is pending, also while the key is refused: a single flush does not wait for that."""
         tick = threading.Event()
         while self._client.flush(1.0).pending:
             tick.wait(0.05)
@@ -69,7 +69,7 @@ class Metarouter:
 
 
 class Segment:
-    """segment-analytics-python, and what shares its interface."""
+    """segment-analytics-python, and base of libraries with the same interface."""
 
     def __init__(self, address, settings):
         from segment.analytics import Client
@@ -104,7 +104,7 @@ class Rudder(Segment):
 
 
 class Posthog(Segment):
-    """posthog, whose calls have other names."""
+    """posthog, whose methods have other names."""
 
     def __init__(self, address, settings):
         from posthog import Posthog as Client
@@ -112,11 +112,11 @@ class Posthog(Segment):
         self._client = Client("write-key", host=address, disable_geoip=True, **settings)
 
     def send(self, number, user, is_identify):
-        facts = {"distinct_id": user, "timestamp": datetime.fromtimestamp(BASE + number, timezone.utc)}
+        options = {"distinct_id": user, "timestamp": datetime.fromtimestamp(BASE + number, timezone.utc)}
         if is_identify:
-            self._client.set(properties={"step": number}, **facts)
+            self._client.set(properties={"step": number}, **options)
         else:
-            self._client.capture(EVENT, properties={"step": number}, **facts)
+            self._client.capture(EVENT, properties={"step": number}, **options)
 
     def close(self):
         self._client.shutdown()
@@ -125,67 +125,67 @@ class Posthog(Segment):
 CLIENTS = {"metarouter": Metarouter, "segment": Segment, "rudder": Rudder, "posthog": Posthog}
 
 
-def tell(*words) -> None:
-    """Write one line at once: what was told before a kill has been told."""
+def write_line(*words) -> None:
+    """Write one line without buffering, so that a kill does not lose it."""
     os.write(1, (" ".join(str(word) for word in words) + "\n").encode())
 
 
-class Telling(logging.Handler):
-    """Tells what the library logs, and the number of messages it says are lost with the process."""
+class LogLines(logging.Handler):
+    """Writes the log of the library, and how many messages it reports as lost at the end of the process."""
 
     def emit(self, record: logging.LogRecord) -> None:
         with contextlib.suppress(OSError):
-            tell("log", record.levelname, record.getMessage().splitlines()[0][:200])
+            write_line("log", record.levelname, record.getMessage().splitlines()[0][:200])
             if "lost" in record.getMessage() and hasattr(record, "pending"):
-                tell("lost", record.pending)
+                write_line("lost", record.pending)
 
 
 def send_all(client, first: int, plan: dict) -> None:
-    """Send the messages with the numbers from *first* on."""
+    """Send the messages of the plan, with numbers from *first*."""
     contacts, pause, is_apart = plan["contacts"], plan.get("pause", 0.0), plan.get("apart", plan["forks"] > 0)
     tick = threading.Event()
     for number in range(first, first + plan["count"]):
         user = contact_of(number, contacts, is_apart)
-        tell("calling", number, repr(time.time()))
+        write_line("calling", number, repr(time.time()))
         client.send(number, user, is_identify(number, contacts))
-        tell("accepted", number, repr(time.time()))
+        write_line("accepted", number, repr(time.time()))
         if pause and number % 10 == 9:
             tick.wait(pause)
-    tell("sent")
+    write_line("sent")
 
 
 def end(client, how: str) -> None:
-    """End the process the way the plan says."""
+    """End the process as *how* says."""
     if how == "close":
         client.flush()
         client.close()
-        tell("report", json.dumps(client.report()))
+        write_line("report", json.dumps(client.report()))
     elif how == "flush":
         client.flush()
     elif how == "exit1":
         sys.exit(1)
     elif how in ("wait", "handler"):
-        # Killed from outside; with a handler, as most servers have one, the interpreter ends in order.
+        # Another process sends a signal. With a handler, which most servers have, the interpreter exits normally.
         if how == "handler":
             signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-        tell("waiting")
+        write_line("waiting")
         while True:
             signal.pause()
 
 
 def main() -> None:
-    """Do as the argument says."""
+    """Run the plan in the argument."""
     plan = json.loads(sys.argv[1])
-    logging.getLogger().addHandler(Telling())
+    logging.getLogger().addHandler(LogLines())
     client = CLIENTS[plan["client"]](plan["address"], plan.get("settings", {}))
     forks = plan["forks"]
-    tell("ready")
+    write_line("ready")
     if not forks:
         send_all(client, plan["first"], plan)
         end(client, plan["end"])
         return
     if plan.get("used"):
-        # The parent's own use of the client, before the server forks its workers.
+        # The parent uses the client before it forks.
         send_all(client, plan["first"] + forks * BLOCK, plan | {"count": plan["contacts"]})
     children = []
     for number in range(forks):

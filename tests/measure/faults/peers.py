@@ -1,4 +1,4 @@
-"""The other libraries, each in a virtual environment of its own in the user's cache folder."""
+"""The other libraries, each in its own virtual environment in the user's cache folder."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from .scenarios import Contender
+from .scenarios import Library
 
 _PACKAGES = {"segment": "segment-analytics-python", "rudder": "rudder-sdk-python", "posthog": "posthog"}
 
 
-def rival(name):
-    """Return the contender *name*, installed from the package index when it is not there yet."""
+def peer(name):
+    """Return the library *name*; install it with pip if it is not installed yet."""
     package = _PACKAGES[name]
     folder = _cache() / f"{name}-{sys.version_info[0]}.{sys.version_info[1]}"
     interpreter = folder / "bin" / "python"
@@ -22,11 +22,11 @@ def rival(name):
         install = [str(interpreter), "-m", "pip", "install", "--quiet", package]
         subprocess.run(install, check=True, stderr=subprocess.DEVNULL)
         (folder / "installed").touch()
-    return Contender(name, f"{package} {_version(interpreter, package)}", interpreter=str(interpreter))
+    return Library(name, f"{package} {_version(interpreter, package)}", interpreter=str(interpreter))
 
 
 def names():
-    """Return the rivals by the names that ``host.py`` knows."""
+    """Return the names of the peers, as ``application.py`` knows them."""
     return tuple(_PACKAGES)
 
 
@@ -36,7 +36,7 @@ def _cache():
 
 
 def _version(interpreter, package):
-    asked = f"from importlib.metadata import version; print(version({package!r}))"
+    code = f"from importlib.metadata import version; print(version({package!r}))"
     return subprocess.run(
-        [str(interpreter), "-c", asked], check=True, capture_output=True, text=True
+        [str(interpreter), "-c", code], check=True, capture_output=True, text=True
     ).stdout.strip()

@@ -1,4 +1,4 @@
-"""A signal's handler that closes the client and exits may strike between any two steps of a call: its exit is heard (W3)."""
+"""A signal handler that closes the client and exits may interrupt a call between any two steps: its exit is never lost (W3)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 import metarouter_intercom
 from metarouter_intercom import Client
 from metarouter_intercom._delivery.buffers import memory as _memory
-from metarouter_intercom._delivery.workers import Signal, Workers
+from metarouter_intercom._delivery.workers import SettlementSignal, StopLatch, Workers
 from metarouter_intercom.plugins import Response
 from metarouter_intercom.testing import ScriptedTransport
 
@@ -22,7 +22,7 @@ _IN_THE_BUFFER = (os.path.dirname(_memory.__file__),)
 _STATUS = 5
 
 
-class _Strike:
+class _Interruption:
     """Sends a signal at the n-th line that the main thread runs in *places*."""
 
     def __init__(self, at, places):
@@ -32,7 +32,7 @@ class _Strike:
     def __call__(self, frame, event, argument):
         if not frame.f_code.co_filename.startswith(self._places):
             return None
-        # A trace function can raise before a lock is let go, where no signal's handler ever runs.
+        # A trace function can raise before a lock is released, at a point where no signal handler ever runs.
         line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
         if event == "line" and not line.startswith("with "):
             self.left -= 1
@@ -51,26 +51,26 @@ class _Strike:
 
 @pytest.fixture
 def on_signal():
-    """Set the handler of the signal that strikes; the former one comes back."""
+    """Set the handler of the signal; the test's end restores the former handler."""
     before = signal.getsignal(signal.SIGUSR1)
     yield lambda handler: signal.signal(signal.SIGUSR1, handler)
     signal.signal(signal.SIGUSR1, before)
 
 
-def _strike_each_line(work, prepare, finish=lambda made: None, places=_EVERYWHERE):
-    """Strike each line of *work* in *places* once, each time with what *prepare* makes anew; returns the number of strikes."""
+def _interrupt_each_line(work, prepare, finish=lambda made: None, places=_EVERYWHERE):
+    """Interrupt each line of *work* in *places* once, each time with a new value of *prepare*; return the number of interruptions."""
     at = 1
     while True:
         made = prepare()
-        strike = _Strike(at, places)
+        interruption = _Interruption(at, places)
         ended = None
         try:
-            with strike:
+            with interruption:
                 work(made)
         except BaseException as error:
             ended = error
         finish(made)
-        if strike.left > 0:
+        if interruption.left > 0:
             assert ended is None
             return at - 1
         assert isinstance(ended, SystemExit), (at, ended)
@@ -85,8 +85,10 @@ def _strike_each_line(work, prepare, finish=lambda made: None, places=_EVERYWHER
         pytest.param(True, _IN_THE_BUFFER, 20, id="spool"),
     ],
 )
-def test_wherever_a_handler_strikes_a_first_call_its_exit_is_heard(tmp_path, on_signal, spool, places, least):
-    """W3: also while the first call starts a thread, whose wait may lose its own lock to the strike."""
+def test_wherever_a_handler_interrupts_a_first_call_its_exit_is_not_lost(
+    tmp_path, on_signal, spool, places, least
+):
+    """W3: this includes the start of a thread, whose wait may find its own lock already released."""
     answer = Response(200, {"type": "user", "id": "1"}, {})
     clients = []
 
@@ -101,42 +103,42 @@ def test_wherever_a_handler_strikes_a_first_call_its_exit_is_heard(tmp_path, on_
         sys.exit(_STATUS)
 
     on_signal(end)
-    strikes = _strike_each_line(
+    interruptions = _interrupt_each_line(
         lambda client: client.track("u", "Happened"), make, lambda client: client.close(0), places
     )
 
-    assert strikes >= least
+    assert interruptions >= least
 
 
 @pytest.mark.parametrize(
     "work",
     [
-        pytest.param(lambda: Signal().wait(0.0), id="for a settlement"),
+        pytest.param(lambda: SettlementSignal().wait(0.0), id="for a settlement"),
         pytest.param(
-            lambda: Workers(lambda on_claim: None, count=1, interval=1.0, name="test").pause(0.0),
+            lambda: StopLatch().pause(0.0),
             id="before a request",
         ),
     ],
 )
-def test_wherever_a_handler_strikes_a_wait_its_exit_is_heard(on_signal, work):
-    """W3: no error of a lock takes the place of what the handler raised."""
+def test_wherever_a_handler_interrupts_a_wait_its_exit_is_not_lost(on_signal, work):
+    """W3: no error of a lock replaces what the handler raised."""
 
     def end(*_):
         sys.exit(_STATUS)
 
     on_signal(end)
 
-    assert _strike_each_line(lambda _: work(), lambda: None) >= 4
+    assert _interrupt_each_line(lambda _: work(), lambda: None) >= 4
 
 
-def test_a_thread_that_is_refused_while_another_error_is_handled_is_a_shortage(monkeypatch):
-    """W1: the error that the caller is just handling is nobody's strike."""
+def test_a_thread_that_cannot_start_while_an_error_is_handled_is_a_shortage(monkeypatch):
+    """W1: an error that the caller is handling at that moment was not raised by a signal handler."""
 
     def refuse(thread):
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    workers = Workers(lambda on_claim: None, count=1, interval=1.0, name="test")
+    workers = Workers(lambda on_claim: None, count=1, interval=1.0, name="test", stop=StopLatch())
     try:
         raise KeyboardInterrupt
     except KeyboardInterrupt:

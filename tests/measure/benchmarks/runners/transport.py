@@ -1,4 +1,4 @@
-"""Requests one after the other on one connection: ``transport WHO ADDRESS``."""
+"""Requests one after the other on one connection: ``transport LIBRARY ADDRESS``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tests.measure.benchmarks.contestants.turns import take_turns
+from tests.measure.benchmarks.runners.rounds import serve_rounds
 
 _PATH = "/contacts"
 _BODY: dict[str, Any] = {
@@ -85,20 +85,26 @@ def _encoded() -> bytes:
     return json.dumps(_BODY, separators=(",", ":")).encode()
 
 
-_WHO = {"ours": _ours, "urllib3": _urllib3, "session": _session, "contacts": _contacts, "events": _events}
+_LIBRARIES = {
+    "ours": _ours,
+    "urllib3": _urllib3,
+    "session": _session,
+    "contacts": _contacts,
+    "events": _events,
+}
 
 
 def main() -> None:
-    """Do rounds of requests; a round's answer is requests per second."""
-    send = _WHO[sys.argv[1]](sys.argv[2])
+    """Run rounds of requests; the result of a round is its requests per second."""
+    send = _LIBRARIES[sys.argv[1]](sys.argv[2])
 
-    def play(number: int) -> float:
-        begun = time.perf_counter()
-        for _ in range(number):
+    def run_round(size: int) -> float:
+        started = time.perf_counter()
+        for _ in range(size):
             send()
-        return number / (time.perf_counter() - begun)
+        return size / (time.perf_counter() - started)
 
-    take_turns(play)
+    serve_rounds(run_round)
 
 
 if __name__ == "__main__":

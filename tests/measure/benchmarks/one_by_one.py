@@ -1,4 +1,4 @@
-"""Delivery as the usual destinations do it: one message after the other, each with a search and a write."""
+"""Delivery as most destinations do it: one message after the other, each with a search and a write."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from metarouter_intercom.operations._translator import DefaultTranslator
 from metarouter_intercom.plugins import Request, Response, Transport
 
 
-class UsualDestination:
+class OneByOneDestination:
     """
-    Sends two requests for an identify, three for a group, one for a track; what they say is our translation.
+    Sends two requests for an identify, three for a group and one for a track, with the bodies that our translation makes.
 
     Args:
-        settings: Of the translation.
-        transport: Where requests go.
+        settings: Settings of the translation.
+        transport: Sends the requests.
     """
 
     def __init__(self, settings: Settings, transport: Transport) -> None:
@@ -27,7 +27,7 @@ class UsualDestination:
         self._transport = transport
 
     def deliver(self, message: dict[str, Any]) -> None:
-        """Deliver one message, at once."""
+        """Deliver one message at once."""
         user_id = str(message["userId"])
         company: str | None = None
         for operation in self._translator(read_message(message, now=0.0)).operations:
@@ -43,11 +43,11 @@ class UsualDestination:
                 raise TypeError(f"the day has no {type(operation).__name__}")
 
     def _write_contact(self, user_id: str, body: dict[str, Any]) -> None:
-        found = self._search(user_id)
-        if found is None:
+        contact_id = self._search(user_id)
+        if contact_id is None:
             self._send("POST", "/contacts", body)
         else:
-            self._send("PUT", f"/contacts/{found}", body)
+            self._send("PUT", f"/contacts/{contact_id}", body)
 
     def _search(self, user_id: str) -> str | None:
         query = {"field": "external_id", "operator": "=", "value": user_id}
