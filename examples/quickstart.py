@@ -3,13 +3,13 @@ Send captured messages of real SDKs to a local Intercom, then show the people, c
 
     python examples/quickstart.py
 
-This is the same as ``metarouter-intercom demo``. If ``INTERCOM_API_KEY`` is set, it sends to that workspace instead, after asking you.
+This runs ``metarouter-intercom demo``. If ``INTERCOM_API_KEY`` is set, it sends to that workspace instead, after asking you.
 """
 
 import sys
-
-from metarouter_intercom._cli import main
+from importlib.metadata import entry_points
 
 if __name__ == "__main__":
+    (command,) = entry_points(group="console_scripts", name="metarouter-intercom")
     sys.argv.insert(1, "demo")
-    main()
+    command.load()()

@@ -1,4 +1,4 @@
-"""Segment-spec calls to Intercom contacts, companies and events: nothing accepted is lost, in order, every dropped value told."""
+"""Delivers Segment-spec calls to Intercom: loses nothing that it accepted, keeps the order, and notes each value that it leaves out."""
 
 from __future__ import annotations
 
@@ -46,11 +46,12 @@ __all__ = [
 ]
 
 
-# Imported where they are first used: the pytest plugin is imported at every start of pytest, and costs nothing so.
+# Each name is imported when it is first used, because every start of pytest imports this package for its plugin.
 _HOMES = {
     "Client": "_client.client",
     "DeadLetters": "_client.dead_letters",
-    **dict.fromkeys(("Account", "Health", "RateBudget", "Report", "Stats"), "_delivery.report"),
+    "Account": "_intercom.account",
+    **dict.fromkeys(("Health", "RateBudget", "Report", "Stats"), "_delivery.report"),
     **dict.fromkeys(("Region", "Settings"), "settings"),
 }
 _NAMESPACES = frozenset(

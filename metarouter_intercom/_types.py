@@ -1,4 +1,4 @@
-"""What every layer names: ids, JSON values, secrets and notes; knows nothing of Segment or Intercom beyond their names."""
+"""The types that every layer uses: ids, JSON values, secrets and notes; knows Segment and Intercom by name only."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ ExternalId = NewType("ExternalId", str)
 """The caller's own id of a person: Segment's ``userId``, Intercom's ``external_id``."""
 
 ContactId = NewType("ContactId", str)
-"""The id Intercom made for a contact."""
+"""The id that Intercom made for a contact."""
 
 CompanyId = NewType("CompanyId", str)
-"""The id Intercom made for a company; the caller's own one is a plain ``company_id`` string."""
+"""The id that Intercom made for a company. The caller's own id of a company is a plain ``str``."""
 
 
 class Note(NamedTuple):
     """
-    What was changed, shortened or left out of a message, and why.
+    One value that was changed, shortened or left out of a message, and why.
 
     Attributes:
         rule: The name of the mapping or delivery rule: ``A3``, ``I2``, ``M3``.
-        path: The value's place in the message, in the wire's words: ``traits.address.city``.
-        reason: A constant short text, the same for every message, so that it can be counted.
+        path: The value's place in the message as JSON: ``traits.address.city``.
+        reason: A short text that is the same for every message, so that you can count by it.
     """
 
     rule: str
@@ -34,9 +34,10 @@ class Note(NamedTuple):
 
 class Secret:
     """
-    Holds a key or token and shows it only when asked by name.
+    A key or token that is shown only by ``reveal()`` and ``reveal_bytes()``.
 
-    ``repr``, ``str`` and formatting are masked. Two secrets are equal when their texts are, compared in constant time.
+    ``repr``, ``str`` and formatting give ``Secret('***')``. Two secrets are equal when their texts are; the comparison takes the same
+    time wherever the texts differ.
 
     Raises:
         ValueError: The text is empty.
@@ -50,11 +51,11 @@ class Secret:
         self._value = value.encode() if isinstance(value, str) else bytes(value)
 
     def reveal(self) -> str:
-        """Return the text itself."""
+        """Return the key or token."""
         return self._value.decode()
 
     def reveal_bytes(self) -> bytes:
-        """Return the text itself as UTF-8 bytes."""
+        """Return the key or token as UTF-8 bytes."""
         return self._value
 
     def __repr__(self) -> str:

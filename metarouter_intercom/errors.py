@@ -1,5 +1,5 @@
 """
-Every error of the package, sorted by what its reader does next.
+Every error of the package, sorted by what you do next.
 
 .. code-block:: text
 
@@ -8,11 +8,11 @@ Every error of the package, sorted by what its reader does next.
     ├── RejectedMessage      fix the data                          (also a ValueError)
     ├── BufferFull           slow down, or make the buffer larger
     ├── ClientClosed         the client was closed before the call
-    ├── SpoolFailed          mend the file: full disk, read-only, corrupt, locked
+    ├── SpoolFailed          correct the file: full disk, read-only, corrupt, locked
     ├── DeliveryFailed       Intercom refused, or did not answer in time
-    └── TransportError       there is no answer to a request
-        ├── ConnectFailed    it was never sent: repeat freely
-        └── ReadFailed       it was sent and may have been applied
+    └── TransportError       there is no response to a request
+        ├── ConnectFailed    it was never sent: repeating it is safe
+        └── ReadFailed       it was sent, and Intercom may have applied it
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ __all__ = [
 
 
 class MetarouterError(Exception):
-    """The base of every error of this package; never raised itself."""
+    """The base of every error of this package. It is never raised itself."""
 
 
 class ConfigurationError(MetarouterError, ValueError):
-    """A setting is missing or wrong; the text names the setting, the fault and the remedy."""
+    """A setting is missing or wrong. The text names the setting, the fault and the remedy."""
 
 
 class Problem(NamedTuple):
@@ -48,8 +48,8 @@ class Problem(NamedTuple):
     One fault of a message.
 
     Attributes:
-        path: Where it is, in the wire's words: ``traits.createdAt``, ``userId``.
-        fault: What is wrong, without the value itself.
+        path: The place in the message as JSON, such as ``traits.createdAt`` or ``userId``.
+        fault: What is wrong; it never includes the value.
         remedy: What to send instead.
     """
 
@@ -63,11 +63,11 @@ class Problem(NamedTuple):
 
 class RejectedMessage(MetarouterError, ValueError):
     """
-    A message that can never be delivered as it is; nothing of it was buffered.
+    A message that cannot be delivered as it is. Nothing of it was buffered.
 
     Attributes:
         reason: A short word to count by: ``invalid``, ``too_large``, ``identity_mismatch``...
-        problems: Every fault found, not just the first one.
+        problems: Every fault of the message, not only the first one.
     """
 
     def __init__(self, problems: Sequence[Problem], *, reason: str = "invalid") -> None:
@@ -84,19 +84,19 @@ def _rebuild_rejected(problems: Sequence[Problem], reason: str) -> RejectedMessa
 
 
 class BufferFull(MetarouterError):
-    """The buffer holds ``max_buffered`` messages, and ``when_full`` says to tell the caller."""
+    """The buffer holds ``max_buffered`` messages, and ``when_full`` makes the call raise. The message was not accepted."""
 
 
 class ClientClosed(MetarouterError):
-    """A message came after ``close()``; it was not accepted."""
+    """A call came after ``close()``. The message was not accepted."""
 
 
 class SpoolFailed(MetarouterError):
     """
-    The spool file cannot be read or written; the text names the file, the fault and the remedy.
+    The spool file cannot be read or written. The text names the file, the fault and the remedy.
 
     Attributes:
-        is_passing: It may pass by itself: another process keeps the file locked.
+        is_passing: Whether the fault may end by itself, because another process has the file locked.
     """
 
     def __init__(self, text: str, *, is_passing: bool = False) -> None:
@@ -106,13 +106,13 @@ class SpoolFailed(MetarouterError):
 
 class DeliveryFailed(MetarouterError):
     """
-    A synchronous delivery ended without the wanted effect.
+    A call that waits for its delivery ended without the wanted effect.
 
     Attributes:
-        reason: The dead letter's reason, or ``held`` / ``timeout`` / ``ambiguous_email``.
-        status: Intercom's HTTP status, or None when there was no answer.
-        code: Intercom's error code, if it gave one.
-        request_id: Intercom's request id, for its support.
+        reason: The dead letter's reason, or ``held``, ``timeout`` or ``ambiguous_email``.
+        status: Intercom's HTTP status; None when there was no response.
+        code: Intercom's error code; None when it gave none.
+        request_id: The id of the request, for Intercom's support; None when there is none.
     """
 
     def __init__(
@@ -141,12 +141,12 @@ def _rebuild_failed(
 
 
 class TransportError(MetarouterError):
-    """There is no answer to a request; its two kinds say whether it can have had an effect."""
+    """There is no response to a request. The two kinds say whether it can have had an effect."""
 
 
 class ConnectFailed(TransportError):
-    """The request never left: name look-up, TCP, TLS or proxy failed. Repeat it freely."""
+    """The request was never sent, because the name look-up, TCP, TLS or the proxy failed. Repeating it is safe."""
 
 
 class ReadFailed(TransportError):
-    """The request left and no whole answer came back: it may have been applied."""
+    """The request was sent and no complete response came back. Intercom may have applied it."""

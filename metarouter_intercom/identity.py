@@ -1,8 +1,8 @@
 """
-Proofs of identity: made for the Messenger, checked on messages from untrusted senders; knows nothing of delivery.
+Proofs of identity: makes them for the Messenger and verifies those of untrusted senders; knows nothing of delivery.
 
-Every function takes one key or several, newest first: the first one signs, any of them verifies, so a key can be replaced
-without a moment in which good proofs are refused.
+Every function takes one key, or several with the newest first. The first key signs and any of them verifies, so that you can replace
+a key while proofs of the old one are still in use.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ._types import Secret
 from .errors import ConfigurationError
-from .settings import Region
+from .settings import Region, to_region
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,30 +32,30 @@ __all__ = [
 
 Keys: TypeAlias = "str | bytes | Secret | Sequence[str | bytes | Secret]"
 
-# Intercom's installation page names one host a region for the Messenger.
+# Source: Intercom's installation page for the Messenger names one host for each region.
 _API_BASES = {
     Region.US: "https://api-iam.intercom.io",
     Region.EU: "https://api-iam.eu.intercom.io",
     Region.AU: "https://api-iam.au.intercom.io",
 }
 _ALGORITHM = "HS256"
-# The JWT library warns of keys with fewer bytes.
-_LIBRARY_WANTS = 14
-# What must not stand as itself inside a script element of an HTML page.
+# The JWT library warns when a key has fewer bytes.
+_MIN_KEY_BYTES = 14
+# These characters could end a script element of an HTML page, or break its text.
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
 def user_hash(secret: Keys, *, user_id: str | int | None = None, email: str | None = None) -> str:
     """
-    Return the hash that proves an identity to the Messenger: HMAC-SHA256, 64 small hexadecimal digits.
+    Return the hash that proves an identity to the Messenger: HMAC-SHA256 as 64 lower-case hexadecimal digits.
 
     Args:
-        secret: The workspace's identity verification secret; of several the first one signs.
-        user_id: Wins over *email* when both are given, as in Intercom.
-        email: Exactly as the page sends it.
+        secret: The workspace's identity verification secret. The first of several signs.
+        user_id: The identity, also when there is an *email* too, as in Intercom.
+        email: The identity when there is no *user_id*, exactly as the page sends it.
 
     Raises:
-        ConfigurationError: No secret, or nobody to prove.
+        ConfigurationError: There is no secret, or neither a user id nor an e-mail address.
     """
     return _digest(_keys(secret)[0], _subject(user_id, email))
 
@@ -70,28 +70,28 @@ def user_jwt(
     claims: Mapping[str, Any] | None = None,
 ) -> str:
     """
-    Return a JSON Web Token (HS256) that proves an identity for a limited time; needs the extra ``jwt``.
+    Return a JSON Web Token (HS256) that proves an identity for a limited time. Needs the extra ``jwt``.
 
     Args:
-        secret: The workspace's Messenger secret; of several the first one signs.
-        user_id: Becomes the claim ``user_id``.
-        email: Becomes the claim ``email``.
-        expires_in: Seconds until it expires, above 0.
-        now: Unix seconds of issue; None asks the clock.
+        secret: The workspace's Messenger secret. The first of several signs.
+        user_id: The claim ``user_id``.
+        email: The claim ``email``.
+        expires_in: Seconds until the token expires, above 0.
+        now: Unix seconds of the issue; None means the system's clock.
         claims: Further claims, such as custom attributes that only a token may set.
 
     Raises:
-        ConfigurationError: No secret, nobody to prove, an expiry that is not above 0, or the extra is missing.
+        ConfigurationError: There is no secret or no user id, *expires_in* is not above 0, or the extra is missing.
     """
     if not expires_in > 0:
-        raise ConfigurationError(f"expires_in: {expires_in!r} is no time to come; use seconds above 0")
+        raise ConfigurationError(f"expires_in: {expires_in!r} is not in the future; use seconds above 0")
     issued_at = int(_time() if now is None else now)
-    told: dict[str, Any] = {**(claims or {}), "user_id": _subject(user_id, None)}
+    payload: dict[str, Any] = {**(claims or {}), "user_id": _subject(user_id, None)}
     if email is not None:
-        told["email"] = email
-    told |= {"iat": issued_at, "exp": issued_at + max(1, int(expires_in))}
+        payload["email"] = email
+    payload |= {"iat": issued_at, "exp": issued_at + max(1, int(expires_in))}
     jwt, oct_key = _jwt_library()
-    return str(jwt.encode({"alg": _ALGORITHM}, told, oct_key(_keys(secret)[0])))
+    return str(jwt.encode({"alg": _ALGORITHM}, payload, oct_key(_keys(secret)[0])))
 
 
 def verify(
@@ -104,18 +104,18 @@ def verify(
     now: float | None = None,
 ) -> bool:
     """
-    Tell whether every given proof proves this identity (rule V1); False when none is given.
+    Tell whether each proof that you pass proves this identity (rule V1); False without a proof.
 
     Args:
         secret: One key or several.
-        user_id: Whom the proof has to name.
-        email: Whom it has to name when there is no user id; tokens prove user ids only.
-        user_hash: A proof as ``user_hash`` makes it.
-        user_jwt: A proof as ``user_jwt`` makes it.
-        now: Unix seconds; None asks the clock.
+        user_id: The user id that the proof must be for.
+        email: The e-mail address that a hash must be for when there is no user id. A token proves user ids only.
+        user_hash: A proof that ``user_hash`` makes.
+        user_jwt: A proof that ``user_jwt`` makes.
+        now: Unix seconds; None means the system's clock.
 
     Raises:
-        ConfigurationError: No secret, or a token and no extra ``jwt`` to read it.
+        ConfigurationError: There is no secret, or there is a token and the extra ``jwt`` is missing.
     """
     if user_hash is None and user_jwt is None:
         return False
@@ -133,33 +133,33 @@ def verify_user_hash(
     Tell, in constant time, whether *proof* is the hash of this identity under one of the keys.
 
     Raises:
-        ConfigurationError: No secret, or nobody to prove.
+        ConfigurationError: There is no secret, or neither a user id nor an e-mail address.
     """
     from hmac import compare_digest
 
     subject = _subject(user_id, email)
-    given = proof.strip().lower().encode("utf-8", "replace") if isinstance(proof, str) else b""
+    digest = proof.strip().lower().encode("utf-8", "replace") if isinstance(proof, str) else b""
     is_valid = False
     for key in _keys(secret):
-        # Every key is tried, so that the time does not tell which one fits.
-        is_valid |= compare_digest(_digest(key, subject).encode(), given)
+        # Every key is tried, so that the time it takes does not show which key is the right one.
+        is_valid |= compare_digest(_digest(key, subject).encode(), digest)
     return is_valid
 
 
 def verify_user_jwt(secret: Keys, token: object, *, user_id: str | int, now: float | None = None) -> bool:
     """
-    Tell whether *token* is an HS256 token for this user id under one of the keys, and not expired; needs the extra ``jwt``.
+    Tell whether *token* is an HS256 token for this user id under one of the keys, and not expired. Needs the extra ``jwt``.
 
     Raises:
-        ConfigurationError: No secret, nobody to prove, or the extra is missing.
+        ConfigurationError: There is no secret or no user id, or the extra is missing.
     """
     subject = _subject(user_id, None)
     keys = _keys(secret)
     if not isinstance(token, str):
         return False
     at = int(_time() if now is None else now)
-    claims = [claims for key in keys if (claims := _claims(token, key, at)) is not None]
-    return any(_is_about(told, subject) for told in claims)
+    signed = [claims for key in keys if (claims := _claims(token, key, at)) is not None]
+    return any(_is_about(claims, subject) for claims in signed)
 
 
 def messenger_settings(
@@ -173,52 +173,57 @@ def messenger_settings(
     region: Region | str = Region.US,
     api_base: str | None = None,
     now: float | None = None,
-    **facts: str | int | float | bool | None,
+    **fields: str | int | float | bool | None,
 ) -> JsonObject:
     """
-    Return what the page's Messenger snippet needs, as ``window.intercomSettings``.
+    Return the ``window.intercomSettings`` for the Messenger's snippet on a page.
 
     Args:
         app_id: App or Source ID.
-        user_id: Of who is signed in; neither this nor *email* for a visitor.
-        email: Of who is signed in.
-        secret: Signs the identity; None leaves the proof out.
+        user_id: Of the person who is signed in; without *user_id* and *email* the settings are for a visitor.
+        email: Of the person who is signed in.
+        secret: The key that signs the identity; None leaves the proof out.
         token: Sign with a token (``intercom_user_jwt``) instead of a hash (``user_hash``).
         expires_in: Seconds until the token expires.
         region: Where the workspace is: ``us``, ``eu`` or ``au``.
-        api_base: Overrides the region's Messenger host.
-        now: Unix seconds for the token; None asks the clock.
-        facts: Further fields, such as ``name`` and ``created_at``.
+        api_base: An address to use instead of the region's Messenger host.
+        now: Unix seconds for the token; None means the system's clock.
+        fields: Further fields, such as ``name`` and ``created_at``; None leaves a field out.
 
     Raises:
-        ConfigurationError: No app id, an unknown region, or a token for nobody.
+        ConfigurationError: There is no app id, the region is unknown, or a token was asked for without a user id.
     """
     if not app_id or not app_id.strip():
         raise ConfigurationError("app_id: missing; pass the workspace's App ID")
-    told: JsonObject = {"api_base": api_base or _API_BASES[_region(region)], "app_id": app_id.strip()}
-    told |= {name: value for name, value in facts.items() if value is not None}
+    page_settings: JsonObject = {
+        "api_base": api_base or _API_BASES[to_region(region)],
+        "app_id": app_id.strip(),
+    }
+    page_settings |= {name: value for name, value in fields.items() if value is not None}
     if user_id is not None:
-        told["user_id"] = _subject(user_id, None)
+        page_settings["user_id"] = _subject(user_id, None)
     if email is not None:
-        told["email"] = email
+        page_settings["email"] = email
     if secret is None or (user_id is None and email is None):
-        return told
+        return page_settings
     if not token:
-        told["user_hash"] = user_hash(secret, user_id=user_id, email=email)
-        return told
+        page_settings["user_hash"] = user_hash(secret, user_id=user_id, email=email)
+        return page_settings
     if user_id is None:
         raise ConfigurationError(
-            "user_id: missing; a token proves a user id, use a hash for an e-mail address"
+            "user_id: missing; a token proves a user id, so use a hash for an e-mail address"
         )
-    told["intercom_user_jwt"] = user_jwt(secret, user_id=user_id, email=email, expires_in=expires_in, now=now)
-    return told
+    page_settings["intercom_user_jwt"] = user_jwt(
+        secret, user_id=user_id, email=email, expires_in=expires_in, now=now
+    )
+    return page_settings
 
 
 def messenger_json(settings: Mapping[str, Any]) -> str:
     """
-    Return *settings* as JSON that is safe inside a ``<script>`` element, whatever a user's name holds.
+    Return *settings* as JSON that is safe inside a ``<script>`` element, whatever characters a user's name has.
 
-    Use it as ``window.intercomSettings = {{ it }};`` with the template's own escaping switched off for it.
+    In a template write ``window.intercomSettings = {{ it }};`` and switch off the template's own escaping for it.
     """
     text = json.dumps(dict(settings))
     for character, escape in _UNSAFE.items():
@@ -230,8 +235,8 @@ def messenger_json(settings: Mapping[str, Any]) -> str:
 
 
 def _keys(secret: Keys) -> list[bytes]:
-    given = [secret] if isinstance(secret, str | bytes | Secret) else list(secret)
-    keys = [_key(key) for key in given]
+    secrets = [secret] if isinstance(secret, str | bytes | Secret) else list(secret)
+    keys = [_key(one) for one in secrets]
     if not keys or not all(keys):
         raise ConfigurationError("secret: missing or empty; pass the workspace's identity secret")
     return keys
@@ -265,40 +270,33 @@ def _claims(token: str, key: bytes, now: int) -> Mapping[str, Any] | None:
 
     try:
         claims: Mapping[str, Any] = jwt.decode(token, oct_key(key), algorithms=[_ALGORITHM]).claims
-        # When it was issued proves nothing (RFC 7519, 4.1.6): a signer's clock may run a little ahead of ours.
+        # The time of issue proves nothing (RFC 7519, 4.1.6): a signer's clock may be a little ahead of ours.
         JWTClaimsRegistry(now=now).validate({name: claim for name, claim in claims.items() if name != "iat"})
     except (JoseError, ValueError, TypeError, AttributeError):
         return None
-    ends = claims.get("exp")
-    # Not every version of the library refuses NaN, which is before no moment.
-    return None if isinstance(ends, float) and not isfinite(ends) else claims
+    expires_at = claims.get("exp")
+    # A token that expires at NaN would never expire, and not every version of the library refuses it.
+    return None if isinstance(expires_at, float) and not isfinite(expires_at) else claims
 
 
 def _is_about(claims: Mapping[str, Any], subject: str) -> bool:
     from hmac import compare_digest
 
-    named = claims.get("user_id")
-    if not isinstance(named, str | int) or isinstance(named, bool):
+    user_id = claims.get("user_id")
+    if not isinstance(user_id, str | int) or isinstance(user_id, bool):
         return False
-    return compare_digest(str(named).encode("utf-8", "replace"), subject.encode("utf-8", "replace"))
+    return compare_digest(str(user_id).encode("utf-8", "replace"), subject.encode("utf-8", "replace"))
 
 
 def _jwt_library() -> tuple[Any, Any]:
-    """Return the JWT module and a function key -> its kind of key."""
+    """Return the library's JWT module, and a function that turns bytes into its kind of key."""
     try:
         from joserfc import jwt
         from joserfc.jwk import OctKey
     except ImportError:
         raise ConfigurationError("user_jwt: the extra is missing; install metarouter-intercom[jwt]") from None
-    # HMAC fills a short key with zeros by itself, so this is the same key: Intercom chose it, and our user cannot lengthen it.
-    return jwt, lambda key: OctKey.import_key(key.ljust(_LIBRARY_WANTS, b"\0"))
-
-
-def _region(value: Region | str) -> Region:
-    try:
-        return Region(str(getattr(value, "value", value)).lower())
-    except ValueError:
-        raise ConfigurationError(f"region: {value!r} is unknown; use one of us, eu, au") from None
+    # HMAC fills a short key with zeros itself, so the longer key signs alike. Intercom chooses the key, so the user cannot lengthen it.
+    return jwt, lambda key: OctKey.import_key(key.ljust(_MIN_KEY_BYTES, b"\0"))
 
 
 def _time() -> float:

@@ -6,18 +6,8 @@ from collections.abc import Iterator
 
 import click
 
-from .package import ExitCode, commands
+from .package import MEANINGS, commands
 from .words import code, from_rst, table
-
-_MEANINGS = {
-    ExitCode.DONE: "everything was done",
-    ExitCode.INCOMPLETE: "done, but messages were rejected, are dead letters, were dropped or are still pending",
-    ExitCode.USAGE: "the command was not understood",
-    ExitCode.SETTINGS: "a setting is wrong: key, region, App/Source ID",
-    ExitCode.UNREACHABLE: "Intercom cannot be reached, or does not answer as expected",
-    ExitCode.FILE: "a file cannot be read or written",
-    ExitCode.INTERRUPTED: "interrupted; `send` goes on where it was when it is run again",
-}
 
 
 def sections() -> str:
@@ -27,7 +17,9 @@ def sections() -> str:
 
 def exit_codes() -> str:
     """Return the exit codes as a table."""
-    return table(["code", "meaning"], [[code(str(int(one))), _MEANINGS[one]] for one in ExitCode])
+    return table(
+        ["code", "meaning"], [[code(str(int(exit_code))), meaning] for exit_code, meaning in MEANINGS.items()]
+    )
 
 
 def _walk(name: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:

@@ -7,7 +7,7 @@ When a private module moves, this list changes and nothing else.
 from __future__ import annotations
 
 from metarouter_intercom._cli.commands import commands
-from metarouter_intercom._cli.exit_codes import ExitCode
+from metarouter_intercom._cli.exit_codes import MEANINGS
 from metarouter_intercom._intercom.payloads import company_body, contact_body, event_body
 from metarouter_intercom.messages._codec import read_message
 from metarouter_intercom.messages._facts import PLAIN
@@ -23,9 +23,9 @@ __all__ = [
     "CONTACT_TRAITS",
     "CONTEXT_FACTS",
     "EVENT_PROPERTIES",
+    "MEANINGS",
     "PAGE_FACTS",
     "PLAIN",
-    "ExitCode",
     "commands",
     "company_body",
     "contact_body",

@@ -1,4 +1,4 @@
-"""The installed command ``metarouter-intercom``; says what to install when the extra ``[cli]`` is missing."""
+"""The command ``metarouter-intercom``, and the only package that uses click; says what to install if the extra ``[cli]`` is missing."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import sys
 
 
 def main() -> None:
-    """Run the command line and exit with one of its documented codes."""
+    """Run the command line and exit with one of the documented exit codes."""
     try:
-        import click  # noqa: F401  # only to say clearly what is missing
-        import tqdm  # noqa: F401  # as above
+        import click  # noqa: F401  # imported only to report clearly that it is missing
+        import tqdm  # noqa: F401  # the same
     except ImportError:
         sys.stderr.write(
             'metarouter-intercom: the command line needs click and tqdm; run pip install "metarouter-intercom[cli]"\n'

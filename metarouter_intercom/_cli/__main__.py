@@ -1,4 +1,4 @@
-"""``python -m metarouter_intercom._cli``: the command line where its script is not on the path."""
+"""``python -m metarouter_intercom._cli``: runs the command line without the installed script."""
 
 from . import main
 

@@ -1,4 +1,4 @@
-"""The commands of ``metarouter-intercom``; the only package that knows click."""
+"""The command group, and how a run ends: the exit code, and one line for each expected error."""
 
 from __future__ import annotations
 
@@ -11,22 +11,14 @@ import click
 from .connect import check, connect
 from .dead_letters import dead_letters
 from .demo import demo
-from .exit_codes import ExitCode, Failed, failure
+from .exit_codes import MEANINGS, ExitCode, Failed, failure
 from .sandbox import sandbox
 from .send import send
 from .stats import stats
 from .translate import translate
 
-_EPILOG = """\b
-Exit codes:
-  0    everything was done
-  1    done, but messages were rejected, are dead letters or are still pending
-  2    the command was not understood
-  3    a setting is wrong: key, region, App/Source ID
-  4    Intercom cannot be reached, or does not answer as expected
-  5    a file cannot be read or written
-  130  interrupted; `send` goes on where it was when it is run again
-"""
+# \b keeps click from joining the lines.
+_EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code:<5}{meaning}" for code, meaning in MEANINGS.items())
 
 
 @click.group(
@@ -35,9 +27,10 @@ Exit codes:
 @click.version_option(package_name="metarouter-intercom")
 def commands() -> None:
     """
-    Send Segment-spec messages to Intercom, and look at what becomes of them.
+    Send Segment-spec messages to Intercom, and see what happens to them.
 
-    Start without an account: `metarouter-intercom demo`. With one: `metarouter-intercom connect`, then `metarouter-intercom send FILE`.
+    To try it without an account, run `metarouter-intercom demo`. With an account, run `metarouter-intercom connect` once, then
+    `metarouter-intercom send FILE`.
     """
 
 
@@ -47,10 +40,10 @@ for _command in (connect, check, demo, sandbox, translate, send, dead_letters, s
 
 def run(arguments: Sequence[str] | None = None) -> NoReturn:
     """
-    Run the command line and exit: every foreseen error is one line that says what to do.
+    Run the command line and exit; an expected error is printed as one line that says what to do.
 
     Args:
-        arguments: Those of the process when None.
+        arguments: The command line; None for the process's own.
     """
     try:
         code = commands.main(arguments, prog_name="metarouter-intercom", standalone_mode=False)

@@ -1,4 +1,4 @@
-"""``dead-letters``: list, show, retry, discard and export what a spool's deliveries gave up."""
+"""``dead-letters``: list, show, retry, discard and export the dead letters in a spool file."""
 
 from __future__ import annotations
 
@@ -21,30 +21,28 @@ from .formatting import echo, is_complete, number_of, report_lines, report_objec
 from .options import connection_options, json_option, settings_of
 
 _spool_option = click.option(
-    "--spool", required=True, type=click.Path(dir_okay=False), help="The spool file that the client uses."
+    "--spool", required=True, type=click.Path(dir_okay=False), help="Spool file of the client."
 )
-_reason_option = click.option("--reason", help="Only those with this reason.")
+_reason_option = click.option("--reason", help="Only dead letters with this reason.")
 _ids_argument = click.argument("ids", type=int, nargs=-1)
-_all_option = click.option("--all", "every", is_flag=True, help="All of them.")
+_all_option = click.option("--all", "every", is_flag=True, help="All dead letters.")
 
 
-@click.group("dead-letters", short_help="List, show, retry, discard or export what was given up.")
+@click.group("dead-letters", short_help="List, show, retry, discard or export dead letters.")
 def dead_letters() -> None:
-    """Look into the messages that were given up, and try them again."""
+    """Look at dead letters, the messages that could not be delivered, and retry them."""
 
 
 def open_spool(path: str) -> SpoolBuffer:
     """
-    Open the spool at *path*, which has to be there.
+    Open the existing spool at *path*.
 
     Raises:
         Failed: There is no such file.
-        SpoolFailed: It cannot be read.
+        SpoolFailed: The file cannot be read.
     """
     if not Path(path).exists():
-        raise Failed(
-            f"{path}: no such file; give the path that the client's spool setting names", ExitCode.FILE
-        )
+        raise Failed(f"{path}: no such file; use the path in the client's `spool` setting", ExitCode.FILE)
     return SpoolBuffer(path, limit=sys.maxsize, dead_letters=sys.maxsize)
 
 
@@ -56,46 +54,52 @@ def _letters(buffer: SpoolBuffer) -> DeadLetters:
 @_spool_option
 @_reason_option
 @click.option(
-    "--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many, oldest first."
+    "--limit",
+    type=click.IntRange(1),
+    default=50,
+    show_default=True,
+    help="Maximum number to list, oldest first.",
 )
 @json_option
-def list_letters(spool: str, reason: str | None, limit: int, as_json: bool) -> None:
+def list_letters(*, spool: str, reason: str | None, limit: int, as_json: bool) -> None:
     """List dead letters with their reasons."""
     with closing(open_spool(spool)) as buffer:
         letters = _letters(buffer)
-        found, counts = letters.list(reason, limit=limit), letters.count()
+        listed, counts = letters.list(reason, limit=limit), letters.count()
     if as_json:
-        click.echo(json.dumps({"counts": counts, "dead_letters": [line_of(letter) for letter in found]}))
+        click.echo(json.dumps({"counts": counts, "dead_letters": [line_of(letter) for letter in listed]}))
         return
-    for letter in found:
+    for letter in listed:
         echo(_row(letter))
     total = counts.get(reason, 0) if reason else sum(counts.values())
     echo(
-        f"{len(found):,} of {number_of(total, 'dead letter')}"
+        f"{len(listed):,} of {number_of(total, 'dead letter')}"
         + "".join(f"\n  {n:,} x {why}" for why, n in sorted(counts.items()))
     )
 
 
 def _row(letter: DeadLetter) -> str:
     message = letter.message
-    about = message.get("userId") or message.get("anonymousId") or message.get("groupId") or "-"
+    subject = message.get("userId") or message.get("anonymousId") or message.get("groupId") or "-"
     died = datetime.fromtimestamp(letter.died_at, timezone.utc).strftime("%Y-%m-%d %H:%M:%SZ")
-    return f"{letter.id:>6}  {died}  {letter.reason:<20}  {message.get('type')!s:<8}  {about}"
+    return f"{letter.id:>6}  {died}  {letter.reason:<20}  {message.get('type')!s:<8}  {subject}"
 
 
-@dead_letters.command(short_help="Show one with its message and Intercom's last answer.")
+@dead_letters.command(short_help="Show one dead letter with its message and Intercom's last answer.")
 @_spool_option
 @click.argument("id", type=int)
 def show(spool: str, id: int) -> None:
     """Show one dead letter with its message and Intercom's last answer."""
     with closing(open_spool(spool)) as buffer:
-        found = buffer.dead_letters(after=id - 1, limit=1)
-    if not found or found[0].id != id:
-        raise Failed(f"{id}: no such dead letter in {spool}; see dead-letters list", ExitCode.USAGE)
-    click.echo(json.dumps(line_of(found[0]), indent=2))
+        letters = buffer.dead_letters(after=id - 1, limit=1)
+    if not letters or letters[0].id != id:
+        raise Failed(
+            f"{id}: no such dead letter in {spool}; run dead-letters list to see their ids", ExitCode.USAGE
+        )
+    click.echo(json.dumps(line_of(letters[0]), indent=2))
 
 
-@dead_letters.command(short_help="Accept them once more and deliver them.")
+@dead_letters.command(short_help="Accept dead letters again and deliver them.")
 @_spool_option
 @_ids_argument
 @_all_option
@@ -106,11 +110,12 @@ def show(spool: str, id: int) -> None:
     default=60.0,
     show_default=True,
     metavar="SECONDS",
-    help="How long to wait for their delivery.",
+    help="How long to wait for the deliveries.",
 )
 @connection_options
 @json_option
 def retry(
+    *,
     spool: str,
     ids: tuple[int, ...],
     every: bool,
@@ -119,13 +124,13 @@ def retry(
     as_json: bool,
     **connection: Any,
 ) -> int:
-    """Accept dead letters once more and deliver them: those with IDS, with a --reason, or --all."""
-    _choice(ids, every, reason)
+    """Accept dead letters again and deliver them. Choose them by IDS, --reason or --all."""
+    _require_one_choice(ids, every, reason)
     with closing(open_spool(spool)):
         pass
     client = Client(settings_of(**connection, spool=spool))
     try:
-        # A refused key would only move them from the dead letters to what waits.
+        # Check the key first: with a refused key the messages would only leave the dead letters and wait in the spool.
         client.check()
         number = client.dead_letters.retry(list(ids) or None, reason=reason)
     except BaseException:
@@ -140,20 +145,20 @@ def retry(
     return ExitCode.DONE if is_complete(report) else ExitCode.INCOMPLETE
 
 
-@dead_letters.command(short_help="Forget them for good.")
+@dead_letters.command(short_help="Delete dead letters for good.")
 @_spool_option
 @_ids_argument
 @_all_option
 @_reason_option
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
 def discard(
-    spool: str, ids: tuple[int, ...], every: bool, reason: str | None, yes: bool, as_json: bool
+    *, spool: str, ids: tuple[int, ...], every: bool, reason: str | None, yes: bool, as_json: bool
 ) -> None:
-    """Forget dead letters for good: those with IDS, with a --reason, or --all."""
-    _choice(ids, every, reason)
+    """Delete dead letters for good. Choose them by IDS, --reason or --all."""
+    _require_one_choice(ids, every, reason)
     if not yes:
-        click.confirm("They cannot be brought back. Discard them?", abort=True, err=True)
+        click.confirm("This cannot be undone. Delete these dead letters?", abort=True, err=True)
     with closing(open_spool(spool)) as buffer:
         number = _letters(buffer).discard(list(ids) or None, reason=reason)
     if as_json:
@@ -162,7 +167,7 @@ def discard(
         echo(f"{number_of(number, 'dead letter was', 'dead letters were')} discarded")
 
 
-@dead_letters.command()
+@dead_letters.command(short_help="Write dead letters as JSON lines.")
 @_spool_option
 @_reason_option
 @click.option(
@@ -170,13 +175,13 @@ def discard(
     "--output",
     type=click.Path(allow_dash=True),
     default="-",
-    help="Where to write; standard output when it is not given.",
+    help="File to write; standard output by default.",
 )
 def export(spool: str, reason: str | None, output: str) -> None:
-    """Write dead letters as JSON lines; they stay where they are."""
+    """Write dead letters as JSON lines. They stay in the spool."""
     with ExitStack() as stack:
         buffer = stack.enter_context(closing(open_spool(spool)))
-        # What customers sent is nobody else's business, so the file is its owner's alone.
+        # The messages contain personal data, so only the owner may read the file.
         file = sys.stdout if output == "-" else stack.enter_context(open(output, "w", opener=_private))
         number = _letters(buffer).export(file, reason=reason)
     echo(f"{number_of(number, 'dead letter was', 'dead letters were')} exported", err=True)
@@ -186,6 +191,6 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _choice(ids: tuple[int, ...], every: bool, reason: str | None) -> None:
+def _require_one_choice(ids: tuple[int, ...], every: bool, reason: str | None) -> None:
     if sum((bool(ids), every, reason is not None)) != 1:
-        raise click.UsageError("say which: ids, --reason or --all")
+        raise click.UsageError("choose dead letters by IDS, --reason or --all, and by one of them only")

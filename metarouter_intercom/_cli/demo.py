@@ -1,4 +1,4 @@
-"""``demo``: captured messages of real SDKs through the client into a local Intercom (or the real one), and what stands there then."""
+"""``demo``: send messages captured from real SDKs to a local Intercom (or a real one), and show what is in it afterwards."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from .._client.client import Client
 from .._delivery.http.transport import HttpTransport
 from .._types import JsonObject, JsonValue
 from ..errors import RejectedMessage
+from ..messages._title import title_of
 from ..plugins import Delivery
 from ..settings import Settings
 from .exit_codes import ExitCode, Failed
-from .formatting import echo, is_complete, number_of, report_lines, title_of
-from .message_files import Found, read_messages
+from .formatting import echo, is_complete, number_of, report_lines
+from .message_files import FileEntry, read_messages
 from .options import has_key
 from .people import find_people, show_people
 from .sandbox import listening, people_page
@@ -28,35 +29,37 @@ from .signals import until_interrupted
 if TYPE_CHECKING:
     from ..sandbox import Sandbox
 
-# Seconds that an event waits for its contact: here nobody else brings it.
-_PATIENCE = 1.0
+# Seconds that an event waits for its contact; short, because nobody else creates contacts meanwhile.
+_CONTACT_WAIT = 1.0
 
-# What a reason means, for somebody who meets it for the first time.
-_REASONS = {
-    "event_filtered": "events_allow or events_deny leaves it out",
-    "no_identity": "it carries neither a user id nor an e-mail",
+# Reason of a skip -> its meaning.
+_MEANINGS = {
+    "event_filtered": "the setting events_allow or events_deny leaves it out",
+    "no_identity": "it has neither a user id nor an email address",
     "not_selected": "its integrations object leaves Intercom out",
     "nothing_to_merge": "an alias merges a lead into a user, and there is no such lead",
-    "page_off": "page views are no events unless page_events is set",
-    "screen_off": "screen views are no events unless screen_events is set",
+    "page_off": "page calls become events only if page_events is set",
+    "screen_off": "screen calls become events only if screen_events is set",
 }
 
 
-@click.command(short_help="Send messages of real SDKs to a local Intercom and show what comes of them.")
+@click.command(short_help="Send sample messages to a local Intercom and show the result.")
 @click.argument("file", type=click.Path(allow_dash=True), required=False)
-@click.option("--yes", is_flag=True, help="Do not ask before sending to the real Intercom.")
-@click.option("--keep-open", is_flag=True, help="Leave the local Intercom running, to look at its pages.")
+@click.option("--yes", is_flag=True, help="Do not ask before sending to a real workspace.")
+@click.option(
+    "--keep-open", is_flag=True, help="Leave the local Intercom running, so that you can open its web pages."
+)
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
     default=0,
-    help="Of the local Intercom; any free one when it is not given.",
+    help="Port of the local Intercom; any free port by default.",
 )
-def demo(file: str | None, yes: bool, keep_open: bool, port: int) -> int:
+def demo(*, file: str | None, yes: bool, keep_open: bool, port: int) -> int:
     """
-    Send captured messages of real SDKs (or FILE) and show the people, companies and histories that come of them.
+    Send messages captured from real SDKs (or the messages in FILE) and show the resulting people, companies and events.
 
-    Starts a local Intercom. With INTERCOM_API_KEY set it sends to that workspace instead, after asking.
+    The messages go to a local Intercom. If INTERCOM_API_KEY is set, they go to that workspace instead, after you confirm.
     """
     outcomes = _Outcomes()
     with ExitStack() as stack:
@@ -79,14 +82,16 @@ def demo(file: str | None, yes: bool, keep_open: bool, port: int) -> int:
 
 
 def _real_settings(yes: bool) -> Settings:
-    settings = Settings.from_env(name="demo", missing_contact_wait=_PATIENCE)
-    what = f"INTERCOM_API_KEY is set: this writes people, companies and events to the workspace behind {settings.address}"
+    settings = Settings.from_env(name="demo", missing_contact_wait=_CONTACT_WAIT)
+    warning = f"INTERCOM_API_KEY is set: this writes people, companies and events to the workspace at {settings.address}"
     if yes:
-        echo(what)
+        echo(warning)
     elif not sys.stdin.isatty():
-        raise Failed(f"{what}; say --yes, or unset INTERCOM_API_KEY to use a local Intercom", ExitCode.USAGE)
+        raise Failed(
+            f"{warning}; add --yes, or unset INTERCOM_API_KEY to use a local Intercom", ExitCode.USAGE
+        )
     else:
-        click.confirm(f"{what}.\nGo on?", abort=True)
+        click.confirm(f"{warning}.\nContinue?", abort=True)
     return settings
 
 
@@ -97,10 +102,12 @@ def _local_intercom(port: int) -> Sandbox:
 
 
 def _local_settings(server: Sandbox) -> Settings:
-    return Settings(api_key=server.token, base_url=server.url, name="demo", missing_contact_wait=_PATIENCE)
+    return Settings(
+        api_key=server.token, base_url=server.url, name="demo", missing_contact_wait=_CONTACT_WAIT
+    )
 
 
-def _messages(stack: ExitStack, file: str | None) -> Iterable[Found]:
+def _messages(stack: ExitStack, file: str | None) -> Iterable[FileEntry]:
     if file == "-":
         return read_messages(sys.stdin.buffer)
     if file is not None:
@@ -109,38 +116,38 @@ def _messages(stack: ExitStack, file: str | None) -> Iterable[Found]:
     return _moved_to_now(stream)
 
 
-def _moved_to_now(stream: IO[bytes]) -> Iterator[Found]:
-    """Yield the captured messages as if the last one had just been sent: Intercom lists the events of 90 days."""
+def _moved_to_now(stream: IO[bytes]) -> Iterator[FileEntry]:
+    """Yield the captured messages with times that end now, because Intercom only lists the events of the last 90 days."""
     captured = list(read_messages(stream))
-    instants = {
-        found.line: datetime.fromisoformat(_timestamp(found).replace("Z", "+00:00")) for found in captured
+    times = {
+        entry.line: datetime.fromisoformat(_timestamp(entry).replace("Z", "+00:00")) for entry in captured
     }
-    shift = datetime.now(timezone.utc) - max(instants.values()) - timedelta(seconds=1)
-    for found in captured:
-        moved = (instants[found.line] + shift).isoformat()
-        yield found._replace(message={**(found.message or {}), "timestamp": moved})
+    shift = datetime.now(timezone.utc) - max(times.values()) - timedelta(seconds=1)
+    for entry in captured:
+        moved = (times[entry.line] + shift).isoformat()
+        yield entry._replace(message={**(entry.message or {}), "timestamp": moved})
 
 
-def _timestamp(found: Found) -> str:
-    return str((found.message or {})["timestamp"])
+def _timestamp(entry: FileEntry) -> str:
+    return str((entry.message or {})["timestamp"])
 
 
-def _send(client: Client, messages: Iterable[Found], file: str) -> tuple[list[str], int]:
-    """Send the messages; return the user ids in them (the e-mails where there is none), each once, and how many were accepted."""
+def _send(client: Client, messages: Iterable[FileEntry], file: str) -> tuple[list[str], int]:
+    """Send the messages; return each person's user id (or email address, without a user id) once, and how many messages were accepted."""
     people: dict[str, None] = {}
     number = 0
-    for found in messages:
-        if found.message is None:
-            echo(f"{found.where(file)}: {found.fault}", err=True)
+    for entry in messages:
+        if entry.message is None:
+            echo(f"{entry.where(file)}: {entry.fault}", err=True)
             continue
         try:
-            client.send(found.message)
+            client.send(entry.message)
         except RejectedMessage as error:
             for one in error.problems:
-                echo(f"{found.where(file, one.path)}: {one.fault}; {one.remedy}", err=True)
+                echo(f"{entry.where(file, one.path)}: {one.fault}; {one.remedy}", err=True)
             continue
         number += 1
-        name = found.message.get("userId") or _email(found.message)
+        name = entry.message.get("userId") or _email(entry.message)
         if name is not None:
             people[str(name)] = None
     return list(people), number
@@ -152,35 +159,35 @@ def _email(message: JsonObject) -> JsonValue:
 
 
 class _Outcomes:
-    """Keeps what was skipped, noted or given up, for a person to read."""
+    """An after-hook that collects the skips, dead letters and notes, to print them at the end."""
 
     def __init__(self) -> None:
-        self._ended: dict[str, list[str]] = {}
+        self._titles: dict[str, list[str]] = {}
         self._notes: list[str] = []
 
     def __call__(self, delivery: Delivery) -> None:
         title = title_of(delivery.message)
         if delivery.outcome != "delivered":
             reason = delivery.reason or "unknown"
-            meaning = _REASONS.get(reason)
-            head = f"{delivery.outcome}, {reason}" + (f": {meaning}" if meaning else "")
-            self._ended.setdefault(head, []).append(title)
+            meaning = _MEANINGS.get(reason)
+            heading = f"{delivery.outcome}, {reason}" + (f": {meaning}" if meaning else "")
+            self._titles.setdefault(heading, []).append(title)
         self._notes += [f"{title}: {note.path}: {note.reason} (rule {note.rule})" for note in delivery.notes]
 
     def show(self) -> None:
         """Print them."""
         echo("What was skipped, and why")
-        for head in sorted(self._ended):
-            echo(f"  {head}")
-            echo("\n".join(f"    {title}" for title in sorted(self._ended[head])))
-        echo("" if self._ended else "  nothing\n")
+        for heading in sorted(self._titles):
+            echo(f"  {heading}")
+            echo("\n".join(f"    {title}" for title in sorted(self._titles[heading])))
+        echo("" if self._titles else "  nothing\n")
         echo("What was changed or left out, and why")
         echo("\n".join(f"  {line}" for line in sorted(self._notes) or ["nothing"]) + "\n")
 
 
 def _keep_open(server: Sandbox, names: list[str]) -> None:
     with until_interrupted():
-        echo("\nThe local Intercom keeps running (Ctrl-C ends)")
+        echo("\nThe local Intercom is still running (Ctrl-C stops it)")
         echo(f"  people:      {people_page(server)}")
         if names:
             echo(f"  one person:  {people_page(server, names[0])}")

@@ -1,4 +1,4 @@
-"""Exit codes, and which error means which; one line each, with the remedy."""
+"""Exit codes, and which error leads to which one, with one line that names the fault and the remedy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..errors import BufferFull, ConfigurationError, DeliveryFailed, SpoolFailed
 
 
 class ExitCode(IntEnum):
-    """What a shell is told; documented in ``--help`` and in the reference."""
+    """The exit codes of every command; ``MEANINGS`` documents them."""
 
     DONE = 0
     INCOMPLETE = 1
@@ -19,8 +19,20 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
+MEANINGS = {
+    ExitCode.DONE: "everything was done",
+    ExitCode.INCOMPLETE: "done, but messages were rejected, were dropped, became dead letters or are still pending",
+    ExitCode.USAGE: "the command cannot run as given",
+    ExitCode.SETTINGS: "a setting is wrong: API key, region, App/Source ID",
+    ExitCode.UNREACHABLE: "Intercom cannot be reached, or does not answer as expected",
+    ExitCode.FILE: "a file cannot be read or written",
+    ExitCode.INTERRUPTED: "interrupted; run `send` again to continue where it stopped",
+}
+"""Exit code -> its meaning, for ``--help`` and the reference."""
+
+
 class Failed(Exception):
-    """A command cannot go on; the text is the one line that is shown."""
+    """A command cannot continue; the text is the one line that is printed."""
 
     def __init__(self, text: str, code: ExitCode) -> None:
         super().__init__(text)
@@ -28,7 +40,7 @@ class Failed(Exception):
 
 
 def failure(error: BaseException) -> Failed | None:
-    """Return what to show for *error*; None when it is nothing that we foresaw."""
+    """Return the line and the exit code for *error*; None if it is not an expected error."""
     text = " ".join(str(error).split())
     if isinstance(error, TransportError):
         return Failed(
@@ -42,6 +54,6 @@ def failure(error: BaseException) -> Failed | None:
     if isinstance(error, SpoolFailed | BufferFull):
         return Failed(text, ExitCode.FILE)
     if isinstance(error, OSError):
-        where = f"{error.filename}: " if error.filename else ""
-        return Failed(f"{where}{error.strerror or text}; check the path and its permissions", ExitCode.FILE)
+        path = f"{error.filename}: " if error.filename else ""
+        return Failed(f"{path}{error.strerror or text}; check the path and its permissions", ExitCode.FILE)
     return None

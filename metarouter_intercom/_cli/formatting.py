@@ -1,10 +1,8 @@
-"""How messages, numbers and reports are shown to a person."""
+"""How messages, numbers and reports are written for a person; knows no command."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from typing import Any
 
 import attrs
 import click
@@ -12,13 +10,12 @@ import click
 from .._delivery.report import Report
 from .._types import JsonObject
 
-_PLAIN = ("delivered", "merged", "unchanged", "retried", "held", "pending", "duplicates")
-_REASONED = ("skipped", "dropped", "rejected", "dead", "notes")
-_TITLE = ("type", "event", "groupId", "userId", "anonymousId")
+_NUMBERS = ("delivered", "merged", "unchanged", "retried", "held", "pending", "duplicates")
+_BY_REASON = ("skipped", "dropped", "rejected", "dead", "notes")
 
 
 def echo(text: str = "", *, err: bool = False) -> None:
-    """Print *text*, which may hold other people's words: what could steer a terminal, or cannot be written on it, is replaced."""
+    """Print *text*; replace control characters, which may come from messages, and what the terminal's encoding lacks."""
     encoding = (sys.stderr if err else sys.stdout).encoding or "utf-8"
     shown = "".join(
         character if character.isprintable() or character == "\n" else "\N{REPLACEMENT CHARACTER}"
@@ -27,35 +24,30 @@ def echo(text: str = "", *, err: bool = False) -> None:
     click.echo(shown.encode(encoding, "replace").decode(encoding), err=err)
 
 
-def title_of(message: Mapping[str, Any]) -> str:
-    """Return what a message is about: its type, event and ids."""
-    return " ".join(str(message[name]) for name in _TITLE if message.get(name) not in (None, ""))
-
-
 def number_of(number: int, one: str, many: str | None = None) -> str:
     """Return ``1 message`` or ``2,000 messages``."""
     return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
 
 def report_lines(report: Report) -> list[str]:
-    """Return *report* as lines: the numbers that are not 0, then the reasons, the commonest first."""
-    facts = attrs.asdict(report)
-    numbers = [f"{facts[name]:,} {name}" for name in _PLAIN if facts[name]]
+    """Return *report* as lines: the numbers except zeros, then the reasons, the most frequent first."""
+    values = attrs.asdict(report)
+    numbers = [f"{values[name]:,} {name}" for name in _NUMBERS if values[name]]
     lines = [f"{report.accepted:,} accepted: " + (", ".join(numbers) or "nothing delivered")]
-    for name in _REASONED:
-        reasons = sorted(facts[name].items(), key=lambda item: (-item[1], item[0]))
+    for name in _BY_REASON:
+        reasons = sorted(values[name].items(), key=lambda item: (-item[1], item[0]))
         lines += [f"  {name}: {count:,} x {reason}" for reason, count in reasons]
     return lines
 
 
 def report_object(report: Report) -> JsonObject:
-    """Return *report* as a JSON object, by the names of its attributes."""
-    shown: JsonObject = attrs.asdict(report)
-    return shown
+    """Return *report* as a JSON object whose keys are the names of its attributes."""
+    values: JsonObject = attrs.asdict(report)
+    return values
 
 
 def is_complete(report: Report) -> bool:
-    """Tell whether everything that was accepted is in Intercom, or had nothing to do there."""
+    """Tell whether every message is in Intercom or was skipped."""
     return not (
         report.pending
         or sum(report.dead.values())

@@ -1,4 +1,4 @@
-"""JSON values out of a text that is read piece by piece; knows nothing of messages."""
+"""Reads JSON values from a text chunk by chunk; knows nothing of messages."""
 
 from __future__ import annotations
 
@@ -7,52 +7,53 @@ from typing import TextIO
 
 from .._types import JsonValue
 
-_PIECE = 1 << 16
-# One value may be as long; what does not end by then is broken.
-_LONGEST_VALUE = 64 * 1024 * 1024
-# An error this near to the end of what was read may come from the end alone: the longest word of JSON as Python reads it.
+# Characters per read.
+_CHUNK = 1 << 16
+# A value that does not end within so many characters is invalid.
+_MAX_VALUE = 64 * 1024 * 1024
+# Closer than this to the end of the text that was read, an error may only mean that a word is cut there: the longest word of JSON.
 _LONGEST_WORD = len("-Infinity")
 _BLANK = " \t\r\n"
 _DECODER = json.JSONDecoder()
 
 
-class Pieces:
+class JsonStream:
     """
-    A position in a text of which only a part is in memory.
+    A position in a text of which only a window is in memory.
 
     Attributes:
-        line: The line of the position, from 1.
+        line: Line of the position, from 1.
     """
 
-    def __init__(self, text: TextIO) -> None:
-        self._text = text
-        self._ahead = ""
-        self._at = 0
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._window = ""
+        self._position = 0
         self._column = 0
         self.line = 1
 
-    def next_character(self, *, is_inside: bool) -> str:
-        """Move to the next value or bracket and return its first character; empty at the end of the text."""
-        skipped = _BLANK + "," if is_inside else _BLANK
+    def next_character(self, *, in_array: bool) -> str:
+        """Move to the next value or bracket and return its first character; an empty text at the end."""
+        skipped = _BLANK + "," if in_array else _BLANK
         while True:
-            end = self._at
-            while end < len(self._ahead) and self._ahead[end] in skipped:
+            end = self._position
+            while end < len(self._window) and self._window[end] in skipped:
                 end += 1
             self._move(end)
-            if end < len(self._ahead):
-                return self._ahead[end]
+            if end < len(self._window):
+                return self._window[end]
             if not self._read():
                 return ""
 
     def skip(self, number: int) -> None:
-        """Move on by *number* characters."""
-        self._move(self._at + number)
+        """Move forward by *number* characters."""
+        self._move(self._position + number)
 
     def decode(self) -> tuple[JsonValue, str | None]:
-        """Return the value at the position and move behind it; or its fault, and stay."""
+        """Return the value at the position and move behind it, or return its fault and do not move."""
         while True:
             try:
-                value, end = _DECODER.raw_decode(self._ahead, self._at)
+                value, end = _DECODER.raw_decode(self._window, self._position)
             except RecursionError:
                 return None, "nested too deeply to be read"
             except json.JSONDecodeError as error:
@@ -61,64 +62,68 @@ class Pieces:
                 return None, f"not JSON: {error.msg}"
             except ValueError:
                 return None, "a number too long to be read"
-            # A number at the very end may go on in the next piece.
-            if end == len(self._ahead) and not isinstance(value, dict | list | str) and self._read():
+            # A number at the end of the window may continue in the next chunk.
+            if end == len(self._window) and not isinstance(value, dict | list | str) and self._read():
                 continue
             return self._checked(value, end)
 
     def _checked(self, value: JsonValue, end: int) -> tuple[JsonValue, str | None]:
         try:
-            self._ahead[self._at : end].encode()
+            self._window[self._position : end].encode()
         except UnicodeEncodeError:
             return None, "not UTF-8"
         self._move(end)
         return value, None
 
     def skip_member(self) -> str:
-        """Move behind a broken value, to a line that begins as the line of this value does; return what was skipped."""
+        """Move behind an invalid value, to the next line that starts at the same indent as this value; return the skipped text."""
         column = self._column
-        skipped = [self._take_line()]
+        skipped = [self._next_line()]
         while self._has_line():
-            end = self._ahead.find("\n", self._at)
-            line = self._ahead[self._at : end if end >= 0 else None]
+            end = self._window.find("\n", self._position)
+            line = self._window[self._position : end if end >= 0 else None]
             indent = len(line) - len(line.lstrip(_BLANK))
             if line[indent : indent + 1] in ("{", "[", "]") and indent <= column:
                 break
-            skipped.append(self._take_line())
+            skipped.append(self._next_line())
             if len(skipped) > 100:
                 del skipped[50:-1]
         return "".join(skipped).rstrip("\r\n")
 
-    def _take_line(self) -> str:
+    def _next_line(self) -> str:
         self._has_line()
-        end = self._ahead.find("\n", self._at) + 1 or len(self._ahead)
-        line = self._ahead[self._at : end]
+        end = self._window.find("\n", self._position) + 1 or len(self._window)
+        line = self._window[self._position : end]
         self._move(end)
         return line
 
     def _has_line(self) -> bool:
-        """Read on until a whole line is ahead, or as much of it as can be kept; False at the end of the text."""
-        while self._ahead.find("\n", self._at) < 0 and len(self._ahead) - self._at < _LONGEST_VALUE:
+        """Read until the window holds a whole line, or as much of one as it may hold; False at the end of the text."""
+        while self._window.find("\n", self._position) < 0 and len(self._window) - self._position < _MAX_VALUE:
             if not self._read():
                 break
-        return self._at < len(self._ahead)
+        return self._position < len(self._window)
 
     def _may_be_cut(self, error: json.JSONDecodeError) -> bool:
-        if len(self._ahead) - self._at >= _LONGEST_VALUE:
+        if len(self._window) - self._position >= _MAX_VALUE:
             return False
-        return error.msg.startswith("Unterminated") or error.pos >= len(self._ahead) - _LONGEST_WORD
+        return error.msg.startswith("Unterminated") or error.pos >= len(self._window) - _LONGEST_WORD
 
     def _read(self) -> bool:
-        """Read on by as much as is ahead, so that a long value is not tried over and over; False at the end of the text."""
-        piece = self._text.read(max(_PIECE, len(self._ahead) - self._at))
-        self._ahead, self._at = self._ahead[self._at :] + piece, 0
-        return bool(piece)
+        """
+        Read as much again as the window holds; False at the end of the text.
+
+        The window doubles, so that a long value is not parsed once for every chunk.
+        """
+        chunk = self._stream.read(max(_CHUNK, len(self._window) - self._position))
+        self._window, self._position = self._window[self._position :] + chunk, 0
+        return bool(chunk)
 
     def _move(self, end: int) -> None:
-        newlines = self._ahead.count("\n", self._at, end)
+        newlines = self._window.count("\n", self._position, end)
         if newlines:
             self.line += newlines
-            self._column = end - self._ahead.rindex("\n", self._at, end) - 1
+            self._column = end - self._window.rindex("\n", self._position, end) - 1
         else:
-            self._column += end - self._at
-        self._at = end
+            self._column += end - self._position
+        self._position = end

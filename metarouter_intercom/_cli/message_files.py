@@ -1,4 +1,8 @@
-"""Messages from a file: JSON lines, JSON arrays, Segment batches, gzip too; read piece by piece, a broken line stops nothing."""
+"""
+Reads messages from a file: JSON lines, JSON arrays or Segment batches, plain or gzipped.
+
+A file of any size is read in chunks, and an invalid line does not stop the reading. Does not know what a valid message is.
+"""
 
 from __future__ import annotations
 
@@ -10,25 +14,27 @@ from collections.abc import Iterator
 from typing import IO, NamedTuple, cast
 
 from .._types import JsonObject, JsonValue
-from .json_stream import Pieces
+from ..errors import Problem
+from .json_stream import JsonStream
 
-# A line of a batch file may be long; beyond this it is none.
-_LONGEST_LINE = 64 * 1024 * 1024
-_LONGEST_TEXT = 1 << 16
+# A whole batch may be one line; a longer line is reported as invalid.
+_MAX_LINE = 64 * 1024 * 1024
+# So much of an invalid line is kept for the rejects file.
+_MAX_TEXT = 1 << 16
 _SHARED = ("context", "integrations", "sentAt", "receivedAt")
-_MARK = b"\xef\xbb\xbf"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-class Found(NamedTuple):
+class FileEntry(NamedTuple):
     """
-    One message of a file, or one place where there is none.
+    One message of a file, or a piece of the file that is not a message.
 
     Attributes:
         line: Line in the file, from 1.
-        place: Path to the message within what begins in that line: ``batch[2]``, ``[7]``; empty for the whole of it.
-        message: The message; None when nothing readable stands there.
+        place: Path to the message inside the value that begins in that line: ``batch[2]``, ``[7]``; empty for the value itself.
+        message: The message; None if there is none.
         fault: Why there is none.
-        text: What stands there, for the rejects file.
+        text: The piece of the file that is not a message, for the rejects file.
     """
 
     line: int
@@ -37,42 +43,46 @@ class Found(NamedTuple):
     fault: str | None = None
     text: str = ""
 
+    @property
+    def problem(self) -> Problem:
+        """The fault of an entry without a message, as acceptance reports faults."""
+        return Problem("", self.fault or "unreadable", "send one JSON object per line")
+
     def where(self, file: str, path: str = "") -> str:
-        """Return ``file:line: path``, the path being that of a value in the file."""
+        """Return ``file:line: path``, where *path* is that of a value in the message."""
         value = ".".join(part for part in (self.place, path) if part)
         return f"{file}:{self.line}: {value}" if value else f"{file}:{self.line}"
 
 
-def read_messages(stream: IO[bytes]) -> Iterator[Found]:
+def read_messages(stream: IO[bytes]) -> Iterator[FileEntry]:
     """
-    Yield the messages of *stream* in their order.
+    Yield the entries of *stream* in their order.
 
     Args:
-        stream: JSON lines (a message, a Segment batch or an array in each), or JSON arrays or objects written over many lines;
-            plain or gzip.
+        stream: JSON lines (each one a message, a Segment batch or an array), or JSON arrays or objects that span lines; plain or gzip.
     """
     line = 1
     try:
-        for found in _messages(stream):
-            line = found.line
-            yield found
+        for entry in _entries(stream):
+            line = entry.line
+            yield entry
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        yield Found(
+        yield FileEntry(
             line, "", None, f"the gzip data is broken after this line ({error}); the rest was not read"
         )
 
 
-def _messages(stream: IO[bytes]) -> Iterator[Found]:
+def _entries(stream: IO[bytes]) -> Iterator[FileEntry]:
     source = _unzipped(stream)
-    ahead = source.peek(1).removeprefix(_MARK).lstrip()
-    if ahead[:1] != b"[" and not (ahead[:1] == b"{" and _goes_on(ahead)):
-        yield from _lines(source)
+    start = source.peek(1).removeprefix(_BYTE_ORDER_MARK).lstrip()
+    if start[:1] != b"[" and not (start[:1] == b"{" and _spans_lines(start)):
+        yield from _line_entries(source)
         return
     text = io.TextIOWrapper(source, encoding="utf-8-sig", errors="surrogateescape")
     try:
-        yield from _members(Pieces(text))
+        yield from _value_entries(JsonStream(text))
     finally:
-        # Or else the wrapper would close the caller's stream.
+        # Without this the wrapper would close the caller's stream.
         text.detach()
 
 
@@ -85,29 +95,29 @@ def _unzipped(stream: IO[bytes]) -> io.BufferedReader:
     return source
 
 
-def _goes_on(ahead: bytes) -> bool:
-    """Tell whether the object at the beginning is written over many lines: its first line ends before it does."""
-    first, newline, _ = ahead.partition(b"\n")
+def _spans_lines(start: bytes) -> bool:
+    """Tell whether the object at the start of the file spans several lines: its first line ends before the object does."""
+    first, newline, _ = start.partition(b"\n")
     return bool(newline) and first.rstrip()[-1:] in b"{[,"
 
 
-# --- lines --------------------------------------------------------------------------------------------------------
+# --- JSON lines ---------------------------------------------------------------------------------------------------
 
 
-def _lines(source: io.BufferedReader) -> Iterator[Found]:
+def _line_entries(source: io.BufferedReader) -> Iterator[FileEntry]:
     number = 0
-    while row := source.readline(_LONGEST_LINE):
+    while row := source.readline(_MAX_LINE):
         number += 1
         if number == 1:
-            row = row.removeprefix(_MARK)
-        if len(row) == _LONGEST_LINE:
-            while (rest := source.readline(_LONGEST_LINE)) and not rest.endswith(b"\n"):
+            row = row.removeprefix(_BYTE_ORDER_MARK)
+        if len(row) == _MAX_LINE:
+            while (rest := source.readline(_MAX_LINE)) and not rest.endswith(b"\n"):
                 continue
-            yield Found(number, "", None, "longer than 64 MiB", _text(row))
+            yield FileEntry(number, "", None, "longer than 64 MiB", _text(row))
         elif row.strip():
             value, fault = _parsed(row)
             if fault is not None:
-                yield Found(number, "", None, fault, _text(row))
+                yield FileEntry(number, "", None, fault, _text(row))
             else:
                 yield from _expanded(number, "", value)
 
@@ -126,48 +136,48 @@ def _parsed(row: bytes) -> tuple[JsonValue, str | None]:
 
 
 def _text(row: bytes) -> str:
-    return row[:_LONGEST_TEXT].decode("utf-8", "replace").rstrip("\r\n")
+    return row[:_MAX_TEXT].decode("utf-8", "replace").rstrip("\r\n")
 
 
-def _expanded(line: int, place: str, value: JsonValue) -> Iterator[Found]:
-    """Yield the messages in *value*: itself, the members of an array, or those of a Segment batch."""
+def _expanded(line: int, place: str, value: JsonValue) -> Iterator[FileEntry]:
+    """Yield the messages in *value*: the value itself, the members of an array, or the members of a Segment batch."""
     if isinstance(value, list):
-        for at, member in enumerate(value):
-            yield from _expanded(line, f"{place}[{at}]", member)
+        for index, member in enumerate(value):
+            yield from _expanded(line, f"{place}[{index}]", member)
     elif isinstance(value, dict) and isinstance(batch := value.get("batch"), list) and "type" not in value:
         shared = {name: value[name] for name in _SHARED if value.get(name) is not None}
-        for at, member in enumerate(batch):
+        for index, member in enumerate(batch):
             whole = {**shared, **member} if isinstance(member, dict) else member
-            yield from _expanded(line, f"{place}.batch[{at}]".lstrip("."), whole)
+            yield from _expanded(line, f"{place}.batch[{index}]".lstrip("."), whole)
     elif isinstance(value, dict):
-        yield Found(line, place, value)
+        yield FileEntry(line, place, value)
     else:
-        fault = "no object; a message is a JSON object"
-        yield Found(line, place, None, fault, json.dumps(value)[:_LONGEST_TEXT])
+        fault = "not an object; a message is a JSON object"
+        yield FileEntry(line, place, None, fault, json.dumps(value)[:_MAX_TEXT])
 
 
-# --- arrays, and objects over many lines --------------------------------------------------------------------------
+# --- arrays, and objects that span lines --------------------------------------------------------------------------
 
 
-def _members(pieces: Pieces) -> Iterator[Found]:
-    """Yield the members of arrays without reading them as a whole; after a broken one it goes on where the next one seems to begin."""
-    is_inside, number, line = False, 0, 1
-    while character := pieces.next_character(is_inside=is_inside):
-        line = pieces.line
-        if character == "[" and not is_inside:
-            is_inside, number = True, 0
-            pieces.skip(1)
+def _value_entries(stream: JsonStream) -> Iterator[FileEntry]:
+    """Yield the members of arrays without reading a whole array; after an invalid member, continue where the next one seems to begin."""
+    in_array, index, line = False, 0, 1
+    while character := stream.next_character(in_array=in_array):
+        line = stream.line
+        if character == "[" and not in_array:
+            in_array, index = True, 0
+            stream.skip(1)
             continue
-        if character == "]" and is_inside:
-            is_inside = False
-            pieces.skip(1)
+        if character == "]" and in_array:
+            in_array = False
+            stream.skip(1)
             continue
-        place = f"[{number}]" if is_inside else ""
-        number += 1
-        value, fault = pieces.decode()
+        place = f"[{index}]" if in_array else ""
+        index += 1
+        value, fault = stream.decode()
         if fault is None:
             yield from _expanded(line, place, value)
         else:
-            yield Found(line, place, None, fault, pieces.skip_member()[:_LONGEST_TEXT])
-    if is_inside:
-        yield Found(line, "", None, "the file ends within its array; was it cut off?")
+            yield FileEntry(line, place, None, fault, stream.skip_member()[:_MAX_TEXT])
+    if in_array:
+        yield FileEntry(line, "", None, "the file ends inside its array; was it cut off?")

@@ -1,4 +1,4 @@
-"""Options that several commands share, and the settings they lead to."""
+"""Options that several commands share, and how they become settings."""
 
 from __future__ import annotations
 
@@ -10,58 +10,64 @@ import click
 
 from ..errors import ConfigurationError
 from ..settings import Settings
-from .connections import path_of_store, read_connections
+from .connections import connections_path, read_connections
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
+
+REGIONS = click.Choice(["us", "eu", "au"])
+
+base_url_option = click.option(
+    "--base-url", metavar="URL", help="Address of a sandbox or proxy to use instead of Intercom's."
+)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for other programs.")
 
 
 def connection_options(command: _Command) -> _Command:
     """Add ``--connection``, ``--region``, ``--app-id`` and ``--base-url``."""
     for option in (
-        click.option(
-            "--base-url", metavar="URL", help="Address of a sandbox or proxy instead of Intercom's."
-        ),
-        click.option("--app-id", metavar="ID", help="App/Source ID that the key must belong to."),
-        click.option("--region", type=click.Choice(["us", "eu", "au"]), help="Where the workspace lives."),
-        click.option("-c", "--connection", metavar="NAME", help="A connection stored by `connect`."),
+        base_url_option,
+        click.option("--app-id", metavar="ID", help="App/Source ID of the workspace that the key must open."),
+        click.option("--region", type=REGIONS, help="Region of the workspace."),
+        click.option("-c", "--connection", metavar="NAME", help="Use a connection stored by `connect`."),
     ):
         command = option(command)
     return command
 
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON for machines.")
-
-
 def settings_of(
-    connection: str | None, region: str | None, app_id: str | None, base_url: str | None, **more: Any
+    *, connection: str | None, region: str | None, app_id: str | None, base_url: str | None, **more: Any
 ) -> Settings:
     """
-    Return the settings of a connection: options, then the named connection, then the environment, then the stored ``default``.
+    Return the settings of a connection: options first, then the named connection, the environment, the stored ``default``.
 
     Raises:
-        ConfigurationError: There is no API key anywhere, or no such connection.
+        ConfigurationError: No API key is set anywhere, or there is no such connection.
     """
-    given = {"region": region, "app_id": app_id, "base_url": base_url}
-    chosen = {name: value for name, value in given.items() if value is not None} | more
+    options = {"region": region, "app_id": app_id, "base_url": base_url}
+    chosen = {name: value for name, value in options.items() if value is not None} | more
     if connection is None and has_key():
         return Settings.from_env(**chosen)
     stored = read_connections()
     name = connection or "default"
     if name not in stored:
-        raise ConfigurationError(_nothing_stored(connection, sorted(stored)))
-    options: dict[str, Any] = {**stored[name], "name": name, **chosen}
-    return Settings(**options)
+        raise ConfigurationError(_not_stored(connection, sorted(stored)))
+    settings: dict[str, Any] = {**stored[name], "name": name, **chosen}
+    return Settings(**settings)
 
 
 def has_key() -> bool:
-    """Tell whether the environment holds an API key."""
+    """Tell whether the environment contains an API key."""
     return bool(os.environ.get("INTERCOM_API_KEY") or os.environ.get("INTERCOM_ACCESS_TOKEN"))
 
 
-def _nothing_stored(connection: str | None, known: list[str]) -> str:
-    names = ", ".join(known) or "none"
+def _not_stored(connection: str | None, stored: list[str]) -> str:
+    names = ", ".join(stored) or "none"
     if connection is not None:
-        return f"connection: {connection!r} is not stored in {path_of_store()} (stored: {names}); run connect --name {connection}"
+        return (
+            f"connection: {connection!r} is not stored in {connections_path()} (stored: {names}); "
+            f"run connect --name {connection}"
+        )
     return (
         "no API key: set INTERCOM_API_KEY, or run `metarouter-intercom connect` once, or name a stored connection "
         f"with --connection (stored: {names})"

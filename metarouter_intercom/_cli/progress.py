@@ -1,4 +1,4 @@
-"""How far a file was read, kept beside its spool, so that ``send`` goes on after Ctrl-C or a crash without doubling."""
+"""How much of a file was read, in a file beside its spool, so that ``send`` continues after Ctrl-C or a crash and doubles nothing."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from pathlib import Path
 import attrs
 
 from .exit_codes import ExitCode, Failed
-from .message_files import Found
+from .message_files import FileEntry
 
-# The record is written over itself in one piece of this size, so that a crash leaves the old one or the new one.
+# One write of this size replaces the whole file, so that a crash leaves either the old content or the new one.
 _SIZE = 512
 
 
 @attrs.define(kw_only=True)
 class Progress:
     """
-    What of a file has been read into its spool.
+    How much of a file was read into its spool.
 
     Attributes:
-        read: Messages read, rejected ones included.
-        rejected: Those among them that were rejected.
+        read: Messages that were read, rejected ones included.
+        rejected: How many of them were rejected.
         rejects_bytes: Length of the rejects file.
-        digest: Of everything that was read, so that another file is not taken for this one.
-        sent_bytes: Length of the file when all of it had been read and delivered; None before.
+        digest: Digest of everything that was read; it tells another file from this one.
+        sent_bytes: Length of the file when all of it was read and delivered; None before.
     """
 
     read: int = 0
@@ -36,25 +36,25 @@ class Progress:
     sent_bytes: int | None = None
 
 
-def digest_of(before: str, found: Found) -> str:
+def digest_of(before: str, entry: FileEntry) -> str:
     """
-    Return the digest of a file up to *found*, given that of everything before.
+    Return the digest of a file up to *entry*, given the digest of everything before it.
 
-    It depends on content and position alone: the same file gives the same digests each time it is read.
+    It depends on content and order alone: reading the same file again gives the same digests.
     """
-    content = found.text if found.message is None else json.dumps(found.message)
+    content = entry.text if entry.message is None else json.dumps(entry.message)
     return blake2b(f"{before}\n{content}".encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
-class Record:
+class ProgressFile:
     """
-    The file that keeps a progress, locked while it is open.
+    The file that stores a progress; locked while it is open.
 
     Args:
-        path: Of the record.
+        path: Path of the file.
 
     Raises:
-        Failed: Another process has it, it cannot be read, or the system has no locks.
+        Failed: Another process has locked it, it cannot be read, or the system has no file locks.
     """
 
     def __init__(self, path: Path) -> None:
@@ -62,7 +62,7 @@ class Record:
             import fcntl
         except ImportError:
             raise Failed(
-                "send: this system has no file locks, which its spool needs; hand the messages to Client.send() instead",
+                "send: its spool needs file locks, which this system does not have; call Client.send() from Python instead",
                 ExitCode.USAGE,
             ) from None
         self.path = path
@@ -73,14 +73,14 @@ class Record:
         except BlockingIOError:
             os.close(self._file)
             raise Failed(
-                f"{path}: another process is sending this file; wait for it, or end it", ExitCode.FILE
+                f"{path}: another process is sending this file; wait for it, or stop it", ExitCode.FILE
             ) from None
         except BaseException:
             os.close(self._file)
             raise
 
     def save(self) -> None:
-        """Write the progress down."""
+        """Write the progress to the file."""
         os.pwrite(self._file, json.dumps(attrs.asdict(self.progress)).ljust(_SIZE).encode(), 0)
 
     def close(self) -> None:
@@ -95,6 +95,6 @@ class Record:
             return Progress(**json.loads(content))
         except (ValueError, TypeError):
             raise Failed(
-                f"{self.path}: no record of a progress; delete it to send the file from its beginning",
+                f"{self.path}: not a progress file; delete it to send the file from the beginning",
                 ExitCode.FILE,
             ) from None

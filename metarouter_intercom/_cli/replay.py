@@ -1,4 +1,4 @@
-"""One run over one file: read, accept, reject, wait for the deliveries, and show how far it is."""
+"""One run over one file: read and accept its messages, wait for the deliveries, show the progress. Knows no command line."""
 
 from __future__ import annotations
 
@@ -8,27 +8,28 @@ from typing import IO, TYPE_CHECKING, Any
 
 import attrs
 
-from ..errors import BufferFull, Problem, RejectedMessage
+from ..errors import BufferFull, RejectedMessage
 from .exit_codes import ExitCode, Failed
 from .formatting import echo, number_of
-from .message_files import Found, read_messages
+from .message_files import FileEntry, read_messages
 from .progress import Progress, digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from tqdm import tqdm
 
     from .._client.client import Client
     from .._delivery.report import Report
+    from ..errors import Problem
     from .rejects import Rejects
-    from .signals import Stop
+    from .signals import StopFlag
 
-# Seconds between two looks at the numbers, and the longest wait between two looks for an interrupt.
-LOOK_EVERY = 0.25
-# Broken messages that are shown; all of them are in the rejects file.
-_MOST_SHOWN = 20
-RESUME = "what was read is kept; run the same command again to go on"
+# Seconds between two updates of the bar, and the longest time without a look at the stop flag.
+POLL_SECONDS = 0.25
+# How many rejected messages are printed; all of them are in the rejects file.
+_MAX_PRINTED = 20
+_CONTINUE = "what was read is kept; run the same command again to continue"
 
 
 @attrs.define(kw_only=True)
@@ -37,16 +38,16 @@ class Replay:
     Sends one file.
 
     Attributes:
-        file: How the file is called in messages to a person.
+        file: Name of the file in printed lines.
         client: Delivers in the background from a spool.
-        progress: Where an earlier run was.
-        save: Writes the progress down.
-        rejects: Takes broken messages.
+        progress: What earlier runs have read; this run updates it.
+        save: Writes the progress to disk.
+        rejects: Receives rejected messages.
         bar: Shows the progress.
-        stop: Asked between two messages.
+        stop: Checked between two messages.
         size: Bytes of the file; None for a stream.
-        is_finished: All of the file was read and nothing is pending any more.
-        earlier: Messages that were read by earlier runs.
+        is_finished: The whole file was read, and no message is pending.
+        read_before: Messages that earlier runs have read.
     """
 
     file: str
@@ -55,28 +56,33 @@ class Replay:
     save: Callable[[], None]
     rejects: Rejects
     bar: tqdm[Any]
-    stop: Stop
+    stop: StopFlag
     size: int | None
     is_finished: bool = attrs.field(default=False, init=False)
-    earlier: int = attrs.field(init=False)
+    read_before: int = attrs.field(init=False)
     _shown_at: float = attrs.field(default=0.0, init=False)
     _is_shown: bool = attrs.field(default=False, init=False)
     _is_estimated: bool = attrs.field(default=False, init=False)
 
-    @earlier.default
-    def _read_earlier(self) -> int:
+    @read_before.default
+    def _read_so_far(self) -> int:
         return self.progress.read
+
+    @property
+    def is_interrupted(self) -> bool:
+        """An interrupt ended the run before everything was delivered."""
+        return self.stop.is_set and not self.is_finished
 
     def run(self, stream: IO[bytes]) -> Report:
         """
-        Read *stream* on from where it was left and wait until everything is settled, or somebody wants an end.
+        Read *stream* from where the last run stopped, and wait until every message is settled or an interrupt comes.
 
         Raises:
-            Failed: The file is not the one that was begun, or the key is refused.
+            Failed: The file is not the one that earlier runs have read, or Intercom refuses the key.
         """
         try:
             is_read = self._read(stream)
-            while is_read and self.client.flush(LOOK_EVERY).pending and not self.stop.is_wanted:
+            while is_read and self.client.flush(POLL_SECONDS).pending and not self.stop.is_set:
                 self._check_key()
                 self._show()
         finally:
@@ -89,57 +95,58 @@ class Replay:
         return report
 
     def _read(self, stream: IO[bytes]) -> bool:
-        """Read to the end of *stream*; False when that was interrupted."""
-        messages = self._unread(read_messages(stream))
+        """Read to the end of *stream*; False if an interrupt came first."""
+        entries = self._unread(read_messages(stream))
         while True:
-            found = self._next(messages)
-            if found is None:
-                # Of a stream an interrupt may have cut the reading off; a file is at its end.
-                return self.size is not None or not self.stop.is_wanted
-            if self.stop.is_wanted:
+            entry = self._next(entries)
+            if entry is None:
+                # No entry means the end of a file. A stream may also have been interrupted while it was read.
+                return self.size is not None or not self.stop.is_set
+            if self.stop.is_set:
                 return False
-            digest = digest_of(self.progress.digest, found)
-            if found.message is None:
-                self._reject(found, [Problem("", found.fault or "unreadable", "send one JSON object a line")])
-            elif not self._accept(found, found.message, f"file-{digest}"):
+            digest = digest_of(self.progress.digest, entry)
+            if entry.message is None:
+                self._reject(entry, [entry.problem])
+            elif not self._accept(entry, entry.message, f"file-{digest}"):
                 return False
             self.progress.digest = digest
             self.progress.read += 1
             self.save()
             self._show(stream)
 
-    def _next(self, messages: Iterator[Found]) -> Found | None:
-        self.stop.is_waiting = self.size is None
+    def _next(self, entries: Iterator[FileEntry]) -> FileEntry | None:
+        self.stop.raises = self.size is None
         try:
-            return next(messages, None)
+            return next(entries, None)
         except KeyboardInterrupt:
             return None
         finally:
-            self.stop.is_waiting = False
+            self.stop.raises = False
 
-    def _unread(self, messages: Iterator[Found]) -> Iterator[Found]:
-        """Pass over what was read before, and make sure that it is still the same."""
+    def _unread(self, entries: Iterator[FileEntry]) -> Iterator[FileEntry]:
+        """Skip what earlier runs have read, after checking that it has not changed."""
         digest, number = "", 0
         while number < self.progress.read:
-            found = next(messages, None)
-            if found is None:
+            entry = next(entries, None)
+            if entry is None:
                 break
-            digest = digest_of(digest, found)
+            digest = digest_of(digest, entry)
             number += 1
         if self.progress.read and digest != self.progress.digest:
             raise Failed(
-                f"{self.file}: not the file that was begun with this spool; give another --spool to send it from its beginning",
+                f"{self.file}: not the file that was sent with this spool before; "
+                "use another --spool to send it from the beginning",
                 ExitCode.FILE,
             )
-        yield from messages
+        yield from entries
 
-    def _accept(self, found: Found, message: dict[str, Any], message_id: str) -> bool:
-        """Give the message to the client, waiting for room; False when that was interrupted."""
-        given = message.get("messageId")
-        if given is None or (isinstance(given, str) and not given.strip()):
-            # The same id each time the file is read, so that a repeat is recognised.
+    def _accept(self, entry: FileEntry, message: dict[str, Any], message_id: str) -> bool:
+        """Send the message with the client, and wait while the buffer is full; False if an interrupt came first."""
+        own_id = message.get("messageId")
+        if own_id is None or (isinstance(own_id, str) and not own_id.strip()):
+            # The same id whenever the file is read, so that the client recognises a message that it has accepted before.
             message = {**message, "messageId": message_id}
-        while not self.stop.is_wanted:
+        while not self.stop.is_set:
             try:
                 self.client.send(message)
             except BufferFull:
@@ -147,62 +154,67 @@ class Replay:
                 self._show()
                 continue
             except RejectedMessage as error:
-                self._reject(found, error.problems)
+                self._reject(entry, error.problems)
             return True
         return False
 
-    def _reject(self, found: Found, problems: Any) -> None:
-        self.progress.rejects_bytes = self.rejects.write(found, problems)
+    def _reject(self, entry: FileEntry, problems: Sequence[Problem]) -> None:
+        self.progress.rejects_bytes = self.rejects.write(entry, problems)
         self.progress.rejected += 1
-        shown = self.progress.rejected
-        if shown > _MOST_SHOWN:
+        if self.progress.rejected > _MAX_PRINTED:
             return
         with self.bar.external_write_mode():
             for one in problems:
-                echo(f"{found.where(self.file, one.path)}: {one.fault}; {one.remedy}", err=True)
-            if shown == _MOST_SHOWN:
-                echo(f"further ones are written to {self.rejects.path} only", err=True)
+                echo(f"{entry.where(self.file, one.path)}: {one.fault}; {one.remedy}", err=True)
+            if self.progress.rejected == _MAX_PRINTED:
+                echo(f"more rejected messages are only written to {self.rejects.path}", err=True)
 
     def _check_key(self) -> None:
-        if self.client.health().status == "held":
+        health = self.client.health()
+        if health.status == "held":
             raise Failed(
-                f"Intercom refuses the key now ({self.client.health().reason}); mend it, {RESUME}",
+                f"Intercom no longer accepts the key ({health.reason}); fix the key; {_CONTINUE}",
                 ExitCode.SETTINGS,
             )
 
     def _show(self, stream: IO[bytes] | None = None, report: Report | None = None) -> None:
+        """Update the bar, at most every ``POLL_SECONDS`` unless this is the final *report*."""
         now = time.monotonic()
-        if self.bar.disable or (report is None and now - self._shown_at < LOOK_EVERY):
+        if self.bar.disable or (report is None and now - self._shown_at < POLL_SECONDS):
             return
         self._shown_at = now
-        told = self.client.report() if report is None else report
-        done = max(0, self.progress.read - told.pending)
+        numbers = self.client.report() if report is None else report
+        settled = max(0, self.progress.read - numbers.pending)
         if not self._is_shown:
-            # What earlier runs did is no speed of this one.
-            self._is_shown, self.bar.initial, self.bar.n = True, done, done
+            # The bar starts at what earlier runs have done, so that its rate is the rate of this run.
+            self._is_shown, self.bar.initial, self.bar.n = True, settled, settled
         if self.size is not None and (self.bar.total is None or self._is_estimated):
             self._estimate(stream, self.size)
-        health = "" if told is report else self.client.health().status
+        is_failing = report is None and self.client.health().status == "failing"
         self.bar.set_postfix(
             {
-                "errors": self.progress.rejected + sum(told.dead.values()),
-                **({"Intercom": "does not answer"} if health == "failing" else {}),
+                "errors": self.progress.rejected + sum(numbers.dead.values()),
+                **({"Intercom": "does not answer"} if is_failing else {}),
             },
             refresh=False,
         )
-        self.bar.update(done - self.bar.n)
+        self.bar.update(settled - self.bar.n)
 
     def _estimate(self, stream: IO[bytes] | None, size: int) -> None:
-        """Judge by the bytes how many messages a file has that is too long to be counted beforehand."""
+        """Estimate from the bytes read how many messages a file contains that is too large to be counted first."""
         self._is_estimated = True
         position = size if stream is None else stream.tell()
         if position:
             self.bar.total = max(self.progress.read, round(self.progress.read * size / position))
 
 
-def words_of_interrupt(replay: Replay, report: Report) -> str:
-    """Return what a person has to know after an interrupt."""
-    told = f"{replay.file}: {number_of(replay.progress.read, 'message')} read, of which {report.pending:,} wait in the spool"
+def interrupt_text(replay: Replay, report: Report) -> str:
+    """Return the line that is printed after an interrupt: where the messages are, and how to continue."""
+    read = number_of(replay.progress.read, "message")
+    text = f"{replay.file}: {read} read, of which {report.pending:,} wait in the spool"
     if replay.size is None:
-        return f"{told} and go out with the next run; standard input cannot be read again: send only what comes after"
-    return f"{told}; {RESUME}"
+        return (
+            f"{text} and are delivered by the next run; "
+            "standard input cannot be read again: send only what comes after these messages"
+        )
+    return f"{text}; {_CONTINUE}"

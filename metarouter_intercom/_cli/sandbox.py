@@ -1,4 +1,4 @@
-"""``sandbox``: serve a local Intercom with its People pages until interrupted."""
+"""``sandbox``: serve a local Intercom and its web pages until interrupted; ``demo`` starts it the same way."""
 
 from __future__ import annotations
 
@@ -16,29 +16,33 @@ if TYPE_CHECKING:
     from ..sandbox import Sandbox
 
 
-@click.command(short_help="Serve a local Intercom with pages to look at.")
+@click.command(short_help="Run a local Intercom with web pages.")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=8123, show_default=True, help="0 takes any free port."
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8123,
+    show_default=True,
+    help="Port to listen on; 0 takes any free port.",
 )
 @click.option(
     "--host",
     default="127.0.0.1",
     show_default=True,
-    help="Loopback unless others on the network shall reach it.",
+    help="Address to listen on; by default only this machine can reach it.",
 )
-@click.option("--token", default="sandbox-token", show_default=True, help="The access token to accept.")
-@click.option("--seed", is_flag=True, help="Begin with sample people, companies and events.")
+@click.option("--token", default="sandbox-token", show_default=True, help="Access token to accept.")
+@click.option("--seed", is_flag=True, help="Start with sample people, companies and events.")
 @click.option(
     "--auto-attributes",
     is_flag=True,
-    help="Make custom attributes that are not known; Intercom itself refuses them.",
+    help="Create unknown custom attributes; Intercom itself refuses them.",
 )
 @json_option
-def sandbox(port: int, host: str, token: str, seed: bool, auto_attributes: bool, as_json: bool) -> None:
+def sandbox(*, port: int, host: str, token: str, seed: bool, auto_attributes: bool, as_json: bool) -> None:
     """
-    Serve a local Intercom for development, with pages to look at.
+    Run a local Intercom for development, with web pages that show its contents.
 
-    It refuses what Intercom refuses. Everything is forgotten when it ends (Ctrl-C).
+    It refuses what Intercom refuses. Ctrl-C stops it; nothing is saved.
     """
     from ..sandbox import Sandbox
     from ..sandbox.samples import add_samples
@@ -47,17 +51,17 @@ def sandbox(port: int, host: str, token: str, seed: bool, auto_attributes: bool,
     if seed:
         add_samples(server.workspace)
     with listening(server), until_interrupted():
-        click.echo(json.dumps({"url": server.url, "token": token}) if as_json else _words(server))
+        click.echo(json.dumps({"url": server.url, "token": token}) if as_json else _addresses(server))
     if not as_json:
         click.echo("stopped")
 
 
 def listening(server: Sandbox) -> Sandbox:
     """
-    Start *server*, which is closed by leaving its ``with``.
+    Start *server* and return it; leaving its ``with`` closes it.
 
     Raises:
-        Failed: The address cannot be had.
+        Failed: It cannot listen on its address.
     """
     try:
         return server.start()
@@ -70,15 +74,15 @@ def listening(server: Sandbox) -> Sandbox:
 
 
 def people_page(server: Sandbox, name: str | None = None) -> str:
-    """Return the address of the list of people, or of one person; or what is missing for the pages."""
+    """Return the address of the list of people, or of the person *name*; without Flask, a text that says how to install it."""
     if not find_spec("flask"):
         return 'the pages need Flask: pip install "metarouter-intercom[sandbox]"'
     return server.pages if name is None else server.page_of(name)
 
 
-def _words(server: Sandbox) -> str:
+def _addresses(server: Sandbox) -> str:
     return (
-        f"a local Intercom at {server.url}  (Ctrl-C ends)\n"
+        f"local Intercom at {server.url}  (Ctrl-C stops it)\n"
         f"  look at it:  {people_page(server)}\n"
         f"  send to it:  export INTERCOM_BASE_URL={server.url} INTERCOM_API_KEY={server.token}"
     )

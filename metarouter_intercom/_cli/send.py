@@ -1,4 +1,4 @@
-"""``send``: a file of messages into Intercom, with a progress bar, resumable through the spool."""
+"""``send``: send a file of messages to Intercom with a progress bar; its spool lets an interrupted run continue."""
 
 from __future__ import annotations
 
@@ -20,42 +20,47 @@ from .exit_codes import ExitCode, Failed
 from .formatting import echo, is_complete, number_of, report_lines, report_object
 from .message_files import read_messages
 from .options import connection_options, json_option, settings_of
-from .progress import Progress, Record
+from .progress import Progress, ProgressFile
 from .rejects import Rejects
-from .replay import LOOK_EVERY, Replay, words_of_interrupt
+from .replay import POLL_SECONDS, Replay, interrupt_text
 from .signals import stop_signals
 
 if TYPE_CHECKING:
     from .._delivery.report import Report
+    from .._types import JsonObject
     from ..settings import Settings
 
-# Messages that wait in the spool while the file is read on.
-_AHEAD = 20_000
-# Files up to this size are read once beforehand to count their messages, some seconds at most.
-_COUNTED = 64 * 1024 * 1024
+# Messages that may wait in the spool; then reading pauses.
+_MAX_BUFFERED = 20_000
+# The messages of files up to this size are counted before sending, which takes some seconds at most.
+_MAX_COUNTED_BYTES = 64 * 1024 * 1024
 
 
-@click.command(short_help="Send a file of messages; can be interrupted and goes on where it was.")
+@click.command(short_help="Send a file of messages; an interrupted run can continue.")
 @click.argument("file", type=click.Path(allow_dash=True))
 @click.option(
     "--spool",
     type=click.Path(dir_okay=False),
-    help="Where what was read is kept; FILE.spool when it is not given.",
+    help="Spool file for messages that were read and not delivered yet; FILE.spool by default.",
 )
 @click.option(
     "--rejects",
     type=click.Path(dir_okay=False),
-    help="Where broken messages are written; FILE.rejects.jsonl when it is not given.",
+    help="File for rejected messages; FILE.rejects.jsonl by default.",
 )
 @click.option(
     "--rate-share",
     type=click.FloatRange(0.01, 1.0),
     default=1.0,
     show_default=True,
-    help="Part of Intercom's rate limit to use.",
+    help="Share of Intercom's rate limit to use.",
 )
 @click.option(
-    "--workers", type=click.IntRange(1, 64), default=4, show_default=True, help="Requests at the same time."
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=4,
+    show_default=True,
+    help="Number of requests at the same time.",
 )
 @click.option(
     "--wait",
@@ -63,12 +68,13 @@ _COUNTED = 64 * 1024 * 1024
     default=60.0,
     show_default=True,
     metavar="SECONDS",
-    help="How long an event waits for a contact that is not there.",
+    help="How long an event waits for a contact that does not exist yet.",
 )
-@click.option("--no-progress", is_flag=True, help="Show no progress bar.")
+@click.option("--no-progress", is_flag=True, help="Do not show a progress bar.")
 @connection_options
 @json_option
 def send(
+    *,
     file: str,
     spool: str | None,
     rejects: str | None,
@@ -80,39 +86,52 @@ def send(
     **connection: Any,
 ) -> int:
     """
-    Send the messages of FILE (or of standard input: -).
+    Send the messages in FILE to Intercom (- for standard input).
 
-    FILE holds JSON lines, a JSON array or Segment batches, gzip too. Broken lines are written to a rejects file with their faults; the
-    others are sent.
+    FILE contains JSON lines, a JSON array or Segment batches, plain or gzipped. Rejected messages are written to a rejects file with their
+    faults; all others are sent.
 
-    Interrupted by Ctrl-C or a crash, the same command goes on where it was, and nothing is sent twice. Standard input cannot be read
-    again: there, what was read goes out with the next run, and you send only what comes after it.
+    After Ctrl-C or a crash, run the same command again: it continues where it stopped, and sends nothing twice. Standard input cannot be
+    read again: the next run delivers what was already read, so give it only the messages that follow.
     """
-    job = _job(file, spool, rejects)
+    source = _source(file, spool, rejects)
     settings = settings_of(
         **connection,
-        spool=job.spool,
-        max_buffered=_AHEAD,
+        spool=source.spool,
+        max_buffered=_MAX_BUFFERED,
         when_full="block",
-        block_timeout=LOOK_EVERY,
+        block_timeout=POLL_SECONDS,
         rate_limit_share=rate_share,
         workers=workers,
         missing_contact_wait=wait,
     )
     with ExitStack() as stack:
         stream = sys.stdin.buffer if file == "-" else stack.enter_context(open(file, "rb"))
-        size = None if job.is_stream else os.fstat(stream.fileno()).st_size
-        _check(settings)
-        record = None if job.is_stream else stack.enter_context(closing(Record(_record_path(job.spool))))
-        if record is not None and _was_sent(job, record, size):
+        size = None if source.is_stream else os.fstat(stream.fileno()).st_size
+        _check_key(settings)
+        stored = None if source.is_stream else stack.enter_context(closing(_progress_file(source.spool)))
+        if stored is not None and _was_sent(source, stored, size):
             return ExitCode.DONE
-        replay = _replay(stack, job, record, settings=settings, size=size, hide=no_progress or as_json)
+        replay = _replay(stack, source, stored, settings=settings, size=size, hide_bar=no_progress or as_json)
         report = replay.run(stream)
-    return _tell(replay, report, job, as_json=as_json)
+    if as_json:
+        click.echo(json.dumps(_summary_object(replay, report)))
+    else:
+        echo(_summary(replay, report))
+    _print_hints(replay, report, source)
+    return _exit_code(replay, report)
 
 
-class _Job(NamedTuple):
-    """What is sent, and the files beside it."""
+class _Source(NamedTuple):
+    """
+    What is sent, and the files beside it.
+
+    Attributes:
+        file: As it was given on the command line.
+        is_stream: It can be read only once: standard input or a named pipe.
+        spool: Path of the spool file.
+        rejects: Path of the rejects file.
+    """
 
     file: str
     is_stream: bool
@@ -120,45 +139,51 @@ class _Job(NamedTuple):
     rejects: Path
 
 
-def _job(file: str, spool: str | None, rejects: str | None) -> _Job:
-    # A pipe can be read once, however it is called.
+def _source(file: str, spool: str | None, rejects: str | None) -> _Source:
     is_stream = file == "-" or stat.S_ISFIFO(os.stat(file).st_mode)
     name = "stdin" if is_stream else file
-    return _Job(file, is_stream, Path(spool or f"{name}.spool"), Path(rejects or f"{name}.rejects.jsonl"))
+    return _Source(file, is_stream, Path(spool or f"{name}.spool"), Path(rejects or f"{name}.rejects.jsonl"))
 
 
-def _was_sent(job: _Job, record: Record, size: int | None) -> bool:
+def _was_sent(source: _Source, stored: ProgressFile, size: int | None) -> bool:
     """
-    Tell whether nothing is left to do, and say so.
+    Tell whether an earlier run sent the whole file, and print it.
 
     Raises:
-        Failed: The spool is gone that holds what was read and not delivered.
+        Failed: The spool is missing, although an earlier run read messages into it.
     """
-    if record.progress.sent_bytes == size:
-        remedy = f"delete {job.spool} and {record.path} to send it once more"
-        echo(f"{job.file}: all of it was sent before; {remedy}", err=True)
+    if stored.progress.sent_bytes == size:
+        remedy = f"delete {source.spool} and {stored.path} to send it again"
+        echo(f"{source.file}: the whole file was already sent; {remedy}", err=True)
         return True
-    if record.progress.read and not job.spool.exists():
+    if stored.progress.read and not source.spool.exists():
         raise Failed(
-            f"{job.spool}: gone, with what was read and not delivered; delete {record.path} to send {job.file} from its beginning",
+            f"{source.spool}: the spool is missing, and with it the messages that were read and not delivered; "
+            f"delete {stored.path} to send {source.file} from the beginning",
             ExitCode.FILE,
         )
     return False
 
 
 def _replay(
-    stack: ExitStack, job: _Job, record: Record | None, *, settings: Settings, size: int | None, hide: bool
+    stack: ExitStack,
+    source: _Source,
+    stored: ProgressFile | None,
+    *,
+    settings: Settings,
+    size: int | None,
+    hide_bar: bool,
 ) -> Replay:
-    # Each run over a stream is one of its own, so ids made for its messages must not be met again.
-    progress = Progress(digest=os.urandom(12).hex()) if record is None else record.progress
-    rejects = stack.enter_context(closing(Rejects(job.rejects, keep=progress.rejects_bytes)))
-    bar = stack.enter_context(_bar(None if job.is_stream else job.file, hide))
+    # Message ids are made from the digest. It starts at random for a stream, so that no two streams share message ids.
+    progress = Progress(digest=os.urandom(12).hex()) if stored is None else stored.progress
+    rejects = stack.enter_context(closing(Rejects(source.rejects, keep=progress.rejects_bytes)))
+    bar = stack.enter_context(_bar(None if source.is_stream else source.file, hide_bar))
     stop = stack.enter_context(stop_signals())
     return Replay(
-        file="<stdin>" if job.is_stream else job.file,
-        client=_client(settings, job.spool),
+        file="<stdin>" if source.is_stream else source.file,
+        client=_client(settings, source.spool),
         progress=progress,
-        save=_nowhere if record is None else record.save,
+        save=_save_nothing if stored is None else stored.save,
         rejects=rejects,
         bar=bar,
         stop=stop,
@@ -166,14 +191,14 @@ def _replay(
     )
 
 
-def _check(settings: Settings) -> None:
-    """Ask Intercom before anything is taken from the file."""
+def _check_key(settings: Settings) -> None:
+    """Ask Intercom whether it accepts the key, before anything is read from the file."""
     with Client(attrs.evolve(settings, spool=None)) as client:
         client.check()
 
 
 def _client(settings: Settings, spool: Path) -> Client:
-    # Not the buffer that goes on in memory when the file fails: then the file would be ahead of what survives.
+    # Not the fallback buffer: it continues in memory when the spool fails, and a crash would then lose messages that count as read.
     buffer = SpoolBuffer(
         spool,
         limit=settings.messages_kept,
@@ -183,55 +208,62 @@ def _client(settings: Settings, spool: Path) -> Client:
     return Client(settings, buffer=buffer)
 
 
-def _record_path(spool: Path) -> Path:
-    return spool.with_name(f"{spool.name}.progress.json")
+def _progress_file(spool: Path) -> ProgressFile:
+    return ProgressFile(spool.with_name(f"{spool.name}.progress.json"))
 
 
-def _nowhere() -> None:
-    """A stream has no place to go on from."""
+def _save_nothing() -> None:
+    """A stream cannot be read again, so its progress is not saved."""
 
 
-def _tell(replay: Replay, report: Report, job: _Job, *, as_json: bool) -> ExitCode:
-    progress = replay.progress
-    if as_json:
-        facts = {
-            "file": replay.file,
-            "read": progress.read,
-            "read_before": replay.earlier,
-            "read_rejected": progress.rejected,
-            "is_finished": replay.is_finished,
-        }
-        click.echo(json.dumps({**facts, **report_object(report)}))
-    else:
-        earlier = f" ({replay.earlier:,} of them by earlier runs)" if replay.earlier else ""
-        read = number_of(progress.read, "message")
-        echo(f"{replay.file}: {read} read{earlier}, {progress.rejected:,} rejected")
-        echo("\n".join(report_lines(report)))
-    if progress.rejected:
-        echo(f"rejected messages are in {job.rejects}", err=True)
+def _summary_object(replay: Replay, report: Report) -> JsonObject:
+    numbers: JsonObject = {
+        "file": replay.file,
+        "read": replay.progress.read,
+        "read_before": replay.read_before,
+        "read_rejected": replay.progress.rejected,
+        "is_finished": replay.is_finished,
+    }
+    return {**numbers, **report_object(report)}
+
+
+def _summary(replay: Replay, report: Report) -> str:
+    read = number_of(replay.progress.read, "message")
+    before = f" ({replay.read_before:,} of them by earlier runs)" if replay.read_before else ""
+    heading = f"{replay.file}: {read} read{before}, {replay.progress.rejected:,} rejected"
+    return "\n".join([heading, *report_lines(report)])
+
+
+def _print_hints(replay: Replay, report: Report, source: _Source) -> None:
+    """Print on standard error where the messages are that are not in Intercom, and how to continue."""
+    if replay.progress.rejected:
+        echo(f"rejected messages are in {source.rejects}", err=True)
     if report.dead:
         echo(
-            f"look into what was given up: metarouter-intercom dead-letters list --spool {job.spool}",
-            err=True,
+            f"to see the dead letters: metarouter-intercom dead-letters list --spool {source.spool}", err=True
         )
-    if replay.stop.is_wanted and not replay.is_finished:
-        echo(words_of_interrupt(replay, report), err=True)
+    if replay.is_interrupted:
+        echo(interrupt_text(replay, report), err=True)
+
+
+def _exit_code(replay: Replay, report: Report) -> ExitCode:
+    if replay.is_interrupted:
         return ExitCode.INTERRUPTED
-    if replay.is_finished and is_complete(report) and not progress.rejected:
+    if replay.is_finished and is_complete(report) and not replay.progress.rejected:
         return ExitCode.DONE
     return ExitCode.INCOMPLETE
 
 
-def _bar(file: str | None, is_hidden: bool) -> tqdm[Any]:
-    # tqdm's own None: no bar where nobody is looking.
-    hide = True if is_hidden else None
+def _bar(file: str | None, hide: bool) -> tqdm[Any]:
+    # For tqdm, disable=None means: no bar unless standard error is a terminal.
+    disable = True if hide else None
     total = None if hide or file is None or not sys.stderr.isatty() else _count(file)
-    return tqdm(total=total, unit="msg", disable=hide, smoothing=0.1, dynamic_ncols=True)
+    return tqdm(total=total, unit="msg", disable=disable, smoothing=0.1, dynamic_ncols=True)
 
 
 def _count(file: str) -> int | None:
-    """Count the messages of *file*; None where that would take long."""
-    if os.path.getsize(file) > _COUNTED:
+    """Count the messages in *file*; None if that would take long."""
+    if os.path.getsize(file) > _MAX_COUNTED_BYTES:
         return None
     with open(file, "rb") as stream:
         return sum(1 for _ in read_messages(stream))

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a question that is asked between two messages, so that nothing is cut in its middle."""
+"""Ctrl-C and SIGTERM as a flag that a command reads between two messages, so that no message is cut off in the middle."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 
-class Stop:
+class StopFlag:
     """
-    Whether somebody wants an end.
+    Whether an interrupt asked the command to stop.
 
     Attributes:
-        is_wanted: An interrupt came.
-        is_waiting: Nothing is lost by an interrupt at this moment, and without one it might last: raise ``KeyboardInterrupt`` at once.
+        is_set: An interrupt came.
+        raises: An interrupt raises ``KeyboardInterrupt`` at once. Set it only where that loses nothing, around a wait that may take long.
     """
 
     def __init__(self) -> None:
-        self.is_wanted = False
-        self.is_waiting = False
+        self.is_set = False
+        self.raises = False
 
     def __call__(self, _number: int, _frame: FrameType | None) -> None:
-        """Note the wish; whoever says it twice means now."""
-        if self.is_wanted or self.is_waiting:
-            self.is_wanted = True
+        """Handle a signal: the first one sets the flag, the second one raises at once."""
+        if self.is_set or self.raises:
+            self.is_set = True
             raise KeyboardInterrupt
-        self.is_wanted = True
+        self.is_set = True
 
 
 @contextmanager
-def stop_signals() -> Iterator[Stop]:
-    """Note interrupts in a ``Stop`` instead of raising them anywhere."""
-    stop = Stop()
+def stop_signals() -> Iterator[StopFlag]:
+    """Let interrupts set a ``StopFlag`` instead of raising ``KeyboardInterrupt`` anywhere."""
+    stop = StopFlag()
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stop
@@ -44,8 +44,8 @@ def stop_signals() -> Iterator[Stop]:
 
 @contextmanager
 def until_interrupted() -> Iterator[None]:
-    """Run the body, and wait behind it until somebody wants an end."""
+    """Run the body, then wait for an interrupt."""
     with stop_signals() as stop, suppress(KeyboardInterrupt):
-        stop.is_waiting = True
+        stop.raises = True
         yield
         threading.Event().wait()

@@ -1,4 +1,4 @@
-"""``stats``: what stands in a spool file."""
+"""``stats``: how many messages and dead letters a spool file contains."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from .formatting import echo, number_of
 from .options import json_option
 
 
-@click.command(short_help="Show what waits in a spool file, and what was given up.")
+@click.command(short_help="Show how many messages and dead letters a spool file contains.")
 @click.argument("spool", type=click.Path(dir_okay=False))
 @json_option
 def stats(spool: str, as_json: bool) -> None:
-    """Show what waits in the spool file SPOOL and what was given up; changes nothing."""
+    """Show how many messages wait in the spool file SPOOL, and how many dead letters it contains. Changes nothing."""
     with closing(open_spool(spool)) as buffer:
         buffered, dead = buffer.pending(), buffer.count_dead()
-        oldest = buffer.oldest_accepted_at()
-        facts: JsonObject = {
+        oldest, size = buffer.oldest_accepted_at(), _size(spool)
+    age = None if oldest is None else round(max(0.0, time.time() - oldest), 3)
+    if as_json:
+        numbers: JsonObject = {
             "spool": spool,
             "buffered": buffered,
-            "oldest_age": None if oldest is None else round(max(0.0, time.time() - oldest), 3),
+            "oldest_age": age,
             "dead": {**dead},
-            "bytes": _size(spool),
+            "bytes": size,
         }
-    if as_json:
-        click.echo(json.dumps(facts))
+        click.echo(json.dumps(numbers))
         return
-    age = "" if oldest is None else f", the oldest since {facts['oldest_age']} s"
     waiting = number_of(buffered, "message waits", "messages wait")
-    echo(f"{waiting}{age}; the file has {facts['bytes']:,} bytes")
+    echo(f"{waiting}{'' if age is None else f', the oldest for {age} s'}; the file has {size:,} bytes")
     for reason, number in sorted(dead.items()):
         echo(f"  {number_of(number, 'dead letter')} x {reason}")
 

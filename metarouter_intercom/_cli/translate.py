@@ -1,4 +1,4 @@
-"""``translate``: a dry run over a file: requests, notes and skips of each message; nothing is sent."""
+"""``translate``: a dry run that shows the requests, notes and skips of each message in a file; sends nothing."""
 
 from __future__ import annotations
 
@@ -18,36 +18,35 @@ from .._intercom.dry_run import Preview, preview
 from .._types import JsonObject
 from ..errors import Problem, RejectedMessage
 from ..messages._codec import read_stamped
+from ..messages._title import title_of
 from ..settings import Settings
 from .exit_codes import ExitCode
-from .formatting import echo, number_of, title_of
-from .message_files import Found, read_messages
+from .formatting import echo, number_of
+from .message_files import FileEntry, read_messages
 from .options import json_option
 
-# Different requests, notes and faults that a summary tells apart.
-_MOST_KINDS = 1_000
+# How many different requests, notes or faults a summary counts one by one.
+_MAX_KINDS = 1_000
 
 
-@click.command(short_help="Dry run: show the requests, notes and skips of a file's messages.")
+@click.command(short_help="Dry run: show the requests, notes and skips for a file.")
 @click.argument("file", type=click.Path(allow_dash=True))
-@click.option(
-    "--summary", is_flag=True, help="Only count what would be sent, changed, skipped and rejected, and why."
-)
+@click.option("--summary", is_flag=True, help="Only count requests, notes, skips and rejections, by reason.")
 @click.option(
     "--setting",
-    "given",
+    "assignments",
     multiple=True,
     metavar="NAME=VALUE",
-    help="A setting of the mapping, such as page_events='Viewed {name} Page'.",
+    help="Setting to use, for example page_events='Viewed {name} Page'.",
 )
 @json_option
-def translate(file: str, summary: bool, given: tuple[str, ...], as_json: bool) -> int:
+def translate(*, file: str, summary: bool, assignments: tuple[str, ...], as_json: bool) -> int:
     """
-    Show what the messages of FILE (or of standard input: -) would ask of Intercom. Nothing is sent.
+    Show which requests would send the messages in FILE (- for standard input) to Intercom. Sends nothing.
 
-    FILE holds JSON lines, a JSON array or Segment batches, gzip too.
+    FILE contains JSON lines, a JSON array or Segment batches, plain or gzipped.
     """
-    settings = _settings(given)
+    settings = _settings(assignments)
     counts: dict[str, Counter[str]] = {
         name: Counter() for name in ("requests", "notes", "skipped", "rejected")
     }
@@ -55,19 +54,19 @@ def translate(file: str, summary: bool, given: tuple[str, ...], as_json: bool) -
     with ExitStack() as stack:
         stream = sys.stdin.buffer if file == "-" else stack.enter_context(open(file, "rb"))
         name = "<stdin>" if file == "-" else file
-        for number, found, result in _results(stream, settings):  # noqa: B007  # the last one is how many
+        for number, entry, result in _results(stream, settings):  # noqa: B007  # after the loop, the number of messages
             _count(counts, result)
             if as_json and not summary:
-                click.echo(json.dumps(_object(name, found, result)))
+                click.echo(json.dumps(_object(name, entry, result)))
             elif not summary:
-                echo(_text(name, found, result))
+                echo(_text(name, entry, result))
     if summary:
         echo(_summary(number, counts, as_json=as_json))
     return ExitCode.INCOMPLETE if counts["rejected"] else ExitCode.DONE
 
 
-def _settings(given: Sequence[str]) -> Settings:
-    options: dict[str, Any] = {"api_key": "not-needed", **dict(map(_setting, given))}
+def _settings(assignments: Sequence[str]) -> Settings:
+    options: dict[str, Any] = {"api_key": "not-needed", **dict(map(_setting, assignments))}
     unknown = options.keys() - {field.name for field in attrs.fields(Settings)}
     if unknown:
         raise click.UsageError(f"--setting {', '.join(sorted(unknown))}: no such setting")
@@ -86,17 +85,17 @@ def _setting(text: str) -> tuple[str, object]:
 
 def _results(
     stream: IO[bytes], settings: Settings
-) -> Iterator[tuple[int, Found, Preview | Sequence[Problem]]]:
-    acceptance = Stamper(settings, ())
-    for number, found in enumerate(read_messages(stream), start=1):
-        if found.message is None:
-            yield number, found, [Problem("", found.fault or "unreadable", "send one JSON object a line")]
+) -> Iterator[tuple[int, FileEntry, Preview | Sequence[Problem]]]:
+    stamper = Stamper(settings, ())
+    for number, entry in enumerate(read_messages(stream), start=1):
+        if entry.message is None:
+            yield number, entry, [entry.problem]
             continue
         try:
-            stamped = acceptance.stamp(found.message, time.time())
-            yield number, found, preview(read_stamped(stamped.message), settings)
+            stamped = stamper.stamp(entry.message, time.time())
+            yield number, entry, preview(read_stamped(stamped.message), settings)
         except RejectedMessage as error:
-            yield number, found, error.problems
+            yield number, entry, error.problems
 
 
 def _count(counts: dict[str, Counter[str]], result: Preview | Sequence[Problem]) -> None:
@@ -112,39 +111,39 @@ def _count(counts: dict[str, Counter[str]], result: Preview | Sequence[Problem])
         counts["skipped"][result.skipped] += 1
 
 
-def _add(count: Counter[str], what: str, otherwise: str) -> None:
-    """Count *what*; names that come from the data may be without number, so beyond a bound they are counted together."""
-    count[what if what in count or len(count) < _MOST_KINDS else otherwise] += 1
+def _add(count: Counter[str], kind: str, rest: str) -> None:
+    """Count *kind*, or *rest* once there are too many kinds: kinds contain names from the data, which have no limit."""
+    count[kind if kind in count or len(count) < _MAX_KINDS else rest] += 1
 
 
 def _shape(path: str) -> str:
     return path.partition("?")[0].replace("%3C", "<").replace("%3E", ">").replace("%20", " ")
 
 
-def _object(file: str, found: Found, result: Preview | Sequence[Problem]) -> JsonObject:
-    shown: JsonObject = {
+def _object(file: str, entry: FileEntry, result: Preview | Sequence[Problem]) -> JsonObject:
+    common: JsonObject = {
         "file": file,
-        "line": found.line,
-        "place": found.place,
-        "message_id": (found.message or {}).get("messageId"),
+        "line": entry.line,
+        "place": entry.place,
+        "message_id": (entry.message or {}).get("messageId"),
     }
     if not isinstance(result, Preview):
-        return {**shown, "rejected": [one._asdict() for one in result]}
+        return {**common, "rejected": [one._asdict() for one in result]}
     return {
-        **shown,
+        **common,
         "skipped": result.skipped,
         "requests": [{"method": one.method, "path": one.path, "body": one.body} for one in result.requests],
         "notes": [note._asdict() for note in result.notes],
     }
 
 
-def _text(file: str, found: Found, result: Preview | Sequence[Problem]) -> str:
-    lines = [f"{found.where(file)}: {title_of(found.message or {}) or 'unreadable'}"]
+def _text(file: str, entry: FileEntry, result: Preview | Sequence[Problem]) -> str:
+    lines = [f"{entry.where(file)}: {title_of(entry.message or {}) or 'unreadable'}"]
     if not isinstance(result, Preview):
-        told = [f"{one.path}: {one.fault}" if one.path else one.fault for one in result]
-        return "\n".join(
-            lines + [f"  rejected: {text}; {one.remedy}" for text, one in zip(told, result, strict=True)]
-        )
+        for one in result:
+            fault = f"{one.path}: {one.fault}" if one.path else one.fault
+            lines.append(f"  rejected: {fault}; {one.remedy}")
+        return "\n".join(lines)
     if result.skipped is not None:
         lines.append(f"  skipped: {result.skipped}")
     for request in result.requests:
@@ -160,5 +159,5 @@ def _summary(number: int, counts: dict[str, Counter[str]], *, as_json: bool) -> 
     lines = [number_of(number, "message")]
     for name, count in counts.items():
         lines.append(f"{name}: {count.total():,}")
-        lines += [f"  {times:,} x {what}" for what, times in count.most_common()]
+        lines += [f"  {times:,} x {kind}" for kind, times in count.most_common()]
     return "\n".join(lines)

@@ -1,1 +1,1 @@
-"""The client that callers hold: takes calls, stamps and accepts messages, answers questions."""
+"""The client that users make: takes calls, checks and stamps messages, puts them into the buffer."""

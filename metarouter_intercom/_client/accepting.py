@@ -1,188 +1,201 @@
-"""From a call to the buffer (rules Q1 to Q5, P1): what becomes of a message on that way, and who is told; knows no delivery."""
+"""From a call to the buffer (rules Q1 to Q5, P1): what becomes of the message, and who is informed; does not know how messages are sent."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import os
-from abc import abstractmethod
 from typing import TYPE_CHECKING
 
+from .._delivery.buffers.capabilities import dead_letter_store_of
 from .._delivery.log import redacted
 from ..errors import BufferFull, ConfigurationError, DeliveryFailed, RejectedMessage
 from ..plugins import Delivery
-from .calls import Calls
 from .stamping import Dropped, HookRaised, Stamper
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .._delivery.engine import Dependencies, Engine
+    from .._delivery.engine import Dependencies
     from .._types import JsonObject
-    from ..plugins import Acceptance as Answer
-    from ..plugins import Before, OnDrop
+    from ..plugins import Acceptance, Before
+    from .dropping import Dropper
     from .fast_stamping import Stamped
+    from .lifetime import Lifetime
 
 _log = logging.getLogger("metarouter_intercom")
-# A full buffer is logged at most this often (rule Q4).
+# A full buffer is logged at most once in so many seconds (rule Q4).
 _FULL_LOG_EVERY = 60.0
+# A log line names so many paths of a rejected message; ``extra`` has all of them.
+_PATHS_SHOWN = 5
 
 
-class Admission(Calls):
+class Acceptor:
     """
-    The part of a client that takes messages.
+    Stamps messages and puts them into the buffer; safe to use from any thread.
 
     Args:
-        parts: Of the client.
-        connection: Of this process; replaced in a forked child.
+        dependencies: Of the client.
+        lifetime: Of the client: its engine in this process, and whether it is closed.
+        dropper: Reports messages that are lost on purpose.
         before: Hooks (P1).
-        on_drop: Told of each message lost on purpose.
     """
 
     def __init__(
-        self, parts: Dependencies, connection: Engine, *, before: Sequence[Before], on_drop: OnDrop | None
+        self, dependencies: Dependencies, *, lifetime: Lifetime, dropper: Dropper, before: Sequence[Before]
     ) -> None:
-        self.settings = parts.settings
-        self._engine = connection
-        self._clock = parts.clock
-        self._buffer = parts.buffer
-        self._acceptance = Stamper(parts.settings, before)
-        self._on_drop = on_drop
+        self._settings = dependencies.settings
+        self._clock = dependencies.clock
+        self._buffer = dependencies.buffer
+        self._lifetime = lifetime
+        self._dropper = dropper
+        self._stamper = Stamper(dependencies.settings, before)
+        self._fast_stamper = self._stamper.fast
         self._full_logged_at: float | None = None
-        # Live: it took its first message and is not at its end. Closed: it takes no more.
-        self._is_live = False
-        self._is_closed = False
 
-    @abstractmethod
-    def after_fork(self) -> None:
-        """Begin anew in a forked child."""
-
-    @abstractmethod
-    def _check_open(self) -> None:
-        """Look whether this is a forked child; raise when the client is closed."""
-
-    @abstractmethod
-    def _go_live(self) -> None:
-        """See to the first message, or to one that the client's end has overtaken."""
-
-    def _accept(self, call: Mapping[str, object]) -> str:
-        self._check_open()
+    def accept(self, call: Mapping[str, object]) -> str:
+        """Check, stamp and buffer *call*, which is in Segment's wire form; return its message id."""
+        self._lifetime.check_open()
         now = self._clock.now()
         try:
-            stamped = self._acceptance.stamp(call, now)
+            stamped = self._stamper.stamp(call, now)
         except RejectedMessage as error:
             return self._reject(error)
-        except Dropped as drop:
-            self._engine.counters.add_accepted()
-            self._drop(drop.stamped.message, drop.reason)
-            return drop.stamped.message_id
+        except Dropped as dropped:
+            engine = self._lifetime.engine
+            engine.counters.add_accepted()
+            self._dropper.drop(engine, dropped.stamped.message, dropped.reason)
+            return dropped.stamped.message_id
         except HookRaised as raised:
-            return self._bury_unhooked(raised, now)
+            return self._bury(raised, now)
         return self._put(stamped, now)
 
-    def _accept_usual(
+    # Positional parameters, because names would make each call slower.
+    def accept_fast(
         self, kind: str, user_id: object, event: object, facts: object, context: object
     ) -> str | None:
-        if os.getpid() != self._engine.pid:
-            self.after_fork()
-        if self._is_closed:
+        """Do for an identify or track with no other arguments what ``accept`` does; None leaves the call to ``accept``."""
+        lifetime, stamper = self._lifetime, self._fast_stamper
+        if os.getpid() != lifetime.engine.pid:
+            lifetime.after_fork()
+        if stamper is None or lifetime.is_closed:
             return None
         now = self._clock.now()
-        stamped = self._acceptance.stamp_fast(kind, user_id, event, facts, context, now)
+        stamped = stamper.stamp(kind, user_id, event, facts, context, now)
         return None if stamped is None else self._put(stamped, now)
+
+    def accept_again(self, message: JsonObject) -> None:
+        """
+        Accept a dead letter once more.
+
+        Raises:
+            BufferFull: There is no room.
+            ConfigurationError: The client is not enabled.
+            ClientClosed: The client was closed.
+        """
+        self._lifetime.check_open()
+        if not self._settings.enabled:
+            raise ConfigurationError(
+                "enabled: False sends nothing, so nothing can be retried; set it to True"
+            )
+        if self._buffer.pending() >= self._settings.messages_kept:
+            raise BufferFull(
+                f"max_buffered: {self._settings.messages_kept} messages wait for delivery; retry later"
+            )
+        # An inline delivery that fails makes the message a dead letter again, and that is counted and reported as always.
+        with contextlib.suppress(DeliveryFailed):
+            self._put(self._stamper.restamp(message), self._clock.now())
 
     def _put(self, stamped: Stamped, now: float) -> str:
         message, keys, upserts = stamped
         message_id: str = message["messageId"]  # type: ignore[assignment]  # stamped messages have a text there
-        connection = self._engine
-        if not self.settings.enabled:
-            connection.counters.add_accepted()
-            connection.finish(Delivery(message=message, outcome="skipped", reason="disabled", attempts=0))
+        lifetime = self._lifetime
+        engine = lifetime.engine
+        if not self._settings.enabled:
+            engine.counters.add_accepted()
+            engine.finish(Delivery(message=message, outcome="skipped", reason="disabled", attempts=0))
             return message_id
         answer = self._buffer.accept(message, keys=keys, upserts=upserts, now=now)
         if answer == "full":
-            answer = self._meet_full_buffer(stamped)
+            answer = self._answer_when_full(stamped)
         if answer == "accepted":
-            connection.counters.add_accepted()
-            if not self._is_live:
-                self._go_live()
-            connection.see_to_delivery(message_id)
+            engine.counters.add_accepted()
+            if not lifetime.is_live:
+                lifetime.start()
+            engine.see_to_delivery(message_id)
         elif answer == "duplicate":
-            connection.counters.add("duplicates")
+            engine.counters.add("duplicates")
         return message_id
 
     def _reject(self, error: RejectedMessage) -> str:
-        self._engine.counters.add_reason("rejected", error.reason)
-        if self.settings.on_invalid == "raise":
+        self._lifetime.engine.counters.add_reason("rejected", error.reason)
+        if self._settings.on_invalid == "raise":
             raise error
+        connection = self._settings.name
         paths = [problem.path for problem in error.problems]
-        facts = {"connection": self.settings.name, "reason": error.reason, "paths": paths}
-        _log.warning("a message was rejected", extra=facts)
+        _log.warning(
+            "connection %s: a message was rejected: %s at %s",
+            connection,
+            error.reason,
+            ", ".join(paths[:_PATHS_SHOWN]),
+            extra={"connection": connection, "reason": error.reason, "paths": paths},
+        )
         return ""
 
-    def _drop(self, message: JsonObject, reason: str) -> None:
-        self._engine.finish(Delivery(message=message, outcome="dropped", reason=reason, attempts=0))
-        if self._on_drop is None:
-            return
-        try:
-            self._on_drop(message, reason)
-        except Exception as error:
-            facts = {"connection": self.settings.name}
-            _log.error("the on_drop hook raised", exc_info=redacted(error), extra=facts)
-
-    def _bury_unhooked(self, raised: HookRaised, now: float) -> str:
+    def _bury(self, raised: HookRaised, now: float) -> str:
+        """Make the message a dead letter, as it was before the hooks."""
         stamped = raised.stamped
-        facts = {"connection": self.settings.name}
-        _log.error("a before-hook raised", exc_info=redacted(raised.__cause__ or raised), extra=facts)
-        self._engine.counters.add_accepted()
-        self._buffer.bury(stamped.message, reason="plugin_failed", now=now)
-        self._engine.finish_dead(stamped.message, "plugin_failed")
+        connection = self._settings.name
+        _log.error(
+            "connection %s: a before-hook raised: the message becomes a dead letter",
+            connection,
+            exc_info=redacted(raised.__cause__ or raised),
+            extra={"connection": connection},
+        )
+        engine = self._lifetime.engine
+        engine.counters.add_accepted()
+        dead_letter_store_of(self._buffer).bury(stamped.message, reason="plugin_failed", now=now)
+        engine.finish_dead(stamped.message, "plugin_failed")
         return stamped.message_id
 
-    def _meet_full_buffer(self, stamped: Stamped) -> Answer:
-        """Do what ``when_full`` says (rule Q4); returns the buffer's last answer."""
-        choice = self.settings.full_answer
+    def _answer_when_full(self, stamped: Stamped) -> Acceptance:
+        """Do what the setting ``when_full`` says (rule Q4); return the buffer's last answer."""
+        choice = self._settings.full_answer
         if choice == "block":
             answer = self._wait_for_room(stamped)
             if answer != "full":
                 return answer
         if choice != "drop_new":
             raise BufferFull(
-                f"max_buffered: {self.settings.messages_kept} messages wait for delivery; "
-                "slow down, or make the buffer larger"
+                f"max_buffered: {self._settings.messages_kept} messages wait for delivery; "
+                "send less, or raise max_buffered"
             )
-        self._engine.counters.add_accepted()
-        self._drop(stamped.message, "buffer_full")
-        now, last = self._clock.now(), self._full_logged_at
-        if last is None or abs(now - last) >= _FULL_LOG_EVERY:
-            self._full_logged_at = now
-            _log.error(
-                "the buffer is full: new messages are dropped", extra={"connection": self.settings.name}
-            )
+        engine = self._lifetime.engine
+        engine.counters.add_accepted()
+        self._dropper.drop(engine, stamped.message, "buffer_full")
+        self._log_full()
         return "full"
 
-    def _wait_for_room(self, stamped: Stamped) -> Answer:
-        deadline = self._clock.now() + self.settings.block_timeout
+    def _log_full(self) -> None:
+        now, logged_at = self._clock.now(), self._full_logged_at
+        if logged_at is not None and abs(now - logged_at) < _FULL_LOG_EVERY:
+            return
+        self._full_logged_at = now
+        connection = self._settings.name
+        _log.error(
+            "connection %s: the buffer is full (max_buffered %d): new messages are dropped",
+            connection,
+            self._settings.messages_kept,
+            extra={"connection": connection},
+        )
+
+    def _wait_for_room(self, stamped: Stamped) -> Acceptance:
+        deadline = self._clock.now() + self._settings.block_timeout
         while (left := deadline - self._clock.now()) > 0:
-            self._engine.wait_for_settlement(left)
+            self._lifetime.engine.wait_for_settlement(left)
             answer = self._buffer.accept(
                 stamped.message, keys=stamped.keys, upserts=stamped.upserts, now=self._clock.now()
             )
             if answer != "full":
                 return answer
         return "full"
-
-    def _resend(self, message: JsonObject) -> None:
-        """Accept a dead letter once more, or raise: then it stays where it is."""
-        self._check_open()
-        if not self.settings.enabled:
-            raise ConfigurationError(
-                "enabled: False sends nothing, so nothing can be retried; set it to True"
-            )
-        if self._buffer.pending() >= self.settings.messages_kept:
-            raise BufferFull(
-                f"max_buffered: {self.settings.messages_kept} messages wait for delivery; retry later"
-            )
-        # Its end is counted and told as of any other message; an inline delivery that fails makes it a dead letter again.
-        with contextlib.suppress(DeliveryFailed):
-            self._put(self._acceptance.restamp(message), self._clock.now())

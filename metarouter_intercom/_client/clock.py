@@ -1,4 +1,4 @@
-"""The world's clock; the only place of the core that reads it."""
+"""The machine's clock; nothing else in this folder reads the time."""
 
 from __future__ import annotations
 

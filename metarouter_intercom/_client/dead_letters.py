@@ -1,4 +1,4 @@
-"""The face of the dead letters (rule X1): list, retry, discard, export; the buffer keeps them."""
+"""What users do with dead letters (rule X1): list, retry, discard, export; the buffer keeps them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from .._types import JsonObject
-    from ..plugins import Buffer, DeadLetter
+    from ..plugins import DeadLetter, DeadLetterStore
 
 _PAGE = 1_000
 
@@ -18,10 +18,10 @@ class DeadLetters:
     """
     The messages that were given up, kept with their reasons: in the spool, or the last 1,000 in memory.
 
-    Safe to use from any thread; iterating reads page by page, so a hundred thousand of them never stand in memory.
+    Safe to use from any thread. Iterating reads them page by page, so even a hundred thousand of them need little memory.
     """
 
-    def __init__(self, buffer: Buffer, resend: Callable[[JsonObject], object]) -> None:
+    def __init__(self, buffer: DeadLetterStore, resend: Callable[[JsonObject], object]) -> None:
         self._buffer = buffer
         self._resend = resend
 
@@ -32,40 +32,40 @@ class DeadLetters:
         return sum(self.count().values())
 
     def count(self) -> dict[str, int]:
-        """Return reason -> number of those kept now."""
+        """Return how many there are now: reason -> number."""
         return self._buffer.count_dead()
 
     def list(self, reason: str | None = None, *, limit: int = 100) -> Sequence[DeadLetter]:
-        """Return at most *limit* of them, oldest first; only those with *reason* when it is given."""
+        """Return at most *limit* of them, oldest first; with *reason*, only those that have it."""
         return self._buffer.dead_letters(reason=reason, limit=limit)
 
     def retry(self, ids: Sequence[int] | None = None, *, reason: str | None = None) -> int:
         """
-        Accept them once more, as they were: the same message id and the same instant. What cannot be accepted stays.
+        Accept them once more as they were, with the same message id and instant. A message that cannot be accepted stays a dead letter.
 
         Args:
             ids: Only these; None means all.
             reason: Only those with this reason.
 
         Returns:
-            How many.
+            How many were accepted.
 
         Raises:
-            BufferFull: There is no room; those before it are on their way.
+            BufferFull: There is no room for the next one; those before it were accepted.
             ConfigurationError: The client is not enabled.
-            ClientClosed: It was closed.
+            ClientClosed: The client was closed.
         """
         number = 0
-        for letter in self._wanted(ids, reason):
-            # Accepted first, forgotten second: a crash in between leaves it twice, never not at all.
+        for letter in self._select(ids, reason):
+            # Accept first, then remove: a crash in between leaves the message in both places, and never in none.
             self._resend(letter.message)
             self._buffer.take_dead(ids=[letter.id])
             number += 1
         return number
 
     def discard(self, ids: Sequence[int] | None = None, *, reason: str | None = None) -> int:
-        """Forget them (all, by id, by reason) and return how many; the caller's own decision, so not counted as a loss."""
-        return sum(len(self._buffer.take_dead(ids=[letter.id])) for letter in self._wanted(ids, reason))
+        """Remove them (all, by id, by reason) and return how many. You decided this, so it is not counted as a loss."""
+        return sum(len(self._buffer.take_dead(ids=[letter.id])) for letter in self._select(ids, reason))
 
     def export(self, file: TextIO, *, reason: str | None = None) -> int:
         """
@@ -84,8 +84,8 @@ class DeadLetters:
             yield from page
             after = page[-1].id
 
-    def _wanted(self, ids: Sequence[int] | None, reason: str | None) -> Iterator[DeadLetter]:
-        """Yield what is there now: one that is retried and dies again at once is not met twice."""
+    def _select(self, ids: Sequence[int] | None, reason: str | None) -> Iterator[DeadLetter]:
+        """Yield those that are there now: a message that becomes a dead letter again during a retry does not come a second time."""
         newest = max((letter.id for letter in self._pages(reason)), default=0)
         wanted = None if ids is None else frozenset(ids)
         for letter in self._pages(reason):

@@ -1,4 +1,4 @@
-"""Messages from senders that have to prove who they are (rules V1 to V3); pure but for the instant handed in."""
+"""Checks that a message comes from the person whom it names (rules V1 to V3); reads no clock: the time is an argument."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _REASON = "identity_mismatch"
 
 
-def check_proofs(message: Message, settings: Settings, names: frozenset[str], now: float) -> None:
+def check_proofs(message: Message, settings: Settings, *, names: frozenset[str], now: float) -> None:
     """
     Check the proofs of identity that *message* carries or lacks.
 
@@ -38,42 +38,41 @@ def check_proofs(message: Message, settings: Settings, names: frozenset[str], no
             raise _mismatch("missing", "send integrations.Intercom.user_hash or intercom_user_jwt")
         return
     for kind, proof in proofs:
-        if not _is_valid(kind, proof, message.user_id, email, settings, now):
+        if not _is_valid(kind, proof, user_id=message.user_id, email=email, settings=settings, now=now):
             raise _mismatch(f"the {kind} does not prove this identity", "make it with the workspace's secret")
 
 
-def without_proofs(facts: Mapping[str, Any], names: frozenset[str], *, depth: int = 2) -> dict[str, Any]:
-    """Return *facts* (integrations, context) with every proof in an object for Intercom left out (R7)."""
-    kept: dict[str, Any] = {}
-    for key, value in facts.items():
+def without_proofs(container: Mapping[str, Any], names: frozenset[str], *, depth: int = 2) -> dict[str, Any]:
+    """Return *container* (integrations, context) with every proof in an object for Intercom left out (R7)."""
+    result: dict[str, Any] = {}
+    for key, value in container.items():
         if isinstance(value, dict) and depth:
             if key.lower() in names:
                 value = {name: option for name, option in value.items() if PLAIN[name] not in PROOFS}
             elif key == "integrations":
                 value = without_proofs(value, names, depth=depth - 1)
-        kept[key] = value
-    return kept
+        result[key] = value
+    return result
 
 
 def _proofs(message: Message, names: frozenset[str]) -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
-    for kind, spelling in (("user_hash", ("user_hash",)), ("JWT", ("intercom_user_jwt",))):
+    """Return each kind of proof with the first value that *message* carries."""
+    proofs: list[tuple[str, Any]] = []
+    for kind, option in (("user_hash", "user_hash"), ("JWT", "intercom_user_jwt")):
         for options in option_objects(message, names):
-            value = look_up(options, *spelling)
-            if value is not None:
-                found.append((kind, value))
+            proof = look_up(options, option)
+            if proof is not None:
+                proofs.append((kind, proof))
                 break
-    return found
+    return proofs
 
 
 def _is_valid(
-    kind: str, proof: Any, user_id: str | None, email: str | None, settings: Settings, now: float
+    kind: str, proof: Any, *, user_id: str | None, email: str | None, settings: Settings, now: float
 ) -> bool:
     from ..identity import verify_user_hash, verify_user_jwt
 
-    if user_id is None and email is None:
-        return False
-    if not settings.identity_secret:
+    if (user_id is None and email is None) or not settings.identity_secret:
         return False
     if kind == "user_hash":
         return verify_user_hash(settings.identity_secret, proof, user_id=user_id, email=email)

@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from ..plugins import Before
     from ..settings import Settings
 
-# What a usual call may carry: type -> the name of its facts, and all of its keys.
-_USUAL = {
+# Calls that the fast path takes: type -> the name of the facts, and all keys that such a call may have.
+_FAST_CALLS = {
     "track": ("properties", frozenset({"type", "userId", "event", "properties", "context"})),
     "identify": ("traits", frozenset({"type", "userId", "traits", "context"})),
 }
+_OBJECTS = ("context", "integrations", "traits", "properties")
 _TEXTS = ("userId", "anonymousId", "groupId", "previousId", "messageId", "event", "name", "category")
 
 
@@ -39,7 +40,7 @@ class HookRaised(Exception):
 
 
 class Dropped(Exception):
-    """A before-hook does not want the message."""
+    """A before-hook dropped the message; carries the message as it was before the hooks."""
 
     def __init__(self, stamped: Stamped, reason: str) -> None:
         super().__init__(reason)
@@ -48,58 +49,59 @@ class Dropped(Exception):
 
 
 class Stamper:
-    """Checks, stamps and copies messages; keeps no state, so it is safe in any thread."""
+    """
+    Checks, stamps and copies messages; keeps none, so it is safe to use from any thread.
+
+    Args:
+        settings: Of the client.
+        before: Hooks (P1).
+
+    Attributes:
+        fast: Stamps calls of the usual kind as ``stamp`` does; None if hooks or checks of identity need the full path for every call.
+    """
 
     def __init__(self, settings: Settings, before: Sequence[Before]) -> None:
         self._settings = settings
         self._before = tuple(before)
         self._names = own_names(settings.integration_names)
-        # A stranger's word for a contact's id counts for nothing (V3).
+        # An untrusted sender must not choose the contact, so its options name no key (V3).
         self._key_names = frozenset[str]() if settings.require_identity else self._names
         self._limit = settings.max_message_bytes
-        self._fast_stamper = FastStamper(self._names, self._limit)
-        self._proves = bool(settings.identity_secret) or settings.require_identity
-        self._looks_twice = self._proves or bool(self._before)
+        self._checks_identity = bool(settings.identity_secret) or settings.require_identity
+        needs_full_path = self._checks_identity or self._before
+        self.fast = None if needs_full_path else FastStamper(self._names, self._limit)
 
     def stamp(self, call: Mapping[str, Any], now: float) -> Stamped:
         """
         Read *call*, in Segment's wire form, and return it as it is buffered.
 
         Raises:
-            RejectedMessage: It can never be delivered (rules R1, R2, E1, C1, V, too large).
-            Dropped: A before-hook does not want it.
+            RejectedMessage: The message can never be delivered: an id, the event, a value, the company or an identity is wrong, or it
+                is too large (rules R1, R2, E1, C1, V1, V2, Q2).
+            Dropped: A before-hook dropped it.
             HookRaised: A before-hook failed.
         """
-        stamped = self._stamped_fast(call, now) if type(call) is dict else None
+        stamped = self._stamp_plain(call, now) if type(call) is dict else None
         if stamped is None:
-            stamped = self._stamped(self._careful(call, now))
-        return self._hooked(stamped) if self._before else stamped
+            stamped = self._stamp_full(call, now)
+        return self._run_hooks(stamped) if self._before else stamped
 
     def restamp(self, message: JsonObject) -> Stamped:
         """Return a message that was accepted before (a dead letter) as it is buffered."""
-        return self._stamped(message)
+        return self._with_keys(message)
 
-    def _stamped(self, message: JsonObject) -> Stamped:
-        return Stamped(message, contact_keys(message, self._key_names), message["type"] == "identify")
-
-    def stamp_fast(
-        self, kind: str, user_id: Any, event: Any, facts: Any, context: Any, now: float
-    ) -> Stamped | None:
-        """Return what ``stamp`` makes of an identify or track that tells no more than this; None leaves it to that."""
-        if self._looks_twice:
-            return None
-        return self._fast_stamper.stamp(kind, user_id, event, facts, context, now)
-
-    def _stamped_fast(self, call: dict[Any, Any], now: float) -> Stamped | None:
+    def _stamp_plain(self, call: dict[Any, Any], now: float) -> Stamped | None:
+        """Stamp a plain dict on the fast path; None leaves it to the full path."""
         kind = call.get("type")
-        usual = _USUAL.get(kind) if type(kind) is str else None
-        if usual is None or not call.keys() <= usual[1]:
+        shape = _FAST_CALLS.get(kind) if type(kind) is str else None
+        if self.fast is None or shape is None or not call.keys() <= shape[1]:
             return None
-        return self.stamp_fast(
-            str(kind), call.get("userId"), call.get("event"), call.get(usual[0]), call.get("context"), now
+        return self.fast.stamp(
+            str(kind), call.get("userId"), call.get("event"), call.get(shape[0]), call.get("context"), now
         )
 
-    def _careful(self, call: Mapping[str, Any], now: float) -> JsonObject:
+    def _stamp_full(self, call: Mapping[str, Any], now: float) -> Stamped:
+        """Stamp any call, without the hooks."""
         try:
             message = _codec.read_message(call, now=now)
         except RejectedMessage:
@@ -108,26 +110,28 @@ class Stamper:
             # The caller's own classes run here, and they may do anything.
             fault = f"reading it raised {type(error).__name__}"
             raise RejectedMessage([Problem("message", fault, "send a plain object")]) from error
-        wire = self._copied(message)
+        wire = self._copy(message)
         self._check_company(wire)
-        if self._proves:
-            check_proofs(_codec.read_stamped(wire), self._settings, self._names, now)
-        return self._bounded(wire)
+        if self._checks_identity:
+            check_proofs(_codec.read_stamped(wire), self._settings, names=self._names, now=now)
+        return self._with_keys(self._finish(wire))
+
+    def _with_keys(self, message: JsonObject) -> Stamped:
+        return Stamped(message, contact_keys(message, self._key_names), message["type"] == "identify")
 
     def _check_company(self, wire: JsonObject) -> None:
         if wire["type"] != "group" or "groupId" in wire:
             return
         traits = wire.get("traits", {})
         if company_id(None, traits, self._settings.company_id_from_name) is None:  # type: ignore[arg-type]  # an object, as read
-            raise RejectedMessage(
-                [Problem("groupId", "missing, and no traits.name stands in", "send the company's id")]
-            )
+            fault = "missing, and there is no traits.name to make an id from"
+            raise RejectedMessage([Problem("groupId", fault, "send the company's id")])
 
-    def _copied(self, message: Message) -> JsonObject:
+    def _copy(self, message: Message) -> JsonObject:
         """Return the wire form of *message* as a copy that shares nothing with the caller's data."""
         wire = _codec.write_message(message)
         copier = Copier()
-        for name in ("context", "integrations", "traits", "properties"):
+        for name in _OBJECTS:
             if name in wire:
                 wire[name] = copier.copy_object(wire[name], name)  # type: ignore[arg-type]  # objects, as read
         for name in _TEXTS:
@@ -139,19 +143,19 @@ class Stamper:
             wire["notes"] = [*wire.get("notes", []), *(list(note) for note in copier.notes)]  # type: ignore[misc, list-item]  # written by us
         return wire
 
-    def _bounded(self, wire: JsonObject) -> JsonObject:
-        """Return *wire* without proofs of identity (R7), unless it is too large (Q2)."""
+    def _finish(self, wire: JsonObject) -> JsonObject:
+        """Leave the proofs of identity out of *wire* (R7), then reject it if it is too large (Q2)."""
         for name in ("context", "integrations"):
-            facts = wire.get(name)
-            if isinstance(facts, dict):
-                wire[name] = without_proofs(facts, self._names)
+            options = wire.get(name)
+            if isinstance(options, dict):
+                wire[name] = without_proofs(options, self._names)
         size = json_size(wire)
         if size > self._limit:
             fault = f"{size} bytes as JSON, more than the {self._limit} of max_message_bytes"
             raise RejectedMessage([Problem("message", fault, "send less")], reason="too_large")
         return wire
 
-    def _hooked(self, stamped: Stamped) -> Stamped:
+    def _run_hooks(self, stamped: Stamped) -> Stamped:
         message = _codec.read_stamped(stamped.message)
         try:
             for hook in self._before:
@@ -159,7 +163,7 @@ class Stamper:
                 if isinstance(answer, Drop):
                     raise Dropped(stamped, answer.reason)
                 message = answer
-            return self._stamped(self._bounded(self._copied(message)))
+            return self._with_keys(self._finish(self._copy(message)))
         except Dropped:
             raise
         except Exception as error:

@@ -1,4 +1,4 @@
-"""What becomes of the messages of one claim while its steps run (rules O1, O2, M2); pure."""
+"""Tracks what happens to each message of a claim while its steps run (rules O1, O2, M2); pure, and knows no buffer or transport."""
 
 from __future__ import annotations
 
@@ -16,19 +16,21 @@ if TYPE_CHECKING:
     from ..operations._coalesce import Step
     from ..plugins import Entry
 
-State = Literal["open", "release", "wait", "retry", "dead"]
-_GRAVITY: tuple[State, ...] = ("open", "release", "wait", "retry", "dead")
+State = Literal["ok", "release", "wait", "retry", "dead"]
+# From the best state to the worst: a message of several steps ends in the worst state of any of them.
+_BY_SEVERITY: tuple[State, ...] = ("ok", "release", "wait", "retry", "dead")
 
 
 class Attempt:
     """
-    The story of one message in one attempt; mutable.
+    One attempt to deliver one message; mutable.
 
     Attributes:
-        state: ``open`` (nothing against its delivery so far), ``again``, ``wait``, ``dead`` or ``release``.
-        outcome: The answer behind a state other than ``open``.
-        failed: Its own 5xx, while others passed.
-        merged: One of its writes was folded into a later message's.
+        state: ``ok`` (nothing has failed so far), ``release`` (goes back untouched), ``wait`` (its contact is missing), ``retry``
+            or ``dead``.
+        result: The flow's result behind a state other than ``ok``.
+        failed: Intercom answered this message with a 5xx while other requests succeeded.
+        merged: One of its writes became part of a later message's write.
     """
 
     __slots__ = (
@@ -38,7 +40,7 @@ class Attempt:
         "merged",
         "notes",
         "operations",
-        "outcome",
+        "result",
         "skipped",
         "state",
     )
@@ -48,156 +50,154 @@ class Attempt:
         self.operations: Sequence[Operation] = () if translation.skipped else translation.operations
         self.skipped = translation.skipped
         self.notes: list[Note] = list(translation.notes)
-        self.state: State = "open"
-        self.outcome: FlowResult | None = None
+        self.state: State = "ok"
+        self.result: FlowResult | None = None
         self.failed = False
         self.merged = False
         self._is_changed = False
 
-    def deliver(self, outcome: FlowResult, *, merged: bool) -> None:
-        """Note that one of its steps took effect."""
-        self._is_changed = self._is_changed or not outcome.unchanged
-        self.merged = self.merged or (merged and not outcome.unchanged)
+    def deliver(self, result: FlowResult, *, merged: bool) -> None:
+        """Record that one of its steps took effect."""
+        self._is_changed = self._is_changed or not result.unchanged
+        self.merged = self.merged or (merged and not result.unchanged)
 
-    def end(self, state: State, outcome: FlowResult | None = None) -> None:
-        """Note that one of its steps did not take effect; the graver state wins."""
-        if _GRAVITY.index(state) > _GRAVITY.index(self.state):
+    def end(self, state: State, result: FlowResult | None = None) -> None:
+        """Record that one of its steps did not take effect; the worst state wins."""
+        if _BY_SEVERITY.index(state) > _BY_SEVERITY.index(self.state):
             self.state = state
-            self.outcome = outcome
+            self.result = result
 
     def settlement(
         self, *, now: float, due_at: float, retry_for: float, wait_for: float, inline: bool
     ) -> Settlement:
         """
-        Return how the buffer shall settle it.
+        Return how the buffer must settle the message.
 
         Args:
-            now: The present.
-            due_at: When a further attempt is due.
-            retry_for: Seconds after acceptance in which it is retried (T2).
-            wait_for: Seconds in which it waits for its contact (M2).
-            inline: The caller waits for the end, so a missing contact is told at once.
+            now: Unix seconds.
+            due_at: When the next attempt is due, in Unix seconds.
+            retry_for: Seconds after acceptance during which the message is retried (T2).
+            wait_for: Seconds during which it waits for its contact (M2).
+            inline: The caller waits for the end of the message, so a missing contact ends it at once.
         """
-        entry, state, outcome = self.entry, self.state, self.outcome
-        # What waits behind another message has no answer of its own.
-        reason = "contact_missing" if state == "wait" else None if outcome is None else outcome.reason
+        entry, state, result = self.entry, self.state, self.result
+        # A message that waits behind another one has no result of its own.
+        reason = "contact_missing" if state == "wait" else None if result is None else result.reason
         if state == "retry" and now - entry.accepted_at >= retry_for:
             state, reason = "dead", "retry_expired"
         since = now if entry.waiting_since is None else entry.waiting_since
-        if state == "wait" and outcome is not None and (inline or now - since >= wait_for):
+        if state == "wait" and result is not None and (inline or now - since >= wait_for):
             state, reason = "dead", "contact_missing"
         self.state = state
-        if state == "open":
+        if state == "ok":
             return Settlement(entry.seq, "ack")
         if state == "release":
             return Settlement(entry.seq, "release")
         if state == "dead":
             return Settlement(
-                entry.seq, "bury", reason=reason, answer=None if outcome is None else outcome.answer()
+                entry.seq, "bury", reason=reason, answer=None if result is None else result.answer()
             )
         return Settlement(entry.seq, state, due_at, reason, failed=self.failed)
 
     def delivery(self, reason: str | None) -> Delivery | None:
-        """Return what after-hooks are told, or None when the message has not ended."""
+        """Return what after-hooks receive; None if the message has not ended."""
         if self.state in ("retry", "wait", "release"):
             return None
         if self.state == "dead":
-            kind: Literal["dead", "skipped", "delivered"] = "dead"
+            outcome: Literal["dead", "skipped", "delivered"] = "dead"
         else:
-            kind = "skipped" if self.skipped else "delivered"
+            outcome = "skipped" if self.skipped else "delivered"
         return Delivery(
             message=self.entry.message,
-            outcome=kind,
+            outcome=outcome,
             reason=self.skipped or reason,
             notes=tuple(self.notes),
             merged=self.merged,
-            unchanged=kind == "delivered" and bool(self.operations) and not self._is_changed,
+            unchanged=outcome == "delivered" and bool(self.operations) and not self._is_changed,
             attempts=self.entry.attempts + 1,
-            answer=self.outcome.answer() if kind == "dead" and self.outcome is not None else None,
+            answer=self.result.answer() if outcome == "dead" and self.result is not None else None,
         )
 
 
-class Run:
+class ClaimState:
     """
-    Which of a claim's steps may still run.
+    Which steps of a claim may still run.
 
-    A message that has to be retried holds back all that follow it; one that waits for a missing contact holds back only what needs
-    that contact, and no upsert, which may bring it.
+    A message that must be retried blocks all messages that follow it. A message that waits for a missing contact blocks only what
+    needs that contact; it does not block an upsert, because the upsert may create the contact.
 
     Attributes:
-        held: The answer that refused the credentials, if one did.
+        held: The result of the request whose credentials were refused; None if none was.
     """
 
     def __init__(self, attempts: list[Attempt]) -> None:
         self._attempts = attempts
         self._retry_from = len(attempts)
+        # Key of a missing contact (or of its company links) -> first message that waits for it, and why.
         self._waits: dict[str, tuple[int, FlowResult]] = {}
-        self._folding: dict[str | None, int] = {}
+        # Key of a lead whose merge waits -> first message that waits with it.
+        self._waiting_merges: dict[str | None, int] = {}
         self.held: FlowResult | None = None
 
     def attempts_of(self, step: Step) -> list[Attempt]:
-        """Return the fates of the messages that *step* serves."""
+        """Return the attempts of the messages that *step* serves."""
         return [self._attempts[number] for number in step.messages]
 
     def postpones(self, step: Step) -> bool:
-        """Tell whether *step* must not run now, and mark its messages accordingly."""
+        """Return whether *step* must not run now; if so, also record that in its messages."""
         attempts = self.attempts_of(step)
+        last = max(step.messages)
         if all(attempt.state == "dead" for attempt in attempts):
             return True
-        if max(step.messages) >= self._retry_from:
+        if last >= self._retry_from:
             self._retry_from = min(self._retry_from, min(step.messages))
-            for attempt in attempts:
-                attempt.end("release")
+            _end_all(attempts, "release")
             return True
-        if max(step.messages) >= self._folding.get(_lead_of(step.operation), len(self._attempts)):
-            for attempt in attempts:
-                attempt.end("wait")
+        if last >= self._waiting_merges.get(_lead_of(step.operation), len(self._attempts)):
+            _end_all(attempts, "wait")
             return True
-        needed = _needed(step.operation)
-        waiting = None if needed is None else self._waits.get(needed)
-        if waiting is not None and max(step.messages) >= waiting[0]:
-            # A detach needs no contact: when the attach before it is given up, it is done.
-            outcome = None if isinstance(step.operation, DetachCompany) else waiting[1]
-            for attempt in attempts:
-                attempt.end("wait", outcome)
+        key = _required_key(step.operation)
+        waiting = None if key is None else self._waits.get(key)
+        if waiting is not None and last >= waiting[0]:
+            # A detach needs no contact: if the attach before it becomes a dead letter, the detach is done.
+            _end_all(attempts, "wait", None if isinstance(step.operation, DetachCompany) else waiting[1])
             return True
         return False
 
-    def record(self, step: Step, outcome: FlowResult) -> None:
-        """Note what came of *step*."""
+    def record(self, step: Step, result: FlowResult) -> None:
+        """Record the result of *step* in its messages, and what it means for later steps."""
         for position, attempt in enumerate(self.attempts_of(step), start=1):
-            attempt.notes.extend(outcome.notes)
-            if outcome.kind == "delivered":
-                attempt.deliver(outcome, merged=position < len(step.messages))
-            elif outcome.kind == "retry":
-                attempt.end("retry", outcome)
-            elif outcome.kind == "wait":
-                attempt.end("wait", outcome)
-            elif outcome.kind == "dead":
-                attempt.end("dead", outcome)
-            else:
+            attempt.notes.extend(result.notes)
+            if result.kind == "delivered":
+                attempt.deliver(result, merged=position < len(step.messages))
+            elif result.kind == "held":
                 attempt.end("release")
-        if outcome.kind == "retry":
-            self._retry_from = min(self._retry_from, min(step.messages))
-        elif outcome.kind == "wait":
-            if isinstance(step.operation, MergeContact):
-                self._folding.setdefault(step.operation.lead.key, min(step.messages))
-            for needed in _held_back_by(step.operation):
-                first, _ = self._waits.get(needed, (len(self._attempts), outcome))
-                self._waits[needed] = (min(first, min(step.messages)), outcome)
-        elif outcome.kind == "held":
-            self.held = outcome
+            else:
+                attempt.end(result.kind, result)
+        first = min(step.messages)
+        if result.kind == "retry":
+            self._retry_from = min(self._retry_from, first)
+        elif result.kind == "wait":
+            self._wait(step.operation, first, result)
+        elif result.kind == "held":
+            self.held = result
+
+    def _wait(self, operation: Operation, first: int, result: FlowResult) -> None:
+        if isinstance(operation, MergeContact):
+            self._waiting_merges.setdefault(operation.lead.key, first)
+        for key in _keys_blocked_by(operation):
+            earliest, _ = self._waits.get(key, (len(self._attempts), result))
+            self._waits[key] = (min(earliest, first), result)
 
     def release(self, steps: Iterable[Step]) -> None:
         """
-        Give back every message that *steps* would have served, and all that follow one that goes back.
+        Give back every message that *steps* would have served, and every message that follows one that goes back.
 
-        An upsert that was merged from several messages may have taken effect while an event of the first of them failed. That message
-        writes its own, older values when it is retried, so the later ones must come after it once more.
+        Cause: a merged upsert of several messages may have taken effect, while an event of the first message failed. When that message
+        is retried, it writes its own, older values again. So the later messages must be written once more after it.
         """
         for step in steps:
-            for attempt in self.attempts_of(step):
-                attempt.end("release")
+            _end_all(self.attempts_of(step), "release")
         goes_back = False
         for attempt in self._attempts:
             if goes_back:
@@ -205,26 +205,31 @@ class Run:
             goes_back = goes_back or attempt.state in ("retry", "release")
 
 
-def _needed(operation: Operation) -> str | None:
-    """Return what must not be waiting when *operation* runs; None when nothing of the kind concerns it."""
+def _end_all(attempts: Iterable[Attempt], state: State, result: FlowResult | None = None) -> None:
+    for attempt in attempts:
+        attempt.end(state, result)
+
+
+def _required_key(operation: Operation) -> str | None:
+    """Return the key that must not be waiting when *operation* runs; None if it depends on no contact."""
     if isinstance(operation, AttachCompany | SubmitEvent):
         return operation.who.key
-    # A detach is a success without its contact, but it must not pass an attach.
+    # A detach succeeds without its contact, but it must not overtake an attach.
     return f"links of {operation.who.key}" if isinstance(operation, DetachCompany) else None
 
 
 def _lead_of(operation: Operation) -> str | None:
     """
-    Return whose merge must not be waiting when *operation* runs.
+    Return the key of the lead whose merge must not be waiting when *operation* runs.
 
-    An event that was sent to a lead, and may have arrived, is no repeat for the user whom the lead became. So it comes after the merge;
-    and where that one is given up, to the lead.
+    Intercom does not recognise an event that was sent to a lead as a repeat once the lead has become a user. So the event is sent
+    after the merge; if the merge becomes a dead letter, the event goes to the lead.
     """
     return operation.who.key if isinstance(operation, SubmitEvent) else None
 
 
-def _held_back_by(operation: Operation) -> list[str]:
-    """Return what waits when *operation* waits for its contact."""
+def _keys_blocked_by(operation: Operation) -> list[str]:
+    """Return the keys that wait when *operation* waits for its contact."""
     if isinstance(operation, AttachCompany):
         return [operation.who.key, f"links of {operation.who.key}"]
     return [operation.who.key] if isinstance(operation, SubmitEvent) else []

@@ -1,11 +1,6 @@
-"""How long to wait before the next attempt (rule T2); pure, draws nothing itself."""
+"""How long to wait before the next attempt (rule T2); pure, and draws no random number itself."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 
 def backoff(failures: int, jitter: float, *, base: float, longest: float) -> float:
@@ -14,8 +9,8 @@ def backoff(failures: int, jitter: float, *, base: float, longest: float) -> flo
 
     Args:
         failures: Attempts that failed so far, at least 1.
-        draw: A random number in [0, 1).
+        jitter: A random number in [0, 1).
         base: Seconds after the first failure, before jitter.
-        longest: Bound in seconds.
+        longest: The upper bound in seconds, before jitter.
     """
     return jitter * min(longest, base * 2.0 ** min(failures - 1, 60))

@@ -1,4 +1,4 @@
-"""When a request may go out: rate limit, circuit and held credentials (rules T1, T4, T5); pure but for its own state."""
+"""Decides when a request may go out: rate limit, circuit and held credentials (rules T1, T4, T5); pure except for its own state."""
 
 from __future__ import annotations
 
@@ -13,21 +13,35 @@ if TYPE_CHECKING:
     from ..plugins import Response
     from .rate_limit import RateLimit
 
-# Failures in a row, of whatever contact, that say that Intercom is down and not one item bad. Four workers each meet one
-# failure of an outage at once; the next one opens the circuit.
-_RUN_OF_FAILURES = 5
+# This many failures in a row, of whatever contacts, mean that Intercom is down and not that one message is bad. In an outage four
+# workers each meet one failure at the same time; the next failure trips the circuit.
+_FAILURES_TO_TRIP = 5
+# How soon a worker asks again while another one probes, if no back-off is set; in seconds.
+_ASK_AGAIN = 0.05
 
 
 class Paused(Exception):
-    """Nothing may be sent now; what is in hand goes back to the buffer untouched."""
+    """Nothing may be sent now; the messages in hand go back to the buffer untouched."""
 
 
 class Circuit:
     """
-    Decides for all workers of a client whether a request may go out now.
+    Decides for all workers of a client whether a request may go out now; safe to use from several threads.
 
-    States: *open* (all may send), *broken* (a run of failures: one probe at a time, rule T5), *held* (credentials refused: one
-    probe every ``auth_probe`` seconds, rule T1). Every method is safe to call from several threads.
+    Args:
+        rate: The rate limit; used only while *lock* is held.
+        lock: Guards all state.
+        jitter: Returns a random number in [0, 1).
+        probe_every: Seconds between two probes while the credentials are held.
+        base: Seconds of the first pause after the circuit trips, before jitter.
+        longest: The longest such pause, in seconds.
+
+    Attributes:
+        state: ``passing`` (every request may go out); ``tripped`` (several failures in a row: one probe at a time, rule T5);
+            ``held`` (the credentials are refused: one probe every *probe_every* seconds, rule T1).
+        reason: Why it is not passing; None while it passes.
+        since: Since when it has not been passing, in Unix seconds; None while it passes.
+        successes: How many requests Intercom answered with a status below 300.
     """
 
     def __init__(
@@ -47,9 +61,9 @@ class Circuit:
         self._base = base
         self._longest = longest
         self._failures = 0
-        self._openings = 0
-        self._closed_until = 0.0
-        self._probing = False
+        self._trips = 0
+        self._blocked_until = 0.0
+        self._is_probing = False
         self._probes_begun = 0
         self._probes_ended = 0
         self.state: Literal["passing", "tripped", "held"] = "passing"
@@ -59,25 +73,25 @@ class Circuit:
 
     def wait_before_claim(self, now: float) -> tuple[float, bool]:
         """
-        Return the seconds until a worker may claim (0: now), and whether it is the probe.
+        Return the seconds until a worker may claim (0: now), and whether that worker is the probe.
 
-        While the gate is not open the 0 is given to one worker at a time: it is the probe, until it calls ``end_probe``.
+        While the circuit is tripped or held, only one worker at a time gets the 0. That worker is the probe until ``end_probe``.
         """
         with self._lock:
             if self.state == "passing":
                 return 0.0, False
-            if self._probing:
-                return self._base or 0.05, False
-            if now < self._closed_until:
-                return self._closed_until - now, False
-            self._probing = True
+            if self._is_probing:
+                return self._base or _ASK_AGAIN, False
+            if now < self._blocked_until:
+                return self._blocked_until - now, False
+            self._is_probing = True
             self._probes_begun += 1
             return 0.0, True
 
     def end_probe(self) -> None:
-        """Let another worker probe; called when a probe's claim is settled or there was nothing to claim."""
+        """Let another worker probe; called when the probe's claim is settled, or when there was nothing to claim."""
         with self._lock:
-            self._probing = False
+            self._is_probing = False
             self._probes_ended = self._probes_begun
 
     def wait_before_send(self, now: float, *, probe: bool) -> float:
@@ -85,7 +99,7 @@ class Circuit:
         Return the seconds to wait before asking again; 0 means send now.
 
         Raises:
-            Paused: The gate is not open, and the caller is no probe.
+            Paused: The circuit is tripped or held, and the caller is not the probe.
         """
         with self._lock:
             if self.state != "passing" and not probe:
@@ -93,7 +107,7 @@ class Circuit:
             return self._rate.before(now, self._jitter())
 
     def answered(self, response: Response, now: float) -> None:
-        """Learn from an answer, whatever its status."""
+        """Record an answer of whatever status."""
         with self._lock:
             self._rate.after(response.headers, response.status, now)
             if response.status >= 500 or 300 <= response.status < 400:
@@ -102,36 +116,36 @@ class Circuit:
                 self._succeed(response.status)
 
     def unanswered(self, reason: str, now: float) -> None:
-        """Learn that a request has no answer."""
+        """Record that a request got no answer."""
         with self._lock:
             self._rate.after({}, 0, now)
             self._fail(reason, now)
 
     def ended(self, now: float) -> None:
-        """Learn that a request ended, and nothing else."""
+        """Record that a request ended, which says nothing about Intercom."""
         with self._lock:
             self._rate.after({}, 0, now)
 
     def hold(self, reason: str, now: float) -> bool:
-        """Keep everything back until a probe passes; True when this is news."""
+        """Stop all requests except probes until a probe shows that the credentials work; return whether that is new."""
         with self._lock:
             is_news = self.state != "held"
-            self._close("held", reason, now, self._probe_every)
+            self._block("held", reason, now=now, seconds=self._probe_every)
             return is_news
 
     def release(self) -> None:
-        """Open the gate: credentials were accepted, or replaced by hand."""
+        """Let every request pass: Intercom accepted the credentials, or a person replaced them."""
         with self._lock:
-            self._open()
+            self._pass()
 
     def probe_now(self) -> int:
-        """Let the next probe go at once (a person asked for a flush); return its number, for ``has_probed``."""
+        """Let the next probe go at once, because a caller flushes; return its number for ``has_probed``, 0 if nothing is held."""
         with self._lock:
-            self._closed_until = 0.0
+            self._blocked_until = 0.0
             return self._probes_begun + 1 if self.state == "held" else 0
 
     def has_probed(self, number: int) -> bool:
-        """Tell whether the probe with that number has ended, so that the gate's state is news."""
+        """Return whether the probe with that number has ended, so that the state is newer than the flush."""
         return self._probes_ended >= number
 
     def _succeed(self, status: int) -> None:
@@ -139,29 +153,29 @@ class Circuit:
         if status < 300:
             self.successes += 1
         if self.state == "tripped":
-            self._open()
+            self._pass()
 
-    def _open(self) -> None:
+    def _pass(self) -> None:
         self.state = "passing"
         self.reason = None
         self.since = None
         self._failures = 0
-        self._openings = 0
-        self._probing = False
+        self._trips = 0
+        self._is_probing = False
 
     def _fail(self, reason: str, now: float) -> None:
         self._failures += 1
-        if self.state == "held" or (self.state == "tripped" and now < self._closed_until):
-            # What was on its way when the gate shut says nothing new.
+        if self.state == "held" or (self.state == "tripped" and now < self._blocked_until):
+            # These requests were on their way when the circuit tripped, so their failure is no news.
             return
-        if self.state == "tripped" or self._failures >= _RUN_OF_FAILURES:
-            self._openings += 1
-            pause = backoff(self._openings, 0.5 + self._jitter() / 2, base=self._base, longest=self._longest)
-            self._close("tripped", reason, now, pause)
+        if self.state == "tripped" or self._failures >= _FAILURES_TO_TRIP:
+            self._trips += 1
+            seconds = backoff(self._trips, 0.5 + self._jitter() / 2, base=self._base, longest=self._longest)
+            self._block("tripped", reason, now=now, seconds=seconds)
 
-    def _close(self, state: Literal["tripped", "held"], reason: str, now: float, pause: float) -> None:
+    def _block(self, state: Literal["tripped", "held"], reason: str, *, now: float, seconds: float) -> None:
         if self.state != state:
             self.since = now
         self.state = state
         self.reason = reason
-        self._closed_until = now + pause
+        self._blocked_until = now + seconds

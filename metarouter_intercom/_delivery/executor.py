@@ -1,4 +1,4 @@
-"""Drives plan and flows over a transport for one claim (rules O1, O2, M, T); decides nothing about accepting or threads."""
+"""Delivers one claim: coalesces its operations and runs their flows over a transport (rules O1, O2, M, T); knows no buffer and no threads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..errors import ConnectFailed, ReadFailed, TransportError
 from ..messages import _codec
 from ..operations import Translation, UpsertCompany, UpsertContact
 from ..operations._coalesce import Step, coalesce
-from .attempts import Attempt, Run
+from .attempts import Attempt, ClaimState
 from .backoff import backoff
 from .circuit import Paused
 from .log import redacted
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     from .circuit import Circuit
 
 _log = logging.getLogger("metarouter_intercom")
-# Repeats of a request that a 429 refused, before its messages go back to the buffer.
+# How often a request that got a 429 is sent again before its messages go back to the buffer.
 _RATE_REPEATS = 5
-# One item that brings a 5xx this often while others pass is poison (rule T2).
+# A message that gets this many 5xx answers while other requests succeed is poison (rule T2).
 _POISON = 10
 
 
 class Delivered(NamedTuple):
-    """What came of a claim: how to settle each entry, and the story of each message for counters and hooks."""
+    """How the messages of a claim ended: a settlement and an attempt for each, and the result that held the credentials, if any."""
 
     settlements: list[Settlement]
     attempts: list[Attempt]
@@ -50,16 +50,16 @@ class Executor:
     Delivers claims; safe to use from several threads at once.
 
     Args:
-        settings: Of the client.
-        translator: Message -> operations.
-        directory: What is known of the workspace.
-        transport: Request -> response.
-        gate: Says when a request may go out.
+        settings: The client's.
+        translator: Turns a message into operations.
+        cache: What is known of the workspace.
+        transport: Turns a request into a response.
+        circuit: Decides when a request may go out.
         clock: The time.
-        pause: Lets seconds pass; raises ``Paused`` when the client is closing.
-        draw: A random number in [0, 1) for back-off.
-        turn: Returns what to hold while writing what several contacts share.
-        remembered: Failing messages of which is remembered whether others passed since; the oldest leave first.
+        pause: Lets seconds pass before a request; raises ``Paused`` when the client closes.
+        jitter: Returns a random number in [0, 1) for the back-off.
+        lock_of: Returns the lock to hold while writing what several contacts share.
+        remembered: For how many failing messages the number of other successes is remembered; the oldest are forgotten first.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Executor:
         clock: Clock,
         pause: Callable[[float], None],
         jitter: Callable[[], float],
-        turn: Callable[[str], AbstractContextManager[object]],
+        lock_of: Callable[[str], AbstractContextManager[object]],
         remembered: int = 10_000,
     ) -> None:
         self._settings = settings
@@ -84,66 +84,67 @@ class Executor:
         self._clock = clock
         self._pause = pause
         self._jitter = jitter
-        self._turn = turn
+        self._lock_of = lock_of
         self._remembered = remembered
-        self._seen_failing: dict[str, int] = {}
+        # Message id -> how many requests had succeeded when that message last failed.
+        self._successes_at_failure: dict[str, int] = {}
 
     def deliver(
         self, claim: Claim, *, probe: bool = False, renew: Callable[[], bool] | None = None
     ) -> Delivered:
         """
-        Deliver the messages of *claim* in order; never raises for Intercom, the network or a customer's data.
+        Deliver the messages of *claim* in order; never raises because of Intercom, the network or a message.
 
         Args:
-            claim: One lane's due messages.
-            probe: Send although the gate is not open.
-            renew: Called before each step; False means that the lease is lost and the rest belongs to somebody else.
+            claim: The due messages of one lane.
+            probe: Send although the circuit is tripped or held.
+            renew: Called before each step; False means that the lease is lost and another worker delivers the rest.
         """
         attempts = [self._translate(entry) for entry in claim.entries]
-        run = Run(attempts)
+        state = ClaimState(attempts)
         numbered = [
             (number, operation) for number, attempt in enumerate(attempts) for operation in attempt.operations
         ]
         steps = deque(coalesce(numbered, merge_across_events=self._settings.merge_across_events))
-        while steps and run.held is None:
+        while steps and state.held is None:
             step = steps[0]
-            if not run.postpones(step):
+            if not state.postpones(step):
                 if renew is not None and not renew():
                     break
-                outcome = self._attempt(step.operation, probe, _parts(step, attempts))
-                if outcome is None:
+                result = self._run(step.operation, probe, _operations_behind(step, attempts))
+                if result is None:
                     break
-                if probe and _was_accepted(outcome):
+                if probe and _shows_good_credentials(result):
                     self._circuit.release()
-                outcome = self._without_poison(run, step, outcome)
-                alone = _one_by_one(step, attempts) if len(step.messages) > 1 else []
-                if alone and (outcome.kind == "dead" or _hid_a_value(outcome, alone)):
+                result = self._without_poison(state, step, result)
+                single_steps = _one_by_one(step, attempts) if len(step.messages) > 1 else []
+                if single_steps and (result.kind == "dead" or _left_out_a_value(result, single_steps)):
                     steps.popleft()
-                    steps.extendleft(reversed(alone))
+                    steps.extendleft(reversed(single_steps))
                     continue
-                run.record(step, outcome)
+                state.record(step, result)
             steps.popleft()
-        run.release(steps)
-        return Delivered([self._settle(attempt) for attempt in attempts], attempts, run.held)
+        state.release(steps)
+        return Delivered([self._settle(attempt) for attempt in attempts], attempts, state.held)
 
     def run(self, operation: Operation) -> FlowResult:
         """
         Run one operation now, for synchronous calls.
 
         Raises:
-            Paused: Credentials are held, or Intercom is not answering.
+            Paused: The credentials are held, or Intercom does not answer.
         """
-        outcome = self._attempt(operation, probe=False)
-        if outcome is None:
+        result = self._run(operation, probe=False)
+        if result is None:
             raise Paused
-        return outcome
+        return result
 
     def exchange(self, request: Request, *, probe: bool = False) -> Response:
         """
-        Send one request when the gate allows it, and again while a rate limit refuses it.
+        Send one request when the circuit allows it, and again while the rate limit refuses it.
 
         Raises:
-            Paused: The gate is shut.
+            Paused: The circuit is tripped or held.
             TransportError: There is no answer.
         """
         repeats = 0
@@ -156,7 +157,7 @@ class Executor:
                 self._circuit.unanswered(_reason(error), self._clock.now())
                 raise
             except BaseException:
-                # Of a transport that is no HTTP, or from outside (Ctrl-C): it tells nothing of Intercom.
+                # Raised by a replaced transport, or from outside (Ctrl-C): it says nothing about Intercom.
                 self._circuit.ended(self._clock.now())
                 raise
             self._circuit.answered(response, self._clock.now())
@@ -166,21 +167,25 @@ class Executor:
 
     def _translate(self, entry: Entry) -> Attempt:
         try:
-            # A spool may hold what another version wrote: a message that cannot be read costs no other one.
+            # Another version may have written the spool, so a message may be unreadable: that must not stop the other messages.
             return Attempt(entry, self._translator(_codec.read_stamped(entry.message)))
         except Exception as error:
-            facts = {"connection": self._settings.name}
-            _log.error("the translator raised", exc_info=redacted(error), extra=facts)
+            _log.error(
+                "connection %s: the translator raised an error; its message becomes a dead letter (translator_failed)",
+                self._settings.name,
+                exc_info=redacted(error),
+                extra={"connection": self._settings.name},
+            )
             attempt = Attempt(entry, Translation())
             attempt.end("dead", FlowResult("dead", "translator_failed"))
             return attempt
 
-    def _attempt(
-        self, operation: Operation, probe: bool, parts: Iterable[tuple[int, Operation]] = ()
+    def _run(
+        self, operation: Operation, probe: bool, behind: Iterable[tuple[int, Operation]] = ()
     ) -> FlowResult | None:
-        """Run the flow of *operation*; None when the gate was shut before its end."""
+        """Run the flow of *operation*; None if the circuit or the end of the client stopped it."""
         flow = flow_of(
-            operation, World(self._cache, self._settings, self._clock.now(), tuple(parts), self._turn)
+            operation, World(self._cache, self._settings, self._clock.now(), tuple(behind), self._lock_of)
         )
         try:
             request = next(flow)
@@ -196,32 +201,32 @@ class Executor:
                 else:
                     request = flow.send(response)
         except StopIteration as end:
-            outcome: FlowResult = end.value
-            return outcome
+            result: FlowResult = end.value
+            return result
         except Paused:
             return None
         finally:
             flow.close()
 
-    def _without_poison(self, run: Run, step: Step, outcome: FlowResult) -> FlowResult:
-        """Turn a retry into an end for the item that keeps failing while others pass (rule T2)."""
-        if outcome.kind != "retry" or outcome.status is None or outcome.status < 500:
-            return outcome
-        poisoned = True
-        for attempt in run.attempts_of(step):
-            # A merged step is run once more message by message: that is the same attempt.
+    def _without_poison(self, state: ClaimState, step: Step, result: FlowResult) -> FlowResult:
+        """Turn a retry into a dead letter for a message that keeps failing while other requests succeed (rule T2)."""
+        if result.kind != "retry" or result.status is None or result.status < 500:
+            return result
+        is_poison = True
+        for attempt in state.attempts_of(step):
+            # A merged step is run once more message by message; that still counts as the same attempt.
             attempt.failed = attempt.failed or self._failed_alone(attempt)
-            poisoned = poisoned and attempt.entry.failures + attempt.failed >= _POISON
-        return outcome._replace(kind="dead", reason="poison") if poisoned else outcome
+            is_poison = is_poison and attempt.entry.failures + attempt.failed >= _POISON
+        return result._replace(kind="dead", reason="poison") if is_poison else result
 
     def _failed_alone(self, attempt: Attempt) -> bool:
-        """Tell whether other requests succeeded since this message's last failure, and remember this one."""
+        """Return whether other requests succeeded since this message last failed, and remember this failure."""
         message_id = str(attempt.entry.message["messageId"])
         successes = self._circuit.successes
-        before = self._seen_failing.pop(message_id, 0)
-        self._seen_failing[message_id] = successes
-        if len(self._seen_failing) > self._remembered:
-            self._seen_failing.pop(next(iter(self._seen_failing)), None)
+        before = self._successes_at_failure.pop(message_id, 0)
+        self._successes_at_failure[message_id] = successes
+        if len(self._successes_at_failure) > self._remembered:
+            self._successes_at_failure.pop(next(iter(self._successes_at_failure)), None)
         return successes > before
 
     def _settle(self, attempt: Attempt) -> Settlement:
@@ -244,39 +249,41 @@ class Executor:
 
 def _readable(response: Response) -> Response:
     """
-    Return *response*, unless something else than Intercom must have made it.
+    Return *response*, unless it cannot come from Intercom.
 
     Raises:
-        ReadFailed: A success that is no JSON: a proxy's page, or an answer that breaks off.
+        ReadFailed: A success that is no JSON: a proxy's page, or an answer that was cut short.
     """
     if 200 <= response.status < 300 and isinstance(response.body, str) and response.body.strip():
         raise ReadFailed("the answer is a success, but no JSON")
     return response
 
 
-def _was_accepted(outcome: FlowResult) -> bool:
-    """Tell whether Intercom took our credentials; what needed no request does not say."""
-    if outcome.kind == "delivered":
-        return not outcome.unchanged
-    return outcome.kind in ("dead", "wait") and outcome.status is not None
+def _shows_good_credentials(result: FlowResult) -> bool:
+    """Return whether Intercom accepted the credentials; an operation that needed no request does not show that."""
+    if result.kind == "delivered":
+        return not result.unchanged
+    return result.kind in ("dead", "wait") and result.status is not None
 
 
-def _hid_a_value(outcome: FlowResult, alone: Sequence[Step]) -> bool:
+def _left_out_a_value(result: FlowResult, single_steps: Sequence[Step]) -> bool:
     """
-    Tell whether a merged write left out a field that its messages do not agree on (rule M3).
+    Return whether a merged write left out a field for which its messages have different values (rule M3).
 
-    One by one the earlier value stays when the later one is refused; merged it would be lost.
+    Written one by one, the earlier value stays when Intercom refuses the later one; in the merged write it would be lost.
     """
-    refused = [note.path for note in outcome.notes if note.reason == REFUSED_VALUE]
-    return any(_values_of(path, alone) > 1 for path in refused)
+    refused = [note.path for note in result.notes if note.reason == REFUSED_VALUE]
+    return any(_count_values(path, single_steps) > 1 for path in refused)
 
 
-def _values_of(path: str, alone: Sequence[Step]) -> int:
-    """Count the different values that the upserts of *alone* have for the field at *path*."""
+def _count_values(path: str, single_steps: Sequence[Step]) -> int:
+    """Return how many different values the upserts of *single_steps* have for the field at *path*."""
     values: list[JsonValue] = []
-    for given in [_fields(one) for one, _ in alone if isinstance(one, UpsertContact | UpsertCompany)]:
-        if path in given and given[path] not in values:
-            values.append(given[path])
+    for operation, _ in single_steps:
+        if isinstance(operation, UpsertContact | UpsertCompany):
+            fields = _fields(operation)
+            if path in fields and fields[path] not in values:
+                values.append(fields[path])
     return len(values)
 
 
@@ -290,18 +297,18 @@ def _reason(error: TransportError) -> str:
 
 
 def _one_by_one(step: Step, attempts: list[Attempt]) -> list[Step]:
-    """Return the merged *step* as one step a message, so that one bad value costs no other message its delivery."""
-    wanted = step.operation
+    """Return the merged *step* as one step for each message, so that one bad value does not cost the other messages their delivery."""
+    merged = step.operation
     return [
         Step(operation, (number,))
         for number in step.messages
         for operation in attempts[number].operations
-        if type(operation) is type(wanted) and _target(operation) == _target(wanted)
+        if type(operation) is type(merged) and _target(operation) == _target(merged)
     ]
 
 
-def _parts(step: Step, attempts: list[Attempt]) -> list[tuple[int, Operation]]:
-    """Return the operations of the messages that *step* serves, with their seqs; none where the buffer has no one order."""
+def _operations_behind(step: Step, attempts: list[Attempt]) -> list[tuple[int, Operation]]:
+    """Return the operations of the messages that *step* serves, each with its seq; none for messages of unknown order."""
     return [
         (attempts[number].entry.seq, operation)
         for number in step.messages

@@ -1,4 +1,4 @@
-"""What has to be at rest in the moment of a fork (rule W3); knows neither clients nor threads."""
+"""Brings parts to rest while the process forks (rule W3); knows neither clients nor threads."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from typing import Protocol
 
 
 class Resting(Protocol):
-    """A part that a fork must not cut in the middle of what it does."""
+    """A part that must not be in the middle of its work when the process forks."""
 
     def before_fork(self) -> None:
-        """Come to rest, and stay at rest until one of the other two is called."""
+        """Come to rest, and stay at rest until one of the other two methods is called."""
         ...
 
     def after_fork_in_parent(self) -> None:
-        """Go on."""
+        """Continue."""
         ...
 
     def after_fork_in_child(self) -> None:
-        """Let go of what only the parent may use."""
+        """Forget what only the parent may use."""
         ...
 
 
 _parts: weakref.WeakSet[Resting] = weakref.WeakSet()
-# Those that rest now; a part made in between must not be woken.
+# The parts that rest now. A part that is made between the two hooks never rested, so it must not be woken.
 _at_rest: list[Resting] = []
 _is_registered = False
 
 
 def rest_at_forks(part: Resting) -> None:
-    """Bring *part* to rest around every ``os.fork``, for as long as somebody holds it."""
+    """Bring *part* to rest around every ``os.fork``, as long as somebody holds a reference to it."""
     global _is_registered
     _parts.add(part)
     if not _is_registered and hasattr(os, "register_at_fork"):

@@ -1,4 +1,4 @@
-"""Has a signal's handler struck while this thread was inside one of the package's locks? (rule W3); looks at the stack, knows no lock."""
+"""Answers whether a signal handler interrupted this package while it may hold a lock (rule W3); reads the stack, takes no lock."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import sys
 import threading
 
 _PACKAGE = __name__.partition(".")[0]
-# Modules, or packages with all below them, whose code holds a lock while it runs and calls nothing of the host's but hooks, which run
-# in other threads. A test checks that each one exists, and that no other module holds a lock without a reason.
+# Modules, and packages with all modules below them, that hold a lock while they run. They call no code of the host except hooks,
+# and hooks may run in other threads. A test checks that each module exists, and that no other module holds a lock without a reason.
 LOCKING = tuple(
     f"{_PACKAGE}.{name}"
     for name in (
@@ -15,29 +15,29 @@ LOCKING = tuple(
         "_delivery.executor",
         "_intercom.workspace_cache",
         "_delivery.circuit",
+        "_delivery.forks",
+        "_delivery.http.transport",
         "_delivery.rate_limit",
         "_delivery.report",
         "_delivery.workers",
     )
 )
 _LOCKING = tuple(f"{name}." for name in LOCKING)
-# At the interpreter's end clients are closed from there, with no lock held.
-_FREE = ("_at_exit", "at_exit")
 
 
 def is_interruption() -> bool:
     """
-    Tell whether the caller runs in a signal's handler that interrupted a call of this package at a moment when it may hold a lock.
+    Return whether the caller runs in a signal handler that interrupted this package at a moment when it may hold a lock.
 
-    Python runs handlers in the main thread, between any two steps of whatever that thread does. What needs the lock would wait for
-    the interrupted call, and that for the handler: for ever.
+    Python runs signal handlers in the main thread, between any two steps of what that thread does. A handler that needs the same lock
+    would wait for the interrupted call, and the interrupted call waits for the handler: neither would ever continue.
     """
     if threading.current_thread() is not threading.main_thread():
         return False
     frame = sys._getframe(1).f_back
     while frame is not None:
         name = frame.f_globals.get("__name__", "")
-        if f"{name}.".startswith(_LOCKING) and frame.f_code.co_name not in _FREE:
+        if f"{name}.".startswith(_LOCKING):
             return True
         frame = frame.f_back
     return False

@@ -1,4 +1,4 @@
-"""What a fork and the interpreter's exit mean for the clients of a process (rules W2, W3)."""
+"""Tells the clients of a process about forks and the interpreter's exit (rules W2, W3); knows nothing else of a client."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ import atexit
 import logging
 import os
 import weakref
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from .log import redacted
 
-if TYPE_CHECKING:
-    pass
+_log = logging.getLogger("metarouter_intercom")
 
 
 class ProcessBound(Protocol):
-    """What has to know of forks and of the interpreter's end."""
+    """Whatever must react to forks and to the interpreter's exit."""
 
     def after_fork(self) -> None:
-        """Begin anew in a forked child."""
+        """Start afresh in a forked child."""
         ...
 
     def at_exit(self) -> None:
@@ -26,46 +25,53 @@ class ProcessBound(Protocol):
         ...
 
 
-_log = logging.getLogger("metarouter_intercom")
-_bound: weakref.WeakSet[ProcessBound] = weakref.WeakSet()
-
-
-# Those with messages in hand: nobody else may hold them any more, and the messages still have to go out.
-_kept: set[ProcessBound] = set()
-
-
-_is_registered = False
+# Each client with the name of its connection.
+_registered: weakref.WeakKeyDictionary[ProcessBound, str] = weakref.WeakKeyDictionary()
+# Clients with messages in hand. The host may drop its last reference to such a client, but its messages must still be delivered.
+_pinned: set[ProcessBound] = set()
+_has_hooks = False
 
 
 def pin(client: ProcessBound) -> None:
-    """Hold *client* until ``let_go``, so that its messages are delivered although nobody else holds it."""
-    _kept.add(client)
+    """Keep *client* alive until ``unpin``, so that its messages are delivered although nobody else refers to it."""
+    _pinned.add(client)
 
 
 def unpin(client: ProcessBound) -> None:
-    """End what ``keep`` began."""
-    _kept.discard(client)
+    """Undo ``pin``."""
+    _pinned.discard(client)
 
 
-def register(client: ProcessBound) -> None:
-    """Tell *client* of forks and of the interpreter's end, for as long as somebody holds it."""
-    global _is_registered
-    _bound.add(client)
-    if not _is_registered:
-        _is_registered = True
+def register(client: ProcessBound, connection: str) -> None:
+    """
+    Call *client* after forks and at the interpreter's exit, as long as somebody holds a reference to it.
+
+    Args:
+        client: Hashable by identity.
+        connection: The connection's name, for the log.
+    """
+    global _has_hooks
+    _registered[client] = connection
+    if not _has_hooks:
+        _has_hooks = True
         atexit.register(_at_exit)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=_after_fork)
 
 
 def _after_fork() -> None:
-    for client in list(_bound):
+    for client in list(_registered):
         client.after_fork()
 
 
 def _at_exit() -> None:
-    for client in list(_bound):
+    for client, connection in list(_registered.items()):
         try:
             client.at_exit()
-        except BaseException as error:  # also an impatient Ctrl-C: the other clients have messages too
-            _log.error("a client could not be closed at the interpreter's end", exc_info=redacted(error))
+        except BaseException as error:  # also Ctrl-C: the other clients have messages too
+            _log.error(
+                "connection %s: the client could not be closed at the interpreter's exit",
+                connection,
+                exc_info=redacted(error),
+                extra={"connection": connection},
+            )

@@ -1,14 +1,14 @@
-"""How errors of somebody else's code stand in the log (rule W5): constant texts, nothing of a customer's."""
+"""Makes errors of other people's code safe to log (rule W5): keeps their kind and traceback, leaves out their text."""
 
 from __future__ import annotations
 
 
 class Redacted(Exception):
-    """Stands in the log for an error whose own text may quote the value that it stumbled over."""
+    """Takes the place of an error in the log, because the error's own text may quote a customer's value."""
 
 
 def redacted(error: BaseException) -> Redacted:
-    """Return what to log as ``exc_info`` for *error*: its kind and its trace, without its text."""
+    """Return what to log as ``exc_info`` for *error*: its class name and its traceback, without its text."""
     return Redacted(f"{type(error).__name__}; its text is left out of the log").with_traceback(
         error.__traceback__
     )

@@ -1,4 +1,4 @@
-"""The numbers a client tells, and the counters behind them; knows no message, only how many there were."""
+"""The numbers that a client reports, and the counters behind them; knows no message, only how many there were."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ __all__ = ["Account", "Counters", "Health", "RateBudget", "Report", "Stats"]
 @attrs.frozen(kw_only=True)
 class Report:
     """
-    What became of the messages of this client since it was made.
+    What happened to the messages of this client since it was made.
 
     Attributes:
-        accepted: Messages taken from callers; rejected ones and duplicates are not among them.
-        delivered: Messages whose effect is in Intercom, the merged and unchanged ones included.
-        merged: Delivered messages whose write was folded into a later message's.
+        accepted: Messages taken from callers, without rejected ones and duplicates.
+        delivered: Messages whose effect is in Intercom, including merged and unchanged ones.
+        merged: Delivered messages whose write became part of a later message's write.
         unchanged: Delivered messages for which nothing had to be sent.
-        retried: Attempts that were put off for a later one.
-        held: Messages kept back until a person mends the credentials.
-        pending: Messages not settled yet, held ones included; in a shared spool those of other processes too.
+        retried: Attempts that failed and are repeated later.
+        held: Messages that wait until a person corrects the credentials.
+        pending: Messages not settled yet, including held ones; in a shared spool also those of other processes.
         duplicates: Messages whose ``messageId`` had been accepted before.
-        evicted: Dead letters that left because there were more than ``max_dead_letters``.
+        evicted: Dead letters that were removed because there were more than ``max_dead_letters``.
         unspooled: Messages kept in memory because the spool's file could not take them.
-        skipped: Reason -> messages that have nothing to do in Intercom.
+        skipped: Reason -> messages that have nothing to change in Intercom.
         dropped: Reason -> messages lost on purpose.
         rejected: Reason -> messages that were never accepted.
         dead: Reason -> messages that became dead letters.
@@ -60,7 +60,7 @@ class Report:
 
 class RateBudget(NamedTuple):
     """
-    Intercom's rate limit as its last answers told it; None where no answer has told it yet.
+    Intercom's rate limit as its last answers said; None for what no answer has said yet.
 
     Attributes:
         limit: Requests a window.
@@ -76,7 +76,7 @@ class RateBudget(NamedTuple):
 @attrs.frozen(kw_only=True)
 class Stats(Report):
     """
-    A report with the state of this moment.
+    A report, and the state of this moment.
 
     Attributes:
         name: The connection's.
@@ -96,10 +96,10 @@ class Health(NamedTuple):
     Whether deliveries work.
 
     Attributes:
-        status: ``ok``; ``failing`` (Intercom does not answer, or with 5xx: one probe at a time); ``held`` (the credentials are
-            refused: nothing goes out until they are mended); ``closed``.
-        reason: Why, for all but ``ok``.
-        since: Unix seconds since when; None for ``ok``.
+        status: ``ok``; ``failing`` (Intercom does not answer, or answers with 5xx: one probe at a time); ``held`` (the credentials
+            are refused: only probes are sent until you correct them); ``closed``.
+        reason: Why; None for ``ok``.
+        since: Since when, in Unix seconds; None for ``ok``.
     """
 
     status: Literal["ok", "failing", "held", "closed"]
@@ -112,14 +112,14 @@ class Health(NamedTuple):
         return self.status == "ok"
 
 
-_REASONED = ("skipped", "dropped", "rejected", "dead", "notes")
+_BY_REASON = ("skipped", "dropped", "rejected", "dead", "notes")
 _PLAIN = ("accepted", "delivered", "merged", "unchanged", "retried", "duplicates")
 
 
 class Counters:
-    """The numbers of one client; every change is made under *lock*."""
+    """The counters of one client; every method holds *lock*."""
 
-    __slots__ = ("_lock", *_PLAIN, *_REASONED)
+    __slots__ = ("_lock", *_PLAIN, *_BY_REASON)
 
     accepted: int
     delivered: int
@@ -137,11 +137,11 @@ class Counters:
         self._lock = lock
         for name in _PLAIN:
             setattr(self, name, 0)
-        for name in _REASONED:
+        for name in _BY_REASON:
             setattr(self, name, Counter())
 
     def add_accepted(self) -> None:
-        """Raise ``accepted`` by one; done for every message, so it looks nothing up by name."""
+        """Raise ``accepted`` by one; runs for every message, so it looks nothing up by name."""
         with self._lock:
             self.accepted += 1
 
@@ -161,10 +161,10 @@ class Counters:
             self.notes.update(f"{note.rule}: {note.reason}" for note in notes)
 
     def numbers(self) -> dict[str, int | dict[str, int]]:
-        """Return all of them at one moment."""
+        """Return a copy of all counters, all of the same moment."""
         with self._lock:
             plain: dict[str, int | dict[str, int]] = {name: getattr(self, name) for name in _PLAIN}
-            return plain | {name: dict(getattr(self, name)) for name in _REASONED}
+            return plain | {name: dict(getattr(self, name)) for name in _BY_REASON}
 
     def pending(self) -> int:
         """Return how many messages were accepted and have not ended."""

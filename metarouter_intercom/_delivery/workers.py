@@ -1,4 +1,4 @@
-"""Threads that deliver in the background, and what fork and exit mean for them (rules W1 to W3)."""
+"""Threads that deliver in the background, and the small locks they share with callers (rules W1, W2); knows no message."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _log = logging.getLogger("metarouter_intercom")
-# After an unforeseen error a worker rests this long, so that a fault of ours cannot spin.
-_REST = 1.0
+# Seconds that a worker rests after an unexpected error, so that a bug cannot keep a processor busy.
+_REST_AFTER_ERROR = 1.0
 
 
 class Workers:
     """
-    Worker threads around one function; started by the first ``start``.
+    Worker threads around one function; the first ``start`` starts them.
 
-    One idle worker at a time watches the clock (the others sleep until they are woken), so an idle client costs one look at the
-    buffer each *interval*, however many workers it has.
+    One idle worker at a time wakes up by itself; the others sleep until they are woken. So an idle client looks at the buffer once
+    each *interval*, however many workers it has.
 
     Args:
-        work: Delivers one claim; is handed a function to call once it has something to do. Returns 0.0 when it did something, else
-            the seconds until it makes sense to ask again, or None.
-        count: Threads.
-        interval: Longest wait of the watching worker, in seconds.
-        name: Of the connection; part of the threads' names.
+        work: Delivers one claim; receives a function to call once it has something to do. Returns 0.0 when it delivered something,
+            else the seconds until it makes sense to ask again, or None.
+        count: How many threads.
+        interval: The longest rest of the worker that wakes up by itself, in seconds.
+        name: The connection's name; part of the threads' names.
+        stop: Set by ``stop``.
     """
 
     def __init__(
@@ -41,23 +42,22 @@ class Workers:
         count: int,
         interval: float,
         name: str,
+        stop: StopLatch,
     ) -> None:
         self._work = work
         self._count = count
         self._interval = interval
         self._name = name
-        # The lock's own ``with`` cannot be struck by a signal between taking it and holding it; the condition's is Python code.
+        self._stop = stop
+        # An RLock, because a signal handler cannot interrupt its ``with`` between taking the lock and entering the block. The
+        # condition's own ``with`` is Python code, so a handler can.
         self._lock = threading.RLock()
         self._condition = threading.Condition(self._lock)
-        # Held until the workers are told to stop.
-        self._running = threading.Lock()
-        self._running.acquire()
         self._is_watched = False
-        self._is_stopping = False
-        self._is_short = False
+        self._is_shortage_logged = False
         self._threads: list[threading.Thread] = []
-        # A signal's handler raised while they were started: they may run all the same.
-        self._struck: list[threading.Thread] = []
+        # A signal handler raised while these threads were started, so they may be running.
+        self._interrupted: list[threading.Thread] = []
 
     @property
     def is_started(self) -> bool:
@@ -68,68 +68,63 @@ class Workers:
         """
         Start the threads unless they run.
 
-        Fewer may run when the system gives no more, or none: at the interpreter's end, or at a limit. Whoever waits for a delivery
-        then delivers itself, and a later call tries again.
+        If the system gives no more threads (at the interpreter's exit, or at a limit), fewer run, or none. Whoever waits for a
+        delivery then delivers in its own thread, and a later call tries again.
         """
         with self._lock:
-            while len(self._threads) < self._count and not self._is_stopping:
+            while len(self._threads) < self._count and not self._stop.is_set:
                 number = len(self._threads) + 1
                 thread = threading.Thread(
                     target=self._run, name=f"metarouter-intercom-{self._name}-{number}", daemon=True
                 )
                 try:
-                    is_given = _start(thread)
+                    is_started = _start(thread)
                 except BaseException:
-                    self._struck.append(thread)
+                    self._interrupted.append(thread)
                     raise
-                if not is_given:
-                    self._tell_shortage()
+                if not is_started:
+                    self._log_shortage()
                     return
                 self._threads.append(thread)
 
-    def _tell_shortage(self) -> None:
-        if not self._is_short:
-            self._is_short = True
-            facts = {"connection": self._name, "threads": len(self._threads)}
-            _log.warning("no thread could be started", extra=facts)
+    def _log_shortage(self) -> None:
+        if not self._is_shortage_logged:
+            self._is_shortage_logged = True
+            _log.warning(
+                "connection %s: the system gives no more threads; %d of %d workers run",
+                self._name,
+                len(self._threads),
+                self._count,
+                extra={"connection": self._name, "threads": len(self._threads)},
+            )
 
     def wake(self) -> None:
-        """Let a resting worker look at the buffer now."""
+        """Let the resting workers look at the buffer now."""
         with self._lock:
             self._condition.notify_all()
-
-    def pause(self, seconds: float) -> None:
-        """
-        Let *seconds* pass, unless the workers are told to stop.
-
-        Raises:
-            Paused: They are.
-        """
-        # No condition, for the caller may be the main thread: see ``Signal``.
-        if self._running.acquire(timeout=seconds):
-            self._running.release()
-            raise Paused("closing")
 
     def stop(self, timeout: float) -> None:
-        """Let the threads end after the request in hand; wait for them *timeout* seconds at most, all together."""
+        """Let the threads end after the request in hand; wait for them for at most *timeout* seconds, all together."""
         with self._lock:
-            if not self._is_stopping:
-                self._is_stopping = True
-                self._running.release()
+            self._stop.set()
             self._condition.notify_all()
         share = timeout / max(1, len(self._threads))
-        for thread in (*self._threads, *self._struck):
+        for thread in (*self._threads, *self._interrupted):
             if thread is not threading.current_thread() and thread.is_alive():
                 thread.join(share)
 
     def _run(self) -> None:
-        while not self._is_stopping:
+        while not self._stop.is_set:
             try:
                 seconds = self._work(self._wake_another)
             except Exception as error:
-                facts = {"connection": self._name}
-                _log.error("a worker met an unforeseen error", exc_info=redacted(error), extra=facts)
-                seconds = _REST
+                _log.error(
+                    "connection %s: a worker met an unexpected error and continues",
+                    self._name,
+                    exc_info=redacted(error),
+                    extra={"connection": self._name},
+                )
+                seconds = _REST_AFTER_ERROR
             if seconds != 0.0:
                 self._rest(seconds)
 
@@ -139,7 +134,7 @@ class Workers:
 
     def _rest(self, seconds: float | None) -> None:
         with self._lock:
-            if self._is_stopping:
+            if self._stop.is_set:
                 return
             if self._is_watched:
                 self._condition.wait()
@@ -153,10 +148,11 @@ class Workers:
 
 def _start(thread: threading.Thread) -> bool:
     """
-    Start *thread*; False when the system gives none.
+    Start *thread*; return False if the system gives no thread.
 
-    ``Thread.start`` waits until the thread runs. When a signal's handler raises in that wait, the wait's own lock may be free already,
-    and the error of releasing it once more takes the place of what the handler raised: an exit would pass for a shortage of threads.
+    ``Thread.start`` waits until the thread runs. If a signal handler raises during that wait, the wait may find its own lock already
+    released, and the RuntimeError of releasing it again replaces what the handler raised. Without this check an exit would look like a
+    shortage of threads.
     """
     handled = sys.exc_info()[1]
     try:
@@ -170,19 +166,52 @@ def _start(thread: threading.Thread) -> bool:
     raise replaced
 
 
-class Signal:
+class StopLatch:
     """
-    Tells threads that wait for deliveries that one was settled.
+    Set once, when the workers must stop; ends every pause at once.
 
-    Each waiting thread holds a lock of its own and no condition: a condition's wait, struck by a signal, may raise an error of its
-    lock in the place of what the handler raised.
+    A lock and no condition, because the thread that pauses may be the main thread: see ``SettlementSignal``.
+
+    Attributes:
+        is_set: Whether the workers must stop.
+    """
+
+    def __init__(self) -> None:
+        self.is_set = False
+        self._running = threading.Lock()
+        self._running.acquire()
+
+    def set(self) -> None:
+        """End all pauses, now and later; the caller makes sure that no other thread does the same."""
+        if not self.is_set:
+            self.is_set = True
+            self._running.release()
+
+    def pause(self, seconds: float) -> None:
+        """
+        Let *seconds* pass.
+
+        Raises:
+            Paused: The latch is set, or was set meanwhile.
+        """
+        if self._running.acquire(timeout=seconds):
+            self._running.release()
+            raise Paused("closing")
+
+
+class SettlementSignal:
+    """
+    Wakes threads that wait for deliveries when a claim is settled.
+
+    Each waiting thread holds a lock of its own and no condition: if a signal handler interrupts the wait of a condition, an error of
+    the condition's lock may replace what the handler raised.
     """
 
     def __init__(self) -> None:
         self._waiting: list[threading.Lock] = []
 
     def notify(self) -> None:
-        """Wake whoever waits; costs next to nothing when nobody does."""
+        """Wake every waiting thread; costs next to nothing when none waits."""
         for _ in range(len(self._waiting)):
             try:
                 waiting = self._waiting.pop()
@@ -191,7 +220,7 @@ class Signal:
             waiting.release()
 
     def wait(self, seconds: float) -> None:
-        """Wait for the next ``notify``, at most *seconds*."""
+        """Wait for the next ``notify``, for at most *seconds*."""
         waiting = threading.Lock()
         waiting.acquire()
         self._waiting.append(waiting)
@@ -203,20 +232,31 @@ class Signal:
 
 
 class Nesting(threading.local):
-    """How many deliveries the calling thread is in: one in a hook that is told of it, more where a hook delivers by itself."""
+    """
+    How many deliveries the calling thread is in.
 
-    number: int = 0
+    Attributes:
+        level: 0 outside a delivery, 1 in a hook that a delivery calls, more if that hook delivers too.
+    """
+
+    level: int = 0
 
 
 class FlushDeadline(threading.local):
-    """Until when the flush that delivers in this thread may last, and whether that is too short for the next request."""
+    """
+    The deadline of the flush that delivers in the calling thread.
+
+    Attributes:
+        until: Unix seconds; None without a flush or without a timeout.
+        is_over: Whether a pause before the next request would pass the deadline.
+    """
 
     until: float | None = None
     is_over: bool = False
 
 
 class StripedLocks:
-    """Locks by name, a bounded number of them: two names may share one, which costs a wait and nothing else."""
+    """A bounded number of locks, found by name; two names may share a lock, which only costs a wait."""
 
     def __init__(self, number: int = 64) -> None:
         self._locks = [threading.Lock() for _ in range(number)]

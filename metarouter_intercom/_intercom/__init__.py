@@ -1,1 +1,1 @@
-"""How one operation becomes requests to Intercom, and what the answers mean; pure, sends nothing itself."""
+"""How one operation becomes requests to Intercom, and what the responses mean; pure: yields requests and sends none itself."""

@@ -1,4 +1,4 @@
-"""Whether the credentials open the workspace that is meant: ``GET /me``, read with remedies; no I/O of its own."""
+"""Whether the credentials open the workspace that the settings mean: reads the response of ``GET /me``; pure, sends nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import ConfigurationError, DeliveryFailed
 from ..plugins import Request, Response
 from ..settings import Region
-from .responses import error_of
+from .response_parsing import error_of
 
 if TYPE_CHECKING:
     from .._types import JsonObject
@@ -18,13 +18,13 @@ ME = Request("GET", "/me")
 
 class Account(NamedTuple):
     """
-    The workspace that a token opens, as ``GET /me`` tells it.
+    The workspace that a token opens, read from ``GET /me``.
 
     Attributes:
-        app_id: App or Source ID.
-        name: The workspace's.
-        region: ``us``, ``eu`` or ``au``; None when Intercom does not tell.
-        admin: The name or e-mail address of the token's admin; None when Intercom does not tell.
+        app_id: App or Source ID (workspace id).
+        name: The workspace's name; None when Intercom does not say.
+        region: ``us``, ``eu`` or ``au``; None when Intercom does not say.
+        admin: The name or e-mail address of the token's admin; None when Intercom does not say.
     """
 
     app_id: str
@@ -35,14 +35,14 @@ class Account(NamedTuple):
 
 def read_account(response: Response, settings: Settings) -> Account:
     """
-    Read the answer of ``GET /me`` and compare it with *settings*.
+    Read the response of ``GET /me`` and compare it with *settings*.
 
     Raises:
         ConfigurationError: The token is refused, or opens a workspace other than ``app_id`` or in another region.
-        DeliveryFailed: Intercom answered something else than an account.
+        DeliveryFailed: The response is not an account.
     """
     if response.status in (401, 403):
-        raise ConfigurationError(_refused(response, settings))
+        raise ConfigurationError(_refusal_text(response, settings))
     body = response.body
     app = body.get("app") if isinstance(body, dict) else None
     app_id = _text(app, "id_code") if isinstance(app, dict) else None
@@ -64,40 +64,39 @@ def _compare(account: Account, settings: Settings) -> None:
             f"app_id: {settings.app_id!r} was given, but the token opens the workspace {account.app_id!r} "
             f"({account.name}); use that workspace's own token, or correct app_id"
         )
-    known = {region.value for region in Region}
-    if settings.base_url is None and account.region in known and account.region != settings.region.value:
+    regions = {region.value for region in Region}
+    if settings.base_url is None and account.region in regions and account.region != settings.region.value:
         raise ConfigurationError(
             f"region: the workspace lives in {account.region!r}, not in {settings.region.value!r}; "
             f"set region={account.region!r} (INTERCOM_REGION)"
         )
 
 
-def _refused(response: Response, settings: Settings) -> str:
-    facts = error_of(response)
-    told = facts["message"] or f"HTTP {response.status}"
+def _refusal_text(response: Response, settings: Settings) -> str:
+    error = error_of(response)["message"] or f"HTTP {response.status}"
     if response.status == 403:
-        return f"api_key: Intercom knows the token but does not let it in ({told}); check its scopes and the plan"
+        return f"api_key: Intercom knows the token but gives it no access ({error}); check its scopes and your plan"
     return (
-        f"api_key: Intercom refused the token ({told}); copy the access token of your app from Intercom's Developer Hub, and "
-        f"check that region={settings.region.value!r} is the workspace's"
+        f"api_key: Intercom refused the token ({error}); copy the access token of your app from Intercom's Developer Hub, and "
+        f"check that the workspace is in region={settings.region.value!r}"
     )
 
 
 def _unreadable(response: Response, settings: Settings) -> DeliveryFailed:
-    facts = error_of(response)
+    error = error_of(response)
     if response.status in (408, 425, 429) or response.status >= 500:
-        remedy = "Intercom has no time now; ask again later"
+        remedy = "Intercom is busy or down; ask again later"
     else:
         remedy = f"check that {settings.address} is Intercom's API"
     return DeliveryFailed(
-        f"GET /me answered HTTP {response.status} and no account; {remedy}",
+        f"GET /me returned HTTP {response.status} and no account; {remedy}",
         reason=f"http_{response.status}",
         status=response.status,
-        code=facts["code"],
-        request_id=facts["request_id"],
+        code=error["code"],
+        request_id=error["request_id"],
     )
 
 
-def _text(facts: JsonObject, name: str) -> str | None:
-    value = facts.get(name)
+def _text(item: JsonObject, name: str) -> str | None:
+    value = item.get(name)
     return value if isinstance(value, str) and value else None

@@ -1,4 +1,4 @@
-"""Companies, their tags, and contacts' belonging to them (rules M2, M3, I12, C); pure."""
+"""How companies are written and tagged, and contacts attached to and detached from them (rules C, I12, M2, M3); pure."""
 
 from __future__ import annotations
 
@@ -7,150 +7,125 @@ from typing import TYPE_CHECKING
 import attrs
 
 from .._types import CompanyId, Note
-from ..errors import TransportError
 from ..operations import UpsertCompany
 from ..plugins import Request
-from .contacts import make_bare_contact
-from .context import HOPS, in_path, waits
+from .contacts import create_bare_contact
+from .context import MAX_HOPS, path_segment
 from .field_repair import write
 from .lookup import find_company, find_contact
-from .payloads import company_body, tell_unheld
-from .responses import (
-    DELIVERED,
-    FlowResult,
-    canonical_id,
-    classify,
-    error_of,
-    id_of,
-    is_success,
-    object_of,
-    text_of,
-)
+from .payloads import company_body, note_unstorable_times
+from .response_parsing import canonical_id, error_of, error_text, id_of, is_success, object_of
+from .responses import CONTACT_MISSING, DELIVERED, UNCHANGED, FlowResult, classify
+from .write_records import membership_value, remove_values, tag_value, values_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from .._types import ContactId, JsonObject, JsonValue
+    from .._types import ContactId, JsonObject
     from ..operations import AttachCompany, DetachCompany, TagCompany, Who
     from ..plugins import Response
     from .context import Flow, Steps, World
 
-_UNCHANGED = DELIVERED._replace(unchanged=True)
 _COMPANY_MISSING = FlowResult("retry", "company_missing", 404)
+_ALREADY_DETACHED = UNCHANGED._replace(notes=(Note("I12", "company", "already detached, or unknown"),))
+
+
+# --- the company itself ---------------------------------------------------------------------------------------
 
 
 def upsert_company(operation: UpsertCompany, world: World) -> Flow:
     """
-    See that the company is there with these facts; nothing is sent when nothing changes (O3).
+    Make sure that the company exists with these values; nothing is sent when nothing would change (rule O3).
 
-    Messages of many contacts write to one company. Their lanes are delivered side by side, so what a later accepted message has
-    written is not overwritten by an earlier one.
+    The messages of many contacts write to one company, and the contacts are delivered side by side. So a message never overwrites
+    what a message accepted later has written.
     """
-    with world.turn(f"company:{operation.company_id}"):
-        return (yield from _upsert_company(operation, world))
+    with world.lock_of(f"company:{operation.company_id}"):
+        return (yield from _upsert_locked(operation, world))
 
 
-def _upsert_company(operation: UpsertCompany, world: World) -> Flow:
-    cache, settings = world.cache, world.settings
-    own_id = operation.company_id
+def _upsert_locked(operation: UpsertCompany, world: World) -> Flow:
+    cache, callers_id = world.cache, operation.company_id
     body = company_body(operation)
-    order = _order(world, own_id)
-    _leave_out(body, cache.superseded(own_id, order))
+    order = _order(callers_id, world)
+    remove_values(body, cache.superseded(callers_id, order))
     if order and len(body) == 1:
-        # Everything it says was said again since, and the company is there.
-        return _UNCHANGED
-    wanted = {
-        name: value
-        for name, value in _facts(body).items()
-        if not name.startswith("a:") or cache.takes("company", name[2:], value, world.now)
-    }
-    if cache.knows("company", own_id, wanted, now=world.now, within=settings.unchanged_for):
-        cache.note_order(own_id, order)
-        return _UNCHANGED
+        # Later messages have written all of its values, so the company exists too.
+        return UNCHANGED
+    values = cache.effective("company", values_of(body), world.now)
+    if _is_written(callers_id, values, world):
+        cache.remember_order(callers_id, order)
+        return UNCHANGED
     notes: list[Note] = []
-    tell_unheld(operation, notes)
-    token = cache.begin_write("company", own_id, world.now)
+    note_unstorable_times(operation, notes)
+    result = yield from _post(callers_id, body, order, world=world, notes=notes)
+    return result._replace(notes=tuple(notes))
 
+
+def _post(
+    callers_id: str, body: JsonObject, order: dict[str, int], *, world: World, notes: list[Note]
+) -> Flow:
     def send(body: JsonObject) -> Request:
         return Request("POST", "/companies", body)
 
-    try:
-        written = yield from write(send, body, "company", world, notes)
-    except (TransportError, GeneratorExit):
-        cache.fail_write(token)
-        raise
-    if isinstance(written, FlowResult):
-        cache.fail_write(token)
-        return written._replace(notes=tuple(notes))
-    if is_success(written.response):
-        cache.finish_write(token, _facts(written.body), world.now)
-        cache.note_order(own_id, order)
-        found = id_of(object_of(written.response))
-        if found is not None:
-            cache.remember_company(own_id, CompanyId(found))
-        return DELIVERED._replace(notes=tuple(notes))
-    cache.fail_write(token)
-    outcome = classify(written.request, written.response)
-    return outcome._replace(notes=tuple(notes))
+    cache = world.cache
+    with cache.recorded_write("company", callers_id, world.now) as record:
+        written = yield from write(send, body, model="company", world=world, notes=notes)
+        if isinstance(written, FlowResult):
+            return written
+        if not is_success(written.response):
+            return classify(written.request, written.response)
+        record.values = values_of(written.body)
+    cache.remember_order(callers_id, order)
+    company_id = id_of(object_of(written.response))
+    if company_id is not None:
+        cache.remember_company(callers_id, CompanyId(company_id))
+    return DELIVERED
 
 
-def _order(world: World, own_id: str) -> dict[str, int]:
-    """Return fact -> seq of the message that wants it; empty when there is no order."""
+def _order(callers_id: str, world: World) -> dict[str, int]:
+    """Return name -> seq of the message that writes it to this company; empty when the messages have no common order."""
     order: dict[str, int] = {}
     for seq, part in world.parts:
-        if isinstance(part, UpsertCompany) and part.company_id == own_id:
-            order.update(dict.fromkeys(_facts(company_body(part)), seq))
+        if isinstance(part, UpsertCompany) and part.company_id == callers_id:
+            order.update(dict.fromkeys(values_of(company_body(part)), seq))
     order.pop("company_id", None)
     return order
 
 
-def _leave_out(body: JsonObject, names: Iterable[str]) -> None:
-    left_out = frozenset(names)
-    attributes = body.get("custom_attributes")
-    kept = attributes.items() if isinstance(attributes, dict) else ()
-    body["custom_attributes"] = {name: value for name, value in kept if f"a:{name}" not in left_out}
-    for name in left_out:
-        body.pop(name, None)
-    if not body["custom_attributes"]:
-        del body["custom_attributes"]
-
-
-def _facts(body: JsonObject) -> dict[str, JsonValue]:
-    attributes = body.get("custom_attributes")
-    facts = {name: value for name, value in body.items() if name != "custom_attributes"}
-    if isinstance(attributes, dict):
-        facts.update({f"a:{name}": value for name, value in attributes.items()})
-    return facts
-
-
 def tag_company(operation: TagCompany, world: World) -> Flow:
-    """See that the company carries the tag (C3)."""
-    cache = world.cache
-    fact: dict[str, JsonValue] = {f"t:{operation.name.lower()}": True}
-    own_id = operation.company_id
-    if cache.knows("company", own_id, fact, now=world.now, within=world.settings.unchanged_for):
-        return _UNCHANGED
-    body: JsonObject = {"name": operation.name, "companies": [{"company_id": own_id}]}
+    """Make sure that the company carries the tag (rule C3)."""
+    callers_id = operation.company_id
+    tagged = tag_value(operation.name)
+    if _is_written(callers_id, tagged, world):
+        return UNCHANGED
+    body: JsonObject = {"name": operation.name, "companies": [{"company_id": callers_id}]}
     request = Request("POST", "/tags", body)
     response = yield request
     if is_success(response):
-        cache.add_facts("company", own_id, fact, world.now)
+        world.cache.remember_written("company", callers_id, tagged, now=world.now)
         return DELIVERED
     if response.status == 404:
-        # It was written before, and somebody deleted it since: the next attempt writes it again.
-        cache.forget_company(own_id)
+        # The message's own upsert came first, so somebody deleted the company since: the next attempt writes it again.
+        world.cache.forget_company(callers_id)
         return _COMPANY_MISSING
     return classify(request, response)
 
 
+def _is_written(callers_id: str, values: JsonObject, world: World) -> bool:
+    within = world.settings.unchanged_for
+    return world.cache.was_written("company", callers_id, values, now=world.now, within=within)
+
+
+# --- contacts that belong to it -------------------------------------------------------------------------------
+
+
 def attach_company(operation: AttachCompany, world: World) -> Flow:
-    """See that the contact belongs to the company (C4, I12); waits for a contact that is not there (M2)."""
+    """Make sure that the contact belongs to the company (rules C4, I12); wait while there is no such contact (rule M2)."""
     who: Who | None = operation.who
-    gone = "contact"
+    missing = "contact"
     tried: set[tuple[str, str]] = set()
-    while who is not None and len(tried) <= HOPS:
-        contact_id = yield from _contact(who, world)
-        if not isinstance(contact_id, str):
+    while who is not None and len(tried) <= MAX_HOPS:
+        contact_id = yield from _find_or_create_contact(who, world)
+        if isinstance(contact_id, FlowResult):
             return contact_id
         company_id = yield from find_company(operation.company_id, world)
         if isinstance(company_id, FlowResult):
@@ -160,21 +135,21 @@ def attach_company(operation: AttachCompany, world: World) -> Flow:
         if (contact_id, company_id) in tried:
             break
         tried.add((contact_id, company_id))
-        if _is_linked(contact_id, company_id, True, world):
-            return _UNCHANGED
-        request = Request("POST", f"/contacts/{in_path(contact_id)}/companies", {"id": company_id})
+        if _is_known(contact_id, company_id, is_member=True, world=world):
+            return UNCHANGED
+        request = Request("POST", f"/contacts/{path_segment(contact_id)}/companies", {"id": company_id})
         response = yield request
         if response.status not in (404, 410):
-            return _linked(request, response, contact_id, company_id, world)
-        gone, who = _learn_what_is_gone(response, who, contact_id, operation.company_id, world)
-    return waits() if gone == "contact" else _company_missing(operation)
+            return _after_change(request, response, contact_id, company_id, world=world)
+        missing, who = _after_missing(response, who, contact_id, operation.company_id, world=world)
+    return CONTACT_MISSING if missing == "contact" else _company_missing(operation)
 
 
 def detach_company(operation: DetachCompany, world: World) -> Flow:
-    """See that the contact does not belong to the company; what is not there is a success with a note (I12)."""
+    """Make sure that the contact does not belong to the company; a missing one is a success with a note (rule I12)."""
     who: Who | None = operation.who
     tried: set[tuple[str, str]] = set()
-    while who is not None and len(tried) <= HOPS:
+    while who is not None and len(tried) <= MAX_HOPS:
         contact_id = yield from find_contact(who, world)
         if isinstance(contact_id, FlowResult):
             return contact_id
@@ -186,81 +161,80 @@ def detach_company(operation: DetachCompany, world: World) -> Flow:
         if contact_id is None or company_id is None:
             break
         if (contact_id, company_id) in tried:
-            # Both are there, so it is the link that is not.
-            _remember_link(contact_id, company_id, False, world)
+            # Intercom has both, so what it lacks is the membership.
+            _remember_membership(contact_id, company_id, is_member=False, world=world)
             break
         tried.add((contact_id, company_id))
-        if _is_linked(contact_id, company_id, False, world):
-            return _UNCHANGED
-        request = Request("DELETE", f"/contacts/{in_path(contact_id)}/companies/{in_path(company_id)}")
+        if _is_known(contact_id, company_id, is_member=False, world=world):
+            return UNCHANGED
+        path = f"/contacts/{path_segment(contact_id)}/companies/{path_segment(company_id)}"
+        request = Request("DELETE", path)
         response = yield request
         if response.status not in (404, 410):
-            return _linked(request, response, contact_id, company_id, world)
-        _, who = _learn_what_is_gone(response, who, contact_id, operation.company_id, world)
-    note = Note("I12", "company", "already detached, or unknown")
-    return _UNCHANGED._replace(notes=(note,))
+            return _after_change(request, response, contact_id, company_id, world=world)
+        _, who = _after_missing(response, who, contact_id, operation.company_id, world=world)
+    return _ALREADY_DETACHED
 
 
-def _contact(who: Who, world: World) -> Steps[ContactId | FlowResult]:
-    """Return the contact's id; waits for one that is not there, or makes it where the settings say so (M2)."""
-    found = yield from find_contact(who, world)
-    if found is not None:
-        return found
-    if not world.settings.create_missing_contacts:
-        return waits()
-    outcome = yield from make_bare_contact(who, world)
-    if outcome.kind != "delivered":
-        return outcome
-    made = yield from find_contact(who, world)
-    return waits() if made is None else made
+def _find_or_create_contact(who: Who, world: World) -> Steps[ContactId | FlowResult]:
+    """Return the contact's id, or the result of waiting for it; the settings may ask to create it (rule M2)."""
+    contact_id = yield from find_contact(who, world)
+    if contact_id is None and world.settings.create_missing_contacts:
+        created = yield from create_bare_contact(who, world)
+        if created.kind != "delivered":
+            return created
+        contact_id = yield from find_contact(who, world)
+    return CONTACT_MISSING if contact_id is None else contact_id
 
 
 def _company_missing(operation: AttachCompany) -> FlowResult:
     if operation.only_known:
-        return _UNCHANGED._replace(notes=(Note("I12", "groupId", "unknown company"),))
-    # It was written just before: another process may have deleted it, or the look-up lags.
+        return UNCHANGED._replace(notes=(Note("I12", "groupId", "unknown company"),))
+    # The message's own upsert came first: another process deleted the company, or the look-up does not show it yet.
     return _COMPANY_MISSING
 
 
-def _is_linked(contact_id: str, company_id: str, expected: bool, world: World) -> bool:
-    fact: dict[str, JsonValue] = {f"c:{company_id}": expected}
+def _is_known(contact_id: str, company_id: str, *, is_member: bool, world: World) -> bool:
+    """Tell whether the last request of the contact for this company left it as wanted."""
+    membership = membership_value(company_id, is_member)
     within = world.settings.unchanged_for
-    return world.cache.knows("contact", contact_id, fact, now=world.now, within=within)
+    return world.cache.was_written("contact", contact_id, membership, now=world.now, within=within)
 
 
-def _linked(
-    request: Request, response: Response, contact_id: str, company_id: str, world: World
+def _after_change(
+    request: Request, response: Response, contact_id: str, company_id: str, *, world: World
 ) -> FlowResult:
-    """Remember a link that was made or undone."""
+    """Remember what a request changed, when it succeeded, and return its result."""
     if not is_success(response):
         return classify(request, response)
-    _remember_link(contact_id, company_id, request.method == "POST", world)
+    _remember_membership(contact_id, company_id, is_member=request.method == "POST", world=world)
     return DELIVERED
 
 
-def _remember_link(contact_id: str, company_id: str, is_linked: bool, world: World) -> None:
-    world.cache.add_facts("contact", contact_id, {f"c:{company_id}": is_linked}, world.now)
+def _remember_membership(contact_id: str, company_id: str, *, is_member: bool, world: World) -> None:
+    membership = membership_value(company_id, is_member)
+    world.cache.remember_written("contact", contact_id, membership, now=world.now)
 
 
-def _learn_what_is_gone(
-    response: Response, who: Who, contact_id: ContactId, own_company_id: str, world: World
+def _after_missing(
+    response: Response, who: Who, contact_id: ContactId, callers_id: str, *, world: World
 ) -> tuple[str, Who | None]:
-    """Forget the id that a 404 or 410 proves wrong; return what is gone, and whom to go on with, if there is anybody."""
+    """Forget the id that a 404 or 410 proves wrong; return what is missing, and whom to look up next, None for nobody."""
     cache = world.cache
-    following = canonical_id(response) if response.status == 410 else None
-    if response.status == 404 and _speaks_of_company(response):
-        cache.forget_company(own_company_id)
+    if response.status == 404 and _is_about_company(response):
+        cache.forget_company(callers_id)
         return "company", who
     cache.forget_contact(who.key, contact_id)
+    merged_into = canonical_id(response) if response.status == 410 else None
     if who.contact_id is None:
-        if following is not None:
-            cache.remember_contact(who.key, following)
+        if merged_into is not None:
+            cache.remember_contact(who.key, merged_into)
         return "contact", who
-    if following is not None:
-        return "contact", attrs.evolve(who, contact_id=following)
-    others = (who.external_id, who.email, who.anonymous_id)
-    return "contact", None if others == (None, None, None) else attrs.evolve(who, contact_id=None)
+    if merged_into is not None:
+        return "contact", attrs.evolve(who, contact_id=merged_into)
+    has_other_id = any(value is not None for value in (who.external_id, who.email, who.anonymous_id))
+    return "contact", attrs.evolve(who, contact_id=None) if has_other_id else None
 
 
-def _speaks_of_company(response: Response) -> bool:
-    return error_of(response)["code"] == "company_not_found" or "company" in text_of(response).lower()
+def _is_about_company(response: Response) -> bool:
+    return error_of(response)["code"] == "company_not_found" or "company" in error_text(response).lower()

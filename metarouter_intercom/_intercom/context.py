@@ -1,4 +1,4 @@
-"""What the flows share: their type, the world they see, and small readings of answers; pure."""
+"""What all flows share: their types, and the world that a flow reads and changes; pure, knows no single operation."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ _T = TypeVar("_T")
 Steps: TypeAlias = Generator[Request, Response, _T]
 """A part of a flow: yields requests, receives responses, returns a value."""
 Flow: TypeAlias = Generator[Request, Response, FlowResult]
+"""A whole flow: yields requests, receives responses, returns how it ended."""
 
-# A merged contact's Link is followed this often (contract, section 5: it resolves within three hops).
-HOPS = 3
+MAX_HOPS = 3
+"""How many merges of a contact a flow follows: Intercom's links lead to the final contact within three (OpenAPI 2.16)."""
 
 
 class World(NamedTuple):
@@ -33,32 +34,28 @@ class World(NamedTuple):
     What a flow sees besides its operation.
 
     Attributes:
-        directory: What is known of the workspace; the flow adds what it learns.
-        settings: Of the client.
+        cache: What is known of the workspace; the flow adds what it learns.
+        settings: The client's.
         now: Unix seconds.
-        parts: The operations behind a merged one, each with the seq of its message; empty when there is no such order.
-        turn: Returns what to hold while writing what several contacts share, so that two of them do not write it at once.
+        parts: The operations that were merged into this one, each with the seq of its message; empty when the messages have
+            no common order.
+        lock_of: Name -> the lock to hold while a flow writes something that several contacts share, such as a company.
     """
 
     cache: WorkspaceCache
     settings: Settings
     now: float
     parts: Sequence[tuple[int, Operation]] = ()
-    turn: Callable[[str], AbstractContextManager[object]] = nullcontext
+    lock_of: Callable[[str], AbstractContextManager[object]] = nullcontext
 
     @property
     def version(self) -> tuple[int, ...]:
-        """The pinned version of the API, as numbers."""
+        """The version of the API that the client asks for, as numbers."""
         return version_number(self.settings.api_version)
 
 
-def in_path(word: str) -> str:
-    """Return *word* as one segment of a path, whatever is in it."""
-    quoted = quote(word, safe="")
-    # A segment of dots would be taken for a folder.
+def path_segment(text: str) -> str:
+    """Return *text* quoted, so that it is one segment of a path whatever characters it has."""
+    quoted = quote(text, safe="")
+    # A server reads "." and ".." as folders, and `quote` leaves dots as they are.
     return quoted.replace(".", "%2E") if not quoted.strip(".") else quoted
-
-
-def waits() -> FlowResult:
-    """Return the outcome of what needs a contact that is not there (rule M2)."""
-    return FlowResult("wait", "contact_missing", 404)

@@ -1,4 +1,4 @@
-"""What a message would ask of Intercom, without asking: the flows are fed with the answers of an empty workspace; pure."""
+"""Which requests a message would cause: runs its flows against the responses of an invented, empty workspace; pure, sends nothing."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..settings import Settings
 
 CONTACT = "<contact id>"
+"""Stands for the id that Intercom would give a contact."""
 
 
 class Preview(NamedTuple):
@@ -30,10 +31,10 @@ class Preview(NamedTuple):
     What one message would do.
 
     Attributes:
-        operations: Of the translation.
+        operations: What the message is translated to.
         notes: What would be changed or left out.
-        skipped: Why the message has nothing to do in Intercom; None when it has.
-        requests: What would be sent for it to a workspace that does not know the person yet.
+        skipped: Why there is nothing to do in Intercom; None when there is.
+        requests: What would be sent to a workspace that does not know the person yet.
     """
 
     operations: Sequence[Operation]
@@ -54,22 +55,22 @@ def preview(message: Message, settings: Settings) -> Preview:
             request = next(flow)
             while True:
                 requests.append(request)
-                request = flow.send(_answer(request))
+                request = flow.send(_respond(request))
         except StopIteration as end:
-            outcome: FlowResult = end.value
-            notes += outcome.notes
+            result: FlowResult = end.value
+            notes += result.notes
     return Preview(translation.operations, tuple(notes), translation.skipped, tuple(requests))
 
 
-def _answer(request: Request) -> Response:
-    """Return what Intercom would answer where everything named is there and every attribute is known."""
+def _respond(request: Request) -> Response:
+    """Return the response of a workspace where searches find nobody, and everything else that a request names exists."""
     body: JsonValue = {}
     if request.path.startswith("/contacts/search"):
         body = {"type": "list", "data": [], "total_count": 0, "pages": {}}
     elif request.path.startswith("/companies"):
         sent = request.body if isinstance(request.body, dict) else {}
-        own_id = sent.get("company_id") or unquote(request.path.partition("company_id=")[2])
-        body = {"type": "company", "id": f"<id of {own_id}>", "company_id": own_id}
+        callers_id = sent.get("company_id") or unquote(request.path.partition("company_id=")[2])
+        body = {"type": "company", "id": f"<id of {callers_id}>", "company_id": callers_id}
     elif request.path.startswith("/contacts"):
         body = {"type": "contact", "id": CONTACT}
     return Response(200, body)

@@ -1,4 +1,4 @@
-"""Events: one request where all is well, and what to do where it is not (rules E2, M2, M4); pure."""
+"""How an event is submitted, and what follows when its contact is missing, merged or ambiguous (rules E2, M2, M4); pure."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import attrs
 
 from ..operations import Who
 from ..plugins import Request
-from .contacts import make_bare_contact
-from .context import HOPS, waits
+from .contacts import create_bare_contact
+from .context import MAX_HOPS
 from .lookup import find_contact
 from .payloads import event_body
-from .responses import DELIVERED, FlowResult, canonical_id, classify, dead, is_success, text_of
+from .response_parsing import canonical_id, error_text, is_success
+from .responses import CONTACT_MISSING, DELIVERED, FlowResult, classify, dead
 
 if TYPE_CHECKING:
     from .._types import ContactId
@@ -24,48 +25,49 @@ _NAME_LIMIT = "active event names"
 
 
 def submit_event(operation: SubmitEvent, world: World) -> Flow:
-    """Submit the event to the contact by the best identifier there is; waits for a contact that is not there (M2)."""
-    cache = world.cache
+    """Submit the event under the best id of its contact; the message waits while there is no such contact (rule M2)."""
     name = operation.event_name.casefold()
-    if cache.is_refused("event", name, world.now):
+    if world.cache.is_refused("event", name, world.now):
         return FlowResult("dead", "event_name_limit")
-    outcome = yield from _to_known_contact(operation, world)
-    if outcome is None:
-        outcome = yield from _by_identifiers(operation, world)
-    if outcome is None and world.settings.create_missing_contacts:
-        made = yield from make_bare_contact(operation.who, world)
-        if made.kind != "delivered":
-            return made
-        outcome = yield from _to_known_contact(operation, world)
-    return outcome or waits()
+    result = yield from _by_contact_id(operation, world)
+    if result is None:
+        result = yield from _by_callers_ids(operation, world)
+    if result is None and world.settings.create_missing_contacts:
+        created = yield from create_bare_contact(operation.who, world)
+        if created.kind != "delivered":
+            return created
+        result = yield from _by_contact_id(operation, world)
+    return result or CONTACT_MISSING
 
 
-def _to_known_contact(operation: SubmitEvent, world: World) -> Steps[FlowResult | None]:
-    """Submit by Intercom's id where it is known; None when that contact is not there."""
+def _by_contact_id(operation: SubmitEvent, world: World) -> Steps[FlowResult | None]:
+    """Submit under Intercom's id when it is known; None when it is not, or when that contact is gone."""
     who = operation.who
-    current = who.contact_id or world.cache.contact_id(who.key)
-    if current is None and who.external_id is None and who.email is None:
-        # Leads are known to events by Intercom's id only (contract, section 5).
-        found = yield from find_contact(who, world)
-        if isinstance(found, FlowResult):
-            return found
-        current = found
-    return None if current is None else (yield from _along_links(operation, current, HOPS, world))
+    contact_id = who.contact_id or world.cache.contact_id(who.key)
+    if contact_id is None and who.external_id is None and who.email is None:
+        # For a lead Intercom accepts only the id that it made itself (OpenAPI 2.16, POST /events).
+        lead = yield from find_contact(who, world)
+        if isinstance(lead, FlowResult):
+            return lead
+        contact_id = lead
+    if contact_id is None:
+        return None
+    return (yield from _follow_merges(operation, contact_id, MAX_HOPS, world=world))
 
 
-def _along_links(
-    operation: SubmitEvent, contact_id: ContactId, hops: int, world: World
+def _follow_merges(
+    operation: SubmitEvent, contact_id: ContactId, hops: int, *, world: World
 ) -> Steps[FlowResult | None]:
-    """Submit by Intercom's id, to the contact it became where it was merged; None when there is none."""
+    """Submit under Intercom's id, or under that of the contact that it was merged into; None when all of them are gone."""
     cache, who = world.cache, operation.who
     current: ContactId | None = contact_id
-    seen: set[ContactId] = set()
-    while current is not None and current not in seen and len(seen) <= hops:
-        seen.add(current)
+    tried: set[ContactId] = set()
+    while current is not None and current not in tried and len(tried) <= hops:
+        tried.add(current)
         request = Request("POST", "/events", event_body(operation, contact_id=current))
         response = yield request
         if response.status not in (404, 410):
-            return _end(operation, request, response, world)
+            return _result_of(operation, request, response, world=world)
         cache.forget_contact(who.key, current)
         current = canonical_id(response)
         if current is not None and who.contact_id is None:
@@ -73,32 +75,33 @@ def _along_links(
     return None
 
 
-def _by_identifiers(operation: SubmitEvent, world: World) -> Steps[FlowResult | None]:
-    """Submit by the caller's id, then by e-mail address (E2); None when neither is found."""
+def _by_callers_ids(operation: SubmitEvent, world: World) -> Steps[FlowResult | None]:
+    """Submit under the external id, then under the e-mail address (rule E2); None when Intercom knows neither."""
     who = operation.who
-    tries = []
+    candidates = []
     if who.external_id is not None:
-        tries.append(attrs.evolve(operation, who=Who(external_id=who.external_id)))
+        candidates.append(Who(external_id=who.external_id))
     if who.email is not None:
-        tries.append(attrs.evolve(operation, who=Who(email=who.email.lower())))
-    for one in tries:
-        request = Request("POST", "/events", event_body(one))
+        candidates.append(Who(email=who.email.lower()))
+    for candidate in candidates:
+        request = Request("POST", "/events", event_body(attrs.evolve(operation, who=candidate)))
         response = yield request
         if response.status not in (404, 410):
-            return _end(operation, request, response, world)
-        following = canonical_id(response)
-        if following is not None:
-            world.cache.remember_contact(who.key, following)
-            return (yield from _along_links(operation, following, HOPS - 1, world))
+            return _result_of(operation, request, response, world=world)
+        merged_into = canonical_id(response)
+        if merged_into is not None:
+            world.cache.remember_contact(who.key, merged_into)
+            return (yield from _follow_merges(operation, merged_into, MAX_HOPS - 1, world=world))
     return None
 
 
-def _end(operation: SubmitEvent, request: Request, response: Response, world: World) -> FlowResult:
+def _result_of(operation: SubmitEvent, request: Request, response: Response, *, world: World) -> FlowResult:
     if is_success(response):
         return DELIVERED
     if response.status == 409:
+        # Several users have the e-mail address of the event.
         return dead(response, "ambiguous_email")
-    if _NAME_LIMIT in text_of(response).lower() and 400 <= response.status < 500:
+    if _NAME_LIMIT in error_text(response).lower() and 400 <= response.status < 500:
         world.cache.refuse("event", operation.event_name.casefold(), world.now)
         return dead(response, "event_name_limit")
     return classify(request, response)

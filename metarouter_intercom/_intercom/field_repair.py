@@ -1,4 +1,8 @@
-"""Writes that Intercom refuses for one field: make the attribute, or leave the field out, and write the rest (rules M3, A6); pure."""
+"""
+Writes that Intercom refuses because of one field: create the attribute, or leave the field out, and write the rest; pure.
+
+Knows contacts and companies only as bodies with custom attributes (rules M3, A6).
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from .._types import Note
 from ..plugins import Request, Response
-from .responses import FlowResult, classify, dead, errors_of, is_success, object_of, objects_in
+from .response_parsing import errors_of, is_success, object_of, objects_in
+from .responses import FlowResult, classify, dead
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,13 +23,14 @@ if TYPE_CHECKING:
 Model = Literal["contact", "company"]
 REFUSED_VALUE = "Intercom refused this value"
 """The reason of a note for a field that was left out of a write."""
-# Fields without which the write would be about somebody else.
-_NEEDED = ("external_id", "role", "company_id", "custom_attributes")
-_OWN_WORDS = (("owner", "owner_id"), ("avatar", "avatar"), ("phone", "phone"))
+# Without these fields the write would be about another contact or company.
+_IDENTIFYING = ("external_id", "role", "company_id", "custom_attributes")
+# Intercom's error texts use these words for fields, instead of the fields' names.
+_FIELD_WORDS = (("owner", "owner_id"), ("avatar", "avatar"), ("phone", "phone"))
 
-_MARKS = "'\"`\u2018\u2019\u201c\u201d\u00ab\u00bb"
-# Overlapping, for an apostrophe before the name looks like the begin of a quotation.
-_QUOTED = re.compile(f"(?=[{_MARKS}]([^{_MARKS}]+)[{_MARKS}])")
+_QUOTES = "'\"`\u2018\u2019\u201c\u201d\u00ab\u00bb"
+# A lookahead, so that matches overlap: an apostrophe in the text must not swallow the name's opening quote.
+_QUOTED = re.compile(f"(?=[{_QUOTES}]([^{_QUOTES}]+)[{_QUOTES}])")
 _AFTER_ATTRIBUTE = re.compile(r"attributes?:? +(.+?) +(?:does|do|is|was|must|has|can|could)\b")
 _UNKNOWN = re.compile(r"exist|unknown|not found|no such|not defined|undefined|unrecogni[sz]ed")
 _BAD_VALUE = re.compile(r"of type|must be|option|expected|too long|longer than")
@@ -32,12 +38,12 @@ _BAD_VALUE = re.compile(r"of type|must be|option|expected|too long|longer than")
 
 class Written(NamedTuple):
     """
-    The end of a write that Intercom answered.
+    A write with a response from Intercom.
 
     Attributes:
-        request: As it was sent last.
-        response: Its answer.
-        body: What was written, if it was.
+        request: The last one that was sent.
+        response: The response to it.
+        body: What was written, if the response is a success.
     """
 
     request: Request
@@ -46,7 +52,14 @@ class Written(NamedTuple):
 
 
 class _Refused(NamedTuple):
-    """A field that Intercom refuses: *is_unknown* is None where its answer does not say whether there is such an attribute."""
+    """
+    A field that Intercom refuses.
+
+    Attributes:
+        name: Of the field, or of the custom attribute.
+        is_attribute: Whether it is a custom attribute.
+        is_unknown: Whether the workspace lacks the attribute; None when the response does not say.
+    """
 
     name: str
     is_attribute: bool
@@ -54,27 +67,32 @@ class _Refused(NamedTuple):
 
 
 def write(
-    send: Callable[[JsonObject], Request], body: JsonObject, model: Model, world: World, notes: list[Note]
+    send: Callable[[JsonObject], Request],
+    body: JsonObject,
+    *,
+    model: Model,
+    world: World,
+    notes: list[Note],
 ) -> Steps[Written | FlowResult]:
     """
-    Write *body*, and what is left of it when Intercom refuses a field.
+    Write *body*; when Intercom refuses a field, repair the body and write again.
 
     Args:
         send: Body -> request.
         body: Changed in place.
-        model: Whose attributes.
-        world: The directory learns which attributes there are.
-        notes: Told what was left out.
+        model: Whose attributes the body has.
+        world: Its cache learns which attributes the workspace has.
+        notes: Receives a note for each field that was left out.
 
     Returns:
-        An outcome where the write ended before its own answer: an attribute could not be made for now, or
-        ``unknown_attributes="fail"`` met one.
+        A result when the write had to stop before Intercom took or refused it as a whole: an attribute could not be created for
+        now, or is unknown while the setting ``unknown_attributes`` is ``"fail"``.
     """
-    return (yield from _Mending(body, model, world, notes).write(send))
+    return (yield from _Repair(body, model, world, notes).write(send))
 
 
-class _Mending:
-    """One write, and what was done for it."""
+class _Repair:
+    """One write, and the repairs that were made for it."""
 
     def __init__(self, body: JsonObject, model: Model, world: World, notes: list[Note]) -> None:
         self._body = body
@@ -83,37 +101,37 @@ class _Mending:
         self._cache = world.cache
         self._policy = world.settings.unknown_attributes
         self._notes = notes
-        # An e-mail address says who it is where no other id does.
-        self._needed = _NEEDED if "external_id" in body else (*_NEEDED, "email")
-        self._made: set[str] = set()
+        # Without an external id the e-mail address says who the contact is.
+        self._identifying = _IDENTIFYING if "external_id" in body else (*_IDENTIFYING, "email")
+        self._created: set[str] = set()
 
     def write(self, send: Callable[[JsonObject], Request]) -> Steps[Written | FlowResult]:
         for name in list(self._attributes()):
             if self._cache.is_refused(self._model, name, self._world.now):
-                self._drop(name)
-        # Each round leaves a field out or makes attributes, and what was made and is refused again is left out: so it ends.
+                self._leave_out_unknown(name)
+        # The loop ends: each round leaves a field out or creates attributes, and a created one that is refused again is left out.
         while True:
-            trouble = yield from self._make_missing()
-            if trouble is not None:
-                return trouble
-            request = send(self._copy())
+            stopped = yield from self._create_missing()
+            if stopped is not None:
+                return stopped
+            request = send(self._copy_of_body())
             response = yield request
-            end = Written(request, response, self._body)
+            written = Written(request, response, self._body)
             if response.status not in (400, 422):
-                return end
-            refused: _Refused | FlowResult | None = self._find(response)
+                return written
+            refused: _Refused | FlowResult | None = self._named_in(response)
             if refused is None:
-                refused = yield from self._compare()
+                refused = yield from self._first_unknown()
             if refused is None:
-                return end
+                return written
             if isinstance(refused, FlowResult):
                 return refused
-            trouble = yield from self._mend(refused, response)
-            if trouble is not None:
-                return trouble
+            stopped = yield from self._repair(refused, response)
+            if stopped is not None:
+                return stopped
 
-    def _copy(self) -> JsonObject:
-        """Return the body as it is now: whoever keeps a request must not see it change."""
+    def _copy_of_body(self) -> JsonObject:
+        """Return a copy for a request: whoever keeps the request must not see later repairs."""
         attributes = self._attributes()
         return {**self._body, "custom_attributes": dict(attributes)} if attributes else dict(self._body)
 
@@ -121,103 +139,107 @@ class _Mending:
         value = self._body.get("custom_attributes")
         return value if isinstance(value, dict) else {}
 
-    # --- which field it is --------------------------------------------------------------------------------
+    # --- which field Intercom refuses ---------------------------------------------------------------------
 
-    def _find(self, response: Response) -> _Refused | None:
-        """Return the field that the answer names; None when it names none of the body's."""
+    def _named_in(self, response: Response) -> _Refused | None:
+        """Return the field of the body that the response names; None when it names none."""
         for error in errors_of(response):
             text = (error["message"] or "").lower()
             names = list(_names_in(error["message"] or "", error["field"] or ""))
             for name in names:
                 if name in self._attributes():
-                    return _Refused(name, True, _is_unknown(error["code"], text))
+                    return _Refused(name, True, _says_unknown(error["code"], text))
             for name in names:
-                if name in self._body and name not in self._needed:
+                if name in self._body and name not in self._identifying:
                     return _Refused(name, False, False)
-            for word, own in _OWN_WORDS:
-                if word in text and own in self._body:
-                    return _Refused(own, False, False)
+            for word, field in _FIELD_WORDS:
+                if word in text and field in self._body:
+                    return _Refused(field, False, False)
         return None
 
-    def _compare(self) -> Steps[_Refused | FlowResult | None]:
-        """Find the refused attribute as the first one that the workspace does not have."""
+    def _first_unknown(self) -> Steps[_Refused | FlowResult | None]:
+        """Return the body's first attribute that the workspace does not have; None when it has all of them."""
         if not self._attributes():
             return None
-        known = yield from self._look_up()
+        known = yield from self._look_up_attributes()
         if known is None or isinstance(known, FlowResult):
             return known
         return next((_Refused(name, True, True) for name in self._attributes() if name not in known), None)
 
-    def _look_up(self) -> Steps[frozenset[str] | FlowResult | None]:
-        """Return the workspace's attributes, None when it does not tell them, or an outcome when that failed for now."""
+    def _look_up_attributes(self) -> Steps[frozenset[str] | FlowResult | None]:
+        """Return the workspace's custom attributes; None when Intercom refuses to list them; a result when that failed for now."""
         request = Request("GET", f"/data_attributes?model={self._model}")
         response = yield request
         if not is_success(response):
-            outcome = classify(request, response)
-            return None if outcome.kind == "dead" else outcome
-        names = [
+            result = classify(request, response)
+            return None if result.kind == "dead" else result
+        listed = [
             attribute.get("name")
             for attribute in objects_in(object_of(response).get("data"))
             if attribute.get("custom") is not False and not attribute.get("archived")
         ]
-        found = frozenset(name for name in names if isinstance(name, str))
-        self._cache.learn_attributes(self._model, found)
-        return found
+        names = frozenset(name for name in listed if isinstance(name, str))
+        self._cache.learn_attributes(self._model, names)
+        return names
 
     # --- what is done about it ----------------------------------------------------------------------------
 
-    def _mend(self, refused: _Refused, response: Response) -> Steps[FlowResult | None]:
-        """Make the refused attribute or leave the field out; an outcome ends the write."""
+    def _repair(self, refused: _Refused, response: Response) -> Steps[FlowResult | None]:
+        """Create the refused attribute or leave the field out; a result ends the write."""
         is_unknown = refused.is_unknown
         if is_unknown is None:
             known: frozenset[str] | FlowResult | None = self._cache.attributes(self._model)
             if known is None:
-                known = yield from self._look_up()
+                known = yield from self._look_up_attributes()
             if isinstance(known, FlowResult):
                 return known
             is_unknown = known is not None and refused.name not in known
-        if not is_unknown or refused.name in self._made:
-            self._leave_out(refused)
+        if not is_unknown or refused.name in self._created:
+            self._leave_out_refused(refused)
             return None
         if self._policy == "fail":
             return dead(response, "unknown_attribute")
-        return (yield from self._make_or_drop(refused.name))
+        return (yield from self._create_or_leave_out(refused.name))
 
-    def _make_missing(self) -> Steps[FlowResult | None]:
-        """Make the attributes that the workspace is known to lack, before the write is refused for them."""
+    def _create_missing(self) -> Steps[FlowResult | None]:
+        """Create the attributes that the workspace is known to lack, before Intercom refuses the write because of them."""
         known = self._cache.attributes(self._model)
         if known is None or self._policy != "create":
             return None
         for name in [name for name in self._attributes() if name not in known]:
-            trouble = yield from self._make_or_drop(name)
-            if trouble is not None:
-                return trouble
+            stopped = yield from self._create_or_leave_out(name)
+            if stopped is not None:
+                return stopped
         return None
 
-    def _make_or_drop(self, name: str) -> Steps[FlowResult | None]:
-        """Make the attribute *name*, or leave it out with a note (A6); an outcome when that failed for now."""
+    def _create_or_leave_out(self, name: str) -> Steps[FlowResult | None]:
+        """Create the attribute *name*, or leave it out with a note (rule A6); a result when that failed for now."""
         value = self._attributes()[name]
         if self._policy == "create" and value is None:
-            # What is to be cleared is clear; the next write shall know that beforehand.
-            known = None if self._cache.attributes(self._model) is not None else (yield from self._look_up())
+            # Null would clear an attribute that does not exist, so nothing is to do. After the look-up the next write knows it too.
+            known = (
+                None
+                if self._cache.attributes(self._model) is not None
+                else (yield from self._look_up_attributes())
+            )
             if isinstance(known, FlowResult):
                 return known
         elif self._policy == "create":
-            made = yield from self._make(name, value)
-            if isinstance(made, FlowResult):
-                return made
-            if made:
-                self._made.add(name)
+            is_created = yield from self._create(name, value)
+            if isinstance(is_created, FlowResult):
+                return is_created
+            if is_created:
+                self._created.add(name)
                 return None
         if value is not None or self._policy != "create":
             self._cache.refuse(self._model, name, self._world.now)
-        self._drop(name)
+        self._leave_out_unknown(name)
         return None
 
-    def _make(self, name: str, value: JsonValue) -> Steps[bool | FlowResult]:
-        """Return True when the attribute is there now, False when Intercom refuses to make it."""
+    def _create(self, name: str, value: JsonValue) -> Steps[bool | FlowResult]:
+        """Return True when the attribute exists now, False when Intercom refuses to create it."""
         if self._cache.attributes(self._model) is None:
-            known = yield from self._look_up()
+            known = yield from self._look_up_attributes()
             if isinstance(known, FlowResult):
                 return known
             if known is not None and name in known:
@@ -228,28 +250,28 @@ class _Mending:
         if is_success(response):
             self._cache.learn_attributes(self._model, [name])
             return True
-        outcome = classify(request, response)
-        if outcome.kind != "dead":
-            return outcome
-        # Somebody else may have made it in the same moment.
-        known = yield from self._look_up()
+        result = classify(request, response)
+        if result.kind != "dead":
+            return result
+        # Another process may have created it at the same moment.
+        known = yield from self._look_up_attributes()
         return known if isinstance(known, FlowResult) else known is not None and name in known
 
-    def _drop(self, name: str) -> None:
-        self._remove(name)
+    def _leave_out_unknown(self, name: str) -> None:
+        self._remove_attribute(name)
         reason = "the workspace does not take this attribute"
         self._notes.append(Note("A6", f"custom_attributes.{name}", reason))
 
-    def _leave_out(self, refused: _Refused) -> None:
+    def _leave_out_refused(self, refused: _Refused) -> None:
         path = refused.name
         if refused.is_attribute:
             path = f"custom_attributes.{path}"
-            self._remove(refused.name)
+            self._remove_attribute(refused.name)
         else:
             self._body.pop(refused.name)
         self._notes.append(Note("M3", path, REFUSED_VALUE))
 
-    def _remove(self, name: str) -> None:
+    def _remove_attribute(self, name: str) -> None:
         attributes = self._attributes()
         attributes.pop(name)
         if not attributes:
@@ -257,21 +279,22 @@ class _Mending:
 
 
 def _names_in(text: str, field: str) -> Iterator[str]:
-    """Yield what may be the field's name: quoted, after the word attribute, or told apart."""
+    """Yield what may be the field's name: quoted in the text, after the word "attribute", or the error's own field."""
     for name in (*_QUOTED.findall(text), *_AFTER_ATTRIBUTE.findall(text), field):
         yield name
         if name.startswith("custom_attributes."):
             yield name.removeprefix("custom_attributes.")
 
 
-def _is_unknown(code: str | None, text: str) -> bool | None:
+def _says_unknown(code: str | None, text: str) -> bool | None:
+    """Tell whether an error says that there is no such attribute (True) or that its value is bad (False); None for neither."""
     if code == "field_not_found" or _UNKNOWN.search(text):
         return True
     return False if code == "type_mismatch" or _BAD_VALUE.search(text) else None
 
 
 def _type_of(name: str, value: JsonValue) -> str:
-    """Return the type of a new attribute (A6): numbers are floats, so that 12 today does not refuse 12.5 tomorrow."""
+    """Return the type of a new attribute (rule A6): float for numbers, because an integer attribute would refuse 12.5 later."""
     if isinstance(value, bool):
         return "boolean"
     if isinstance(value, int) and name.endswith(("_at", "At")):

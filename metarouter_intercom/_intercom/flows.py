@@ -1,4 +1,4 @@
-"""One operation -> the requests it needs, as a generator that yields requests and receives responses (rules M); pure."""
+"""Which flow each operation has; a flow yields the requests that make the operation true and receives their responses; pure."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ..operations import (
     UpsertCompany,
     UpsertContact,
 )
-from . import companies as _flow_links
-from . import contacts as _flow_contacts
-from . import events as _flow_events
-from . import merge_and_delete as _flow_removing
+from .companies import attach_company, detach_company, tag_company, upsert_company
+from .contacts import upsert_contact
+from .events import submit_event
+from .merge_and_delete import delete_contact, merge_contact
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from .context import Flow, World
 
 _FLOWS: dict[type[Operation], Callable[[Any, World], Flow]] = {
-    UpsertContact: _flow_contacts.upsert_contact,
-    MergeContact: _flow_removing.merge_contact,
-    DeleteContact: _flow_removing.delete_contact,
-    UpsertCompany: _flow_links.upsert_company,
-    AttachCompany: _flow_links.attach_company,
-    DetachCompany: _flow_links.detach_company,
-    TagCompany: _flow_links.tag_company,
-    SubmitEvent: _flow_events.submit_event,
+    UpsertContact: upsert_contact,
+    MergeContact: merge_contact,
+    DeleteContact: delete_contact,
+    UpsertCompany: upsert_company,
+    AttachCompany: attach_company,
+    DetachCompany: detach_company,
+    TagCompany: tag_company,
+    SubmitEvent: submit_event,
 }
 
 

@@ -1,4 +1,4 @@
-"""Finding a contact or a company by what a message tells of it (rules M1, M2, O4); pure."""
+"""How a contact or a company is found by the ids that a message has (rules M1, M2, O4); pure, writes nothing to Intercom."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from .._types import CompanyId, ContactId
 from ..plugins import Request
-from .context import in_path
-from .responses import FlowResult, classify, id_of, is_success, object_of, objects_in
+from .context import path_segment
+from .response_parsing import id_of, is_success, object_of, objects_in
+from .responses import FlowResult, classify
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,28 +17,31 @@ if TYPE_CHECKING:
     from ..operations import Who
     from .context import Steps, World
 
-# Pages of a search that are read: nobody has so many contacts of one e-mail address.
-_PAGES = 4
+# A search stops after so many pages: nobody has more contacts with one e-mail address.
+_MAX_PAGES = 4
 _PER_PAGE = 150
-_FIND_BY_EXTERNAL_ID_FROM = (2, 13)
-# A success that tells nothing must not be taken for "there is none".
+_FIND_BY_EXTERNAL_ID_SINCE = (2, 13)
+# A success without the expected fields does not mean that the contact is missing, so the message is sent again later.
 _UNREADABLE = FlowResult("retry", "unreadable_answer", 200)
 
 
+# --- contacts -------------------------------------------------------------------------------------------------
+
+
 def find_contact(who: Who, world: World) -> Steps[ContactId | FlowResult | None]:
-    """Return Intercom's id of the contact, None when it is not there, or an outcome when that cannot be told."""
+    """Return Intercom's id of the contact; None when there is no such contact; a result when Intercom does not say."""
     known = who.contact_id or world.cache.contact_id(who.key)
     if known is not None:
         return known
     if who.external_id is not None:
-        found = yield from _by_external_id(who.external_id, world)
+        contact = yield from _by_external_id(who.external_id, world)
     elif who.email is not None:
-        found = yield from by_email(who.email)
+        contact = yield from user_by_email(who.email)
     else:
-        found = yield from by_anonymous_id(who.anonymous_id or "")
-    if isinstance(found, FlowResult):
-        return found
-    contact_id = None if found is None else id_of(found)
+        contact = yield from by_anonymous_id(who.anonymous_id or "")
+    if isinstance(contact, FlowResult):
+        return contact
+    contact_id = None if contact is None else id_of(contact)
     if contact_id is None:
         return None
     world.cache.remember_contact(who.key, ContactId(contact_id))
@@ -45,59 +49,60 @@ def find_contact(who: Who, world: World) -> Steps[ContactId | FlowResult | None]
 
 
 def _by_external_id(external_id: str, world: World) -> Steps[JsonObject | FlowResult | None]:
-    if world.version < _FIND_BY_EXTERNAL_ID_FROM:
-        found = yield from _search("external_id", external_id)
-        if isinstance(found, FlowResult):
-            return found
-        return next((contact for contact in found if contact.get("external_id") == external_id), None)
-    request = Request("GET", f"/contacts/find_by_external_id/{in_path(external_id)}")
+    if world.version < _FIND_BY_EXTERNAL_ID_SINCE:
+        contacts = yield from _search("external_id", external_id)
+        if isinstance(contacts, FlowResult):
+            return contacts
+        return next((contact for contact in contacts if contact.get("external_id") == external_id), None)
+    request = Request("GET", f"/contacts/find_by_external_id/{path_segment(external_id)}")
     response = yield request
     if response.status == 404:
         return None
     if not is_success(response):
         return classify(request, response)
-    found_one = object_of(response)
-    return _UNREADABLE if id_of(found_one) is None else found_one
+    contact = object_of(response)
+    return _UNREADABLE if id_of(contact) is None else contact
 
 
-def by_email(email: str) -> Steps[JsonObject | FlowResult | None]:
-    """Return the one user with this e-mail address, None when there is none, dead when there are several (I2)."""
-    small = email.lower()
-    found = yield from _search("email", small)
-    if isinstance(found, FlowResult):
-        return found
-    users = [
-        contact
-        for contact in found
-        if contact.get("role") == "user" and str(contact.get("email", "")).lower() == small
-    ]
+def user_by_email(email: str) -> Steps[JsonObject | FlowResult | None]:
+    """Return the only user with this e-mail address; None when there is none; a dead result when there are several (rule I2)."""
+    users = yield from _by_email(email, "user")
+    if isinstance(users, FlowResult):
+        return users
     if len(users) > 1:
         return FlowResult("dead", "ambiguous_email", message=f"{len(users)} users have this e-mail address")
     return users[0] if users else None
 
 
-def leads_by_email(email: str) -> Steps[list[JsonObject] | FlowResult]:
-    """Return the leads with this e-mail address."""
-    small = email.lower()
-    found = yield from _search("email", small)
-    if isinstance(found, FlowResult):
-        return found
+def lead_by_email(email: str) -> Steps[JsonObject | FlowResult | None]:
+    """Return the first lead with this e-mail address; None when there is none."""
+    leads = yield from _by_email(email, "lead")
+    if isinstance(leads, FlowResult):
+        return leads
+    return leads[0] if leads else None
+
+
+def _by_email(email: str, role: str) -> Steps[list[JsonObject] | FlowResult]:
+    lowered = email.lower()
+    contacts = yield from _search("email", lowered)
+    if isinstance(contacts, FlowResult):
+        return contacts
     return [
         contact
-        for contact in found
-        if contact.get("role") == "lead" and str(contact.get("email", "")).lower() == small
+        for contact in contacts
+        if contact.get("role") == role and str(contact.get("email", "")).lower() == lowered
     ]
 
 
 def by_anonymous_id(anonymous_id: str) -> Steps[JsonObject | FlowResult | None]:
-    """Return the contact that carries *anonymous_id* as an attribute: a lead, or the user whom it became (R8)."""
-    found = yield from _search("custom_attributes.anonymous_id", anonymous_id)
-    if isinstance(found, FlowResult):
-        # A workspace that does not know the attribute yet has no such lead.
-        return None if found.status in (400, 404, 422) else found
-    own = [contact for contact in found if _attributes(contact).get("anonymous_id") == anonymous_id]
-    users = [contact for contact in own if contact.get("role") == "user"]
-    return next(iter(users or own), None)
+    """Return the contact with *anonymous_id* as an attribute: the user whom the lead became, else the lead (rule R8)."""
+    contacts = yield from _search("custom_attributes.anonymous_id", anonymous_id)
+    if isinstance(contacts, FlowResult):
+        # A workspace that does not have the attribute yet has no such lead.
+        return None if contacts.status in (400, 404, 422) else contacts
+    matching = [contact for contact in contacts if _attributes(contact).get("anonymous_id") == anonymous_id]
+    users = [contact for contact in matching if contact.get("role") == "user"]
+    return next(iter(users or matching), None)
 
 
 def _attributes(contact: JsonObject) -> JsonObject:
@@ -106,9 +111,10 @@ def _attributes(contact: JsonObject) -> JsonObject:
 
 
 def _search(field: str, value: str) -> Steps[Sequence[JsonObject] | FlowResult]:
+    """Return all contacts that Intercom finds, which may be more than those that match exactly."""
     contacts: list[JsonObject] = []
     pagination: JsonObject = {"per_page": _PER_PAGE}
-    for _ in range(_PAGES):
+    for _ in range(_MAX_PAGES):
         body: JsonObject = {
             "query": {"field": field, "operator": "=", "value": value},
             "pagination": dict(pagination),
@@ -121,37 +127,40 @@ def _search(field: str, value: str) -> Steps[Sequence[JsonObject] | FlowResult]:
         if not isinstance(page.get("data"), list):
             return _UNREADABLE
         contacts += objects_in(page.get("data"))
-        cursor = _next_page(page)
+        cursor = _next_cursor(page)
         if cursor is None:
             break
         pagination["starting_after"] = cursor
     return contacts
 
 
-def _next_page(page: JsonObject) -> str | None:
+def _next_cursor(page: JsonObject) -> str | None:
     pages = page.get("pages")
-    following = pages.get("next") if isinstance(pages, dict) else None
-    cursor = following.get("starting_after") if isinstance(following, dict) else None
+    next_page = pages.get("next") if isinstance(pages, dict) else None
+    cursor = next_page.get("starting_after") if isinstance(next_page, dict) else None
     return cursor if isinstance(cursor, str) and cursor else None
 
 
-def find_company(own_id: str, world: World) -> Steps[CompanyId | FlowResult | None]:
-    """Return Intercom's id of the company, None when it is not there, or an outcome when that cannot be told."""
-    known = world.cache.company_id(own_id)
+# --- companies ------------------------------------------------------------------------------------------------
+
+
+def find_company(callers_id: str, world: World) -> Steps[CompanyId | FlowResult | None]:
+    """Return Intercom's id of the company; None when there is no such company; a result when Intercom does not say."""
+    known = world.cache.company_id(callers_id)
     if known is not None:
         return known
-    request = Request("GET", f"/companies?company_id={in_path(own_id)}")
+    request = Request("GET", f"/companies?company_id={path_segment(callers_id)}")
     response = yield request
     if response.status == 404:
         return None
     if not is_success(response):
         return classify(request, response)
-    answer = object_of(response)
-    # The description says a list, its prose and others' code one object (contract, section 5): both are read.
-    candidates = [answer, *objects_in(answer.get("data")), *objects_in(answer.get("companies"))]
-    for company in candidates:
-        found = id_of(company)
-        if found is not None and company.get("company_id") == own_id:
-            world.cache.remember_company(own_id, CompanyId(found))
-            return CompanyId(found)
+    body = object_of(response)
+    # The response is one object by the prose of Intercom's documentation, and a list by its example: both are read.
+    companies = [body, *objects_in(body.get("data")), *objects_in(body.get("companies"))]
+    for company in companies:
+        company_id = id_of(company)
+        if company_id is not None and company.get("company_id") == callers_id:
+            world.cache.remember_company(callers_id, CompanyId(company_id))
+            return CompanyId(company_id)
     return None

@@ -1,6 +1,6 @@
-"""A local Intercom: the workspace as a pure model, an HTTP server around it, faults on demand."""
+"""A local Intercom for development and tests: a workspace in memory, an HTTP server around it, and faults on demand."""
 
-from ._call import Exchange, Violation
+from ._request import Exchange, Violation
 from ._settings import Admin, SubscriptionType, WorkspaceSettings
 from .faults import Fault, Faults
 from .server import Sandbox

@@ -1,4 +1,4 @@
-"""``python -m metarouter_intercom.sandbox``: serve a local Intercom until interrupted."""
+"""``python -m metarouter_intercom.sandbox``: runs a local Intercom until you press Ctrl+C."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from .server import Sandbox
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve; the exit code is 0 after an interrupt."""
+    """Run the sandbox until a signal stops it; returns exit code 0."""
     parser = argparse.ArgumentParser(prog="python -m metarouter_intercom.sandbox", description=__doc__)
-    parser.add_argument("--port", type=int, default=0, help="0 (the default) takes any free port")
-    parser.add_argument("--host", default="127.0.0.1", help="loopback unless told otherwise")
-    parser.add_argument("--token", default="sandbox-token", help="the access token to accept")
-    parser.add_argument("--auto-attributes", action="store_true", help="make unknown custom attributes")
-    parser.add_argument("--app-limit", type=int, default=1666, help="requests in a window of ten seconds")
-    chosen = parser.parse_args(arguments)
+    parser.add_argument("--port", type=int, default=0, help="the port; 0, the default, takes any free one")
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on; loopback by default")
+    parser.add_argument("--token", default="sandbox-token", help="the access token that clients must send")
+    parser.add_argument("--auto-attributes", action="store_true", help="create unknown custom attributes")
+    parser.add_argument("--app-limit", type=int, default=1666, help="requests in ten seconds")
+    options = parser.parse_args(arguments)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with Sandbox(
-        port=chosen.port,
-        host=chosen.host,
-        token=chosen.token,
-        auto_attributes=chosen.auto_attributes,
-        app_limit=chosen.app_limit,
-        workspace_limit=max(chosen.app_limit, 4166),
+        port=options.port,
+        host=options.host,
+        token=options.token,
+        auto_attributes=options.auto_attributes,
+        app_limit=options.app_limit,
+        workspace_limit=max(options.app_limit, 4166),
     ) as sandbox:
         sys.stdout.write(f"{sandbox.url} token {sandbox.token}\npages {sandbox.pages}\n")
         sys.stdout.flush()

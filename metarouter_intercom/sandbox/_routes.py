@@ -8,10 +8,20 @@ from urllib.parse import unquote
 
 from metarouter_intercom._types import JsonValue
 
-from . import _attributes, _bulk, _companies, _contacts, _desk, _events, _lifecycle, _search, _tags
-from ._call import PREVIEW, Call, Version
+from ._endpoints import (
+    attributes,
+    bulk,
+    companies,
+    contacts,
+    events,
+    lifecycle,
+    search,
+    tags,
+    teammates,
+)
+from ._request import PREVIEW, ApiRequest, Version
 
-Endpoint = Callable[[Call], JsonValue]
+Endpoint = Callable[[ApiRequest], JsonValue]
 
 
 class Route(NamedTuple):
@@ -19,94 +29,95 @@ class Route(NamedTuple):
     One endpoint.
 
     Attributes:
-        answer: What answers it.
-        status: Of its success.
-        since: The first API version that has it.
+        endpoint: The function that answers the request.
+        status: The status of a success.
+        since: The first API version that has the endpoint.
     """
 
-    answer: Endpoint
+    endpoint: Endpoint
     status: int = 200
     since: Version = (2, 0)
 
 
 ROUTES: Mapping[str, Route] = {
-    "POST /contacts": Route(_contacts.create_contact),
-    "GET /contacts": Route(_search.list_contacts),
-    "GET /contacts/{}": Route(_contacts.show_contact),
-    "PUT /contacts/{}": Route(_contacts.update_contact),
-    "DELETE /contacts/{}": Route(_lifecycle.delete),
-    "POST /contacts/search": Route(_search.search_contacts),
-    "GET /contacts/find_by_external_id/{}": Route(_contacts.find_by_external_id, since=(2, 13)),
-    "POST /contacts/merge": Route(_lifecycle.merge),
-    "POST /contacts/{}/archive": Route(_lifecycle.archive),
-    "POST /contacts/{}/unarchive": Route(_lifecycle.unarchive),
-    "POST /contacts/{}/block": Route(_lifecycle.block, since=(2, 13)),
-    "GET /contacts/{}/merge_history": Route(_lifecycle.merge_history, since=(2, 16)),
-    "POST /contacts/{}/companies": Route(_companies.attach),
-    "GET /contacts/{}/companies": Route(_companies.list_attached),
-    "DELETE /contacts/{}/companies/{}": Route(_companies.detach),
-    "GET /contacts/{}/tags": Route(_tags.list_contact_tags),
-    "POST /contacts/{}/tags": Route(_tags.tag_contact),
-    "DELETE /contacts/{}/tags/{}": Route(_tags.untag_contact),
-    "GET /contacts/{}/notes": Route(_desk.list_contact_notes),
-    "POST /contacts/{}/notes": Route(_desk.add_contact_note),
-    "GET /contacts/{}/segments": Route(_desk.list_contact_segments),
-    "GET /contacts/{}/subscriptions": Route(_desk.list_subscriptions),
-    "POST /contacts/{}/subscriptions": Route(_desk.set_subscription),
-    "DELETE /contacts/{}/subscriptions/{}": Route(_desk.remove_subscription),
-    "POST /companies": Route(_companies.upsert_company),
-    "GET /companies": Route(_companies.find_companies),
-    "POST /companies/list": Route(_companies.list_companies),
-    "GET /companies/scroll": Route(_companies.scroll_companies),
-    "GET /companies/{}": Route(_companies.show_company),
-    "PUT /companies/{}": Route(_companies.update_company),
-    "DELETE /companies/{}": Route(_companies.delete_company),
-    "GET /companies/{}/contacts": Route(_companies.list_people),
-    "GET /companies/{}/segments": Route(_desk.list_company_segments),
-    "GET /companies/{}/notes": Route(_desk.list_company_notes, since=(2, 15)),
-    "POST /companies/{}/notes": Route(_desk.add_company_note),
-    "POST /events": Route(_events.submit_event, status=202),
-    "GET /events": Route(_events.list_events),
-    "POST /events/summaries": Route(_events.set_summary),
-    "GET /data_attributes": Route(_attributes.list_attributes),
-    "POST /data_attributes": Route(_attributes.create_attribute),
-    "PUT /data_attributes/{}": Route(_attributes.update_attribute),
-    "GET /tags": Route(_tags.list_tags),
-    "POST /tags": Route(_tags.write_tag),
-    "GET /tags/{}": Route(_tags.show_tag),
-    "DELETE /tags/{}": Route(_tags.delete_tag),
-    "GET /subscription_types": Route(_desk.list_subscription_types),
-    "GET /visitors": Route(_lifecycle.show_visitor),
-    "PUT /visitors": Route(_lifecycle.update_visitor),
-    "POST /visitors/convert": Route(_lifecycle.convert_visitor),
-    "GET /admins": Route(_desk.list_admins),
-    "GET /admins/{}": Route(_desk.show_admin),
-    "GET /me": Route(_desk.show_me),
-    "POST /contacts/bulk": Route(_bulk.create_contacts, status=202, since=PREVIEW),
-    "PUT /contacts/bulk": Route(_bulk.update_contacts, status=202, since=PREVIEW),
-    "POST /contacts/bulk/delete": Route(_bulk.delete_contacts, status=202, since=PREVIEW),
-    "GET /contacts/bulk/{}": Route(_bulk.show_job, since=PREVIEW),
-    "POST /companies/bulk": Route(_bulk.upsert_companies, status=202, since=PREVIEW),
-    "PUT /companies/bulk": Route(_bulk.update_companies, status=202, since=PREVIEW),
-    "POST /companies/bulk/delete": Route(_bulk.delete_companies, status=202, since=PREVIEW),
-    "GET /companies/bulk/{}": Route(_bulk.show_job, since=PREVIEW),
+    "POST /contacts": Route(contacts.create_contact),
+    "GET /contacts": Route(search.list_contacts),
+    "GET /contacts/{}": Route(contacts.show_contact),
+    "PUT /contacts/{}": Route(contacts.update_contact),
+    "DELETE /contacts/{}": Route(lifecycle.delete),
+    "POST /contacts/search": Route(search.search_contacts),
+    "GET /contacts/find_by_external_id/{}": Route(contacts.find_by_external_id, since=(2, 13)),
+    "POST /contacts/merge": Route(lifecycle.merge),
+    "POST /contacts/{}/archive": Route(lifecycle.archive),
+    "POST /contacts/{}/unarchive": Route(lifecycle.unarchive),
+    "POST /contacts/{}/block": Route(lifecycle.block, since=(2, 13)),
+    "GET /contacts/{}/merge_history": Route(lifecycle.merge_history, since=(2, 16)),
+    "POST /contacts/{}/companies": Route(companies.attach),
+    "GET /contacts/{}/companies": Route(companies.list_attached),
+    "DELETE /contacts/{}/companies/{}": Route(companies.detach),
+    "GET /contacts/{}/tags": Route(tags.list_contact_tags),
+    "POST /contacts/{}/tags": Route(tags.tag_contact),
+    "DELETE /contacts/{}/tags/{}": Route(tags.untag_contact),
+    "GET /contacts/{}/notes": Route(teammates.list_contact_notes),
+    "POST /contacts/{}/notes": Route(teammates.add_contact_note),
+    "GET /contacts/{}/segments": Route(teammates.list_contact_segments),
+    "GET /contacts/{}/subscriptions": Route(teammates.list_subscriptions),
+    "POST /contacts/{}/subscriptions": Route(teammates.set_subscription),
+    "DELETE /contacts/{}/subscriptions/{}": Route(teammates.remove_subscription),
+    "POST /companies": Route(companies.upsert_company),
+    "GET /companies": Route(companies.find_companies),
+    "POST /companies/list": Route(companies.list_companies),
+    "GET /companies/scroll": Route(companies.scroll_companies),
+    "GET /companies/{}": Route(companies.show_company),
+    "PUT /companies/{}": Route(companies.update_company),
+    "DELETE /companies/{}": Route(companies.delete_company),
+    "GET /companies/{}/contacts": Route(companies.list_people),
+    "GET /companies/{}/segments": Route(teammates.list_company_segments),
+    "GET /companies/{}/notes": Route(teammates.list_company_notes, since=(2, 15)),
+    "POST /companies/{}/notes": Route(teammates.add_company_note),
+    "POST /events": Route(events.submit_event, status=202),
+    "GET /events": Route(events.list_events),
+    "POST /events/summaries": Route(events.set_summary),
+    "GET /data_attributes": Route(attributes.list_attributes),
+    "POST /data_attributes": Route(attributes.create_attribute),
+    "PUT /data_attributes/{}": Route(attributes.update_attribute),
+    "GET /tags": Route(tags.list_tags),
+    "POST /tags": Route(tags.write_tag),
+    "GET /tags/{}": Route(tags.show_tag),
+    "DELETE /tags/{}": Route(tags.delete_tag),
+    "GET /subscription_types": Route(teammates.list_subscription_types),
+    "GET /visitors": Route(lifecycle.show_visitor),
+    "PUT /visitors": Route(lifecycle.update_visitor),
+    "POST /visitors/convert": Route(lifecycle.convert_visitor),
+    "GET /admins": Route(teammates.list_admins),
+    "GET /admins/{}": Route(teammates.show_admin),
+    "GET /me": Route(teammates.show_me),
+    "POST /contacts/bulk": Route(bulk.create_contacts, status=202, since=PREVIEW),
+    "PUT /contacts/bulk": Route(bulk.update_contacts, status=202, since=PREVIEW),
+    "POST /contacts/bulk/delete": Route(bulk.delete_contacts, status=202, since=PREVIEW),
+    "GET /contacts/bulk/{}": Route(bulk.show_job, since=PREVIEW),
+    "POST /companies/bulk": Route(bulk.upsert_companies, status=202, since=PREVIEW),
+    "PUT /companies/bulk": Route(bulk.update_companies, status=202, since=PREVIEW),
+    "POST /companies/bulk/delete": Route(bulk.delete_companies, status=202, since=PREVIEW),
+    "GET /companies/bulk/{}": Route(bulk.show_job, since=PREVIEW),
 }
-# The 1.x resources: every 2.x version says that it does not have them.
+# The resources of 1.x. Every 2.x version answers that it does not have them.
 OLD_ROOTS = frozenset({"users", "leads", "bulk"})
 ROOTS = frozenset(route.split("/")[1] for route in ROUTES) | OLD_ROOTS
 
 
-def match(method: str, path: str) -> tuple[str, tuple[str, ...]] | None:
-    """Return the route's name and the ids in *path* (without query), or None when nothing is there."""
+def match_route(method: str, path: str) -> tuple[str, tuple[str, ...]] | None:
+    """Return the name of the route for *path* (without query) and the ids in it; None when there is no route."""
     segments = path.split("/")[1:]
-    for name, ids in _shapes(segments):
-        route = f"{method} {name}"
-        if route in ROUTES:
-            return route, tuple(unquote(one) if "%" in one else one for one in ids)
+    for pattern, ids in _patterns(segments):
+        name = f"{method} {pattern}"
+        if name in ROUTES:
+            return name, tuple(unquote(text) if "%" in text else text for text in ids)
     return None
 
 
-def _shapes(segments: list[str]) -> list[tuple[str, tuple[str, ...]]]:
+def _patterns(segments: list[str]) -> list[tuple[str, tuple[str, ...]]]:
+    """Return every pattern that *segments* may match, with the ids that it takes out; a literal segment comes first."""
     count = len(segments)
     if count == 1:
         return [(f"/{segments[0]}", ())]

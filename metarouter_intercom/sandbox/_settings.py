@@ -1,4 +1,4 @@
-"""What a sandbox workspace is like: its people, limits and leniencies. Knows nothing of requests."""
+"""The settings of a workspace: who works in it, its limits, and what it tolerates. It knows no request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DataType = Literal["string", "integer", "float", "boolean", "date"]
 
 @attrs.frozen(kw_only=True)
 class Admin:
-    """A teammate of the workspace; contacts may be owned by one."""
+    """A teammate of the workspace, who can own contacts."""
 
     id: str
     name: str
@@ -22,7 +22,7 @@ class Admin:
 
 @attrs.frozen(kw_only=True)
 class SubscriptionType:
-    """A kind of messages a contact can agree to or refuse."""
+    """A subscription type: a kind of messages that a contact can opt in to or out of."""
 
     id: str
     name: str
@@ -42,41 +42,41 @@ DEFAULT_SUBSCRIPTIONS = (
 @attrs.frozen(kw_only=True)
 class WorkspaceSettings:
     """
-    Every choice of a sandbox workspace; the defaults are as strict as Intercom is documented to be.
+    The settings of a sandbox workspace. The defaults are as strict as Intercom's documentation.
 
     Attributes:
-        token: The access token that is accepted.
-        other_tokens: Tokens of further apps of the same workspace; each app has its own rate budget.
-        require_auth: Refuse a request without an ``Authorization`` header. Over HTTP that is always so; in process a
-            request without the header passes by default, while a wrong token never does.
+        token: The access token that clients must send.
+        other_tokens: Access tokens of other apps of the workspace. Each app has a rate budget of its own.
+        require_auth: Whether ``Workspace.handle`` refuses a request without an ``Authorization`` header. The HTTP server
+            always refuses it. A wrong token is always refused.
         app_id: ``app.id_code`` in ``GET /me``.
         name: The workspace's name.
         region: ``US``, ``EU`` or ``AU``.
-        timezone: For searches by day; an IANA name.
-        seed: Where the generated ids begin: the same seed and the same requests give the same ids.
+        timezone: The IANA name of the time zone in which searches compare days.
+        seed: Decides the generated ids: the same seed and the same requests give the same ids.
         default_version: The API version of a request that names none.
-        admins: Who may own contacts; the first one is who the token belongs to.
+        admins: Who can own contacts. The token belongs to the first one.
         subscription_types: What contacts can opt in to or out of.
         attributes: Custom attributes that exist from the start: model -> name -> data type.
-        auto_attributes: Make an unknown custom attribute instead of refusing the write.
-        in_use: Names of attributes and tags that something depends on: archiving or deleting these is refused.
-        forbidden: Routes the token has no scope for, as ``"POST /data_attributes"``: answered 403.
-        unknown_fields: What a contact write with an unknown top-level field meets; no public material says what
-            Intercom does, so the strict answer is the default.
-        unique_emails: Refuse to create a user whose e-mail another user with another external id has.
-        search_lag: Seconds until a contact's write is visible to searches.
-        restore_deleted_status: The answer to unarchiving a permanently deleted contact: 400, or 500 as in 2021.
-        company_lookup: ``GET /companies?company_id=`` answers the company itself, or a list of one.
-        app_limit: Requests of one app in one window.
-        workspace_limit: Requests of all apps in one window.
-        window: Seconds of a rate window; windows begin at multiples of it.
-        reset_slack: Seconds after the end of the window that ``X-RateLimit-Reset`` names.
-        event_name_limit: Active event names.
-        attribute_limit: Active custom attributes.
-        company_limit: Companies of one contact.
-        metadata_limit: Metadata keys of an event that are kept; the rest is cut silently.
-        text_limit: Characters of a custom attribute's or a metadata value.
-        log_limit: How many of the latest exchanges are remembered.
+        auto_attributes: Whether a write creates an unknown custom attribute instead of being refused.
+        in_use: Names of attributes that cannot be archived and of tags that cannot be deleted, because something uses them.
+        forbidden: Routes that the token has no scope for, such as ``"POST /data_attributes"``; they answer 403.
+        unknown_fields: Whether a contact write with an unknown top-level field is refused, or the field ignored.
+            Intercom documents neither, so the default is to refuse it.
+        unique_emails: Whether creating a user with another user's e-mail is refused even when their external ids differ.
+        search_lag: Seconds until searches see a written contact.
+        restore_deleted_status: The status when a permanently deleted contact is unarchived: 400, or 500 as in 2021.
+        company_lookup: Whether ``GET /companies?company_id=`` answers the company itself, or a list with it.
+        app_limit: The most requests of one app in one window.
+        workspace_limit: The most requests of all apps in one window.
+        window: The length of a rate window in seconds; windows begin at multiples of it.
+        reset_slack: Seconds that ``X-RateLimit-Reset`` lies after the end of the window.
+        event_name_limit: The most active event names.
+        attribute_limit: The most active custom attributes.
+        company_limit: The most companies of one contact.
+        metadata_limit: The most metadata keys of an event; further keys are cut without an error.
+        text_limit: The most characters of a text in a custom attribute or in metadata.
+        log_limit: The most exchanges in ``Workspace.requests``; the oldest are removed.
     """
 
     token: str = "sandbox-token"
@@ -99,7 +99,7 @@ class WorkspaceSettings:
     search_lag: float = 0.0
     restore_deleted_status: Literal[400, 500] = 400
     company_lookup: Literal["object", "list"] = "object"
-    # 10,000 calls a minute for an app and 25,000 for a workspace, spread over windows of ten seconds.
+    # Intercom allows 10,000 requests a minute for an app and 25,000 for a workspace, spread over windows of ten seconds.
     app_limit: int = 1666
     workspace_limit: int = 4166
     window: float = 10.0

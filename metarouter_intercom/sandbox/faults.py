@@ -1,4 +1,4 @@
-"""Faults on demand: which request meets which trouble. Pure: the seed and the request's number decide."""
+"""Faults on demand: what goes wrong with which request. Pure: the seed and the request's number decide."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from metarouter_intercom.errors import ConfigurationError
 FaultKind = Literal["status", "reset", "lost", "truncated", "malformed", "html", "hang"]
 
 MALFORMED = '{"type": "contact", "id": '
-"""The body of a malformed answer."""
+"""The body of a malformed response."""
 
 
 class Fault(NamedTuple):
     """
-    One trouble.
+    One fault.
 
     Attributes:
-        kind: ``status`` answers *status* and applies nothing; ``reset`` breaks the connection before the request is
-            applied, ``lost`` after it; ``truncated`` applies it and sends half of the answer; ``malformed`` applies it
-            and answers what is no JSON; ``html`` answers a proxy's 502 page; ``hang`` never answers.
-        status: For ``status``.
+        kind: ``status`` answers *status* and does not apply the request; ``reset`` resets the connection before the request
+            is applied, ``lost`` after it; ``truncated`` applies the request and sends a part of the response;
+            ``malformed`` applies the request and answers a body that is not JSON; ``html`` answers a proxy's 502 page and
+            does not apply the request; ``hang`` neither applies nor answers it.
+        status: The status that ``status`` answers.
     """
 
     kind: FaultKind
@@ -33,33 +34,33 @@ class Fault(NamedTuple):
 
 
 def _rate() -> float:
-    made: float = attrs.field(default=0.0, validator=[attrs.validators.ge(0), attrs.validators.le(1)])
-    return made
+    field: float = attrs.field(default=0.0, validator=[attrs.validators.ge(0), attrs.validators.le(1)])
+    return field
 
 
 @attrs.frozen(kw_only=True)
 class Faults:
     """
-    What goes wrong, how often; rates are shares of the requests, from 0 to 1, and at most 1 together.
+    What goes wrong and how often. A rate is a share of the requests, from 0 to 1; all rates together are at most 1.
 
     Attributes:
-        seed: The same seed gives the same requests the same faults.
-        server_error: Answered 500, nothing applied.
-        rate_limited: Answered 429, nothing applied, whatever is left of the budget.
-        unavailable: Answered 503, nothing applied.
-        reset: Connection reset before the request is applied.
-        lost: Applied, but the connection is reset instead of an answer.
-        truncated: Applied, but the answer breaks off in the middle.
-        malformed: Applied, but the answer's body is no JSON.
-        html: Answered 502 with a proxy's HTML page.
-        hang: Never answered.
-        hang_seconds: After this long a hanging connection is closed.
-        latency: Seconds that every answer takes at least.
-        latency_spread: Up to so many seconds more, drawn for each request.
-        script: The first requests meet these, in order; None lets one pass.
-        outage: Every request meets this one before ``outage_until``.
-        outage_until: Unix time.
-        only: Only requests whose ``"METHOD /path"`` begins with one of these are counted and can meet faults.
+        seed: Decides which requests get a fault: the same seed gives the same requests the same faults.
+        server_error: The rate of requests answered 500 and not applied.
+        rate_limited: The rate of requests answered 429 and not applied, even when the rate budget is not used up.
+        unavailable: The rate of requests answered 503 and not applied.
+        reset: The rate of requests whose connection is reset before they are applied.
+        lost: The rate of requests that are applied and then get a reset connection instead of a response.
+        truncated: The rate of requests that are applied and get a part of the response.
+        malformed: The rate of requests that are applied and get a body that is not JSON.
+        html: The rate of requests that are not applied and get a proxy's 502 page.
+        hang: The rate of requests that are not applied and get no response.
+        hang_seconds: Seconds after which a hanging connection is closed.
+        latency: Seconds that every response takes at least.
+        latency_spread: A response takes up to this many seconds more; the seed decides.
+        script: The faults of the first requests, in order; None is a request without a fault.
+        outage: The fault of every request before ``outage_until``.
+        outage_until: The end of the outage, in Unix seconds.
+        only: Beginnings of ``"METHOD /path"``. Other requests get no fault and are not counted.
     """
 
     seed: int = 0
@@ -102,27 +103,28 @@ class Faults:
         object.__setattr__(self, "_thresholds", tuple(thresholds))
 
     def decide(self, number: int, now: float) -> Fault | None:
-        """Return what the request with that *number* (from 1) meets at the moment *now*."""
+        """Return the fault of the request with that *number*, counted from 1, at *now* in Unix seconds; None without one."""
         if self.outage is not None and now < self.outage_until:
             return self.outage
         if number <= len(self.script):
             return self.script[number - 1]
         if not self._thresholds:
             return None
-        drawn = self._draw("fault", number)
-        return next((fault for threshold, fault in self._thresholds if drawn < threshold), None)
+        share = self._random("fault", number)
+        return next((fault for threshold, fault in self._thresholds if share < threshold), None)
 
     def delay(self, number: int) -> float:
-        """Return the seconds that the answer to the request with that *number* takes."""
+        """Return the seconds that the response to the request with that *number* takes."""
         if self.latency_spread <= 0:
             return self.latency
-        return self.latency + self.latency_spread * self._draw("delay", number)
+        return self.latency + self.latency_spread * self._random("delay", number)
 
     def concern(self, method: str, path: str) -> bool:
-        """Tell whether a request can meet faults at all."""
+        """Whether the request can get a fault."""
         return not self.only or f"{method} {path}".startswith(self.only)
 
-    def _draw(self, purpose: str, number: int) -> float:
+    def _random(self, purpose: str, number: int) -> float:
+        """Return a number from 0 to below 1 that depends only on the seed and the arguments."""
         digest = hashlib.blake2b(f"{self.seed} {purpose} {number}".encode(), digest_size=8).digest()
         return int.from_bytes(digest, "big") / 2**64
 
@@ -130,14 +132,14 @@ class Faults:
 NO_FAULTS = Faults()
 
 
-def read_faults(given: Mapping[str, JsonValue], *, now: float) -> Faults:
+def read_faults(values: Mapping[str, JsonValue], *, now: float) -> Faults:
     """
-    Read faults from JSON: the attributes of ``Faults`` by name; ``outage_for`` counts seconds from *now*.
+    Read faults from JSON: the attributes of ``Faults`` by name, and ``outage_for``, the outage's seconds from *now*.
 
     Raises:
-        ConfigurationError: A name or a value is unknown.
+        ConfigurationError: A name is unknown or a value is not valid.
     """
-    choices: dict[str, object] = dict(given)
+    choices: dict[str, object] = dict(values)
     if "outage_for" in choices:
         seconds = choices.pop("outage_for")
         if not isinstance(seconds, int | float):
@@ -146,38 +148,38 @@ def read_faults(given: Mapping[str, JsonValue], *, now: float) -> Faults:
     if choices.get("outage") is not None:
         choices["outage"] = _read_fault(choices["outage"])
     for name in ("script", "only"):
-        listed = choices.get(name, [])
-        if not isinstance(listed, list):
+        entries = choices.get(name, [])
+        if not isinstance(entries, list):
             raise ConfigurationError(f"{name}: not a list; give a list")
-        choices[name] = tuple(listed)
+        choices[name] = tuple(entries)
     script = choices["script"]
     assert isinstance(script, tuple)
-    choices["script"] = tuple(None if one is None else _read_fault(one) for one in script)
+    choices["script"] = tuple(None if entry is None else _read_fault(entry) for entry in script)
     try:
-        return Faults(**choices)  # type: ignore[arg-type]  # attrs refuses unknown names, its validators wrong rates
+        return Faults(**choices)  # type: ignore[arg-type]  # attrs raises for an unknown name, its validators for a wrong rate
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"faults: {error}; see metarouter_intercom.sandbox.Faults") from error
 
 
-def _read_fault(given: object) -> Fault:
-    if isinstance(given, int) and not isinstance(given, bool):
-        return Fault("status", given)
-    if given in ("reset", "lost", "truncated", "malformed", "html", "hang"):
-        return Fault(given)
+def _read_fault(value: object) -> Fault:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return Fault("status", value)
+    if value in ("reset", "lost", "truncated", "malformed", "html", "hang"):
+        return Fault(value)
     raise ConfigurationError(
         "script, outage: unknown fault; give a status, reset, lost, truncated, malformed, html or hang"
     )
 
 
 class FaultCounter:
-    """Counts the requests that can meet faults; whoever calls from several threads holds a lock around it."""
+    """Counts the requests and returns the fault of each. Not thread-safe: hold a lock around it."""
 
     def __init__(self, faults: Faults = NO_FAULTS) -> None:
         self.faults = faults
         self._number = 0
 
     def next(self, method: str, path: str, now: float) -> tuple[Fault | None, float]:
-        """Return what the next request meets, and the seconds its answer takes."""
+        """Return the fault of the next request, and the seconds that its response takes."""
         if self.faults is NO_FAULTS or not self.faults.concern(method, path):
             return None, 0.0
         self._number += 1

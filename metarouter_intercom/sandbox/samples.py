@@ -1,4 +1,4 @@
-"""Sample people, companies and events, so that the sandbox's pages have something to show; all invented."""
+"""Invented people, companies and events to fill the sandbox's pages with. It writes them through the API only."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _COMPANIES: tuple[JsonObject, ...] = (
         "monthly_spend": 0,
     },
 )
-# What a person did, the latest first, with the hours since they were last seen.
+# What a person did, the latest first: event, hours before they were last seen, metadata.
 _EVENTS: tuple[tuple[str, float, JsonObject], ...] = (
     ("Report Shared", 0, {"report": {"url": "https://example.com/reports/12", "value": "Weekly report"}}),
     ("Order Completed", 2.5, {"price": {"amount": 1999, "currency": "EUR"}, "coupon": "SPRING", "items": 2}),
@@ -62,45 +62,39 @@ def add_samples(workspace: Workspace) -> None:
     Write the samples into *workspace* through its API.
 
     Raises:
-        RuntimeError: The workspace refused one of them.
+        RuntimeError: The workspace refused a request; the text names it.
     """
     for name, data_type in (("plan", "string"), ("logins", "float")):
-        _ask(
-            workspace,
-            "POST",
-            "/data_attributes",
-            {"name": name, "model": "contact", "data_type": data_type},
-        )
-    companies = [_ask(workspace, "POST", "/companies", dict(company)) for company in _COMPANIES]
-    tags = [_ask(workspace, "POST", "/tags", {"name": name}) for name in _TAGS]
-    _ask(workspace, "POST", "/contacts", {"role": "lead", "name": "Visitor from the pricing page"})
-    # The list shows whoever came last first.
+        _post(workspace, "/data_attributes", {"name": name, "model": "contact", "data_type": data_type})
+    companies = [_post(workspace, "/companies", dict(company)) for company in _COMPANIES]
+    tags = [_post(workspace, "/tags", {"name": name}) for name in _TAGS]
+    _post(workspace, "/contacts", {"role": "lead", "name": "Visitor from the pricing page"})
+    # Reversed, because the page lists the newest contact first.
     for number in reversed(range(len(_PEOPLE))):
         contact = _add_person(workspace, number)
-        place = f"/contacts/{contact}"
-        _ask(workspace, "POST", f"{place}/companies", {"id": companies[_PEOPLE[number][3]]})
+        path = f"/contacts/{contact}"
+        _post(workspace, f"{path}/companies", {"id": companies[_PEOPLE[number][3]]})
         for tag in tags[: 2 - number % 3]:
-            _ask(workspace, "POST", f"{place}/tags", {"id": tag})
+            _post(workspace, f"{path}/tags", {"id": tag})
         if number % 3 == 0:
-            _ask(workspace, "POST", f"{place}/subscriptions", {"id": "93", "consent_type": "opt_in"})
+            _post(workspace, f"{path}/subscriptions", {"id": "93", "consent_type": "opt_in"})
 
 
 def _add_person(workspace: Workspace, number: int) -> str:
-    """Make a person with a history and return Intercom's id."""
+    """Make a person with events; returns the Intercom id."""
     name, email, plan, _ = _PEOPLE[number]
     external_id = f"u-{number + 1}"
-    seen = int(workspace.now()) - number * 7_000
-    contact = _ask(
+    last_seen_at = int(workspace.now()) - number * 7_000
+    contact = _post(
         workspace,
-        "POST",
         "/contacts",
         {
             "role": "user",
             "external_id": external_id,
             "name": name,
             "email": email,
-            "signed_up_at": int(seen - _EVENTS[-1][1] * _HOUR),
-            "last_seen_at": seen,
+            "signed_up_at": int(last_seen_at - _EVENTS[-1][1] * _HOUR),
+            "last_seen_at": last_seen_at,
             "unsubscribed_from_emails": number % 5 == 3,
             "custom_attributes": {"plan": plan, "logins": 3 + number * 5},
         },
@@ -109,15 +103,16 @@ def _add_person(workspace: Workspace, number: int) -> str:
         body: JsonObject = {
             "user_id": external_id,
             "event_name": event,
-            "created_at": int(seen - hours * _HOUR),
+            "created_at": int(last_seen_at - hours * _HOUR),
             "metadata": metadata,
         }
-        _ask(workspace, "POST", "/events", body)
+        _post(workspace, "/events", body)
     return contact
 
 
-def _ask(workspace: Workspace, method: str, path: str, body: JsonObject) -> str:
-    response = workspace.handle(Request(method, path, body))
+def _post(workspace: Workspace, path: str, body: JsonObject) -> str:
+    """Send one request; returns the id in the response."""
+    response = workspace.handle(Request("POST", path, body))
     if response.status >= 300:
-        raise RuntimeError(f"{method} {path}: {response.status} {response.body}")
+        raise RuntimeError(f"POST {path}: {response.status} {response.body}")
     return str(response.body.get("id")) if isinstance(response.body, dict) else ""

@@ -1,4 +1,4 @@
-"""The sandbox as a server: a local address that answers as Intercom does."""
+"""The sandbox as a server in a thread of this process: its address, its start and its end. It knows no HTTP and no endpoint."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 from metarouter_intercom.errors import ConfigurationError
 
-from ._http import SandboxServer
-from ._wsgi import WsgiApp
+from ._serving.http_server import SandboxServer
+from ._serving.wsgi import WsgiApp
 from .faults import NO_FAULTS, Faults
 from .service import Service
 from .workspace import Workspace
@@ -21,15 +21,18 @@ _CLOSE_TIMEOUT = 5.0
 @final
 class Sandbox:
     """
-    A local Intercom on a port of its own, from ``start`` (or ``with``) until ``close``.
+    A local Intercom that listens on a port from ``start`` to ``close``; use it with ``with``.
 
     Args:
-        port: 0 takes any free one.
-        host: A loopback address unless you want others on the network to reach it.
-        workspace: Whose requests to answer; one is made of *choices* when None.
-        faults: What goes wrong; can be exchanged at any time through ``faults``.
-        app: A WSGI application for the paths that are not the API's; the sandbox's pages when None.
-        choices: Of ``WorkspaceSettings``, by name.
+        port: The port; 0 takes any free one.
+        host: The address to listen on. Keep it a loopback address unless other machines must reach the sandbox.
+        workspace: Answers the requests; None makes one from *choices*.
+        faults: What goes wrong; assign ``faults`` to change it later.
+        app: A WSGI application for the paths that are not the API's; None shows the sandbox's pages.
+        choices: Attributes of ``WorkspaceSettings``.
+
+    Raises:
+        ConfigurationError: Both a workspace and choices are given.
     """
 
     def __init__(
@@ -56,27 +59,27 @@ class Sandbox:
 
     @property
     def port(self) -> int:
-        """The port it listens on; the wanted one before ``start``."""
+        """The port that it listens on; before ``start`` the port that was asked for."""
         return self._port
 
     @property
     def url(self) -> str:
-        """The address to give to a client as its base URL."""
+        """The address for a client's ``base_url``."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self._port}"
 
     @property
     def pages(self) -> str:
-        """The address of the pages, to open in a browser."""
+        """The address of the People page, to open in a browser."""
         return f"{self.url}/ui/people"
 
     def page_of(self, name: str) -> str:
-        """Return the address of the page of the person with that external id, e-mail or Intercom id."""
+        """Return the address of a person's page; *name* is the external id, the e-mail or the Intercom id."""
         return f"{self.pages}/{quote(name, safe='')}"
 
     @property
     def token(self) -> str:
-        """The access token that is accepted."""
+        """The access token that clients must send."""
         return self.workspace.settings.token
 
     @property
@@ -89,7 +92,7 @@ class Sandbox:
         self.service.faults = faults
 
     def start(self) -> Sandbox:
-        """Begin to listen; starting again after ``close`` takes the same port and the same workspace."""
+        """Begin to listen. After ``close`` you can start again, with the same port and the same workspace."""
         if self._server is not None:
             return self
         self._server = SandboxServer((self.host, self._port), self.service, self._app or _pages(self.service))
@@ -101,7 +104,7 @@ class Sandbox:
         return self
 
     def close(self) -> None:
-        """Stop listening and close every connection: the next attempt to connect is refused."""
+        """Stop listening and close every connection; new connections are refused."""
         server, thread = self._server, self._thread
         self._server = self._thread = None
         if server is None or thread is None:
@@ -119,19 +122,19 @@ class Sandbox:
 
 
 def _pages(service: Service) -> WsgiApp:
-    """Return the pages: made when somebody first looks, so that tests of the API do not pay for a web framework."""
-    made: list[WsgiApp] = []
+    """Return the pages. They are made on the first request for one, so that tests of the API alone do not import Flask."""
+    apps: list[WsgiApp] = []
 
     def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         with service.lock:
-            if not made:
+            if not apps:
                 from .web import create_app
 
                 try:
-                    made.append(create_app(service))
+                    apps.append(create_app(service))
                 except ConfigurationError as error:
                     start_response("404 Not Found", [("Content-Type", "text/plain; charset=utf-8")])
                     return [f"{error}\n".encode()]
-        return made[0](environ, start_response)
+        return apps[0](environ, start_response)
 
     return app

@@ -1,4 +1,4 @@
-"""The workspace as several threads see it: a lock, the faults, and the sandbox's own addresses beside the API's."""
+"""A workspace for the threads of a server: a lock, the faults, and the sandbox's own addresses. It knows no socket."""
 
 from __future__ import annotations
 
@@ -17,25 +17,32 @@ from .faults import NO_FAULTS, Fault, FaultCounter, Faults, read_faults
 from .workspace import Workspace
 
 CONTROL_ROOT = "_sandbox"
-# What a client must say over HTTP; a header that is not there is one said badly.
-_EXPECTED = {"authorization": "", "accept": "", "intercom-version": "", "content-type": ""}
+# Headers that a client must send over HTTP. An empty one makes the workspace treat it as missing.
+_EMPTY_HEADERS = {"authorization": "", "accept": "", "intercom-version": "", "content-type": ""}
 
 
-class Meeting(NamedTuple):
-    """What one request met: its answer (None when a fault leaves none), the fault, and the seconds it takes."""
+class ServiceResponse(NamedTuple):
+    """
+    What one API request gets.
 
-    answer: Response | None
+    Attributes:
+        response: The workspace's response; None when a fault leaves none.
+        fault: The request's fault; None without one.
+        delay: Seconds that the response takes.
+    """
+
+    response: Response | None
     fault: Fault | None
     delay: float
 
 
 class Service:
     """
-    A workspace shared by the threads of a server.
+    A workspace that the threads of a server share. Thread-safe.
 
     Args:
-        workspace: Where requests go.
-        faults: What goes wrong from the start.
+        workspace: Answers the requests.
+        faults: What goes wrong; assign ``faults`` to change it later.
     """
 
     def __init__(self, workspace: Workspace, faults: Faults = NO_FAULTS) -> None:
@@ -45,7 +52,7 @@ class Service:
 
     @property
     def faults(self) -> Faults:
-        """What goes wrong now."""
+        """What goes wrong now; assigning begins to count requests anew."""
         return self._counter.faults
 
     @faults.setter
@@ -53,47 +60,49 @@ class Service:
         with self.lock:
             self._counter = FaultCounter(faults)
 
-    def meet(self, method: str, path: str, headers: Mapping[str, str], content: bytes) -> Meeting:
-        """Let one API request meet its fault, or its answer, or both; names in *headers* are in small letters."""
-        told = {**_EXPECTED, **headers}
+    def respond(self, method: str, path: str, headers: Mapping[str, str], content: bytes) -> ServiceResponse:
+        """Answer one API request, or let its fault happen; names in *headers* are in lower case."""
+        all_headers = {**_EMPTY_HEADERS, **headers}
         with self.lock:
             fault, delay = self._counter.next(method, path, self.workspace.now())
             if fault is None or fault.kind in ("lost", "truncated", "malformed"):
-                answer = self.workspace.handle_bytes(method, path, told, content)
-                return Meeting(None if fault is not None and fault.kind == "lost" else answer, fault, delay)
+                response = self.workspace.handle_bytes(method, path, all_headers, content)
+                is_lost = fault is not None and fault.kind == "lost"
+                return ServiceResponse(None if is_lost else response, fault, delay)
             if fault.kind == "status":
-                refused = self.workspace.refuse(method, path, told, content, fault.status)
-                return Meeting(refused, fault, delay)
-        return Meeting(None, fault, delay)
+                refused = self.workspace.refuse(method, path, all_headers, content, fault.status)
+                return ServiceResponse(refused, fault, delay)
+        return ServiceResponse(None, fault, delay)
 
     def control(self, method: str, path: str, content: bytes) -> Response:
         """
-        Answer one of the sandbox's own addresses, for tests in other processes.
+        Answer one of the sandbox's own addresses, which let another process read and steer the sandbox.
 
         ``GET /_sandbox/snapshot?without=last_seen_at``, ``/_sandbox/violations``, ``/_sandbox/requests``,
-        ``/_sandbox/stats``, ``/_sandbox/faults``; ``POST /_sandbox/faults`` puts other faults in place.
+        ``/_sandbox/stats``, ``/_sandbox/faults``; ``POST /_sandbox/faults`` sets the faults.
         """
-        place, _, query = path.partition("?")
+        address, _, query = path.partition("?")
         with self.lock:
-            if method == "POST" and place == f"/{CONTROL_ROOT}/faults":
+            if method == "POST" and address == f"/{CONTROL_ROOT}/faults":
                 return self._set_faults(content)
             if method == "GET":
-                shown = self._show(place.removeprefix(f"/{CONTROL_ROOT}/"), parse_qs(query))
-                if shown is not None:
-                    return Response(200, shown)
-        return Response(404, {"error": f"nothing at {method} {place}"})
+                body = self._control_body(address.removeprefix(f"/{CONTROL_ROOT}/"), parse_qs(query))
+                if body is not None:
+                    return Response(200, body)
+        return Response(404, {"error": f"nothing at {method} {address}"})
 
-    def _show(self, name: str, query: Mapping[str, list[str]]) -> JsonObject | None:
+    def _control_body(self, name: str, query: Mapping[str, list[str]]) -> JsonObject | None:
         if name == "snapshot":
             without = {field for text in query.get("without", []) for field in text.split(",")}
             return self.workspace.snapshot(without=without)
         if name == "violations":
-            return {"violations": [_plain(one) for one in self.workspace.violations]}
+            return {"violations": [_as_json(violation) for violation in self.workspace.violations]}
         if name == "requests":
-            return {"requests": [_plain(one) for one in self.workspace.requests]}
+            return {"requests": [_as_json(exchange) for exchange in self.workspace.requests]}
         if name == "stats":
             windows: list[JsonValue] = [
-                {"window": number, "requests": count} for number, count in self.workspace.rate.history.items()
+                {"window": number, "requests": count}
+                for number, count in self.workspace.rate.admitted.items()
             ]
             return {
                 "handled": self.workspace.handled,
@@ -107,10 +116,10 @@ class Service:
 
     def _set_faults(self, content: bytes) -> Response:
         try:
-            given = json.loads(content or b"{}")
-            if not isinstance(given, dict):
+            values = json.loads(content or b"{}")
+            if not isinstance(values, dict):
                 raise ConfigurationError("faults: not an object; give the attributes of Faults")
-            self.faults = read_faults(given, now=self.workspace.now())
+            self.faults = read_faults(values, now=self.workspace.now())
         except ValueError as error:
             return Response(400, {"error": str(error)})
         return Response(200, {"faults": repr(self.faults)})
@@ -118,18 +127,18 @@ class Service:
 
 def is_api(path: str, headers: Mapping[str, str]) -> bool:
     """
-    Tell whether a request is meant for Intercom's API rather than for the sandbox's own pages.
+    Whether a request is for Intercom's API rather than for the sandbox's pages.
 
-    The API's first path segments are its own, and whoever brings a token means the API whatever the path.
+    It is when its path begins with a segment of the API's, or when it has an ``Authorization`` header.
     """
     return path.partition("?")[0].split("/")[1] in ROOTS or "authorization" in headers
 
 
 def is_control(path: str) -> bool:
-    """Tell whether *path* is one of the sandbox's own addresses."""
+    """Whether *path* is one of the sandbox's own addresses, ``/_sandbox/...``."""
     return path.startswith(f"/{CONTROL_ROOT}/")
 
 
-def _plain(record: NamedTuple) -> JsonValue:
-    shown: JsonValue = record._asdict()
-    return shown
+def _as_json(record: NamedTuple) -> JsonValue:
+    value: JsonValue = record._asdict()
+    return value

@@ -1,4 +1,4 @@
-"""The workspace without a network: a transport that hands each request to the model itself."""
+"""A transport that hands each request to a workspace in this process. It knows no socket."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _HTML = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gate
 
 class WorkspaceTransport:
     """
-    Sends requests to a workspace in this process; thread-safe.
+    Sends requests to a workspace in this process. Thread-safe.
 
-    Bodies go through JSON, so that what could not be sent over the network cannot be sent here either.
+    Bodies are written as JSON and read again, so that a body that HTTP could not carry fails here too.
 
     Args:
-        workspace: Where requests go.
-        token: What to authorize with; the workspace's own token when None.
-        version: The API version to name; the workspace's default when None.
-        faults: What goes wrong; a hanging request fails at once, since nobody waits here.
-        sleep: Waits for the latency of *faults*; None does not wait.
+        workspace: Answers the requests.
+        token: The access token to send; None sends the workspace's own.
+        version: The API version to name; None names the workspace's default.
+        faults: What goes wrong. A request that meets ``hang`` fails at once.
+        sleep: Waits for the seconds that *faults* delay a response; None does not wait.
     """
 
     def __init__(
@@ -51,16 +51,15 @@ class WorkspaceTransport:
 
     def send(self, request: Request) -> Response:
         """
-        Hand *request* over and return the answer.
+        Send *request* and return the response.
 
         Raises:
-            ReadFailed: A fault took the answer; the request may have been applied.
-            ValueError: The body holds what JSON cannot: NaN, infinities.
-            TypeError: The body holds what JSON cannot: other objects.
+            ReadFailed: A fault leaves no response. The workspace may have applied the request.
+            ValueError: The body contains NaN or an infinity, which JSON does not have.
+            TypeError: The body contains an object that JSON does not have.
         """
         content = b"" if request.body is None else json.dumps(request.body, allow_nan=False).encode()
-        given = {name.lower(): value for name, value in request.headers.items()}
-        headers = {**self._headers, **given}
+        headers = {**self._headers, **{name.lower(): value for name, value in request.headers.items()}}
         with self._lock:
             fault, delay = self._counter.next(request.method, request.path, self.workspace.now())
             if delay > 0 and self._sleep is not None:
@@ -72,12 +71,12 @@ class WorkspaceTransport:
                     return Response(502, _HTML, {"content-type": "text/html"})
                 if fault.kind in ("reset", "hang"):
                     raise ReadFailed(f"sandbox fault: {fault.kind}")
-            answer = self.workspace.handle_bytes(request.method, request.path, headers, content)
+            response = self.workspace.handle_bytes(request.method, request.path, headers, content)
         if fault is not None and fault.kind == "malformed":
-            return Response(answer.status, MALFORMED, answer.headers)
+            return Response(response.status, MALFORMED, response.headers)
         if fault is not None:
             raise ReadFailed(f"sandbox fault: {fault.kind}")
-        return answer
+        return response
 
     def close(self) -> None:
-        """Nothing is held; there is nothing to release."""
+        """Do nothing: the transport has no connection to close."""

@@ -1,4 +1,4 @@
-"""The sandbox as a Flask application: the home of its pages, and a whole sandbox for other WSGI servers and test clients."""
+"""The sandbox as a Flask application, for its own server, other WSGI servers and test clients. It knows no endpoint."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ if TYPE_CHECKING:
 
 def create_app(service: Service) -> Flask:
     """
-    Make the application around *service*.
+    Make a Flask application that answers the API, the sandbox's own addresses and the pages under ``/ui``.
 
-    It answers the API and the sandbox's own addresses as well, so that it is a whole sandbox under any WSGI server; faults that
-    break connections need the sandbox's own server and are answered 500 here. The pages are under ``/ui``, which no address of the
-    API begins with.
+    It runs under any WSGI server. A fault that breaks a connection is answered 500, because only the sandbox's own server can
+    break connections.
 
     Raises:
         ConfigurationError: Flask is not installed.
@@ -34,49 +33,49 @@ def create_app(service: Service) -> Flask:
         raise ConfigurationError(
             'sandbox: Flask is not installed; run pip install "metarouter-intercom[sandbox]"'
         ) from error
-    from ._pages._compiled import COMPILED
     from ._pages._routes import make_pages
+    from ._pages._template_cache import TEMPLATE_CACHE
 
     app = flask.Flask("metarouter_intercom.sandbox", static_folder=None)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.undefined = jinja2.StrictUndefined
-    app.jinja_env.bytecode_cache = COMPILED
+    app.jinja_env.bytecode_cache = TEMPLATE_CACHE
 
-    def answer_first() -> FlaskResponse | None:
-        return _answer(service, _path(flask.request.environ))
+    def answer_api() -> FlaskResponse | None:
+        return _answer_api(service, _path(flask.request.environ))
 
-    app.before_request(answer_first)
+    app.before_request(answer_api)
     app.register_blueprint(make_pages(service))
     return app
 
 
 def _path(environ: Mapping[str, str]) -> str:
-    """Return path and query as they were sent; PATH_INFO has lost what was percent-encoded."""
-    sent = environ.get("REQUEST_URI") or environ.get("RAW_URI")
-    if sent is None:
+    """Return path and query as they were sent; PATH_INFO is percent-decoded already."""
+    uri = environ.get("REQUEST_URI") or environ.get("RAW_URI")
+    if uri is None:
         query = environ.get("QUERY_STRING")
-        sent = quote(environ["PATH_INFO"].encode("latin-1")) + (f"?{query}" if query else "")
-    if sent.startswith("/"):
-        return sent
-    return urlsplit(sent)._replace(scheme="", netloc="").geturl() or "/"
+        uri = quote(environ["PATH_INFO"].encode("latin-1")) + (f"?{query}" if query else "")
+    if uri.startswith("/"):
+        return uri
+    return urlsplit(uri)._replace(scheme="", netloc="").geturl() or "/"
 
 
-def _answer(service: Service, path: str) -> FlaskResponse | None:
-    """Answer what is meant for the API or for the sandbox's own addresses; None leaves the rest to the pages."""
+def _answer_api(service: Service, path: str) -> FlaskResponse | None:
+    """Answer a request for the API or the sandbox's own addresses; None leaves the request to the pages."""
     import flask
 
     request = flask.request
     headers = {name.lower(): value for name, value in request.headers.items()}
     if is_control(path):
-        told = service.control(request.method, path, request.get_data())
+        response = service.control(request.method, path, request.get_data())
     elif is_api(path, headers):
-        met = service.meet(request.method, path, headers, request.get_data())
-        if met.answer is None:
+        api_response = service.respond(request.method, path, headers, request.get_data()).response
+        if api_response is None:
             return flask.Response("", 500)
-        told = met.answer
+        response = api_response
     else:
         return None
-    content = "" if told.body is None else json.dumps(told.body)
-    made = flask.Response(content, told.status, mimetype="application/json")
-    made.headers.update(dict(told.headers))
-    return made
+    content = "" if response.body is None else json.dumps(response.body)
+    flask_response = flask.Response(content, response.status, mimetype="application/json")
+    flask_response.headers.update(dict(response.headers))
+    return flask_response

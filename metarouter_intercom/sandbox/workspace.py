@@ -1,4 +1,4 @@
-"""The workspace: one request in, one answer out, with the records between. Knows no socket, thread or clock."""
+"""The workspace: answers API requests from its records and keeps a log of them. It knows no socket and no thread."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ import attrs
 from metarouter_intercom._types import JsonObject, JsonValue
 from metarouter_intercom.plugins import Request, Response
 
-from ._call import KNOWN_VERSIONS, Call, Exchange, Violation
-from ._rate import RateUse, RateWindows
-from ._reception import (
-    Received,
+from ._errors import SERVICE_ERRORS, ApiError, error_body, malformed
+from ._rate_limit import RateUse, RateWindows
+from ._request import KNOWN_VERSIONS, ApiRequest, Exchange, Violation
+from ._request_parsing import (
+    ReceivedRequest,
     check_accept,
     find_route,
-    header_faults,
+    header_violations,
     read_json,
     read_version,
     unauthorized,
 )
-from ._refusals import SERVICE_ERRORS, Refused, error_body, malformed
+from ._response_bodies import view_company, view_contact
 from ._settings import WorkspaceSettings
-from ._snapshot import take_snapshot
-from ._state import Company, Contact, Event, State
-from ._views import view_company, view_contact
+from ._workspace_snapshot import take_snapshot
+from ._workspace_state import Company, Contact, Event, WorkspaceState
 
 _MOST_VIOLATIONS = 10_000
 _WRITES = frozenset({"POST", "PUT", "DELETE"})
@@ -41,13 +41,13 @@ class _Success(NamedTuple):
 
 class Workspace:
     """
-    One Intercom workspace in memory, as strict as the real one is documented to be.
+    One Intercom workspace in memory. It refuses what Intercom's documentation says that Intercom refuses.
 
-    ``handle`` takes one request at a time; whoever calls from several threads holds a lock around it. A header that is
-    missing in process counts as sent well; over HTTP a missing one is handed over as an empty text.
+    The methods are not thread-safe: hold a lock around them when several threads use a workspace. A request may leave out
+    headers: only one that is there but empty counts as missing, and the HTTP server passes missing ones as empty texts.
 
     Args:
-        settings: The workspace's choices; single ones can be given by name instead: ``Workspace(search_lag=60.0)``.
+        settings: How the workspace behaves. You can give single settings by name: ``Workspace(search_lag=60.0)``.
         now: Returns the Unix time in seconds.
     """
 
@@ -58,10 +58,10 @@ class Workspace:
         now: Callable[[], float] = time.time,
         **choices: Any,
     ) -> None:
-        # The names and types of the choices are those of WorkspaceSettings; attrs refuses any other name.
+        # attrs raises TypeError for a name that WorkspaceSettings does not have.
         self.settings = attrs.evolve(settings or WorkspaceSettings(), **choices)
         self.now = now
-        self.state = State(self.settings.seed)
+        self.state = WorkspaceState(self.settings.seed)
         self.rate = RateWindows(
             app_limit=self.settings.app_limit,
             workspace_limit=self.settings.workspace_limit,
@@ -73,67 +73,67 @@ class Workspace:
         self._violations: deque[Violation] = deque(maxlen=_MOST_VIOLATIONS)
         self._exchanges: deque[Exchange] = deque(maxlen=self.settings.log_limit)
         self._handled = 0
-        for model, known in self.settings.attributes.items():
-            for name, data_type in known.items():
-                self.state.add_attribute(model, name, data_type, int(now()))
+        for model, data_types in self.settings.attributes.items():
+            for name, data_type in data_types.items():
+                self.state.add_attribute(model, name, data_type, now=int(now()))
 
     # --- answering ---
 
     def handle(self, request: Request) -> Response:
-        """Answer *request* and remember the exchange."""
+        """Answer *request* and add it to the log."""
         headers = {name.lower(): value for name, value in request.headers.items()}
-        return self._answer(Received(request.method, request.path, headers, request.body, self.now()))
+        return self._answer(ReceivedRequest(request.method, request.path, headers, request.body, self.now()))
 
     def handle_bytes(self, method: str, path: str, headers: Mapping[str, str], content: bytes) -> Response:
-        """Answer a request whose body is still bytes; the names in *headers* are in small letters."""
-        return self._answer(Received(method, path, headers, read_json(content), self.now()))
+        """Answer a request whose body is still bytes; names in *headers* are in lower case."""
+        return self._answer(ReceivedRequest(method, path, headers, read_json(content), self.now()))
 
     def refuse(
         self, method: str, path: str, headers: Mapping[str, str], content: bytes, status: int
     ) -> Response:
-        """Answer a request with a state of the service, whatever it asks for: an outage, a revoked token."""
-        received = Received(method, path, headers, read_json(content), self.now())
+        """Answer *status* whatever the request asks for, as during an outage or with a revoked token."""
+        received = ReceivedRequest(method, path, headers, read_json(content), self.now())
         code, message = SERVICE_ERRORS.get(status, SERVICE_ERRORS[500])
         limits = self.rate.headers(self._app(headers) or "", received.at)
         if status == 429:
             limits["x-ratelimit-remaining"] = "0"
-        return self._finish(received, Refused(status, code, message, rule="fault"), limits)
+        return self._finish(received, ApiError(status, code, message, rule="fault"), limits)
 
-    def _answer(self, received: Received) -> Response:
+    def _answer(self, received: ReceivedRequest) -> Response:
         app = self._app(received.headers)
         if app is None:
             limits = self.rate.headers("", received.at)
             return self._finish(received, unauthorized(received.headers), limits)
-        spent, limits = self.rate.take(app, received.at)
-        if spent is not None:
-            refusal = Refused(429, "rate_limit_exceeded", spent, rule="rate_limit")
-            return self._finish(received, refusal, limits)
+        message, limits = self.rate.take(app, received.at)
+        if message is not None:
+            rate_limited = ApiError(429, "rate_limit_exceeded", message, rule="rate_limit")
+            return self._finish(received, rate_limited, limits)
         try:
             return self._finish(received, self._dispatch(received), limits)
-        except Refused as refusal:
-            return self._finish(received, refusal, limits)
+        except ApiError as error:
+            return self._finish(received, error, limits)
 
     def _app(self, headers: Mapping[str, str]) -> str | None:
-        """Return the app that the token belongs to; None when there is no good token."""
-        given = headers.get("authorization")
-        if given is None:
+        """Return the app that the token belongs to; None without a valid token."""
+        authorization = headers.get("authorization")
+        if authorization is None:
             return None if self.settings.require_auth else self._apps[self.settings.token]
-        kind, _, token = given.partition(" ")
+        kind, _, token = authorization.partition(" ")
         return self._apps.get(token.strip()) if kind.lower() == "bearer" else None
 
-    def _dispatch(self, received: Received) -> _Success:
-        """Find the endpoint and let it answer, or raise ``Refused``."""
+    def _dispatch(self, received: ReceivedRequest) -> _Success:
+        """Find the endpoint and let it answer; raises ``ApiError``."""
         check_accept(received.headers.get("accept", "*/*"))
         version = read_version(received.headers, self.settings.default_version)
-        place, _, query = received.path.partition("?")
-        route, name, ids = find_route(received.method, place, version)
+        path, _, query = received.path.partition("?")
+        route, name, ids = find_route(received.method, path, version)
         if name in self.settings.forbidden:
             text = "The token is not authorized for this resource"
-            raise Refused(403, "forbidden", text, rule="forbidden")
+            raise ApiError(403, "forbidden", text, rule="forbidden")
         body = received.body
         if body is not None and not isinstance(body, dict):
             raise malformed("The request body is not a JSON object", rule="malformed_json")
-        call = Call(
+        request = ApiRequest(
             state=self.state,
             settings=self.settings,
             version=version,
@@ -143,32 +143,34 @@ class Workspace:
             body=body or {},
         )
         try:
-            return _Success(route.status, route.answer(call))
+            return _Success(route.status, route.endpoint(request))
         finally:
-            for rule, detail in (*call.found, *header_faults(received)):
-                self._note_violation(received, rule, detail, number=self._handled + 1)
+            for rule, detail in (*request.violations, *header_violations(received)):
+                self._add_violation(received, rule, detail, number=self._handled + 1)
 
-    def _finish(self, received: Received, outcome: Refused | _Success, limits: Mapping[str, str]) -> Response:
-        """Build the answer with its headers and remember the exchange."""
+    def _finish(
+        self, received: ReceivedRequest, outcome: ApiError | _Success, limits: Mapping[str, str]
+    ) -> Response:
+        """Build the response with its headers and add the exchange to the log."""
         self._handled += 1
         request_id = f"00sandbox{self._handled:011d}"
         version = received.headers.get("intercom-version", "")
-        told = {**limits, "x-request-id": request_id}
-        told["intercom-version"] = version or self.settings.default_version
+        headers = {**limits, "x-request-id": request_id}
+        headers["intercom-version"] = version or self.settings.default_version
         rule: str | None = None
-        if isinstance(outcome, Refused):
+        if isinstance(outcome, ApiError):
             rule = outcome.rule
-            answer: JsonValue = error_body(outcome, request_id=request_id)
-            told.update(outcome.headers)
+            body: JsonValue = error_body(outcome, request_id=request_id)
+            headers.update(outcome.headers)
             if outcome.status == 429:
-                self.rate.refuse(received.at)
+                self.rate.count_refused(received.at)
             if outcome.violation:
-                self._note_violation(received, rule, str(outcome.message), number=self._handled)
+                self._add_violation(received, rule, str(outcome.message), number=self._handled)
         else:
-            answer = outcome.body
+            body = outcome.body
             if received.method in _WRITES:
-                # Intercom routes the next second's reads to where this write is seen already.
-                told["set-cookie"] = f"recent_write={int(received.at)}; path=/; max-age=1"
+                # Intercom sends the reads of the next second to a database that has this write already.
+                headers["set-cookie"] = f"recent_write={int(received.at)}; path=/; max-age=1"
         self._exchanges.append(
             Exchange(
                 number=self._handled,
@@ -178,79 +180,84 @@ class Workspace:
                 version=version,
                 body=received.body,
                 status=outcome.status,
-                answer=answer,
+                answer=body,
                 rule=rule,
                 request_id=request_id,
             )
         )
-        return Response(outcome.status, answer, told)
+        return Response(outcome.status, body, headers)
 
-    def _note_violation(self, received: Received, rule: str, detail: str, *, number: int) -> None:
+    def _add_violation(self, received: ReceivedRequest, rule: str, detail: str, *, number: int) -> None:
         self._violations.append(
             Violation(rule, detail, received.method, received.path, received.body, number)
         )
 
-    # --- looking inside ---
+    # --- what happened, and what is stored ---
 
     @property
     def violations(self) -> list[Violation]:
-        """What no well-behaved client sends, oldest first; at most the latest 10,000."""
+        """What a correct client does not send, oldest first; at most the latest 10,000."""
         return list(self._violations)
 
     @property
     def requests(self) -> list[Exchange]:
-        """The latest exchanges, oldest first."""
+        """The latest requests with their responses, oldest first; at most ``WorkspaceSettings.log_limit``."""
         return list(self._exchanges)
 
     @property
     def handled(self) -> int:
-        """How many requests were answered so far."""
+        """The number of requests answered so far."""
         return self._handled
 
     @property
     def rate_use(self) -> RateUse:
         """How much of the rate budget is used."""
-        return self.rate.use(self.now(), apps=len(self._apps))
+        return self.rate.usage(self.now(), apps=len(self._apps))
 
     @property
     def repeated_events(self) -> int:
-        """How many events were recognised as repeats and left out."""
+        """The number of events that were not stored because they repeat an earlier one."""
         return self.state.repeated_events
 
     def contacts(self) -> list[JsonObject]:
-        """Return the live contacts as the newest API version shows them, in the order of creation."""
-        call = self._looking()
-        return [view_contact(call, contact) for contact in self.state.live_contacts()]
+        """Return the live contacts as API version 2.16 shows them, in the order of creation."""
+        request = self._read_request()
+        return [view_contact(request, contact) for contact in self.state.live_contacts()]
 
     def companies(self) -> list[JsonObject]:
-        """Return the companies as the newest API version shows them, in the order of creation."""
-        call = self._looking()
-        return [view_company(call, company) for company in self.state.companies.values()]
+        """Return the companies as API version 2.16 shows them, in the order of creation."""
+        request = self._read_request()
+        return [view_company(request, company) for company in self.state.companies.values()]
 
     def contact(self, name: str) -> Contact | None:
-        """Return the live contact with that Intercom id, external id or e-mail."""
-        found = self.state.contacts.get(name) or self.state.user_by_external_id(name)
-        if found is not None and found.is_live:
-            return found
-        return next((one for one in self.state.by_email(name) if one.is_live), None)
+        """Return the live contact with that Intercom id, external id or e-mail; None when there is none."""
+        contact = self.state.contacts.get(name) or self.state.user_by_external_id(name)
+        if contact is not None and contact.is_live:
+            return contact
+        return next((contact for contact in self.state.by_email(name) if contact.is_live), None)
 
     def company(self, name: str) -> Company | None:
-        """Return the company with that Intercom id or ``company_id``."""
+        """Return the company with that Intercom id or ``company_id``; None when there is none."""
         return self.state.companies.get(name) or self.state.company_by_own_id(name)
 
     def events(self, name: str) -> list[Event]:
-        """Return the events of the contact with that id, external id or e-mail, in the order of arrival."""
-        found = self.contact(name)
-        return [] if found is None else list(found.events)
+        """Return the events of the contact with that Intercom id, external id or e-mail, in the order of arrival."""
+        contact = self.contact(name)
+        return [] if contact is None else list(contact.events)
 
     def snapshot(self, *, without: Collection[str] = ()) -> JsonObject:
-        """Return the final state as one plain value that two runs can be compared by, generated ids left out."""
+        """
+        Return the contacts and companies as one JSON value without generated ids, so that you can compare two runs.
+
+        Args:
+            without: Standard fields to leave out, such as ``last_seen_at``.
+        """
         return take_snapshot(self.state, without=without)
 
     def add_visitor(self, *, user_id: str, email: str = "", name: str | None = None) -> str:
-        """Let an anonymous visitor come to the website; return Intercom's id of it."""
+        """Add an anonymous visitor, as a visit to the website does; returns the Intercom id."""
         visitor_id = self.state.new_id()
-        moment = int(self.now())
+        now = int(self.now())
         self.state.visitors[visitor_id] = {
             "type": "visitor",
             "id": visitor_id,
@@ -259,14 +266,15 @@ class Workspace:
             "email": email,
             "name": name,
             "app_id": self.settings.app_id,
-            "created_at": moment,
-            "updated_at": moment,
+            "created_at": now,
+            "updated_at": now,
             "custom_attributes": {},
         }
         return visitor_id
 
-    def _looking(self) -> Call:
-        return Call(
+    def _read_request(self) -> ApiRequest:
+        """Return the request that ``contacts`` and ``companies`` show records for."""
+        return ApiRequest(
             state=self.state,
             settings=self.settings,
             version=KNOWN_VERSIONS["2.16"],

@@ -1,8 +1,7 @@
 """
-For the tests of your own application.
+Helpers for the tests of your application: a recording client, a local Intercom, a scripted transport and a fake clock.
 
-A recording client, Intercom in process, a scripted transport, and a clock that only moves when a test moves it. Each name is imported when
-it is first used, because pytest loads the plugin in this folder at every start.
+Each name is imported when it is first used, because pytest loads the plugin in this folder whenever it starts.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ __all__ = [
     "undelivered",
 ]
 
-_HOMES = {
+_MODULES = {
     "FakeClock": "_clock",
     "RecordingClient": "_recording",
     "ScriptedTransport": "_scripted",
@@ -40,7 +39,7 @@ def __getattr__(name: str) -> Any:
 
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{_HOMES.get(name, '_in_process')}", __name__), name)
+    value = getattr(import_module(f".{_MODULES.get(name, '_in_process')}", __name__), name)
     globals()[name] = value
     return value
 

@@ -1,4 +1,4 @@
-"""Intercom inside the test's own process: a real client on a strict workspace, without a socket, a thread or a wait."""
+"""A local Intercom in the process of the test: a real client and a strict workspace, without sockets, threads or waiting."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._client.client import Client
 from ..errors import ConfigurationError
+from ..messages._title import title_of
 from ..sandbox import Workspace, WorkspaceTransport
 from ._clock import FakeClock
 
@@ -16,18 +17,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-# Seconds of a fake clock for the last flush: longer than any wait of a message.
-_PATIENCE = 48 * 3600.0
+# Timeout of the last flush in seconds of the fake clock: longer than a message ever waits.
+_FLUSH_TIMEOUT = 48 * 3600.0
 
 
 class Session(NamedTuple):
     """
-    What a test works with.
+    A client with the workspace that it delivers to.
 
     Attributes:
         client: A real client.
-        workspace: The Intercom that it delivers to.
-        clock: The time of both; ``clock.advance(3600)`` lets an hour pass.
+        workspace: The local Intercom that it delivers to.
+        clock: The clock of both; ``clock.advance(3600)`` lets an hour pass.
     """
 
     client: Client
@@ -37,26 +38,27 @@ class Session(NamedTuple):
 
 def connect(workspace: Workspace, clock: FakeClock | None = None, **settings: Any) -> Client:
     """
-    Make a client that delivers into *workspace*, with no socket between.
+    Make a client that delivers to *workspace* without a socket.
 
     Args:
-        workspace: The Intercom in this process.
-        clock: The client's time; back-off and waits pass at once. Give the workspace the same one: ``Workspace(now=clock.now)``. One
-            that begins now when it is not given.
-        settings: As of ``Client``. ``delivery`` is ``"inline"`` unless given: the call itself delivers, and raises ``DeliveryFailed``.
+        workspace: A local Intercom in this process.
+        clock: The client's clock; back-off and other waits take no time. Give the workspace the same clock:
+            ``Workspace(now=clock.now)``. By default a clock that starts now.
+        settings: Settings of ``Client``. By default ``delivery`` is ``"inline"``: each call delivers its message, and raises
+            ``DeliveryFailed`` if Intercom refuses it.
 
     Raises:
-        ConfigurationError: A setting is wrong, or ``delivery="background"``: threads rest in real time.
+        ConfigurationError: A setting is wrong, or it is ``delivery="background"``, whose threads wait in real time.
     """
     if settings.get("delivery") == "background":
         raise ConfigurationError(
-            "delivery: threads rest in real time, whatever a fake clock says; use 'inline' or 'manual' in tests"
+            "delivery: background threads wait in real time and do not follow a fake clock; use 'inline' or 'manual' in tests"
         )
-    given = {"api_key": workspace.settings.token, "name": "testing", "delivery": "inline", **settings}
+    options = {"api_key": workspace.settings.token, "name": "testing", "delivery": "inline", **settings}
     return Client(
         clock=FakeClock(time.time()) if clock is None else clock,
-        transport=WorkspaceTransport(workspace, token=given["api_key"], version=given.get("api_version")),
-        **given,
+        transport=WorkspaceTransport(workspace, token=options["api_key"], version=options.get("api_version")),
+        **options,
     )
 
 
@@ -69,17 +71,17 @@ def intercom(
     **settings: Any,
 ) -> Iterator[Session]:
     """
-    Give a client and the workspace that it delivers to, and close the client in the end.
+    Yield a client and the workspace that it delivers to, and close the client at the end.
 
     Args:
-        workspace: An empty one with Intercom's own strictness when it is not given.
-        clock: The time of both; one that begins now when it is not given.
-        allow_dead_letters: Say nothing about messages that were given up.
-        settings: Of the client, as in ``connect``.
+        workspace: By default an empty one, as strict as Intercom.
+        clock: The clock of both; by default one that starts now.
+        allow_dead_letters: Accept dead letters and pending messages at the end.
+        settings: Settings of the client, as in ``connect``.
 
     Raises:
-        AssertionError: In the end, when messages were given up or are still pending: they are not in Intercom, though nobody may have
-            noticed. ``client.dead_letters.discard()`` says that a test expected them.
+        AssertionError: At the end there are dead letters or pending messages, which are not in Intercom. A test that expects dead
+            letters calls ``client.dead_letters.discard()``.
     """
     clock = FakeClock(time.time()) if clock is None else clock
     workspace = Workspace(now=clock.now) if workspace is None else workspace
@@ -89,23 +91,24 @@ def intercom(
     except BaseException:
         client.close(timeout=0)
         raise
-    told = undelivered(client)
+    failure = undelivered(client)
     client.close(timeout=0)
-    if told is not None and not allow_dead_letters:
-        raise AssertionError(told)
+    if failure is not None and not allow_dead_letters:
+        raise AssertionError(failure)
 
 
 def undelivered(client: Client) -> str | None:
     """
-    Deliver what *client* still has, and return words about what it gave up or could not deliver.
+    Deliver what *client* still has to deliver, and describe the messages that did not arrive.
 
     Returns:
-        None when everything is in Intercom, or had nothing to do there.
+        A text that lists dead letters and pending messages; None if there are none.
     """
     if client.health().status != "closed":
-        client.flush(timeout=_PATIENCE)
+        client.flush(timeout=_FLUSH_TIMEOUT)
     lines = [
-        f"  {_title(letter.message)}: {letter.reason}{_told(letter.answer)}" for letter in client.dead_letters
+        f"  {title_of(letter.message)}: {letter.reason}{_in_brackets(letter.answer)}"
+        for letter in client.dead_letters
     ]
     pending = client.report().pending
     if pending:
@@ -121,25 +124,20 @@ def undelivered(client: Client) -> str | None:
     )
 
 
-def _title(message: Mapping[str, Any]) -> str:
-    names = ("type", "event", "groupId", "userId", "anonymousId")
-    return " ".join(str(message[name]) for name in names if message.get(name) is not None)
-
-
-def _told(answer: Mapping[str, Any] | None) -> str:
-    facts = [] if answer is None else [answer.get(name) for name in ("status", "code", "message")]
-    told = " ".join(str(fact) for fact in facts if fact is not None)
-    return f" ({told})" if told else ""
+def _in_brackets(answer: Mapping[str, Any] | None) -> str:
+    values = [] if answer is None else [answer.get(name) for name in ("status", "code", "message")]
+    text = " ".join(str(value) for value in values if value is not None)
+    return f" ({text})" if text else ""
 
 
 class IntercomTestMixin:
     """
-    Brings ``self.intercom`` to the test cases of ``unittest`` and Django: write it before ``TestCase``.
+    Adds ``self.intercom`` to test cases of ``unittest`` and Django; name it before ``TestCase`` in the bases of your class.
 
     Attributes:
         intercom: The ``Session``: ``self.intercom.client``, ``self.intercom.workspace``, ``self.intercom.clock``.
-        intercom_settings: Of the client; set it on your class.
-        allow_dead_letters: Set it to True on your class to accept messages that were given up.
+        intercom_settings: Settings of the client; set it on your class.
+        allow_dead_letters: Set it to True on your class to accept dead letters and pending messages at the end of a test.
     """
 
     intercom: Session
@@ -147,8 +145,8 @@ class IntercomTestMixin:
     allow_dead_letters: bool = False
 
     def setUp(self) -> None:
-        """Make the session before the test, and end it after."""
-        super().setUp()  # type: ignore[misc]  # TestCase has it, the mixin's own base has not
+        """Start the session before the test, and end it afterwards."""
+        super().setUp()  # type: ignore[misc]  # TestCase has it, the base of the mixin has not
         context = intercom(allow_dead_letters=self.allow_dead_letters, **self.intercom_settings)
         self.intercom = context.__enter__()
         self.addCleanup(context.__exit__, None, None, None)  # type: ignore[attr-defined]  # as above

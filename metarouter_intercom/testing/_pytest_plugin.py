@@ -1,8 +1,8 @@
 """
 The pytest plugin: the fixtures ``intercom_client``, ``intercom_sandbox``, ``intercom_clock`` and ``intercom_settings``.
 
-pytest imports it at every start of every project that has this package installed, so it imports nothing of the package until a fixture
-is used.
+pytest imports this module whenever it starts, in every project of an environment with this package, so the module imports nothing else of
+the package until a fixture is used.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def intercom_clock() -> FakeClock:
-    """The time of client and sandbox: it begins now and moves only by ``intercom_clock.advance(seconds)`` and by back-off."""
+    """The clock of client and sandbox: starts now, moves only by ``intercom_clock.advance(seconds)`` and by the client's waits."""
     import time
 
     from metarouter_intercom.testing import FakeClock
@@ -30,13 +30,13 @@ def intercom_clock() -> FakeClock:
 
 @pytest.fixture
 def intercom_settings() -> dict[str, Any]:
-    """Settings of ``intercom_client``; none. Define a fixture of this name to have your own."""
+    """Settings of ``intercom_client``, none by default. Define a fixture of this name to set your own."""
     return {}
 
 
 @pytest.fixture
 def intercom_sandbox(intercom_clock: FakeClock) -> Workspace:
-    """A strict Intercom in this process, empty: ``contacts()``, ``contact(name)``, ``events(name)``, ``companies()``, ``requests``."""
+    """A strict local Intercom in this process, empty: ``contacts()``, ``contact(name)``, ``events(name)``, ``companies()``, ``requests``."""
     from metarouter_intercom.sandbox import Workspace
 
     return Workspace(now=intercom_clock.now)
@@ -44,23 +44,24 @@ def intercom_sandbox(intercom_clock: FakeClock) -> Workspace:
 
 @pytest.fixture
 def intercom_client(
+    *,
     request: pytest.FixtureRequest,
     intercom_sandbox: Workspace,
     intercom_clock: FakeClock,
     intercom_settings: dict[str, Any],
 ) -> Iterator[Client]:
     """
-    A real client that delivers into ``intercom_sandbox`` within the call.
+    A real client that delivers to ``intercom_sandbox`` during each call.
 
-    Messages that were given up fail a test that has not failed already; ``intercom_client.dead_letters.discard()`` says that they
-    were expected.
+    A test fails at its end if there are dead letters or pending messages. A test that expects dead letters calls
+    ``intercom_client.dead_letters.discard()``.
     """
     from metarouter_intercom.testing import connect, undelivered
 
     client = connect(intercom_sandbox, intercom_clock, **intercom_settings)
     failed_before = request.session.testsfailed
     yield client
-    told = undelivered(client)
+    failure = undelivered(client)
     client.close(timeout=0)
-    if told is not None and request.session.testsfailed == failed_before:
-        pytest.fail(told, pytrace=False)
+    if failure is not None and request.session.testsfailed == failed_before:
+        pytest.fail(failure, pytrace=False)

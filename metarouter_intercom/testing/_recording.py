@@ -1,4 +1,4 @@
-"""A client that keeps every message instead of sending it; what it accepts and refuses is decided by the real client's own code."""
+"""A client that records every message instead of sending it; it accepts and rejects messages with the real client's code."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 class RecordingClient(Assertions, Client):
     """
-    A ``Client`` that sends nothing: same calls, same checks, same errors, and every accepted message in ``sent``.
+    A ``Client`` that sends nothing: it has the same calls, checks and errors, and ``sent`` contains every accepted message.
 
-    No thread, no socket, no file. Before-hooks run; nothing is translated or delivered. ``flush()`` and ``close()`` return at once,
-    ``check()`` finds an account, ``delete()`` is remembered in ``deleted``.
+    It uses no threads, sockets or files. Before-hooks run; nothing is translated or delivered. ``flush()`` and ``close()`` return at
+    once, ``check()`` returns an account, and ``deleted`` records the calls of ``delete()``.
 
     Args:
-        settings: As of ``Client``; who delivers and where messages are kept makes no difference here.
-        before: Hooks that see each message at acceptance and may change or drop it.
-        clock: Where the instants of messages without one come from.
-        on_drop: As of ``Client``.
-        options: Any setting by name; no ``api_key`` is needed.
+        settings: As for ``Client``; ``delivery`` and ``spool`` have no effect.
+        before: Hooks that get each message when it is accepted, and may change or drop it.
+        clock: Gives the time of messages without a timestamp.
+        on_drop: As for ``Client``.
+        options: Any setting by name; ``api_key`` is not required.
     """
 
     def __init__(
@@ -61,29 +61,29 @@ class RecordingClient(Assertions, Client):
             **options,
         )
         self.deleted: list[str] = []
-        """The ids and e-mail addresses that ``delete`` was called with."""
+        """The user ids and email addresses that ``delete`` was called with."""
 
     @property
     def sent(self) -> list[JsonObject]:
-        """The accepted messages in Segment's wire form, with message id and instant (Unix seconds), in their order."""
+        """The accepted messages in order, in Segment's wire form, with message id and timestamp (Unix seconds)."""
         return self._recorder.sent
 
     def clear(self) -> None:
-        """Forget what was sent and deleted, and which message ids were seen."""
+        """Empty ``sent`` and ``deleted``, and accept message ids again that were used before."""
         self._recorder.clear()
         self.deleted.clear()
 
     def delete(
         self, user_id: str | None = None, *, email: str | None = None, archive: bool = False
     ) -> Report:
-        """Remember who should be deleted; errors as of ``Client``."""
+        """Record the person in ``deleted``; raises the errors of ``Client.delete``."""
         report = super().delete(user_id, email=email, archive=archive)
         self.deleted.append(str(email if user_id is None else user_id))
         return report
 
 
 class _Recorder(MemoryBuffer):
-    """Keeps what is accepted beside a buffer that stays empty, so that there is never anything to deliver."""
+    """A buffer that records accepted messages and stays empty, so that there is nothing to deliver."""
 
     def __init__(self) -> None:
         super().__init__(limit=1, dead_letters=1_000)

@@ -1,4 +1,4 @@
-"""A transport that answers what a test tells it to, and remembers what it was asked."""
+"""A transport that gives the answers of a script and records the requests; knows nothing of Intercom."""
 
 from __future__ import annotations
 
@@ -13,69 +13,68 @@ Script: TypeAlias = "Iterable[Answer] | Callable[[Request], Answer]"
 
 class UnexpectedRequest(BaseException):
     """
-    The script has no answer to a request.
+    The script has no answer for a request.
 
-    Not an ``Exception``: the delivery keeps going whatever a transport raises, and an ``except Exception`` around analytics is usual,
-    so either would swallow it.
+    It is not an ``Exception``, because the delivery handles every exception of a transport, and many applications wrap analytics in
+    ``except Exception``: both would hide it from the test.
     """
 
 
 class ScriptedTransport:
     """
-    Implements ``plugins.Transport`` from a script.
+    A ``plugins.Transport`` that answers from a script.
 
-    Made for ``delivery="manual"`` and ``"inline"``, where an unexpected request fails the test that made it.
+    Use it with ``delivery="manual"`` or ``"inline"``, where an unexpected request fails the test that caused it.
 
     Args:
-        script: Answers in the order in which they are given (errors among them are raised), or a function that is asked for the
-            answer to each request.
+        script: The answers in order (an exception among them is raised), or a function that takes a request and returns its answer.
     """
 
     def __init__(self, script: Script) -> None:
         self.requests: list[Request] = []
-        """Every request so far, unexpected ones included."""
-        self._ask = script if callable(script) else None
+        """All requests so far, unexpected ones included."""
+        self._respond = script if callable(script) else None
         self._answers: list[Answer] = [] if callable(script) else list(script)
         self._used = 0
 
     def send(self, request: Request) -> Response:
         """
-        Return the next answer, or raise it.
+        Return the next answer, or raise it if it is an exception.
 
         Raises:
-            UnexpectedRequest: The script is at its end.
+            UnexpectedRequest: All answers of the script are used.
         """
         self.requests.append(request)
-        answer = self._next(request) if self._ask is None else self._ask(request)
+        answer = self._next(request) if self._respond is None else self._respond(request)
         if isinstance(answer, BaseException):
             raise answer
         if not isinstance(answer, Response):
             raise UnexpectedRequest(
-                f"the script's answer to {_words(request)} is a {type(answer).__name__}; give a Response or an error"
+                f"the script's answer to {_described(request)} is a {type(answer).__name__}; give a Response or an error"
             )
         return answer
 
     def close(self) -> None:
-        """Nothing is held; there is nothing to release."""
+        """Do nothing: there is nothing to release."""
 
     def assert_finished(self) -> None:
         """
-        Make sure that every answer of the script was used.
+        Check that every answer of the script was used.
 
         Raises:
-            AssertionError: Some are left; names them with the requests that came.
+            AssertionError: Some answers were not used; the text lists them and the requests.
         """
         __tracebackhide__ = True
-        left = self._answers[self._used :]
-        if left:
+        unused = self._answers[self._used :]
+        if unused:
             raise AssertionError(
-                f"{len(left)} of {len(self._answers)} answers were not used: {', '.join(map(_short, left))}\n{self._history()}"
+                f"{len(unused)} of {len(self._answers)} answers were not used: {', '.join(map(_short, unused))}\n{self._history()}"
             )
 
     def _next(self, request: Request) -> Answer:
         if self._used == len(self._answers):
             raise UnexpectedRequest(
-                f"request {len(self.requests)} is beyond the script of {len(self._answers)} answers: {_words(request)}\n"
+                f"request {len(self.requests)} is beyond the script of {len(self._answers)} answers: {_described(request)}\n"
                 f"{self._history()}\nadd an answer, or give a function instead of a list"
             )
         self._used += 1
@@ -90,7 +89,7 @@ class ScriptedTransport:
         return "\n".join(["requests so far:", *lines]) if lines else "no request came"
 
 
-def _words(request: Request) -> str:
+def _described(request: Request) -> str:
     return f"{request.method} {request.path} with the body {request.body!r}"
 
 

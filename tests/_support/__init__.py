@@ -1,1 +1,1 @@
-"""What tests of several modules share; holds no test of its own."""
+"""Helpers that tests of several folders share; contains no tests."""

@@ -1,4 +1,4 @@
-"""What each module of the package imports, read from its text: for the tests of the architecture."""
+"""Reads from the source which modules each module of the package imports, for the tests of the architecture."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Imports(NamedTuple):
     The imports of one module.
 
     Attributes:
-        own: Modules of the package, by their names without the package's; those that only type checkers read are left out.
-        for_types: The same, only those that type checkers read.
-        foreign: The first words of all other modules that are imported when it runs, also those inside functions.
+        own: Modules of the package, by name without the package, except those imported for type checking only.
+        for_types: Modules of the package that are imported for type checking only.
+        foreign: Top-level names of all other modules that are imported at run time, also inside functions.
     """
 
     own: frozenset[str]
@@ -28,7 +28,7 @@ class Imports(NamedTuple):
 
 
 def read_imports(root: Path = ROOT) -> dict[str, Imports]:
-    """Return module -> its imports; the package itself goes by the empty name."""
+    """Return module -> its imports; the name of the package itself is empty."""
     paths = {_name(path, root): path for path in sorted(root.rglob("*.py"))}
     return {name: _read(name, path, paths.keys()) for name, path in paths.items()}
 
@@ -65,7 +65,7 @@ def _type_blocks(tree: ast.AST) -> list[ast.If]:
 
 
 def _targets(node: ast.AST, home: list[str]) -> list[str]:
-    """Return what an import statement names, relative ones made absolute."""
+    """Return the full names that an import statement imports."""
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
     if not isinstance(node, ast.ImportFrom):
@@ -76,7 +76,7 @@ def _targets(node: ast.AST, home: list[str]) -> list[str]:
 
 
 def _module(target: str, known) -> str:
-    """Return the module that *target* is, or that it is taken from."""
+    """Return the module that *target* names, or that contains it."""
     while target not in known:
         target = target.rpartition(".")[0]
     return target

@@ -1,4 +1,4 @@
-"""How thorough the property tests are, and the messages they are about; no test of its own."""
+"""How many examples the property tests use, and the messages that they draw; contains no tests."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import os
 from hypothesis import settings
 from hypothesis import strategies as st
 
-# So many messages a property sees; ``PROMISE_EXAMPLES=5000`` looks for what nobody has thought of yet.
+# Examples per property. ``PROMISE_EXAMPLES=5000`` searches longer, with new examples each time.
 EXAMPLES = int(os.environ.get("PROMISE_EXAMPLES", "60"))
 _IS_THOROUGH = "PROMISE_EXAMPLES" in os.environ
 
 
 def promised(test, *, share: float = 1.0):
-    """Run *test* on ``EXAMPLES`` examples, or a *share* of them; the same ones each time unless more were asked for."""
+    """Run *test* with ``EXAMPLES`` examples or a *share* of them: the same examples each time unless PROMISE_EXAMPLES is set."""
     many = max(1, int(EXAMPLES * share))
     return settings(max_examples=many, deadline=None, derandomize=not _IS_THOROUGH, database=None)(test)
 
@@ -93,4 +93,4 @@ MESSAGES = st.fixed_dictionaries(
         "integrations": _CHOICES,
     },
 )
-"""Messages in wire form, most of which can be read."""
+"""Messages in wire form; most of them are valid."""

@@ -1,4 +1,4 @@
-"""A server of a few lines whose every byte a test decides: for what a well-behaved server never sends."""
+"""A small server whose every byte a test decides, to send what a well-behaved server never sends."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OK = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r
 
 
 class Asked(NamedTuple):
-    """One request as it came; names of headers in small letters; *connection* counts from 1."""
+    """One request as it arrived; header names in lower case; *connection* counts from 1."""
 
     method: str
     target: str
@@ -24,25 +24,25 @@ class Asked(NamedTuple):
 
 
 class Last(bytes):
-    """An answer after which the connection is closed."""
+    """An answer; then the connection is closed."""
 
 
 class Stall(bytes):
-    """A part of an answer after which nothing follows until the server is closed."""
+    """A part of an answer; nothing follows it until the server is closed."""
 
 
 class Reset(bytes):
-    """A part of an answer after which the connection is reset."""
+    """A part of an answer; then the connection is reset."""
 
 
 class TinyServer:
     """
-    Listens on a free port from ``with`` on; every connection is served by a thread of its own.
+    Listens on a free port inside ``with``; each connection has a thread of its own.
 
     Args:
-        respond: The whole answer to a request, as bytes.
+        respond: Returns the whole answer to a request, as bytes.
         host: A loopback address.
-        tls: Speaks TLS with this context.
+        tls: The context for TLS; None means plain HTTP.
     """
 
     def __init__(
@@ -67,12 +67,12 @@ class TinyServer:
 
     @property
     def url(self) -> str:
-        """The address to give to a client."""
+        """The address for a client."""
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"{'https' if self._tls else 'http'}://{host}:{self.port}"
 
     def close_connections(self) -> None:
-        """Close every open connection in order, as a server does with idle ones."""
+        """Close every connection properly, as a server does with idle connections."""
         with self._lock:
             for connection in self._sockets:
                 with suppress(OSError):
@@ -137,7 +137,8 @@ class TinyServer:
 
 def _read(reader, number: int) -> Asked | None:
     line = reader.readline().split()
-    if len(line) != 3:
+    # The bytes of a TLS handshake may look like three words.
+    if len(line) != 3 or not line[2].startswith(b"HTTP/"):
         return None
     headers = {}
     while (header := reader.readline().strip()) != b"":

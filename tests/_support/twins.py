@@ -1,4 +1,4 @@
-"""One idiom for every fast path: it answers as its full path does, and the examples really take it."""
+"""The test of a fast path: it must give the same results as its full path, and enough examples must take it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-# So many values each pair of paths sees, the same ones each time; ``PROMISE_EXAMPLES=5000`` looks for new ones, as for other properties.
+# Examples per pair of paths, the same ones each time; ``PROMISE_EXAMPLES=5000`` searches longer with new ones, as in ``promises``.
 EXAMPLES = 300
 _IS_THOROUGH = "PROMISE_EXAMPLES" in os.environ
 _MANY = int(os.environ.get("PROMISE_EXAMPLES", EXAMPLES))
@@ -19,14 +19,14 @@ _MANY = int(os.environ.get("PROMISE_EXAMPLES", EXAMPLES))
 
 def assert_twins_agree(fast, full, strategy, *, share=0.3, is_ordered=True):
     """
-    Check that *fast* answers as *full* does, and that enough of the examples take the fast path.
+    Check that *fast* returns what *full* returns, and that enough examples take the fast path.
 
     Args:
-        fast: Takes one value and returns what the fast path makes of it; None leaves the value to the full path.
-        full: Takes the same value. A value that it refuses, by raising, must be left to it.
-        strategy: Draws the values: best by ``usual_with_changes``, so that they lie on both sides of the boundary.
-        share: The least share of the examples that has to take the fast path.
-        is_ordered: False where the order of an object's keys means nothing.
+        fast: Takes a value and returns the result of the fast path; None leaves the value to the full path.
+        full: Takes the same value and returns the result of the full path. If it raises, *fast* must return None.
+        strategy: Draws the values; use ``usual_with_changes``, so that both paths are taken.
+        share: Minimum share of the examples that must take the fast path.
+        is_ordered: False if the order of an object's keys does not matter.
     """
     seen = taken = 0
 
@@ -55,7 +55,7 @@ def assert_twins_agree(fast, full, strategy, *, share=0.3, is_ordered=True):
 
 
 def exact(value, *, is_ordered=True):
-    """Return *value* in a form that equals another one's only if both are alike in types, order and every digit; NaN equals NaN."""
+    """Return a form of *value* that is equal for two values only if types, order and every digit are the same; NaN equals NaN."""
     kind = type(value)
     if isinstance(value, Mapping):
         items = [
@@ -77,29 +77,29 @@ def exact(value, *, is_ordered=True):
 # --- values that are nearly usual ---------------------------------------------------------------------------
 
 GONE: Any = object()
-"""As the new value of a place: nothing is there any more."""
+"""The new value of a place that is to be removed."""
 
 
 def usual_with_changes(usual, changes, *, most=2):
     """
-    Return a strategy of usual objects in which at most *most* things were changed.
+    Return a strategy that draws usual objects with at most *most* changes.
 
     Args:
         usual: A list of usual objects.
-        changes: Draws one change: the path of a place, as a tuple of keys, and what stands there instead. ``GONE`` empties the place;
-            a path that leads nowhere changes nothing.
-        most: How many changes there are at most.
+        changes: Draws one change: the path of a place, as a tuple of keys, and its new value. ``GONE`` removes the place; a path that
+            does not exist changes nothing.
+        most: Maximum number of changes.
     """
     return st.builds(_with_changes, st.sampled_from(usual), st.lists(changes, max_size=most))
 
 
 def mostly(usual, odd):
-    """Return a strategy that draws three times from *usual* where it draws once from *odd*."""
+    """Return a strategy that draws from *usual* three times as often as from *odd*."""
     return st.integers(0, 3).flatmap(lambda number: usual if number else odd)
 
 
 def change(paths, values):
-    """Return a strategy of changes: one of *paths* (tuples of keys, or single keys) gets one of *values*."""
+    """Return a strategy of changes: one of *paths* (a tuple of keys, or one key) gets one of *values*."""
     places = [path if isinstance(path, tuple) else (path,) for path in paths]
     return st.tuples(st.sampled_from(places), values)
 
@@ -122,19 +122,19 @@ def _with_change(value, path, new):
 
 
 class Text(str):
-    """A text of a class of the caller's own."""
+    """A text of the caller's own class."""
 
 
 class Whole(int):
-    """A whole number of a class of the caller's own."""
+    """A whole number of the caller's own class."""
 
 
 class Fraction(float):
-    """A number of a class of the caller's own."""
+    """A number of the caller's own class."""
 
 
 class Facts(dict):
-    """An object of a class of the caller's own."""
+    """An object of the caller's own class."""
 
 
 _MOMENT = datetime(2026, 3, 1, tzinfo=timezone.utc)
@@ -145,7 +145,7 @@ def _long_text(power):
 
 
 def _nested(levels, value):
-    """Return *value* in so many objects."""
+    """Return *value* nested in *levels* objects."""
     for _ in range(levels):
         value = {"in": value}
     return value
@@ -158,7 +158,7 @@ PLAIN_VALUES = st.one_of(
     st.floats(-1e6, 1e6),
     st.booleans(),
 )
-"""What most applications send."""
+"""Values that most applications send."""
 
 ODD_VALUES = st.one_of(
     st.sampled_from(
@@ -201,7 +201,7 @@ ODD_VALUES = st.one_of(
         ]
     ),
 )
-"""What a fast path may have to leave to its full path."""
+"""Values that a fast path may have to leave to its full path."""
 
 VALUES = mostly(PLAIN_VALUES, ODD_VALUES)
 """Mostly plain values, so that most examples take the fast path."""

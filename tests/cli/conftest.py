@@ -1,4 +1,4 @@
-"""Runs commands in this process, with nothing of the machine's own connections in sight."""
+"""Fixtures that run commands in this process, without the stored connections and the environment of the machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from metarouter_intercom.sandbox import Sandbox
 
 
 class Done(NamedTuple):
-    """What a command left behind."""
+    """Exit code and output of a command."""
 
     code: int
     out: str
@@ -22,10 +22,10 @@ class Done(NamedTuple):
 
 @pytest.fixture
 def cli(tmp_path):
-    """Run a command; keyword arguments are variables of its environment."""
+    """Run a command; keyword arguments become environment variables."""
 
     def call(*arguments, stdin=None, **environ):
-        hidden = dict.fromkeys(
+        unset = dict.fromkeys(
             (
                 "INTERCOM_API_KEY",
                 "INTERCOM_ACCESS_TOKEN",
@@ -34,9 +34,9 @@ def cli(tmp_path):
                 "INTERCOM_BASE_URL",
             )
         )
-        whole = click.Command("whole", callback=lambda: run([str(one) for one in arguments]))
+        command = click.Command("command", callback=lambda: run([str(one) for one in arguments]))
         done = CliRunner().invoke(
-            whole, [], input=stdin, env={**hidden, "XDG_CONFIG_HOME": str(tmp_path / "config"), **environ}
+            command, [], input=stdin, env={**unset, "XDG_CONFIG_HOME": str(tmp_path / "config"), **environ}
         )
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exc_info
         return Done(done.exit_code, done.stdout, done.stderr)
@@ -53,7 +53,7 @@ def sandbox():
 
 @pytest.fixture
 def connected(cli, sandbox):
-    """Run a command with the sandbox's key in its environment."""
+    """Run a command with the sandbox's key in the environment."""
 
     def call(*arguments, **more):
         return cli(*arguments, INTERCOM_API_KEY=sandbox.token, INTERCOM_BASE_URL=sandbox.url, **more)

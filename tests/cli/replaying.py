@@ -1,4 +1,4 @@
-"""A file of messages whose outcome is known, and how to see that it stands in a workspace whole and once."""
+"""A file of messages with a known result, and a check that a workspace contains all of it exactly once."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from metarouter_intercom.sandbox import Workspace
 
 EACH = 10
-"""Messages of one person."""
+"""Messages per person."""
 
 
 def messages(number: int) -> Iterator[dict[str, object]]:
     """
-    Yield *number* messages: of each person an identify, a group, seven dated events and one undated; half of them without an id.
+    Yield *number* messages: per person an identify, a group, seven events with a timestamp and one without; half of them without an id.
 
-    An undated event gets its instant when it is accepted: accepted twice it would be two events.
+    An event without a timestamp gets the time of its acceptance, so if it is accepted twice, it becomes two events.
     """
     for n in range(number):
         person, kind = divmod(n, EACH)
@@ -42,26 +42,26 @@ def messages(number: int) -> Iterator[dict[str, object]]:
 
 
 def write_messages(path: Path, number: int) -> None:
-    """Write them as JSON lines."""
+    """Write *number* messages as JSON lines."""
     with path.open("w") as file:
         for message in messages(number):
             file.write(json.dumps(message) + "\n")
 
 
 def differences(workspace: Workspace, number: int) -> list[str]:
-    """Return what of the messages is missing in *workspace*, doubled or different; at most twenty."""
+    """Return at most twenty differences: what is missing in *workspace*, is there twice, or is wrong."""
     people = number // EACH
-    found = [] if len(workspace.state.contacts) == people else [f"{len(workspace.state.contacts)} contacts"]
+    wrong = [] if len(workspace.state.contacts) == people else [f"{len(workspace.state.contacts)} contacts"]
     for person in range(people):
         contact = workspace.contact(f"u-{person}")
         if contact is None:
-            found.append(f"u-{person} is missing")
+            wrong.append(f"u-{person} is missing")
             continue
-        facts = (contact.fields.get("name"), contact.custom.get("seats"), len(contact.companies))
-        if facts != (f"Person {person}", person, 1):
-            found.append(f"u-{person}: {facts}")
+        actual = (contact.fields.get("name"), contact.custom.get("seats"), len(contact.companies))
+        if actual != (f"Person {person}", person, 1):
+            wrong.append(f"u-{person}: {actual}")
         wanted = [(f"Event {kind}", person * EACH + kind) for kind in range(2, EACH)]
         events = sorted((event.name, event.metadata["n"]) for event in contact.events)
         if events != wanted:
-            found.append(f"u-{person}: {events}")
-    return found[:20] + [str(one) for one in workspace.violations[:20]]
+            wrong.append(f"u-{person}: {events}")
+    return wrong[:20] + [str(one) for one in workspace.violations[:20]]

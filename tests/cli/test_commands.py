@@ -1,4 +1,4 @@
-"""The command line as a whole: help that is clear without the docs, exit codes, and what is said where something is missing."""
+"""The command line as a whole: help texts, exit codes, and errors about what is missing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _COMMANDS = list(_all_commands())
 
 
 def test_the_commands_are_pinned():
-    """A command that comes or goes is a decision."""
+    """A command is added or removed on purpose only."""
     assert [" ".join(name) for name, _ in _COMMANDS] == [
         "check",
         "connect",
@@ -47,7 +47,7 @@ def test_the_commands_are_pinned():
 
 @pytest.mark.parametrize(("name", "command"), _COMMANDS, ids=[" ".join(name) for name, _ in _COMMANDS])
 def test_each_command_explains_itself(cli, name, command):
-    """`--help` and `-h` say what a command does; every option has a sentence, and the list shows no cut one."""
+    """`--help` and `-h` explain a command and every option, and the list of commands cuts no sentence off."""
     done = cli(*name, "--help")
 
     assert done.code == 0
@@ -58,15 +58,17 @@ def test_each_command_explains_itself(cli, name, command):
 
 
 def test_the_help_documents_the_exit_codes(cli):
-    """Each exit code stands in the help."""
-    told = cli("--help").out
+    """The help lists every exit code."""
+    help_text = cli("--help").out
 
-    codes = [int(line.split()[0]) for line in told.partition("Exit codes:")[2].splitlines() if line.strip()]
+    codes = [
+        int(line.split()[0]) for line in help_text.partition("Exit codes:")[2].splitlines() if line.strip()
+    ]
     assert codes == [int(code) for code in ExitCode]
 
 
-def test_the_version_is_told(cli):
-    """`--version` names the program and its version."""
+def test_the_version_is_printed(cli):
+    """`--version` prints the program's name and version."""
     done = cli("--version")
 
     assert done.code == 0
@@ -76,8 +78,8 @@ def test_the_version_is_told(cli):
 @pytest.mark.parametrize(
     "arguments", [("nonsense",), ("send",), ("send", "x", "--rate-share", "2"), ("stats",)]
 )
-def test_a_command_not_understood_is_told(cli, arguments):
-    """A wrong command line names what is wrong and how to get help; exit code 2."""
+def test_a_wrong_command_line_is_reported(cli, arguments):
+    """For a wrong command line, the error names the fault and the way to get help; exit code 2."""
     done = cli(*arguments)
 
     assert done.code == 2
@@ -97,21 +99,21 @@ def test_a_command_not_understood_is_told(cli, arguments):
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_foreseen_errors_have_one_line_and_a_code(error, code):
-    """Each kind of error leads to its exit code and to one line."""
+def test_expected_errors_have_one_line_and_a_code(error, code):
+    """Each kind of expected error has its exit code and one line of text."""
     failed = failure(error)
 
     assert failed.code == code
     assert "\n" not in str(failed)
 
 
-def test_an_unforeseen_error_is_none_of_ours():
-    """What nobody foresaw is not dressed up as a line with a remedy."""
+def test_an_unexpected_error_has_no_line():
+    """An unexpected error is not turned into a line with a remedy."""
     assert failure(RejectedMessage([])) is None
 
 
-def test_an_unforeseen_error_is_not_hidden():
-    """A bug of ours is seen with its traceback."""
+def test_an_unexpected_error_is_not_hidden():
+    """A bug in the package shows its traceback."""
 
     @commands.command("bug")
     def bug():
@@ -124,15 +126,15 @@ def test_an_unforeseen_error_is_not_hidden():
         del commands.commands["bug"]
 
 
-def test_what_a_terminal_cannot_show_is_replaced(capsys):
-    """Where a terminal cannot write a character, it is replaced: no error."""
+def test_characters_that_a_terminal_cannot_show_are_replaced(capsys):
+    """A character that the terminal cannot show is replaced and is no error."""
     echo("Zoë \x07 \N{SNOWMAN}\nnext", err=True)
 
     assert capsys.readouterr().err == "Zoë \N{REPLACEMENT CHARACTER} \N{SNOWMAN}\nnext\n"
 
 
-def test_ascii_terminals_are_served():
-    """On a terminal without UTF-8 the words come out with question marks."""
+def test_output_works_on_ascii_terminals():
+    """On a terminal without UTF-8, question marks replace the other characters."""
     done = subprocess.run(
         [sys.executable, "-m", "metarouter_intercom._cli", "translate", "-"],
         input='{"type": "identify", "userId": "u-1", "traits": {"name": "Zoë"}}'.encode(),
@@ -145,7 +147,7 @@ def test_ascii_terminals_are_served():
     assert b'"name": "Zo?"' in done.stdout
 
 
-def test_a_reader_that_goes_away_is_no_error():
+def test_a_closed_pipe_is_no_error():
     """`... | head` ends a command without a traceback."""
     rows = '{"type": "page", "userId": "u-1"}\n' * 20_000
     process = subprocess.Popen(
@@ -176,7 +178,7 @@ def _feed(process, rows):
 
 @pytest.mark.parametrize("library", ["click", "tqdm"])
 def test_without_the_extra_one_line_says_how_to_install_it(monkeypatch, capsys, library):
-    """Where click or tqdm is missing, one line says what to install; exit code 2."""
+    """If click or tqdm is missing, one line says what to install; exit code 2."""
     monkeypatch.setitem(sys.modules, library, None)
 
     with pytest.raises(SystemExit) as caught:
@@ -190,7 +192,7 @@ def test_without_the_extra_one_line_says_how_to_install_it(monkeypatch, capsys, 
 
 
 def test_the_installed_program_takes_the_arguments_of_its_process(monkeypatch, capsys):
-    """The entry point runs what stands on its command line."""
+    """The entry point runs the arguments of its process."""
     monkeypatch.setattr(sys, "argv", ["metarouter-intercom", "--version"])
 
     with pytest.raises(SystemExit) as caught:

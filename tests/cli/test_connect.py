@@ -1,4 +1,4 @@
-"""``connect`` and ``check``: credentials are checked, stored for their owner alone, and never shown."""
+"""``connect`` and ``check``: credentials are checked, stored so that only their owner can read them, and never printed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _KEY = "a-secret-key-that-nobody-may-see"
 
 @pytest.fixture
 def sandbox():
-    """A local Intercom with a key that can be recognised wherever it is shown."""
+    """A local Intercom whose key is recognised wherever it is printed."""
     with Sandbox(token=_KEY, region="EU", app_id="9iefb489", name="Example Shipping") as server:
         yield server
 
@@ -25,7 +25,7 @@ def _stored(tmp_path):
 
 
 def test_it_asks_checks_and_stores(cli, sandbox, tmp_path):
-    """Asked for App/Source ID and key, it checks them, and stores a connection that commands use by name."""
+    """`connect` asks for App/Source ID and key, checks them, and stores a connection that other commands use by name."""
     done = cli("connect", "--name", "live", "--base-url", sandbox.url, stdin=f"9iefb489\n{_KEY}\n")
     check = cli("check", "--connection", "live")
 
@@ -37,8 +37,8 @@ def test_it_asks_checks_and_stores(cli, sandbox, tmp_path):
     assert _KEY not in done.out + done.err + check.out + check.err
 
 
-def test_the_store_is_its_owners_alone(cli, sandbox, tmp_path):
-    """File 0600, folder 0700, also where they were there before with other rights."""
+def test_only_the_owner_can_read_the_stored_connections(cli, sandbox, tmp_path):
+    """The file has mode 0600 and its folder 0700, even if they existed before with other modes."""
     path = _stored(tmp_path)
     path.parent.mkdir(parents=True, mode=0o755)
     path.write_text('{"old": {"api_key": "k", "region": "us"}}')
@@ -53,15 +53,15 @@ def test_the_store_is_its_owners_alone(cli, sandbox, tmp_path):
 
 
 def test_the_default_connection_is_used_without_a_name(cli, sandbox):
-    """A connection stored as `default` serves where neither a name nor the environment says otherwise; the environment wins."""
+    """The connection stored as `default` is used if no name is given and the environment has no key; the environment wins."""
     cli("connect", "--api-key-stdin", "--base-url", sandbox.url, stdin=f"{_KEY}\n")
 
     assert cli("check").code == 0
     assert cli("check", INTERCOM_API_KEY="another", INTERCOM_BASE_URL=sandbox.url).code == 3
 
 
-def test_lines_for_the_environment_hold_no_key(cli, sandbox, tmp_path):
-    """`--print-env` stores nothing and prints lines into which the key is to be put."""
+def test_printed_variables_contain_no_key(cli, sandbox, tmp_path):
+    """`--print-env` stores nothing and prints lines in which only the key is missing."""
     done = cli("connect", "--print-env", "--api-key-stdin", "--base-url", sandbox.url, stdin=f"{_KEY}\n")
 
     assert done.code == 0
@@ -75,8 +75,8 @@ def test_lines_for_the_environment_hold_no_key(cli, sandbox, tmp_path):
     assert not _stored(tmp_path).exists()
 
 
-def test_check_speaks_json(cli, sandbox):
-    """`--json` gives the account as an object."""
+def test_check_prints_json(cli, sandbox):
+    """`--json` prints the account as an object."""
     done = cli("check", "--json", INTERCOM_API_KEY=_KEY, INTERCOM_BASE_URL=sandbox.url)
 
     assert json.loads(done.out) == {
@@ -88,7 +88,7 @@ def test_check_speaks_json(cli, sandbox):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "key", "told"),
+    ("arguments", "key", "expected"),
     [
         ((), "wrong-key", "copy the access token of your app from Intercom's Developer Hub"),
         (("--app-id", "other"), _KEY, "use that workspace's own token, or correct app_id"),
@@ -97,19 +97,19 @@ def test_check_speaks_json(cli, sandbox):
     ],
     ids=["key", "app", "blank", "scheme"],
 )
-def test_wrong_credentials_are_one_line(cli, sandbox, tmp_path, arguments, key, told):
-    """What is wrong is one line with its remedy and exit code 3; nothing is stored, no key is shown."""
+def test_wrong_credentials_are_one_line(cli, sandbox, tmp_path, arguments, key, expected):
+    """Wrong credentials give one line with a remedy and exit code 3; nothing is stored and no key is printed."""
     done = cli("connect", "--api-key-stdin", "--base-url", sandbox.url, *arguments, stdin=f"{key}\n")
 
     assert done.code == 3
     assert done.err.count("\n") == 1
-    assert told in done.err
+    assert expected in done.err
     assert not _stored(tmp_path).exists()
     assert _KEY not in done.out + done.err
 
 
 def test_no_network_is_one_line(cli):
-    """Where nobody answers, one line says what to look at; exit code 4."""
+    """If nobody answers, one line says what to check; exit code 4."""
     with Sandbox() as gone:
         url = gone.url
 
@@ -121,7 +121,7 @@ def test_no_network_is_one_line(cli):
 
 
 def test_an_address_that_is_not_intercoms_is_one_line(cli, sandbox):
-    """A server that answers something else is told from Intercom; exit code 4."""
+    """An answer that is not Intercom's gives one line with a remedy; exit code 4."""
     done = cli("check", INTERCOM_API_KEY=_KEY, INTERCOM_BASE_URL=f"{sandbox.url}/elsewhere")
 
     assert done.code == 4
@@ -129,24 +129,24 @@ def test_an_address_that_is_not_intercoms_is_one_line(cli, sandbox):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
         (("check",), "no API key: set INTERCOM_API_KEY, or run `metarouter-intercom connect` once"),
         (("check", "-c", "live"), "(stored: none); run connect --name live"),
     ],
 )
-def test_a_missing_connection_is_one_line(cli, arguments, told):
-    """Without a key, or with a name that is not stored, the line says how to connect."""
+def test_a_missing_connection_is_one_line(cli, arguments, expected):
+    """Without a key, or with a name that is not stored, one line says how to connect."""
     done = cli(*arguments)
 
     assert done.code == 3
     assert done.err.count("\n") == 1
-    assert told in done.err
+    assert expected in done.err
 
 
 @pytest.mark.parametrize("content", ["{", "[]"])
-def test_a_broken_store_is_one_line(cli, tmp_path, content):
-    """A store that cannot be read is named with what to do; exit code 5."""
+def test_a_broken_connections_file_is_one_line(cli, tmp_path, content):
+    """A connections file that cannot be read gives one line with its path; exit code 5."""
     _stored(tmp_path).parent.mkdir(parents=True)
     _stored(tmp_path).write_text(content)
 
@@ -157,8 +157,8 @@ def test_a_broken_store_is_one_line(cli, tmp_path, content):
     assert str(_stored(tmp_path)) in done.err
 
 
-def test_only_what_belongs_to_a_connection_is_read(tmp_path, monkeypatch):
-    """Other people's entries in the file do not become settings."""
+def test_unknown_entries_of_the_connections_file_are_ignored(tmp_path, monkeypatch):
+    """Entries that are no part of a connection do not become settings."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     _stored(tmp_path).parent.mkdir(parents=True)
     _stored(tmp_path).write_text('{"default": {"api_key": "k", "app_id": null, "colour": "red"}, "odd": 3}')
@@ -166,8 +166,8 @@ def test_only_what_belongs_to_a_connection_is_read(tmp_path, monkeypatch):
     assert read_connections() == {"default": {"api_key": "k"}}
 
 
-def test_ctrl_d_at_the_question_ends(cli):
-    """Who does not answer has interrupted: exit code 130, no traceback."""
+def test_ctrl_d_at_a_prompt_ends_the_command(cli):
+    """Ctrl-D at a prompt counts as an interrupt: exit code 130, no traceback."""
     done = cli("connect", stdin="")
 
     assert done.code == 130

@@ -1,4 +1,4 @@
-"""``dead-letters`` and ``stats``: look into a spool, retry, discard and export what was given up."""
+"""``dead-letters`` and ``stats``: show what a spool contains; retry, discard and export dead letters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from metarouter_intercom.testing import ScriptedTransport
 
 @pytest.fixture
 def spool(tmp_path):
-    """A spool with two events of nobody and one message that waits."""
+    """A spool with two dead letters (events without a contact) and one message that waits."""
     path = tmp_path / "spool"
     with Client(
         api_key="key",
@@ -43,7 +43,7 @@ def _ids(cli, spool):
 
 
 def test_list_shows_a_line_each_and_counts_by_reason(cli, spool):
-    """The list names number, instant, reason, type and person; then the counts."""
+    """Each line shows id, time, reason, type and person; the counts follow."""
     done = cli("dead-letters", "list", "--spool", spool)
 
     first, second, *counts = done.out.splitlines()
@@ -53,8 +53,8 @@ def test_list_shows_a_line_each_and_counts_by_reason(cli, spool):
     assert counts == ["2 of 2 dead letters", "  2 x contact_missing"]
 
 
-def test_list_can_be_narrowed(cli, spool):
-    """By reason and by number; the count says how many there are in all."""
+def test_list_can_be_limited(cli, spool):
+    """A reason or a maximum number limits the list; the count still covers all."""
     limited = cli("dead-letters", "list", "--spool", spool, "--limit", 1)
     other = cli("dead-letters", "list", "--spool", spool, "--reason", "poison")
 
@@ -62,36 +62,38 @@ def test_list_can_be_narrowed(cli, spool):
     assert other.out.splitlines()[0] == "0 of 0 dead letters"
 
 
-def test_list_speaks_json(cli, spool):
-    """`--json` gives the counts and the letters as an export has them."""
-    told = json.loads(cli("dead-letters", "list", "--spool", spool, "--json").out)
+def test_list_prints_json(cli, spool):
+    """`--json` prints the counts, and the dead letters as an export does."""
+    listed = json.loads(cli("dead-letters", "list", "--spool", spool, "--json").out)
 
-    assert told["counts"] == {"contact_missing": 2}
-    assert [one["message"]["messageId"] for one in told["dead_letters"]] == ["m-1", "m-2"]
+    assert listed["counts"] == {"contact_missing": 2}
+    assert [one["message"]["messageId"] for one in listed["dead_letters"]] == ["m-1", "m-2"]
 
 
-def test_show_tells_all_of_one(cli, spool):
-    """One dead letter with its message and Intercom's answer, as JSON that cannot steer the terminal."""
+def test_show_prints_one_dead_letter(cli, spool):
+    """`show` prints message and answer of one dead letter as JSON without control characters."""
     first, second = _ids(cli, spool)
 
     done = cli("dead-letters", "show", "--spool", spool, second)
-    told = json.loads(done.out)
+    letter = json.loads(done.out)
 
-    assert told["message"]["messageId"] == "m-2"
-    assert told["answer"]["status"] == 404
+    assert letter["message"]["messageId"] == "m-2"
+    assert letter["answer"]["status"] == 404
     assert "\x1b" not in cli("dead-letters", "show", "--spool", spool, first).out
 
 
-def test_show_of_none_is_one_line(cli, spool):
-    """A number that is not there is told, with where to look; exit code 2."""
+def test_show_of_an_unknown_id_is_one_line(cli, spool):
+    """An unknown id gives one line that says where to find the ids; exit code 2."""
     done = cli("dead-letters", "show", "--spool", spool, 999)
 
     assert done.code == 2
-    assert done.err == f"metarouter-intercom: 999: no such dead letter in {spool}; see dead-letters list\n"
+    assert done.err == (
+        f"metarouter-intercom: 999: no such dead letter in {spool}; run dead-letters list to see their ids\n"
+    )
 
 
 def test_retry_delivers_them(cli, connected, sandbox, spool):
-    """Once the cause is mended a retry delivers them, and they are no dead letters any more."""
+    """After the cause is fixed, a retry delivers the messages, and they are no longer dead letters."""
     with Client(api_key=sandbox.token, base_url=sandbox.url, delivery="inline") as client:
         client.identify("u-1", {"name": "Ada Example"})
         client.identify("u-2", {"name": "Ben Example"})
@@ -104,21 +106,21 @@ def test_retry_delivers_them(cli, connected, sandbox, spool):
     assert _ids(cli, spool) == []
 
 
-def test_retry_of_one_speaks_json(cli, connected, sandbox, spool):
-    """By number only that one is tried; what is still pending or dead is exit code 1."""
+def test_retry_of_one_id_prints_json(cli, connected, sandbox, spool):
+    """An id retries that dead letter only; messages still pending or dead give exit code 1."""
     first, second = _ids(cli, spool)
 
     done = connected("dead-letters", "retry", "--spool", spool, "--json", "--timeout", 1, second)
-    told = json.loads(done.out)
+    result = json.loads(done.out)
 
     assert done.code == 1
-    assert told["accepted_again"] == 1
-    assert told["pending"] >= 1
+    assert result["accepted_again"] == 1
+    assert result["pending"] >= 1
     assert _ids(cli, spool) == [first]
 
 
 def test_retry_with_a_wrong_key_moves_nothing(cli, sandbox, spool):
-    """A refused key is told before anything leaves the dead letters; exit code 3."""
+    """A refused key is reported before any message leaves the dead letters; exit code 3."""
     done = cli(
         "dead-letters",
         "retry",
@@ -135,7 +137,7 @@ def test_retry_with_a_wrong_key_moves_nothing(cli, sandbox, spool):
 
 
 def test_discard_asks_first(cli, spool):
-    """Nothing is forgotten without a yes; `--yes` is one."""
+    """Nothing is deleted without a confirmation; `--yes` confirms."""
     first, _ = _ids(cli, spool)
 
     refused = cli("dead-letters", "discard", "--spool", spool, "--all", stdin="n\n")
@@ -153,16 +155,16 @@ def test_discard_asks_first(cli, spool):
 
 @pytest.mark.parametrize("command", ["retry", "discard"])
 @pytest.mark.parametrize("choice", [(), ("1", "--all"), ("--all", "--reason", "poison")])
-def test_which_ones_has_to_be_said(connected, spool, command, choice):
-    """Numbers, a reason or all: exactly one of them, else nothing happens; exit code 2."""
+def test_dead_letters_must_be_chosen_in_one_way(connected, spool, command, choice):
+    """Ids, a reason or `--all`: exactly one of them is required; exit code 2 otherwise."""
     done = connected("dead-letters", command, "--spool", spool, *choice)
 
     assert done.code == 2
-    assert "say which: ids, --reason or --all" in done.err
+    assert "choose dead letters by IDS, --reason or --all" in done.err
 
 
 def test_export_writes_json_lines_and_keeps_them(cli, spool, tmp_path):
-    """An export goes to the screen or into a file of its owner's alone; the letters stay."""
+    """An export goes to standard output or to a file that only its owner can read; the dead letters stay."""
     path = tmp_path / "dead.jsonl"
     shown = cli("dead-letters", "export", "--spool", spool)
     written = cli("dead-letters", "export", "--spool", spool, "-o", path, "--reason", "contact_missing")
@@ -174,28 +176,28 @@ def test_export_writes_json_lines_and_keeps_them(cli, spool, tmp_path):
     assert len(_ids(cli, spool)) == 2
 
 
-def test_export_to_where_nothing_can_be_written_is_one_line(cli, spool, tmp_path):
-    """A file that cannot be written is one line with its path; exit code 5."""
+def test_export_to_a_path_that_cannot_be_written_is_one_line(cli, spool, tmp_path):
+    """A file that cannot be written gives one line with its path; exit code 5."""
     done = cli("dead-letters", "export", "--spool", spool, "-o", tmp_path / "missing" / "dead.jsonl")
 
     assert done.code == 5
     assert done.err.count("\n") == 1
 
 
-def test_stats_tell_what_stands_in_the_spool(cli, spool):
-    """How many wait and since when, how many were given up and why, and how large the file is."""
-    words = cli("stats", spool)
-    told = json.loads(cli("stats", spool, "--json").out)
+def test_stats_show_what_the_spool_contains(cli, spool):
+    """Stats show the waiting messages with the age of the oldest, the dead letters by reason, and the size of the file."""
+    text = cli("stats", spool)
+    numbers = json.loads(cli("stats", spool, "--json").out)
 
-    assert words.out.startswith("1 message waits, the oldest since ")
-    assert words.out.splitlines()[1] == "  2 dead letters x contact_missing"
-    assert (told["buffered"], told["dead"]) == (1, {"contact_missing": 2})
-    assert told["oldest_age"] >= 0
-    assert told["bytes"] > 4096
+    assert text.out.startswith("1 message waits, the oldest for ")
+    assert text.out.splitlines()[1] == "  2 dead letters x contact_missing"
+    assert (numbers["buffered"], numbers["dead"]) == (1, {"contact_missing": 2})
+    assert numbers["oldest_age"] >= 0
+    assert numbers["bytes"] > 4096
 
 
 def test_stats_of_an_empty_spool(cli, tmp_path):
-    """Nothing that waits has no age."""
+    """Without waiting messages no age is shown."""
     with Client(api_key="key", spool=tmp_path / "spool"):
         pass
 
@@ -207,14 +209,14 @@ def test_stats_of_an_empty_spool(cli, tmp_path):
     [("stats",), ("dead-letters", "list", "--spool"), ("dead-letters", "retry", "--all", "--spool")],
     ids=lambda command: " ".join(command),
 )
-def test_a_spool_that_is_none_is_one_line(connected, tmp_path, command):
-    """A missing file is not made, and another file is not taken for a spool: one line each, exit code 5."""
+def test_a_wrong_spool_path_is_one_line(connected, tmp_path, command):
+    """A missing file is not created and another kind of file is not opened as a spool; each gives one line and exit code 5."""
     (tmp_path / "events.jsonl").write_text('{"type": "page"}\n' * 100)
 
     missing = connected(*command, tmp_path / "missing")
     other = connected(*command, tmp_path / "events.jsonl")
 
     assert (missing.code, other.code) == (5, 5)
-    assert missing.err.endswith("no such file; give the path that the client's spool setting names\n")
+    assert missing.err.endswith("no such file; use the path in the client's `spool` setting\n")
     assert other.err.count("\n") == 1
     assert not (tmp_path / "missing").exists()

@@ -1,4 +1,4 @@
-"""``demo`` and ``sandbox``: what a person sees, and that the real Intercom is never written to unasked."""
+"""``demo`` and ``sandbox``: what they print, and that a real workspace is never written to without a confirmation."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ import pytest
 _MODULE = [sys.executable, "-m", "metarouter_intercom._cli"]
 
 
-def test_the_demo_shows_people_companies_histories_and_reasons(cli):
-    """Captured messages of real SDKs end as people on the list, with company, history, report, skips and notes."""
+def test_the_demo_shows_people_companies_events_and_reasons(cli):
+    """Messages captured from real SDKs become people with companies and events; skips, notes and the report follow."""
     done = cli("demo")
 
     sections = [
@@ -47,8 +47,8 @@ def test_the_demo_shows_people_companies_histories_and_reasons(cli):
     assert "  27 accepted: 17 delivered" in done.out
 
 
-def test_settings_of_the_wire_do_what_the_demo_is_about(cli):
-    """`remove: true` detaches, `unsubscribedFromEmails` is kept, `All: false` with an object sends, and no proof is shown."""
+def test_the_demo_applies_options_of_the_messages(cli):
+    """`remove: true` detaches, `unsubscribedFromEmails` is stored, `All: false` with an object sends, and no user_hash is printed."""
     out = cli("demo").out
 
     bob = out[out.index("Bob Sample  (user u-bob)") :].partition("\n\n")[0]
@@ -58,8 +58,8 @@ def test_settings_of_the_wire_do_what_the_demo_is_about(cli):
     assert "0000000000" not in out
 
 
-def test_a_file_of_ones_own(cli, tmp_path):
-    """The demo takes a file; what is broken in it is told by file, line and path."""
+def test_the_demo_takes_a_file(cli, tmp_path):
+    """The demo sends the messages in a file and reports invalid ones by file, line and path."""
     path = tmp_path / "events.jsonl"
     rows = [{"type": "identify", "userId": "u-1"}, {"type": "track", "userId": "u-1"}]
     path.write_text("\n".join([*map(json.dumps, rows), "{"]))
@@ -74,8 +74,8 @@ def test_a_file_of_ones_own(cli, tmp_path):
     assert "  nothing\n\nReport" in streamed.out
 
 
-def test_events_of_nobody_are_shown_as_given_up(cli):
-    """What was given up stands among the reasons, and the exit code is 1."""
+def test_events_without_a_contact_are_shown_as_dead_letters(cli):
+    """Dead letters are listed by reason, and the exit code is 1."""
     event = {"type": "track", "userId": "u-nobody", "event": "Clicked"}
 
     done = cli("demo", "-", stdin=json.dumps(event))
@@ -84,33 +84,33 @@ def test_events_of_nobody_are_shown_as_given_up(cli):
     assert "  dead, contact_missing\n    track Clicked u-nobody" in done.out
 
 
-def test_the_real_intercom_is_not_written_to_unasked(cli, sandbox):
-    """With a key in the environment and nobody to ask, the demo refuses with one line; exit code 2."""
+def test_a_real_workspace_is_not_written_to_without_a_confirmation(cli, sandbox):
+    """With a key in the environment and no terminal to ask, the demo refuses with one line; exit code 2."""
     done = cli("demo", INTERCOM_API_KEY=sandbox.token, INTERCOM_BASE_URL=sandbox.url)
 
     assert done.code == 2
     assert done.err.count("\n") == 1
     assert (
-        f"INTERCOM_API_KEY is set: this writes people, companies and events to the workspace behind {sandbox.url}"
+        f"INTERCOM_API_KEY is set: this writes people, companies and events to the workspace at {sandbox.url}"
         in done.err
     )
-    assert "say --yes, or unset INTERCOM_API_KEY" in done.err
+    assert "add --yes, or unset INTERCOM_API_KEY" in done.err
     assert sandbox.workspace.handled == 0
 
 
-def test_yes_is_an_answer(connected, sandbox):
-    """With `--yes` the demo says where it writes, and writes there."""
+def test_yes_confirms(connected, sandbox):
+    """With `--yes` the demo prints where it writes, and writes there."""
     done = connected("demo", "--yes", "--keep-open")
 
     assert done.code == 0
     assert done.out.startswith("INTERCOM_API_KEY is set: this writes ")
     assert len(sandbox.workspace.contacts()) == 6
-    assert "keeps running" not in done.out
+    assert "still running" not in done.out
 
 
 @pytest.mark.parametrize(("answer", "code", "people"), [(b"n\n", 130, 0), (b"y\n", 0, 6)])
 def test_at_a_terminal_it_asks(sandbox, answer, code, people):
-    """At a terminal the demo asks before it writes to the workspace behind the key."""
+    """At a terminal the demo asks before it writes to the workspace of the key."""
     terminal, there = pty.openpty()
     process = subprocess.Popen(
         [*_MODULE, "demo"],
@@ -124,7 +124,7 @@ def test_at_a_terminal_it_asks(sandbox, answer, code, people):
     out, _ = process.communicate(timeout=60)
     os.close(terminal)
 
-    assert b"Go on? [y/N]" in out
+    assert b"Continue? [y/N]" in out
     assert process.returncode == code
     assert len(sandbox.workspace.contacts()) == people
 
@@ -135,22 +135,22 @@ def _ask(url):
 
 
 def _links(process, number):
-    """Read lines until *number* addresses of pages were written."""
-    found = []
+    """Read lines until *number* addresses of pages were printed."""
+    links = []
     for line in process.stdout:
-        found += re.findall(r"http://\S+/ui/people\S*", line)
-        if len(found) >= number:
-            return found
-    raise AssertionError(found)
+        links += re.findall(r"http://\S+/ui/people\S*", line)
+        if len(links) >= number:
+            return links
+    raise AssertionError(links)
 
 
 def _start(*arguments):
-    hidden = {name: value for name, value in os.environ.items() if not name.startswith("INTERCOM_")}
-    return subprocess.Popen([*_MODULE, *arguments], stdout=subprocess.PIPE, text=True, env=hidden)
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("INTERCOM_")}
+    return subprocess.Popen([*_MODULE, *arguments], stdout=subprocess.PIPE, text=True, env=environ)
 
 
-def test_kept_open_its_pages_can_be_looked_at():
-    """`--keep-open` prints the links of the list and of one person, which work until Ctrl-C; then the exit code is 0."""
+def test_kept_open_its_pages_can_be_opened():
+    """`--keep-open` prints links to the list and to one person, which work until Ctrl-C; the exit code is 0."""
     with _start("demo", "--keep-open") as process:
         people, person = _links(process, 2)
         pages = [_ask(people), _ask(person)]
@@ -164,7 +164,7 @@ def test_kept_open_its_pages_can_be_looked_at():
 
 
 def test_the_sandbox_serves_until_interrupted():
-    """`sandbox --seed` serves API and pages with sample people, says how to send to it, and ends with exit code 0."""
+    """`sandbox --seed` serves API and pages with sample people, prints how to send to it, and ends with exit code 0."""
     with _start("sandbox", "--port", "0", "--seed") as process:
         (people,) = _links(process, 1)
         export = process.stdout.readline().split()
@@ -181,22 +181,22 @@ def test_the_sandbox_serves_until_interrupted():
     assert code == 0
 
 
-def test_the_sandbox_speaks_json():
-    """`--json` writes address and token as one object, for scripts that start it."""
+def test_the_sandbox_prints_json():
+    """`--json` prints address and token as one object, for scripts that start it."""
     with _start("sandbox", "--port", "0", "--token", "t-1", "--json") as process:
-        told = json.loads(process.stdout.readline())
-        status, _ = _ask(f"{told['url']}/_sandbox/stats")
+        started = json.loads(process.stdout.readline())
+        status, _ = _ask(f"{started['url']}/_sandbox/stats")
         process.send_signal(signal.SIGINT)
         rest = process.stdout.read()
 
-    assert (told["token"], status, rest) == ("t-1", 200, "")
+    assert (started["token"], status, rest) == ("t-1", 200, "")
 
 
 @pytest.mark.parametrize("command", ["sandbox", "demo"])
 def test_a_port_in_use_is_one_line(cli, command):
-    """A port that another program has is told with what to do; exit code 2."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    """A port that another program uses gives one line with a remedy; exit code 2."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
         done = cli(command, "--port", port)
 
     assert done.code == 2

@@ -1,4 +1,4 @@
-"""One run over one file, with a spool so small that reading has to wait, and a bar that somebody looks at."""
+"""One run over one file, with a spool so small that reading has to wait, and a visible progress bar."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from metarouter_intercom._cli.exit_codes import ExitCode, Failed
 from metarouter_intercom._cli.progress import Progress
 from metarouter_intercom._cli.rejects import Rejects
 from metarouter_intercom._cli.replay import Replay
-from metarouter_intercom._cli.signals import Stop, stop_signals, until_interrupted
+from metarouter_intercom._cli.signals import StopFlag, stop_signals, until_interrupted
 from metarouter_intercom.sandbox import Workspace, WorkspaceTransport
 
 from .replaying import differences, write_messages
@@ -23,7 +23,7 @@ _NUMBER = 300
 
 
 class _Screen(io.StringIO):
-    """Keeps what a bar draws."""
+    """Records what a bar draws."""
 
     def isatty(self):
         return True
@@ -31,7 +31,7 @@ class _Screen(io.StringIO):
 
 @pytest.fixture
 def file(tmp_path):
-    """A file of messages whose outcome is known."""
+    """A file of messages with a known result."""
     path = tmp_path / "events.jsonl"
     write_messages(path, _NUMBER)
     return path
@@ -39,7 +39,7 @@ def file(tmp_path):
 
 @pytest.fixture
 def replay(tmp_path, file):
-    """Make a run with a spool for ten messages, and a screen."""
+    """Make a run with a spool for ten messages and a recorded screen."""
 
     def make(workspace, *, total=None, token=None, stop=None):
         screen = _Screen()
@@ -58,7 +58,7 @@ def replay(tmp_path, file):
             save=lambda: None,
             rejects=Rejects(tmp_path / "rejects", keep=0),
             bar=tqdm(total=total, file=screen, mininterval=0, disable=False),
-            stop=Stop() if stop is None else stop,
+            stop=StopFlag() if stop is None else stop,
             size=file.stat().st_size,
         )
         return made, screen
@@ -67,8 +67,8 @@ def replay(tmp_path, file):
 
 
 @pytest.mark.parametrize("total", [_NUMBER, None], ids=["counted", "estimated"])
-def test_reading_waits_for_room_and_the_bar_ends_at_the_whole(replay, file, total):
-    """A file larger than the spool is sent whole, and the bar ends where everything is delivered."""
+def test_reading_waits_while_the_spool_is_full(replay, file, total):
+    """A file larger than the spool is sent completely, and the bar ends at its total."""
     workspace = Workspace(app_limit=10**6, workspace_limit=10**6)
     run, screen = replay(workspace, total=total)
 
@@ -84,8 +84,8 @@ def test_reading_waits_for_room_and_the_bar_ends_at_the_whole(replay, file, tota
     assert "errors=0" in screen.getvalue()
 
 
-def test_a_refused_key_ends_the_wait_for_room(replay, file):
-    """Where the spool is full and the key refused, waiting would never end."""
+def test_a_refused_key_ends_the_wait_for_a_full_spool(replay, file):
+    """If the spool is full and Intercom refuses the key, the run ends, because waiting would never end."""
     run, _ = replay(Workspace(), token="another")
 
     with file.open("rb") as stream, pytest.raises(Failed) as caught:
@@ -95,9 +95,9 @@ def test_a_refused_key_ends_the_wait_for_room(replay, file):
     assert run.progress.read < _NUMBER
 
 
-def test_an_interrupt_ends_the_wait_for_room(replay, file):
-    """While reading waits for room, an interrupt is heard."""
-    stop = Stop()
+def test_an_interrupt_ends_the_wait_for_a_full_spool(replay, file):
+    """An interrupt ends a run that waits because the spool is full."""
+    stop = StopFlag()
 
     class _Stopping(WorkspaceTransport):
         def send(self, request):
@@ -121,35 +121,35 @@ def test_an_interrupt_ends_the_wait_for_room(replay, file):
     with file.open("rb") as stream:
         run.run(stream)
 
-    assert stop.is_wanted
+    assert stop.is_set
     assert not run.is_finished
     assert run.progress.read < _NUMBER
 
 
-def test_the_first_signal_is_a_wish_and_the_second_an_order():
-    """Ctrl-C once is noted and asked for between two messages; twice, or while nothing can be lost, it raises."""
+def test_the_first_signal_sets_the_flag_and_the_second_one_raises():
+    """The first Ctrl-C sets the flag; a second one, or one during a wait that can be cut off, raises at once."""
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     with stop_signals() as stop:
         os.kill(os.getpid(), signal.SIGTERM)
-        noted = stop.is_wanted
+        was_set = stop.is_set
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
     with stop_signals() as waiting:
-        waiting.is_waiting = True
+        waiting.raises = True
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
 
-    assert noted
-    assert waiting.is_wanted
+    assert was_set
+    assert waiting.is_set
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
 
 def test_a_server_waits_until_it_is_interrupted():
-    """What runs until Ctrl-C or SIGTERM ends without an error, whenever the signal comes."""
-    happened = []
+    """A command that runs until Ctrl-C or SIGTERM ends without an error, whenever the signal comes."""
+    steps = []
     with until_interrupted():
-        happened.append("begun")
+        steps.append("begun")
         os.kill(os.getpid(), signal.SIGTERM)
-        happened.append("never")
+        steps.append("never")
 
-    assert happened == ["begun"]
+    assert steps == ["begun"]

@@ -1,4 +1,4 @@
-"""``send``: what of a file stands in Intercom in the end, what is told of the rest, and how an interrupted run goes on."""
+"""``send``: what is in Intercom at the end, what is reported about the rest, and how an interrupted run continues."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from itertools import islice
 import pytest
 
 from metarouter_intercom._cli.message_files import read_messages
-from metarouter_intercom._cli.progress import Progress, Record, digest_of
+from metarouter_intercom._cli.progress import Progress, ProgressFile, digest_of
 from metarouter_intercom.sandbox import Sandbox, Workspace
 
 from .replaying import differences, write_messages
@@ -22,14 +22,14 @@ _NUMBER = 100
 
 @pytest.fixture
 def file(tmp_path):
-    """A file of messages whose outcome is known."""
+    """A file of messages with a known result."""
     path = tmp_path / "events.jsonl"
     write_messages(path, _NUMBER)
     return path
 
 
-def test_a_file_is_sent_whole_and_reported(connected, sandbox, file):
-    """Everything in the file stands in Intercom, and the report says so."""
+def test_a_file_is_sent_completely_and_reported(connected, sandbox, file):
+    """Everything in the file arrives in Intercom, and the report shows it."""
     done = connected("send", file)
 
     lines = done.out.splitlines()
@@ -40,26 +40,26 @@ def test_a_file_is_sent_whole_and_reported(connected, sandbox, file):
     assert done.err == ""
 
 
-def test_json_for_machines(connected, file):
-    """`--json` ends with one object: how far the file was read, and the report."""
-    told = json.loads(connected("send", file, "--json").out)
+def test_send_prints_json(connected, file):
+    """`--json` prints one object: how much of the file was read, and the report."""
+    result = json.loads(connected("send", file, "--json").out)
 
-    assert (told["file"], told["read"], told["read_rejected"], told["is_finished"]) == (
+    assert (result["file"], result["read"], result["read_rejected"], result["is_finished"]) == (
         str(file),
         100,
         0,
         True,
     )
-    assert (told["accepted"], told["delivered"], told["pending"]) == (100, 100, 0)
+    assert (result["accepted"], result["delivered"], result["pending"]) == (100, 100, 0)
 
 
 @pytest.mark.parametrize("form", ["array", "batch", "gzip"])
 def test_other_forms_of_files(connected, sandbox, file, form):
-    """Arrays, batches and compressed files are sent as JSON lines are."""
-    found = [json.loads(line) for line in file.read_text().splitlines()]
+    """Arrays, batches and gzipped files are sent like JSON lines."""
+    messages = [json.loads(line) for line in file.read_text().splitlines()]
     content = {
-        "array": json.dumps(found, indent=1).encode(),
-        "batch": json.dumps({"batch": found}).encode(),
+        "array": json.dumps(messages, indent=1).encode(),
+        "batch": json.dumps({"batch": messages}).encode(),
         "gzip": gzip.compress(file.read_bytes()),
     }
     file.write_bytes(content[form])
@@ -71,19 +71,19 @@ def test_other_forms_of_files(connected, sandbox, file, form):
 
 
 def test_what_was_sent_is_not_sent_again(connected, sandbox, file):
-    """The same file again is left alone, and the line says how to send it all the same."""
+    """The same file is not sent again, and one line says how to send it anyway."""
     connected("send", file)
     handled = sandbox.workspace.handled
 
     done = connected("send", file)
 
     assert done.code == 0
-    assert done.err.startswith(f"{file}: all of it was sent before; delete {file}.spool and ")
+    assert done.err.startswith(f"{file}: the whole file was already sent; delete {file}.spool and ")
     assert sandbox.workspace.handled == handled + 1  # the check of the key
 
 
-def test_a_file_that_grew_goes_on_where_it_was(connected, sandbox, file):
-    """What was added to a file since is sent, and nothing else."""
+def test_only_what_was_added_to_a_file_is_sent(connected, sandbox, file):
+    """If a file has grown since the last run, only the new messages are sent."""
     connected("send", file)
     write_messages(file, _NUMBER + 50)
 
@@ -96,8 +96,8 @@ def test_a_file_that_grew_goes_on_where_it_was(connected, sandbox, file):
 
 
 @pytest.mark.parametrize("changed", ["shorter", "other"])
-def test_another_file_is_not_taken_for_the_one_begun(connected, file, changed):
-    """A file that is not the one its spool was begun with is refused, wherever it differs."""
+def test_a_changed_file_is_refused(connected, file, changed):
+    """A file that differs from the one its spool was used for is refused, wherever it differs."""
     connected("send", file)
     rows = file.read_text().splitlines(keepends=True)
     rows = rows[:-1] if changed == "shorter" else [*rows[:-1], '{"type": "page", "userId": "u-1"}\n', "{}\n"]
@@ -107,48 +107,48 @@ def test_another_file_is_not_taken_for_the_one_begun(connected, file, changed):
 
     assert done.code == 5
     assert done.err == (
-        f"metarouter-intercom: {file}: not the file that was begun with this spool; "
-        "give another --spool to send it from its beginning\n"
+        f"metarouter-intercom: {file}: not the file that was sent with this spool before; "
+        "use another --spool to send it from the beginning\n"
     )
 
 
-def test_a_record_that_is_none_is_told(connected, file):
-    """A progress file that cannot be read is named with what to do."""
+def test_an_invalid_progress_file_is_reported(connected, file):
+    """A progress file that cannot be read gives one line with its path and the remedy."""
     record = file.with_name("events.jsonl.spool.progress.json")
     record.write_text("nonsense")
 
     done = connected("send", file)
 
     assert done.code == 5
-    assert f"{record}: no record of a progress; delete it" in done.err
+    assert f"{record}: not a progress file; delete it" in done.err
 
 
-def test_a_spool_that_is_gone_is_told(connected, file):
-    """Where the spool of a file that was begun is gone, so is what it held: said, not passed over."""
-    record = Record(file.with_name("events.jsonl.spool.progress.json"))
-    record.progress = Progress(read=5, digest="d")
-    record.save()
-    record.close()
+def test_a_missing_spool_is_reported(connected, file):
+    """If the spool of a partly sent file is missing, so are its messages, and this is reported."""
+    stored = ProgressFile(file.with_name("events.jsonl.spool.progress.json"))
+    stored.progress = Progress(read=5, digest="d")
+    stored.save()
+    stored.close()
 
     done = connected("send", file)
 
     assert done.code == 5
     assert done.err.startswith(
-        f"metarouter-intercom: {file}.spool: gone, with what was read and not delivered; delete "
+        f"metarouter-intercom: {file}.spool: the spool is missing, and with it the messages that were read and not delivered; delete "
     )
 
 
-def test_two_runs_of_one_file_do_not_meet(connected, file):
-    """While one process sends a file, another one is turned away."""
-    record = Record(file.with_name("events.jsonl.spool.progress.json"))
+def test_two_processes_cannot_send_one_file(connected, file):
+    """While one process sends a file, another process is refused."""
+    stored = ProgressFile(file.with_name("events.jsonl.spool.progress.json"))
     done = connected("send", file)
-    record.close()
+    stored.close()
 
     assert done.code == 5
     assert "another process is sending this file" in done.err
 
 
-# --- broken and refused messages -----------------------------------------------------------------------------------
+# --- invalid and refused messages -----------------------------------------------------------------------------------
 
 
 def _with_faults(file):
@@ -159,8 +159,8 @@ def _with_faults(file):
     file.write_text("\n".join(rows))
 
 
-def test_broken_messages_stop_nothing_and_are_kept(connected, sandbox, file):
-    """Broken messages are told by file, line and path, written to the rejects file, and the others are sent."""
+def test_invalid_messages_are_reported_and_written_to_a_file(connected, sandbox, file):
+    """Invalid messages are reported by file, line and path and written to the rejects file; the others are sent."""
     _with_faults(file)
 
     done = connected("send", file)
@@ -184,20 +184,20 @@ def test_broken_messages_stop_nothing_and_are_kept(connected, sandbox, file):
     assert rejects.stat().st_mode & 0o777 == 0o600
 
 
-def test_many_broken_messages_do_not_flood_the_screen(connected, tmp_path):
-    """Some are shown, all are written down."""
+def test_many_invalid_messages_do_not_flood_the_terminal(connected, tmp_path):
+    """The first rejected messages are printed, all are written to the rejects file."""
     path = tmp_path / "events.jsonl"
     path.write_text("nonsense\n" * 100)
 
     done = connected("send", path, "--rejects", tmp_path / "bad.jsonl")
 
     assert len(done.err.splitlines()) == 22
-    assert done.err.splitlines()[20] == f"further ones are written to {tmp_path / 'bad.jsonl'} only"
+    assert done.err.splitlines()[20] == f"more rejected messages are only written to {tmp_path / 'bad.jsonl'}"
     assert len((tmp_path / "bad.jsonl").read_text().splitlines()) == 100
 
 
-def test_what_intercom_refuses_is_a_dead_letter(connected, tmp_path):
-    """A message that cannot be delivered is counted, kept in the spool, and the way to it is told."""
+def test_a_message_that_intercom_refuses_becomes_a_dead_letter(connected, tmp_path):
+    """A message that cannot be delivered is counted and stays in the spool, and a line says how to see it."""
     path = tmp_path / "events.jsonl"
     path.write_text('{"type": "track", "userId": "u-nobody", "event": "Clicked"}\n')
 
@@ -207,17 +207,18 @@ def test_what_intercom_refuses_is_a_dead_letter(connected, tmp_path):
     assert done.code == 1
     assert "  dead: 1 x contact_missing" in done.out
     assert done.err == (
-        f"look into what was given up: metarouter-intercom dead-letters list --spool {path}.spool\n"
+        f"to see the dead letters: metarouter-intercom dead-letters list --spool {path}.spool\n"
     )
     assert "1 of 1 dead letter" in listed.out
 
 
-def test_blank_ids_are_no_ids(connected, sandbox, tmp_path):
-    """A message id that is null or blank is made from the file, so that a repeat is recognised."""
+def test_a_missing_message_id_is_made_from_the_file(connected, sandbox, tmp_path):
+    """A message id that is null or blank is made from the file, so that a repeated message is recognised."""
     path = tmp_path / "events.jsonl"
     identify = {"type": "identify", "userId": "u-1"}
     events = [
-        {"type": "track", "userId": "u-1", "event": "Clicked", "messageId": given} for given in (None, " ")
+        {"type": "track", "userId": "u-1", "event": "Clicked", "messageId": message_id}
+        for message_id in (None, " ")
     ]
     path.write_text("\n".join(json.dumps(one) for one in [identify, *events]))
     connected("send", path)
@@ -233,7 +234,7 @@ def test_blank_ids_are_no_ids(connected, sandbox, tmp_path):
 
 
 class _Interrupting(Workspace):
-    """Interrupts this process at one request, as Ctrl-C does, and is out of order from then on."""
+    """Interrupts this process at one request, as Ctrl-C does, and answers 503 from then on."""
 
     interrupt_at = 30
     is_down = False
@@ -247,17 +248,17 @@ class _Interrupting(Workspace):
         return super().handle_bytes(method, path, headers, content)
 
 
-def test_an_interrupted_run_goes_on_without_doubling(cli, file):
-    """Ctrl-C ends a run with a report and code 130; the same command sends the rest, and nothing twice."""
+def test_an_interrupted_run_continues_without_doubling(cli, file):
+    """Ctrl-C ends a run with a report and exit code 130; the same command sends the rest, and nothing twice."""
     workspace = _Interrupting(app_limit=10**6, workspace_limit=10**6)
     with Sandbox(workspace=workspace) as server:
-        known = {"INTERCOM_API_KEY": server.token, "INTERCOM_BASE_URL": server.url}
-        first = cli("send", file, **known)
+        environ = {"INTERCOM_API_KEY": server.token, "INTERCOM_BASE_URL": server.url}
+        first = cli("send", file, **environ)
         workspace.is_down = False
-        second = cli("send", file, **known)
+        second = cli("send", file, **environ)
 
     assert first.code == 130
-    assert "wait in the spool; what was read is kept; run the same command again to go on" in first.err
+    assert "wait in the spool; what was read is kept; run the same command again to continue" in first.err
     assert first.out.startswith(f"{file}: ")
     assert second.code == 0
     assert second.out.startswith(f"{file}: 100 messages read (")
@@ -266,7 +267,7 @@ def test_an_interrupted_run_goes_on_without_doubling(cli, file):
 
 
 def test_an_interrupt_that_comes_too_late_changes_nothing(cli, tmp_path):
-    """A run in which everything is delivered all the same ends as any other."""
+    """If everything is delivered despite the interrupt, the run ends like any other."""
     path = tmp_path / "events.jsonl"
     path.write_text('{"type": "identify", "userId": "u-1"}\n')
     workspace = _Late()
@@ -289,19 +290,19 @@ class _Late(Workspace):
 
 
 def test_rejects_are_written_once_whenever_a_run_ends(connected, file):
-    """A run killed between a rejected message and the record of it writes that message once more, in its old place."""
+    """A run that was killed before it saved a rejected message writes that message again in its old place."""
     _with_faults(file)
     rejects = file.with_name("events.jsonl.rejects.jsonl")
     connected("send", file)
     whole = rejects.read_bytes()
     progress = Progress(read=5, rejected=1, rejects_bytes=whole.index(b"\n") + 1)
     with file.open("rb") as stream:
-        for found in islice(read_messages(stream), 5):
-            progress.digest = digest_of(progress.digest, found)
-    record = Record(file.with_name("events.jsonl.spool.progress.json"))
-    record.progress = progress
-    record.save()
-    record.close()
+        for entry in islice(read_messages(stream), 5):
+            progress.digest = digest_of(progress.digest, entry)
+    stored = ProgressFile(file.with_name("events.jsonl.spool.progress.json"))
+    stored.progress = progress
+    stored.save()
+    stored.close()
 
     done = connected("send", file)
 
@@ -313,7 +314,7 @@ def test_rejects_are_written_once_whenever_a_run_ends(connected, file):
 
 
 def test_standard_input_is_sent(connected, sandbox, file, tmp_path, monkeypatch):
-    """`-` reads standard input; spool and rejects are made where the command runs."""
+    """`-` reads standard input; spool and rejects file are created in the current folder."""
     monkeypatch.chdir(tmp_path)
     _with_faults(file)
 
@@ -325,8 +326,8 @@ def test_standard_input_is_sent(connected, sandbox, file, tmp_path, monkeypatch)
     assert (tmp_path / "stdin.rejects.jsonl").exists()
 
 
-def test_a_stream_is_never_taken_for_an_earlier_one(connected, sandbox, tmp_path, monkeypatch):
-    """Two streams with the same content are two: their messages without ids are not repeats of each other."""
+def test_a_stream_never_repeats_an_earlier_one(connected, sandbox, tmp_path, monkeypatch):
+    """In two streams with the same content, messages without ids are not repeats of each other."""
     monkeypatch.chdir(tmp_path)
     row = b'{"type": "identify", "userId": "u-1"}\n'
     connected("send", "-", stdin=row)
@@ -336,12 +337,12 @@ def test_a_stream_is_never_taken_for_an_earlier_one(connected, sandbox, tmp_path
     assert done.out.splitlines()[1].startswith("1 accepted: 1 delivered")
 
 
-# --- what is in the way --------------------------------------------------------------------------------------------
+# --- errors --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["missing.jsonl", "."])
 def test_an_unreadable_file_is_one_line(connected, tmp_path, name):
-    """A file that cannot be read is one line with its path; exit code 5."""
+    """A file that cannot be read gives one line with its path; exit code 5."""
     done = connected("send", tmp_path / name)
 
     assert done.code == 5
@@ -349,8 +350,8 @@ def test_an_unreadable_file_is_one_line(connected, tmp_path, name):
     assert str(tmp_path) in done.err
 
 
-def test_a_wrong_key_leaves_the_file_alone(cli, sandbox, file):
-    """The key is checked before anything is read; exit code 3."""
+def test_a_wrong_key_is_reported_before_the_file_is_read(cli, sandbox, file):
+    """The key is checked before the file is read; exit code 3."""
     done = cli("send", file, INTERCOM_API_KEY="wrong", INTERCOM_BASE_URL=sandbox.url)
 
     assert done.code == 3
@@ -367,30 +368,30 @@ class _Revoking(Workspace):
         return super().handle_bytes(method, path, headers, content)
 
 
-def test_a_key_revoked_on_the_way_stops_the_run(cli, file):
-    """A key that is refused on the way ends the run with one line; what was read is kept."""
+def test_a_key_that_is_revoked_during_a_run_ends_it(cli, file):
+    """A key that Intercom refuses during a run ends it with one line; what was read is kept."""
     with Sandbox(workspace=_Revoking(app_limit=10**6, workspace_limit=10**6)) as server:
         done = cli("send", file, INTERCOM_API_KEY=server.token, INTERCOM_BASE_URL=server.url)
 
     assert done.code == 3
     assert done.err.count("\n") == 1
-    assert "Intercom refuses the key now" in done.err
-    assert "run the same command again to go on" in done.err
+    assert "Intercom no longer accepts the key" in done.err
+    assert "run the same command again to continue" in done.err
 
 
-def test_a_system_without_file_locks_is_told(connected, file, monkeypatch):
-    """Where there are no file locks (Windows), one line says what to do instead; exit code 2."""
+def test_a_system_without_file_locks_is_reported(connected, file, monkeypatch):
+    """Without file locks (on Windows), one line says what to use instead; exit code 2."""
     monkeypatch.setitem(sys.modules, "fcntl", None)
 
     done = connected("send", file)
 
     assert done.code == 2
     assert done.err.count("\n") == 1
-    assert "hand the messages to Client.send() instead" in done.err
+    assert "call Client.send() from Python instead" in done.err
 
 
-def test_a_spool_that_cannot_be_made_is_one_line(connected, file, tmp_path):
-    """A spool where nothing can be written is one line with what to do; exit code 5."""
+def test_a_spool_that_cannot_be_created_is_one_line(connected, file, tmp_path):
+    """A spool path that cannot be written gives one line with its path; exit code 5."""
     done = connected("send", file, "--spool", tmp_path / "missing" / "spool")
 
     assert done.code == 5

@@ -1,4 +1,4 @@
-"""``send`` in processes of its own, ended by Ctrl-C and by ``kill -9``; see ``run_large_send.py`` for the same at full size."""
+"""``send`` in separate processes, ended by Ctrl-C and by ``kill -9``; ``tests/measure/large_send.py`` does the same at full size."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ import pytest
 
 from metarouter_intercom.sandbox import Sandbox
 
-from ..measure.large_send import Watched, send_interrupted
+from ..measure.large_send import ObservedWorkspace, send_interrupted
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="looks at the process's memory as Linux shows it")
-def test_interrupted_and_killed_runs_leave_nothing_out_and_nothing_twice(tmp_path):
-    """After Ctrl-C and kill -9 the workspace is complete, nothing is doubled, the bar was right and the memory flat."""
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the memory of the process from Linux's /proc")
+def test_interrupted_and_killed_runs_lose_and_double_nothing(tmp_path):
+    """After Ctrl-C and kill -9 the workspace is complete, nothing is doubled, the bar was right and memory did not grow."""
     _, wrong = send_interrupted(tmp_path, 2_000)
 
     assert wrong == []
 
 
-def test_a_run_that_waits_for_its_stream_is_interrupted_at_once(tmp_path):
-    """Ctrl-C while nothing comes from standard input ends the run, and says that a stream cannot be read again."""
-    workspace = Watched()
+def test_a_run_that_waits_for_standard_input_is_interrupted_at_once(tmp_path):
+    """Ctrl-C while standard input sends nothing ends the run, and a line says that it cannot be read again."""
+    workspace = ObservedWorkspace()
     with Sandbox(workspace=workspace) as sandbox:
         process = subprocess.Popen(
             [sys.executable, "-m", "metarouter_intercom._cli", "send", "-"],
@@ -35,8 +35,8 @@ def test_a_run_that_waits_for_its_stream_is_interrupted_at_once(tmp_path):
             cwd=tmp_path,
             env={**os.environ, "INTERCOM_API_KEY": sandbox.token, "INTERCOM_BASE_URL": sandbox.url},
         )
-        # The first request is the check of the key, the second one the message.
-        workspace.at_request = lambda handled: process.send_signal(signal.SIGINT) if handled == 2 else None
+        # The first request checks the key, the second one sends the message.
+        workspace.on_request = lambda handled: process.send_signal(signal.SIGINT) if handled == 2 else None
         process.stdin.write(json.dumps({"type": "identify", "userId": "u-1"}).encode() + b"\n")
         process.stdin.flush()
         code = process.wait(timeout=60)

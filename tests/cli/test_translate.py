@@ -1,4 +1,4 @@
-"""``translate``: the dry run shows what ``send`` would do, and sends nothing."""
+"""``translate``: the dry run shows what ``send`` would do and sends nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NAMELESS = {"type": "track", "userId": "u-1"}
 
 @pytest.fixture
 def file(tmp_path):
-    """A file with one message of each fate, and a broken line."""
+    """A file with one delivered, one skipped and one rejected message, and an invalid line."""
     path = tmp_path / "events.jsonl"
     path.write_text(
         "\n".join([json.dumps(_IDENTIFY), "{", json.dumps(_PAGE), json.dumps({"batch": [_NAMELESS]})])
@@ -22,7 +22,7 @@ def file(tmp_path):
 
 
 def test_each_message_is_shown_with_requests_notes_and_skips(cli, file):
-    """Every message stands there with its file, line and place, and what would become of it."""
+    """Every message is shown with file, line and place, and with its requests, notes, skip or rejection."""
     done = cli("translate", file)
 
     assert done.code == 1
@@ -31,7 +31,7 @@ def test_each_message_is_shown_with_requests_notes_and_skips(cli, file):
         *[line for line in done.out.splitlines() if line.startswith("  POST /contacts ")],
         "  note A5: traits.bad: empty object or list",
         f"{file}:2: unreadable",
-        "  rejected: not JSON at column 2: Expecting property name enclosed in double quotes; send one JSON object a line",
+        "  rejected: not JSON at column 2: Expecting property name enclosed in double quotes; send one JSON object per line",
         f"{file}:3: page u-1",
         "  skipped: page_off",
         f"{file}:4: batch[0]: track u-1",
@@ -39,8 +39,8 @@ def test_each_message_is_shown_with_requests_notes_and_skips(cli, file):
     ]
 
 
-def test_the_summary_counts_what_would_be_dropped_and_why(cli, file):
-    """`--summary` counts requests, notes, skips and rejections by reason, and shows no message."""
+def test_the_summary_counts_by_reason(cli, file):
+    """`--summary` counts requests, notes, skips and rejections by reason and shows no message."""
     done = cli("translate", file, "--summary")
 
     assert done.out.splitlines() == [
@@ -57,8 +57,8 @@ def test_the_summary_counts_what_would_be_dropped_and_why(cli, file):
     ]
 
 
-def test_json_for_machines(cli, file):
-    """`--json` writes an object a message, or one for the summary."""
+def test_translate_prints_json(cli, file):
+    """`--json` prints one object per message, or one for the summary."""
     rows = [json.loads(line) for line in cli("translate", file, "--json").out.splitlines()]
     summary = json.loads(cli("translate", file, "--json", "--summary").out)
 
@@ -72,8 +72,8 @@ def test_json_for_machines(cli, file):
     assert summary["skipped"] == {"page_off": 1}
 
 
-def test_settings_of_the_mapping_apply(cli):
-    """`--setting` gives a setting as JSON or as plain text."""
+def test_settings_apply(cli):
+    """`--setting` takes a value as JSON or as plain text."""
     done = cli("translate", "-", "--setting", "page_events=Viewed {name}", stdin=json.dumps(_PAGE))
     limited = cli("translate", "-", "--setting", "max_message_bytes=256", stdin=json.dumps({**_PAGE, "x": 1}))
 
@@ -83,7 +83,7 @@ def test_settings_of_the_mapping_apply(cli):
 
 
 @pytest.mark.parametrize(
-    ("given", "code", "told"),
+    ("assignment", "code", "expected"),
     [
         ("no_such=1", 2, "--setting no_such: no such setting"),
         ("page_events", 2, "--setting page_events: write NAME=VALUE"),
@@ -91,16 +91,16 @@ def test_settings_of_the_mapping_apply(cli):
         ("workers=many", 3, "workers: "),
     ],
 )
-def test_a_wrong_setting_is_told(cli, given, code, told):
-    """A setting that does not exist, or has a wrong value, is named."""
-    done = cli("translate", "-", "--setting", given, stdin="{}")
+def test_a_wrong_setting_is_reported(cli, assignment, code, expected):
+    """The error names a setting that does not exist or has a wrong value."""
+    done = cli("translate", "-", "--setting", assignment, stdin="{}")
 
     assert done.code == code
-    assert told in done.err
+    assert expected in done.err
 
 
 def test_the_dry_run_rejects_what_the_client_rejects(cli):
-    """Acceptance is the client's own: a company without an id, a message too large."""
+    """The dry run rejects what the client rejects, such as a company without an id or a message that is too large."""
     group = {"type": "group", "userId": "u-1", "traits": {"plan": "pro"}}
     large = {"type": "identify", "userId": "u-1", "traits": {"bio": "x" * 40_000}}
 
@@ -112,8 +112,8 @@ def test_the_dry_run_rejects_what_the_client_rejects(cli):
     assert "max_message_bytes" in done.out
 
 
-def test_words_of_others_cannot_steer_the_terminal(cli):
-    """Control characters in names and values are replaced on the screen."""
+def test_control_characters_are_replaced(cli):
+    """Control characters in names and values are replaced in the output."""
     event = {
         "type": "track",
         "userId": "u-1",
@@ -127,8 +127,8 @@ def test_words_of_others_cannot_steer_the_terminal(cli):
     assert not {"\x1b", "\x9b", "\u202e"} & set(done.out)
 
 
-def test_a_summary_stays_small_whatever_the_data(cli):
-    """Names that come from the data are counted together beyond a bound."""
+def test_a_summary_stays_small(cli):
+    """Beyond a limit, different names from the data are counted together."""
     rows = "\n".join(
         json.dumps({"type": "identify", "userId": "u-1", "traits": {f"t{n}": {}}}) for n in range(1_200)
     )
@@ -144,7 +144,7 @@ def test_a_summary_stays_small_whatever_the_data(cli):
 
 @pytest.mark.parametrize("name", ["missing.jsonl", "."])
 def test_an_unreadable_file_is_one_line(cli, tmp_path, name):
-    """A file that cannot be read is one line with its path, and exit code 5."""
+    """A file that cannot be read gives one line with its path; exit code 5."""
     done = cli("translate", tmp_path / name)
 
     assert done.code == 5

@@ -1,4 +1,4 @@
-"""Accepting: what a call takes, copies, rejects and does where there is no room (rules Q1, Q2, Q4, Q5)."""
+"""What a call accepts, copies and rejects, and what it does when the buffer is full (rules Q1, Q2, Q4, Q5)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .._support.clients import DEADLINE, Gated, answering, background_client, in
 
 
 def test_a_call_returns_its_message_id_and_sends_nothing():
-    """Q1: the id is the given one, or a new one each time; there is no network I/O in the call."""
+    """Q1: a call returns the id that it was given, or a new one each time, and does no network I/O."""
     transport = ScriptedTransport([])
     client = manual_client(transport)
 
@@ -26,8 +26,8 @@ def test_a_call_returns_its_message_id_and_sends_nothing():
     assert transport.requests == []
 
 
-def test_what_the_caller_does_to_its_data_afterwards_changes_nothing():
-    """Q1: the message is a copy, down to the last nested value."""
+def test_changing_the_data_after_the_call_does_not_change_the_message():
+    """Q1: the message is a copy, nested values included."""
     transport = answering()
     client = manual_client(transport)
     properties = {"plan": "pro", "items": [{"sku": 1}]}
@@ -54,8 +54,8 @@ def test_what_the_caller_does_to_its_data_afterwards_changes_nothing():
         (lambda client: client.send("no message"), "message"),
     ],
 )
-def test_what_can_never_be_delivered_is_rejected(call, path):
-    """Q2: RejectedMessage names the path; nothing is buffered and the rejection is counted."""
+def test_a_message_that_can_never_be_delivered_is_rejected(call, path):
+    """Q2: RejectedMessage names the path; the message is not buffered, and the rejection is counted."""
     client = manual_client()
 
     with pytest.raises(RejectedMessage) as caught:
@@ -76,8 +76,8 @@ def test_a_message_beyond_the_limit_is_rejected():
     assert client.report().rejected == {"too_large": 1}
 
 
-def test_hosts_may_choose_never_to_see_an_error(caplog):
-    """Q2: ``on_invalid="log"`` logs and counts what else is raised, and returns no id."""
+def test_rejections_can_be_logged_instead_of_raised(caplog):
+    """Q2: with ``on_invalid="log"`` a rejection is logged and counted, and the call returns an empty text."""
     client = manual_client(on_invalid="log")
 
     returned = client.track("u-1", "")
@@ -86,15 +86,15 @@ def test_hosts_may_choose_never_to_see_an_error(caplog):
     assert client.report().rejected == {"invalid": 1}
     record = caplog.records[0]
     assert (record.getMessage(), record.reason, record.paths) == (
-        "a message was rejected",
+        "connection testing: a message was rejected: invalid at event",
         "invalid",
         ["event"],
     )
 
 
 @pytest.mark.parametrize("choice", ["raise", "log"])
-def test_a_closed_client_takes_nothing(choice):
-    """Q2: every call after ``close`` raises ClientClosed, whatever else is only logged."""
+def test_a_closed_client_accepts_nothing(choice):
+    """Q2: every call after ``close`` raises ClientClosed, also with ``on_invalid="log"``."""
     client = manual_client(on_invalid=choice)
     client.close()
 
@@ -112,8 +112,8 @@ def test_a_closed_client_takes_nothing(choice):
         client.delete("u-1")
 
 
-def test_a_full_buffer_raises_when_told_so():
-    """Q4: ``when_full="raise"`` raises BufferFull and takes nothing."""
+def test_a_full_buffer_can_raise():
+    """Q4: with ``when_full="raise"`` the call raises BufferFull and does not accept the message."""
     client = manual_client(max_buffered=1, when_full="raise")
     client.track("u-1", "A")
 
@@ -124,7 +124,7 @@ def test_a_full_buffer_raises_when_told_so():
 
 
 def test_a_full_buffer_drops_new_messages_by_default(caplog):
-    """Q4: in memory the newest are dropped: counted, told to both hooks, and logged once a minute."""
+    """Q4: in memory new messages are dropped: each is counted and reported to both hooks, and a line is logged once a minute."""
     dropped, ends, clock = [], [], FakeClock()
     client = manual_client(
         max_buffered=1, clock=clock, on_drop=lambda message, reason: dropped.append((message["event"], reason)),
@@ -140,14 +140,14 @@ def test_a_full_buffer_drops_new_messages_by_default(caplog):
     assert dropped == [("B", "buffer_full"), ("C", "buffer_full"), ("D", "buffer_full")]
     assert ends == [("dropped", "buffer_full")] * 3
     assert [record.getMessage() for record in caplog.records] == [
-        "the buffer is full: new messages are dropped"
+        "connection testing: the buffer is full (max_buffered 1): new messages are dropped"
     ] * 2
     report = client.flush()
     assert (report.accepted, report.delivered, report.dropped) == (4, 1, {"buffer_full": 3})
 
 
-def test_a_full_buffer_may_make_the_caller_wait():
-    """Q4: ``when_full="block"`` waits for room, and takes the message once there is some."""
+def test_a_full_buffer_can_make_the_caller_wait():
+    """Q4: with ``when_full="block"`` the call waits until there is room, and then accepts the message."""
     circuit = Gated()
     client = background_client(circuit, max_buffered=1, when_full="block", block_timeout=DEADLINE)
     client.track("u-1", "A")
@@ -162,7 +162,7 @@ def test_a_full_buffer_may_make_the_caller_wait():
 
 
 def test_waiting_for_room_has_an_end():
-    """Q4: after ``block_timeout`` BufferFull tells that there was none."""
+    """Q4: if there is no room after ``block_timeout``, the call raises BufferFull."""
     clock = FakeClock()
     client = manual_client(clock=clock, max_buffered=1, when_full="block", block_timeout=3.0)
     client.track("u-1", "A")
@@ -175,7 +175,7 @@ def test_waiting_for_room_has_an_end():
 
 
 def test_the_same_message_id_counts_once():
-    """Q5: the second message with an id that is buffered is a counted no-op with the same id as its answer."""
+    """Q5: a second message with the id of a buffered one is counted as a duplicate and not accepted; the call returns the same id."""
     transport = answering()
     client = manual_client(transport)
 

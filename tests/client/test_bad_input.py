@@ -1,4 +1,4 @@
-"""Whatever a caller hands in: a clear ``RejectedMessage`` or a note, never an error from inside, and nothing else is lost."""
+"""Any value that a caller passes: it is accepted or raises ``RejectedMessage``, never another error, and other messages are unharmed."""
 
 from __future__ import annotations
 
@@ -266,7 +266,7 @@ def _fault(client, call):
 
 @pytest.mark.parametrize("value", [pytest.param(value, id=name) for name, value in _VALUES.items()])
 def test_every_value_in_every_place(value):
-    """Each call is accepted or rejected; what is accepted is delivered as JSON, and so is what comes after."""
+    """Each call is accepted or rejected; accepted messages are delivered as JSON, and so is the message after them."""
     sent = []
 
     def answer(request):
@@ -287,7 +287,7 @@ def test_every_value_in_every_place(value):
 
 
 def test_ten_thousand_keys():
-    """Q2: a message of ten thousand traits is too large; where its size is allowed, each of them is delivered."""
+    """Q2: a message with ten thousand traits is too large; if the limit allows its size, every trait is delivered."""
     traits = {f"k{number}": number for number in range(10_000)}
     bodies = []
 
@@ -306,7 +306,7 @@ def test_ten_thousand_keys():
 
 @pytest.mark.parametrize("how", ["identify", "track", "group", "page", "screen", "alias"])
 def test_methods_reject_as_send_does(how):
-    """A call by name rejects what ``send`` rejects, by the same path."""
+    """A method rejects the same values as ``send``, with the same paths."""
     client = manual_client()
 
     with pytest.raises(RejectedMessage) as raised:
@@ -316,8 +316,8 @@ def test_methods_reject_as_send_does(how):
     assert client.stats().rejected == {"invalid": 1}
 
 
-def test_hosts_that_must_not_see_an_error():
-    """Q2: with ``on_invalid="log"`` whatever is wrong is counted, and the call returns an empty id."""
+def test_no_value_raises_when_rejections_are_logged():
+    """Q2: with ``on_invalid="log"`` any wrong value is counted, and the call returns an empty id."""
     client = manual_client(on_invalid="log")
 
     ids = [
@@ -331,7 +331,7 @@ def test_hosts_that_must_not_see_an_error():
 
 @pytest.mark.parametrize("message_id", ["a\x00b", "x" * 5_000, "'; drop table messages; --", "ü\u2028", "%s"])
 def test_any_text_is_a_message_id(tmp_path, message_id):
-    """R2, Q5: whatever characters it has, a message id is kept as it is and recognised again, in memory and in the spool."""
+    """R2, Q5: a message id with any characters is kept unchanged and recognised again, in memory and in the spool."""
     for choices in ({}, {"spool": tmp_path / "spool"}):
         client = manual_client(**choices)
         first = client.track("u1", "x", message_id=message_id)
@@ -344,8 +344,8 @@ def test_any_text_is_a_message_id(tmp_path, message_id):
         assert (report.delivered, client.stats().duplicates) == (1, 1)
 
 
-def test_no_value_is_told():
-    """A rejection speaks of paths and kinds; what the values are is nobody's business."""
+def test_no_value_is_quoted():
+    """A rejection names paths and types, and never a value, because a value may be private."""
     with pytest.raises(RejectedMessage) as raised:
         manual_client().identify("u1", {"ok": 1, "bad": {"token": b"very secret", "big": 10**40}})
 
@@ -353,8 +353,8 @@ def test_no_value_is_told():
     assert [problem.path for problem in raised.value.problems] == ["traits.bad.token", "traits.bad.big"]
 
 
-def test_every_fault_is_told_up_to_a_hundred():
-    """All faults of a message are told at once, so that it is mended once; beyond a hundred they help nobody."""
+def test_up_to_a_hundred_faults_are_listed():
+    """A rejection lists all faults of a message, so that they can be fixed together, and at most a hundred of them."""
     with pytest.raises(RejectedMessage) as raised:
         manual_client().identify("u1", {f"k{number:03}": b"" for number in range(300)})
 

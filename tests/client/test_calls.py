@@ -1,4 +1,4 @@
-"""The six calls and ``send``: the usual parameters in the usual order, each of which becomes its place in the wire form."""
+"""The six calls and ``send``: parameters and their order as in the usual Segment client, and where each stands in the wire form."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ _WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 
 @pytest.mark.parametrize("name", _PARAMETERS)
 def test_parameters_come_in_the_usual_order(name):
-    """Moving over from the usual Segment client is one changed import, so names and order are pinned."""
+    """Names and order of the parameters are pinned, so that moving over from the usual Segment client changes one import."""
     parameters = list(inspect.signature(getattr(Calls, name)).parameters)
 
     assert parameters[1:] == _PARAMETERS[name]
 
 
 @pytest.mark.parametrize("name", [name for name in _PARAMETERS if name != "send"])
-def test_whatever_may_be_left_out_can_be(name):
-    """Every parameter of the six calls has None as its default: an anonymous id may stand in for a user id."""
+def test_every_parameter_can_be_left_out(name):
+    """Every parameter of the six calls has None as its default, because an anonymous id may replace a user id."""
     parameters = list(inspect.signature(getattr(Calls, name)).parameters.values())[1:]
 
     assert {parameter.default for parameter in parameters} == {None}
@@ -80,8 +80,8 @@ def test_whatever_may_be_left_out_can_be(name):
     ],
     ids=["identify", "track", "group", "page", "screen", "alias"],
 )
-def test_every_argument_finds_its_place(call, wire):
-    """Positional arguments land in the wire form's own keys, instants as Unix seconds."""
+def test_every_argument_has_its_place_in_the_wire_form(call, wire):
+    """Each positional argument stands under its key of the wire form, instants as Unix seconds."""
     client = RecordingClient()
 
     call(client)
@@ -98,8 +98,8 @@ def test_every_argument_finds_its_place(call, wire):
 
 
 @pytest.mark.parametrize("name", ["identify", "track", "group", "page", "screen"])
-def test_a_call_and_the_same_message_as_a_whole_are_one(name):
-    """``send`` takes what pipelines have; it gives what the call with the same facts gives."""
+def test_a_call_and_send_accept_the_same_message(name):
+    """``send`` with a whole message accepts the same message as the call with the same arguments."""
     client = RecordingClient()
     extra = {"track": {"event": "Bought"}, "group": {"groupId": "g-1"}}.get(name, {})
     arguments = {"event": "event", "groupId": "group_id"}
@@ -119,7 +119,7 @@ def test_a_call_and_the_same_message_as_a_whole_are_one(name):
 
 @pytest.mark.parametrize("user_id", [7, "7"])
 def test_numbers_serve_as_ids(user_id):
-    """R2: an integer id is its text, on the quick way and on the careful one."""
+    """R2: an integer id becomes its text, on the fast path and on the full path."""
     client = RecordingClient()
 
     client.track(user_id, "Bought")
@@ -128,39 +128,42 @@ def test_numbers_serve_as_ids(user_id):
     assert [message["userId"] for message in client.sent] == ["7", "7"]
 
 
-class _Stamping(Calls):
-    """Takes calls by one path and keeps what is stamped."""
+class _OnePath:
+    """Stands in for a client's acceptor: takes calls by one path and keeps what is stamped."""
 
     def __init__(self, *, is_fast):
-        self._acceptance = Stamper(Settings(api_key="k"), ())
+        self._stamper = Stamper(Settings(api_key="k"), ())
         self._is_fast = is_fast
+        self.stamped = None
 
-    def _accept_usual(self, kind, user_id, event, facts, context):
+    def accept_fast(self, kind, user_id, event, facts, context):
         if not self._is_fast:
             return None
-        self.stamped = self._acceptance.stamp_fast(kind, user_id, event, facts, context, 5.5)
-        return None if self.stamped is None else "taken"
+        self.stamped = self._stamper.fast.stamp(kind, user_id, event, facts, context, 5.5)
+        return None if self.stamped is None else "accepted"
 
-    def _accept(self, call):
-        acceptance = self._acceptance
-        self.stamped = None if self._is_fast else acceptance._stamped(acceptance._careful(call, 5.5))
+    def accept(self, call):
+        self.stamped = None if self._is_fast else self._stamper._stamp_full(call, 5.5)
         return ""
 
-    def told(self, name, arguments):
-        """Return what *name* stamps, but for the message id that each path makes."""
-        getattr(self, name)(**arguments)
-        if self.stamped is None:
-            return None
-        message, keys, upserts = self.stamped
-        return dict(sorted(message.items())) | {"messageId": ""}, list(keys), upserts
+
+def _stamp(name, arguments, *, is_fast):
+    """Return what a call of *name* stamps, except for the message id that each path makes; None if its path leaves it."""
+    client = Calls()
+    client._acceptor = _OnePath(is_fast=is_fast)
+    getattr(client, name)(**arguments)
+    if client._acceptor.stamped is None:
+        return None
+    message, keys, upserts = client._acceptor.stamped
+    return dict(sorted(message.items())) | {"messageId": ""}, list(keys), upserts
 
 
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [("identify", {"traits": {"plan": "pro"}}), ("track", {"event": "Seen", "properties": {"n": 1}})],
 )
-def test_calls_mean_the_same_on_both_paths(name, arguments):
-    """Q1: a call that takes the fast path tells no more than the full path would have taken from it."""
+def test_both_paths_stamp_the_same_call_alike(name, arguments):
+    """Q1: where the fast path stamps a call, the full path stamps the same message."""
     usual = [
         {"user_id": "u-1", **arguments, "context": {"ip": "192.0.2.7"}},
         {"user_id": "a@example.com", **arguments},
@@ -178,7 +181,7 @@ def test_calls_mean_the_same_on_both_paths(name, arguments):
     )
 
     assert_twins_agree(
-        lambda call: _Stamping(is_fast=True).told(name, call),
-        lambda call: _Stamping(is_fast=False).told(name, call),
+        lambda call: _stamp(name, call, is_fast=True),
+        lambda call: _stamp(name, call, is_fast=False),
         calls,
     )

@@ -1,4 +1,4 @@
-"""The face: how a client is made, what it asks Intercom for itself, and what it tells of itself (rules D1, W5)."""
+"""How a client is made, what it asks Intercom, and what it reports about itself (rules D1, W5)."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ from .._support.clients import (
     workspace_client,
 )
 
-# What an error of somebody else's code may quote; a trace shows lines of code, so it stands here alone.
+# What an error of the user's code may quote. A traceback shows lines of code, so the text is only here.
 _PRIVATE = "ada@example.com, very-private"
 
 
 # --- making one ---------------------------------------------------------------------------------------------
 
 
-def test_everything_but_ready_settings_is_given_by_name():
-    """The constructor takes settings and parts by name, so that adding one breaks nobody."""
+def test_everything_except_ready_settings_is_passed_by_name():
+    """The constructor takes settings and replaceable parts by name, so that adding one breaks no caller."""
     kinds = {name: one.kind for name, one in inspect.signature(Client).parameters.items()}
 
     assert kinds.pop("settings") is inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -45,8 +45,8 @@ def test_everything_but_ready_settings_is_given_by_name():
     assert set(kinds.values()) == {inspect.Parameter.KEYWORD_ONLY}
 
 
-def test_settings_come_ready_or_one_by_one():
-    """A ready ``Settings`` or its fields, not both."""
+def test_settings_are_passed_ready_or_one_by_one():
+    """A caller passes a ready ``Settings`` or its fields; passing both is a TypeError."""
     assert Client(Settings(api_key="k", workers=2)).settings.workers == 2
     assert Client(api_key="k", workers=3).settings.workers == 3
     with pytest.raises(TypeError, match="workers"):
@@ -54,13 +54,13 @@ def test_settings_come_ready_or_one_by_one():
 
 
 def test_a_key_is_needed():
-    """Without an API key the error names the setting."""
+    """Without an API key the constructor raises an error that names the setting."""
     with pytest.raises(ConfigurationError, match="api_key"):
         Client()
 
 
 def test_the_environment_is_read_by_from_env_alone(monkeypatch):
-    """``Client(...)`` looks at its arguments only; ``from_env`` takes parts and settings beside the environment's."""
+    """``Client(...)`` reads its arguments only; ``from_env`` reads the environment and also takes arguments."""
     monkeypatch.setenv("INTERCOM_API_KEY", "from-environment")
     transport = answering()
 
@@ -76,8 +76,8 @@ def test_the_environment_is_read_by_from_env_alone(monkeypatch):
 # --- Intercom's answers to the client itself (check, delete) ------------------------------------------------
 
 
-def test_check_tells_the_workspace():
-    """``check`` asks ``GET /me`` and returns whose token it is."""
+def test_check_returns_the_workspace():
+    """``check`` asks ``GET /me`` and returns the account of the token."""
     clock = FakeClock()
     workspace = Workspace(now=clock.now, app_id="abc123", name="Example", region="EU")
     client = manual_client(WorkspaceTransport(workspace), clock=clock, app_id="abc123", region="eu")
@@ -104,8 +104,8 @@ def test_check_names_what_is_wrong_with_its_remedy(choices, token, words):
         client.check()
 
 
-def test_check_sets_held_messages_free():
-    """T1: once the credentials are good, what was held goes out at once."""
+def test_check_releases_held_messages():
+    """T1: once the credentials are good, held messages are sent at once."""
     answers = [Response(401), Response(200, {"app": {"id_code": "a"}}), Response(202)]
     client = manual_client(ScriptedTransport(answers))
     client.track("u-1", "A")
@@ -120,7 +120,7 @@ def test_check_sets_held_messages_free():
 
 
 def test_delete_drops_what_is_buffered_and_deletes():
-    """D1: the contact is gone, its buffered messages are dropped and told, and others' are delivered."""
+    """D1: the contact is deleted, its buffered messages are dropped and reported, and messages of others are delivered."""
     dropped = []
     client, workspace = workspace_client(
         on_drop=lambda message, reason: dropped.append((message["userId"], reason))
@@ -139,7 +139,7 @@ def test_delete_drops_what_is_buffered_and_deletes():
 
 
 def test_delete_by_email_archive_and_of_somebody_unknown():
-    """D1: an e-mail address serves as well, ``archive`` only puts away, and who is not there is deleted already."""
+    """D1: an e-mail address names a contact too, ``archive`` only archives it, and a contact that does not exist counts as deleted."""
     client, workspace = workspace_client()
     client.identify("u-1", {"email": "ada@example.com"})
     client.flush()
@@ -152,13 +152,13 @@ def test_delete_by_email_archive_and_of_somebody_unknown():
 
 @pytest.mark.parametrize("choice", [{}, {"user_id": "u-1", "email": "ada@example.com"}])
 def test_delete_needs_one_name(choice):
-    """D1: neither or both is a ConfigurationError."""
+    """D1: passing neither or both of id and e-mail address is a ConfigurationError."""
     with pytest.raises(ConfigurationError, match="delete"):
         manual_client().delete(**choice)
 
 
-def test_delete_tells_a_refusal():
-    """D1: the call is synchronous, so a refusal is raised with Intercom's answer."""
+def test_delete_raises_a_refusal():
+    """D1: the call waits for Intercom's answer, so a refusal is raised with it."""
     client = manual_client(answering(403, {"errors": [{"code": "forbidden", "message": "no scope"}]}))
 
     with pytest.raises(DeliveryFailed, match="no scope") as caught:
@@ -167,8 +167,8 @@ def test_delete_tells_a_refusal():
     assert caught.value.status == 403
 
 
-def test_delete_waits_for_what_is_on_its_way():
-    """D1: a write in a worker's hand would bring the contact back, so the deletion comes after it."""
+def test_delete_waits_for_messages_that_are_being_sent():
+    """D1: the deletion comes after a write that a worker is sending, because that write would bring the contact back."""
     circuit = Gated(lambda request: Response(200, {"id": "c-1", "data": [], "contacts": []}))
     client = background_client(circuit)
     client.identify("u-1", {"name": "Ada"})
@@ -188,10 +188,10 @@ def test_delete_waits_for_what_is_on_its_way():
 
 
 def test_numbers_carry_the_names_of_the_design():
-    """W5: report and stats share their names; stats adds the state of the moment."""
+    """W5: report and stats share their names; stats adds the state at this moment."""
     client = manual_client(name="billing")
     client.track("u-1", "A")
-    client._clock.advance(5)
+    client._dependencies.clock.advance(5)
     stats, report = client.stats(), client.report()
 
     plain = ("accepted", "delivered", "merged", "unchanged", "retried", "held", "pending")
@@ -201,8 +201,8 @@ def test_numbers_carry_the_names_of_the_design():
     assert tuple(stats.rate) == (None, None, None)
 
 
-def test_the_rate_limit_is_told():
-    """W5: ``stats().rate`` holds Intercom's last words about the budget."""
+def test_stats_show_the_rate_limit():
+    """W5: ``stats().rate`` is the rate budget as Intercom last reported it."""
     clock = FakeClock()
     headers = {
         "x-ratelimit-limit": "100",
@@ -216,8 +216,8 @@ def test_the_rate_limit_is_told():
     assert tuple(client.stats().rate) == (100, 90, int(clock.now()) + 9)
 
 
-def test_health_tells_an_outage():
-    """W5: a run of failures shows as ``failing``, with reason and since when."""
+def test_health_shows_an_outage():
+    """W5: after several failures in a row, health is ``failing``, with the reason and the time since when."""
     clock = FakeClock()
     client = manual_client(ScriptedTransport(lambda request: ConnectFailed("down")), clock=clock)
     for number in range(6):
@@ -230,7 +230,7 @@ def test_health_tells_an_outage():
 
 
 def test_no_secret_and_no_trait_is_shown(caplog):
-    """W5: neither key, e-mail nor trait appears in representations, errors or the log, whatever goes wrong."""
+    """W5: no key, e-mail address or trait appears in representations, errors or the log, whatever fails."""
     caplog.set_level(logging.DEBUG)
 
     def fail(*_):
@@ -257,13 +257,13 @@ def test_no_secret_and_no_trait_is_shown(caplog):
 
 
 def test_a_client_cannot_be_pickled():
-    """W3: a client belongs to a process; sending it to another one is told with the remedy."""
+    """W3: a client belongs to one process; pickling it raises an error that names the remedy."""
     with pytest.raises(TypeError, match="make one in each process"):
         pickle.dumps(manual_client())
 
 
 def test_the_logger_is_left_to_the_host():
-    """W5: no handler but the null one, no level."""
+    """W5: the logger has no level, and no handler except the null handler."""
     logger = logging.getLogger("metarouter_intercom")
     manual_client()
 

@@ -1,4 +1,4 @@
-"""The face of the dead letters (rule X1): what was given up can be looked at, tried again, forgotten and taken away."""
+"""What users do with dead letters (rule X1): list, retry, discard, export."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def _client_with_dead(make, *users, **choices):
     return client
 
 
-def test_a_dead_letter_tells_its_story(make):
-    """X1: message, reason, Intercom's answer, attempts and instants are kept."""
+def test_a_dead_letter_keeps_all_that_is_known(make):
+    """X1: a dead letter has the message, the reason, Intercom's answer, the attempts and the instants."""
     clock = FakeClock()
     client = _client_with_dead(make, "u-1", clock=clock)
 
@@ -66,7 +66,7 @@ def test_a_dead_letter_tells_its_story(make):
 
 
 def test_they_are_counted_and_listed(make):
-    """X1: by reason, oldest first, at most so many."""
+    """X1: dead letters are counted by reason, and listed oldest first, by reason, up to a limit."""
     client = _client_with_dead(make, "u-1", "u-2", "u-3")
 
     assert len(client.dead_letters) == 3
@@ -79,8 +79,8 @@ def test_they_are_counted_and_listed(make):
     ("choice", "left"),
     [({}, []), ({"reason": "http_400"}, []), ({"reason": "other"}, ["u-1", "u-2", "u-3"])],
 )
-def test_they_can_be_tried_again(make, choice, left):
-    """X1: all, or by reason; each is delivered as it was, with the same id and instant."""
+def test_they_can_be_retried(make, choice, left):
+    """X1: all or those with a reason are retried; each is delivered with the same id and instant."""
     client = _client_with_dead(make, "u-1", "u-2", "u-3")
     before = {letter.message["messageId"]: letter.message["timestamp"] for letter in client.dead_letters}
 
@@ -89,12 +89,12 @@ def test_they_can_be_tried_again(make, choice, left):
 
     assert number == report.delivered == 3 - len(left)
     assert [letter.message["userId"] for letter in client.dead_letters] == left
-    sent = {request.body["created_at"] for request in client._parts.transport.requests[3:]}
+    sent = {request.body["created_at"] for request in client._dependencies.transport.requests[3:]}
     assert sent <= {int(instant) for instant in before.values()}
 
 
-def test_some_can_be_tried_again_by_id(make):
-    """X1: only those that are named."""
+def test_some_can_be_retried_by_id(make):
+    """X1: with ids, only those dead letters are retried."""
     client = _client_with_dead(make, "u-1", "u-2", "u-3")
     second = client.dead_letters.list()[1]
 
@@ -103,8 +103,8 @@ def test_some_can_be_tried_again_by_id(make):
     assert [letter.message["userId"] for letter in client.dead_letters] == ["u-1", "u-3"]
 
 
-def test_what_dies_again_at_once_is_not_met_twice(make):
-    """X1: a retry ends, although inline delivery makes new dead letters while it runs; none is lost, none doubled."""
+def test_a_retry_that_fails_at_once_is_not_repeated(make):
+    """X1: a retry ends even if inline delivery makes new dead letters meanwhile; none is lost and none is there twice."""
     client = make(answering(400, _REFUSAL), delivery="inline", on_error=lambda error, messages: None)
     for user in ("u-1", "u-2"):
         with pytest.raises(Exception, match="no good"):
@@ -114,8 +114,8 @@ def test_what_dies_again_at_once_is_not_met_twice(make):
     assert sorted(letter.message["userId"] for letter in client.dead_letters) == ["u-1", "u-2"]
 
 
-def test_what_cannot_be_accepted_stays(make):
-    """X1: what finds no room in the buffer does not leave the dead letters, and nothing is dropped."""
+def test_a_message_that_cannot_be_accepted_stays_a_dead_letter(make):
+    """X1: if the buffer has no room for a message, it stays a dead letter and is not dropped."""
     client = _client_with_dead(make, "u-1", "u-2", max_buffered=1)
 
     with pytest.raises(BufferFull):
@@ -126,7 +126,7 @@ def test_what_cannot_be_accepted_stays(make):
 
 
 def test_a_client_that_sends_nothing_retries_nothing():
-    """X1, W1: on a client that is not enabled the dead letters stay, and the remedy is told."""
+    """X1, W1: a client that is not enabled keeps the dead letters and raises an error that names the remedy."""
     client = manual_client(before=[lambda message: None], enabled=False)
     client.track("u-1", "Bought")
 
@@ -137,7 +137,7 @@ def test_a_client_that_sends_nothing_retries_nothing():
 
 
 def test_a_closed_client_retries_nothing():
-    """X1: after ``close`` nothing would deliver what is retried."""
+    """X1: a closed client raises ClientClosed and keeps the dead letters, because it would not deliver them."""
     client = manual_client(answering(400, _REFUSAL))
     client.track("u-1", "Bought")
     client.close()
@@ -148,8 +148,8 @@ def test_a_closed_client_retries_nothing():
     assert len(client.dead_letters) == 1
 
 
-def test_they_can_be_forgotten(make):
-    """X1: by id, by reason, all; returns how many, and is no loss that is counted."""
+def test_they_can_be_discarded(make):
+    """X1: dead letters are discarded by id, by reason or all; ``discard`` returns how many and counts no loss."""
     client = _client_with_dead(make, "u-1", "u-2", "u-3")
     first = client.dead_letters.list()[0]
 
@@ -160,7 +160,7 @@ def test_they_can_be_forgotten(make):
 
 
 def test_they_can_be_exported(make):
-    """X1: one JSON line each, with everything that is known; they stay."""
+    """X1: an export writes a JSON line with all that is known for each dead letter, and keeps the dead letters."""
     client = _client_with_dead(make, "u-1", "u-2")
     file = io.StringIO()
 
@@ -174,7 +174,7 @@ def test_they_can_be_exported(make):
 
 
 class _ManyDead:
-    """A buffer with very many dead letters, of which only pages can be had."""
+    """A buffer with very many dead letters that notes which pages are read."""
 
     def __init__(self, number):
         self.pages = []
@@ -190,7 +190,7 @@ class _ManyDead:
 
 
 def test_very_many_are_read_page_by_page():
-    """X1: a hundred thousand of them never stand in memory at once."""
+    """X1: iterating reads dead letters in pages of a thousand, so that they are never all in memory."""
     buffer = _ManyDead(2_500)
 
     ids = [letter.id for letter in DeadLetters(buffer, lambda message: None)]

@@ -1,4 +1,4 @@
-"""The quick way for usual calls buffers what the careful one buffers, or leaves the call to it."""
+"""The fast path buffers a call of the usual kind as the full path does, or leaves the call to it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import strategies as st
 
 from metarouter_intercom import Client
-from metarouter_intercom._client.fast_stamping import _KEPT_SHAPES, _Shapes
+from metarouter_intercom._client.fast_stamping import _SHAPES_KEPT, FastStamper, shape_sizes
 from metarouter_intercom._client.stamping import Stamped, Stamper
 from metarouter_intercom._delivery.buffers.memory import MemoryBuffer
 from metarouter_intercom.errors import RejectedMessage
@@ -31,14 +31,20 @@ PROPERTIES = {"plan": "pro", "seats": 5, "price": 19.99, "trial": False, "coupon
 CONTEXT = {"ip": "192.0.2.7", "library": {"name": "web", "version": {"major": 1}}}
 
 
-def quickly(kind: str, user_id: Any, event: Any, facts: Any, context: Any) -> Stamped | None:
-    return Stamper(Settings(api_key="test"), ()).stamp_fast(kind, user_id, event, facts, context, NOW)
+def stamp_fast(kind: str, user_id: Any, event: Any, facts: Any, context: Any) -> Stamped | None:
+    return fast_stamper().stamp(kind, user_id, event, facts, context, NOW)
+
+
+def fast_stamper(**choices: Any) -> FastStamper:
+    fast = Stamper(Settings(api_key="test", **choices), ()).fast
+    assert fast is not None
+    return fast
 
 
 @pytest.mark.parametrize("kind", ["track", "identify"])
-def test_usual_calls_go_the_quick_way(kind: str) -> None:
-    """A text id, flat facts and a context with objects in it are usual, and shared with nobody."""
-    stamped = quickly(kind, "u-1", "Report Exported", PROPERTIES, CONTEXT)
+def test_calls_of_the_usual_kind_take_the_fast_path(kind: str) -> None:
+    """A call with a text id, flat facts and objects in its context takes the fast path; the result shares nothing with the caller's data."""
+    stamped = stamp_fast(kind, "u-1", "Report Exported", PROPERTIES, CONTEXT)
 
     assert stamped is not None
     facts = stamped.message["properties" if kind == "track" else "traits"]
@@ -59,23 +65,22 @@ def test_usual_calls_go_the_quick_way(kind: str) -> None:
         pytest.param(("u", "e", {}, "web"), id="text for an object"),
         pytest.param(("u", "e", {"a": [1]}, {}), id="list among the facts"),
         pytest.param(("u", "e", {"a": 2**64}, {}), id="integer of more than 64 bits"),
-        pytest.param(("u", "e", {"a": "\ud800"}, {}), id="no text"),
-        pytest.param(("u", "e", {1: "a"}, {}), id="key that is no text"),
+        pytest.param(("u", "e", {"a": "\ud800"}, {}), id="lone surrogate"),
+        pytest.param(("u", "e", {1: "a"}, {}), id="key that is not a text"),
         pytest.param(("u", "e", {}, {"Intercom": {"user_hash": "x"}}), id="proof of identity"),
         pytest.param(("u", "e", {"a": "x" * 6_000}, {}), id="perhaps too large"),
     ],
 )
-def test_other_calls_go_the_careful_way(call: tuple[Any, ...]) -> None:
-    """Whatever is changed, rejected or looked at twice is for the careful way."""
-    assert quickly("track", *call) is None
+def test_other_calls_take_the_full_path(call: tuple[Any, ...]) -> None:
+    """A call whose values are changed, rejected or checked for a proof of identity takes the full path."""
+    assert stamp_fast("track", *call) is None
 
 
-def test_before_hooks_and_proofs_go_the_careful_way() -> None:
-    """Messages that hooks see or that are checked for a proof are read by the careful way."""
-    call = ("track", "u-1", "e", {}, {}, NOW)
-
-    assert Stamper(Settings(api_key="test"), (lambda message: message,)).stamp_fast(*call) is None
-    assert Stamper(Settings(api_key="test", identity_secret="s"), ()).stamp_fast(*call) is None
+def test_hooks_and_proofs_need_the_full_path() -> None:
+    """A client with before-hooks or with checks of identity has no fast path, because each message must be read."""
+    assert Stamper(Settings(api_key="test"), (lambda message: message,)).fast is None
+    assert Stamper(Settings(api_key="test", identity_secret="s"), ()).fast is None
+    assert Stamper(Settings(api_key="test", identity_secret="s", require_identity=True), ()).fast is None
 
 
 ONE_CALL = {
@@ -139,8 +144,8 @@ CALLS = usual_with_changes(
 )
 
 
-def told(stamped: Stamped | None) -> tuple[dict[str, Any], list[str], bool] | None:
-    """Return what is buffered, but for the message id that each path makes."""
+def buffered(stamped: Stamped | None) -> tuple[dict[str, Any], list[str], bool] | None:
+    """Return what is buffered, without the message id, because each path makes one."""
     if stamped is None:
         return None
     return dict(sorted(stamped.message.items())) | {"messageId": ""}, list(stamped.keys), stamped.upserts
@@ -154,25 +159,28 @@ def wire_form(kind: str, user_id: Any, event: Any, facts: Any, context: Any) -> 
 @pytest.mark.parametrize("limit", [6_000, 32_768])
 def test_both_paths_buffer_the_same(limit: int) -> None:
     """Q1, Q2, R2: where the fast path takes a call, the full path takes it too and buffers the same."""
-    acceptance = Stamper(Settings(api_key="test", max_message_bytes=limit), ())
+    stamper, fast = (
+        Stamper(Settings(api_key="test", max_message_bytes=limit), ()),
+        fast_stamper(max_message_bytes=limit),
+    )
 
     assert_twins_agree(
-        lambda call: told(acceptance.stamp_fast(**call, now=NOW)),
-        lambda call: told(acceptance._stamped(acceptance._careful(wire_form(**call), NOW))),
+        lambda call: buffered(fast.stamp(**call, now=NOW)),
+        lambda call: buffered(stamper._stamp_full(wire_form(**call), NOW)),
         CALLS,
     )
 
 
-def test_a_plain_object_goes_both_ways() -> None:
-    """Q1: a message in wire form that holds no more than a usual call is buffered as the full path buffers it."""
-    acceptance = Stamper(Settings(api_key="test"), ())
+def test_a_plain_dict_in_wire_form_may_take_the_fast_path() -> None:
+    """Q1: a message in wire form with the keys of a usual call is buffered on the fast path as on the full path."""
+    stamper = Stamper(Settings(api_key="test"), ())
     more = change(["messageId", "timestamp", "anonymousId", "traits", "properties", "unknown"], VALUES)
     types = change(["type"], st.sampled_from(["track", "identify", "Track", "group", None, Text("track")]))
     others = usual_with_changes([wire_form(**call) for call in USUAL], more | types)
 
     assert_twins_agree(
-        lambda wire: told(acceptance._stamped_fast(wire, NOW)),
-        lambda wire: told(acceptance._stamped(acceptance._careful(wire, NOW))),
+        lambda wire: buffered(stamper._stamp_plain(wire, NOW)),
+        lambda wire: buffered(stamper._stamp_full(wire, NOW)),
         mostly(CALLS.map(lambda call: wire_form(**call)), others),
     )
 
@@ -199,7 +207,7 @@ def test_characters_count_wherever_they_are(facts: Any, context: Any) -> None:
 
 @pytest.mark.parametrize("key", ["plan", Text("plan")])
 def test_keys_of_the_callers_own_class_are_buffered(key: str) -> None:
-    """A key that equals a plain text is buffered as one, also where its like was seen before."""
+    """A key of a subclass of ``str`` is buffered as plain text, even if an equal plain key was remembered before."""
     buffer = MemoryBuffer(limit=10, dead_letters=10)
     client = Client(api_key="test", delivery="manual", buffer=buffer)
     client.track("u-1", "Plan Chosen", {"plan": "pro"})
@@ -211,11 +219,11 @@ def test_keys_of_the_callers_own_class_are_buffered(key: str) -> None:
     assert claim.entries[-1].message["properties"] == {"plan": "free"}
 
 
-def test_what_is_remembered_of_calls_is_bounded() -> None:
-    """A program that makes up names for ever fills no memory with them, and a call beyond the bound is read like any other."""
-    shapes = _Shapes(Silence(frozenset({"intercom"})))
-    for number in range(_KEPT_SHAPES):
-        shapes[(f"key {number:05}", None)]
-    size = shapes[("key 99999", None)]
+def test_the_memory_for_sets_of_keys_is_bounded() -> None:
+    """A program that invents names for ever does not fill the memory, and a call beyond the bound is checked like any other."""
+    sizes = shape_sizes(Silence(frozenset({"intercom"})))
+    for number in range(_SHAPES_KEPT):
+        sizes[(f"key {number:05}", None)]
+    size = sizes[("key 99999", None)]
 
-    assert (size, len(shapes)) == (shapes[("key 00000", None)], _KEPT_SHAPES)
+    assert (size, len(sizes)) == (sizes[("key 00000", None)], _SHAPES_KEPT)

@@ -1,4 +1,4 @@
-"""Messages from untrusted senders (rules V1 to V3, R7): what a client does with a proof, good or bad."""
+"""Messages from untrusted senders (rules V1 to V3, R7): what a client does with a good or a wrong proof of identity."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _KEY = "messenger-secret"
 
 
 def _recorded():
-    """Return a transport, and the bodies that it is given."""
+    """Return a transport, and the list of the bodies that it is asked to send."""
     bodies = []
 
     def answer(request):
@@ -38,7 +38,7 @@ def _with(**proofs):
 
 
 def test_a_wrong_proof_is_counted_and_nothing_is_sent():
-    """V1: a message whose proof is another's is rejected, counted by that reason, and never sent."""
+    """V1: a message with the proof of another person is rejected, counted under that reason, and not sent."""
     transport, bodies = _recorded()
     client = manual_client(transport, identity_secret=_KEY)
 
@@ -51,8 +51,8 @@ def test_a_wrong_proof_is_counted_and_nothing_is_sent():
 
 
 @pytest.mark.parametrize("kind", ["user_hash", "intercom_user_jwt"])
-def test_a_good_proof_goes_nowhere(kind, caplog, tmp_path):
-    """R7: a proof that was checked is in no body, in no log line and in no file."""
+def test_a_good_proof_is_not_passed_on(kind, caplog, tmp_path):
+    """R7: a checked proof is in no body, in no log line and in no file."""
     made = {"user_hash": identity.user_hash, "intercom_user_jwt": identity.user_jwt}[kind](
         _KEY, user_id="u1", **({"now": 1.7e9, "expires_in": 1e9} if kind != "user_hash" else {})
     )
@@ -69,8 +69,8 @@ def test_a_good_proof_goes_nowhere(kind, caplog, tmp_path):
     assert made.encode() not in buffered
 
 
-def test_the_error_shows_no_key_and_no_proof():
-    """V1: a rejection tells neither the secret nor the proof that was sent."""
+def test_the_error_quotes_no_key_and_no_proof():
+    """V1: a rejection quotes neither the secret nor the proof that was sent."""
     with pytest.raises(RejectedMessage) as raised:
         manual_client(identity_secret=_KEY).send(_with(user_hash="f" * 64))
 
@@ -78,8 +78,8 @@ def test_the_error_shows_no_key_and_no_proof():
     assert "ffff" not in str(raised.value)
 
 
-def test_a_stranger_s_choices_count_for_nothing():
-    """V3: with a good proof of his own a stranger still neither names a contact nor an owner nor a role."""
+def test_options_of_an_untrusted_sender_are_ignored():
+    """V3: an untrusted sender with a good proof of identity still cannot choose a contact, an owner or a role."""
     transport, bodies = _recorded()
     client = manual_client(transport, identity_secret=_KEY, require_identity=True)
     client.send(
@@ -95,7 +95,7 @@ def test_a_stranger_s_choices_count_for_nothing():
 
 
 def test_other_destinations_keep_their_options():
-    """R7: only what is meant for this destination is taken out, in the three places where options stand."""
+    """R7: only proofs for this destination are removed, in the three places where options can be."""
     facts = {
         "Intercom": {"user_hash": "a", "role": "user"},
         "Other": {"user_hash": "b"},

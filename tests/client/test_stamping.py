@@ -1,4 +1,4 @@
-"""From a call to a stamped message (rules Q1, Q2, V, P1): what is rejected, what is kept, and that a caller's data can do no harm."""
+"""From a call to a stamped message (rules Q1, Q2, V1, P1): what is rejected and what is kept."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .._support.promises import FACTS, MESSAGES, promised
 _NOW = 1_795_000_000.5
 
 
-def _acceptance(*before, **choices):
+def _stamper(*before, **choices):
     return Stamper(Settings(api_key="k", **choices), before)
 
 
@@ -32,16 +32,16 @@ def _facts(message):
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=name) for name, case in read_cases("accept")])
 def test_accepting(case):
-    """Each message is kept in this form, in these lanes; or is rejected at these paths for this reason."""
-    acceptance = _acceptance(**case["settings"])
+    """Each message is kept in the form and in the lanes of the case, or rejected at its paths for its reason."""
+    stamper = _stamper(**case["settings"])
     if "rejected" in case:
         with pytest.raises(RejectedMessage) as raised:
-            acceptance.stamp(case["message"], _NOW)
+            stamper.stamp(case["message"], _NOW)
         assert [problem.path for problem in raised.value.problems] == case["rejected"]
         assert raised.value.reason == case["reason"]
         return
 
-    stamped = acceptance.stamp(case["message"], _NOW)
+    stamped = stamper.stamp(case["message"], _NOW)
 
     assert _facts(stamped.message) == case["accepted"]
     assert list(stamped.keys) == case.get("keys", list(stamped.keys))
@@ -49,9 +49,9 @@ def test_accepting(case):
 
 
 def test_a_rejection_names_path_fault_and_remedy():
-    """Q2: the text of a rejection says where, what and what to do, and never the value."""
+    """Q2: the text of a rejection names path, fault and remedy, and never the value."""
     with pytest.raises(RejectedMessage) as raised:
-        _acceptance().stamp({"type": "track", "userId": 1.5, "event": b"secret"}, _NOW)
+        _stamper().stamp({"type": "track", "userId": 1.5, "event": b"secret"}, _NOW)
 
     assert str(raised.value) == (
         "userId: a number, not a text; send the id as text or as a whole number\n"
@@ -59,31 +59,31 @@ def test_a_rejection_names_path_fault_and_remedy():
     )
 
 
-def test_an_unknown_type_is_told_the_known_ones():
-    """R1: whoever sends another type reads which there are."""
+def test_an_unknown_type_is_answered_with_the_known_ones():
+    """R1: the rejection of an unknown type lists the types that exist."""
     with pytest.raises(RejectedMessage, match="identify, track, group, page, screen, alias"):
-        _acceptance().stamp({"type": "delete"}, _NOW)
+        _stamper().stamp({"type": "delete"}, _NOW)
 
 
-def test_what_the_caller_does_afterwards_changes_nothing():
-    """Q1: an accepted message shares nothing with the caller's data, on the quick way and on the careful one."""
+def test_changing_the_data_afterwards_does_not_change_the_message():
+    """Q1: an accepted message shares nothing with the caller's data, on the fast path and on the full path."""
     traits = {"address": {"city": "Berlin"}, "tags": ["a"]}
-    usual = {"address": {"city": "Berlin"}}
-    careful = _acceptance().stamp({"type": "identify", "userId": "u1", "traits": traits}, _NOW)
-    quick = _acceptance().stamp({"type": "identify", "userId": "u1", "traits": usual}, _NOW)
+    nested = {"address": {"city": "Berlin"}}
+    full = _stamper().stamp({"type": "identify", "userId": "u1", "traits": traits}, _NOW)
+    fast = _stamper().stamp({"type": "identify", "userId": "u1", "traits": nested}, _NOW)
 
-    traits["address"]["city"] = usual["address"]["city"] = "Bonn"
+    traits["address"]["city"] = nested["address"]["city"] = "Bonn"
     traits["tags"].append("b")
 
-    assert careful.message["traits"] == {"address": {"city": "Berlin"}, "tags": ["a"]}
-    assert quick.message["traits"] == {"address": {"city": "Berlin"}}
+    assert full.message["traits"] == {"address": {"city": "Berlin"}, "tags": ["a"]}
+    assert fast.message["traits"] == {"address": {"city": "Berlin"}}
 
 
 def test_a_message_id_is_made_and_an_instant_fixed():
-    """R2, R5: without an id of its own a message gets a new one, sorted by time; without an instant the moment of acceptance."""
-    first = _acceptance().stamp({"type": "track", "userId": "u1", "event": "x"}, _NOW)
-    second = _acceptance().stamp({"type": "track", "userId": "u1", "event": "x", "messageId": " "}, _NOW)
-    own = _acceptance().stamp({"type": "track", "userId": "u1", "event": "x", "messageId": 7}, _NOW)
+    """R2, R5: a message without an id gets a new one that sorts by time; without an instant it gets the moment of stamper."""
+    first = _stamper().stamp({"type": "track", "userId": "u1", "event": "x"}, _NOW)
+    second = _stamper().stamp({"type": "track", "userId": "u1", "event": "x", "messageId": " "}, _NOW)
+    own = _stamper().stamp({"type": "track", "userId": "u1", "event": "x", "messageId": 7}, _NOW)
 
     assert first.message_id < second.message_id
     assert first.message["timestamp"] == second.message["timestamp"] == _NOW
@@ -91,8 +91,8 @@ def test_a_message_id_is_made_and_an_instant_fixed():
 
 
 def test_a_message_of_nobody_is_accepted():
-    """R8: a message without a usable id is no fault of the caller's: it is skipped later, with a reason."""
-    stamped = _acceptance().stamp({"type": "track", "userId": " ", "anonymousId": None, "event": "x"}, _NOW)
+    """R8: a message without a usable id is accepted, because it is skipped later with a reason."""
+    stamped = _stamper().stamp({"type": "track", "userId": " ", "anonymousId": None, "event": "x"}, _NOW)
 
     assert _facts(stamped.message) == {"type": "track", "event": "x"}
     assert list(stamped.keys) == []
@@ -100,7 +100,7 @@ def test_a_message_of_nobody_is_accepted():
 
 # --- a plain object and any other mapping -----------------------------------------------------------------------
 
-_fast_stamper = st.fixed_dictionaries(
+_usual_calls = st.fixed_dictionaries(
     {
         "type": st.sampled_from(["identify", "track"]),
         "userId": st.sampled_from(["u1", "a@example.com", "ü", " "]),
@@ -116,22 +116,22 @@ _fast_stamper = st.fixed_dictionaries(
 )
 
 
-def _outcome(acceptance, call):
+def _outcome(stamper, call):
     try:
-        stamped = acceptance.stamp(call, _NOW)
+        stamped = stamper.stamp(call, _NOW)
     except RejectedMessage as error:
         return error.reason, error.problems
     message = {name: value for name, value in stamped.message.items() if name != "messageId"}
     return repr(sorted(message.items())), list(stamped.keys), stamped.upserts
 
 
-@given(MESSAGES | _fast_stamper, st.sampled_from([300, 32_768]))
+@given(MESSAGES | _usual_calls, st.sampled_from([300, 32_768]))
 @promised
 def test_a_mapping_is_accepted_as_a_plain_object_is(call, limit):
-    """Q1: a message in a mapping of another class, which always takes the full path, is accepted or rejected as in a plain dict."""
-    acceptance = _acceptance(max_message_bytes=limit)
+    """Q1: a message in another mapping class takes the full path, and is accepted or rejected as in a plain dict."""
+    stamper = _stamper(max_message_bytes=limit)
 
-    assert _outcome(acceptance, call) == _outcome(acceptance, MappingProxyType(call))
+    assert _outcome(stamper, call) == _outcome(stamper, MappingProxyType(call))
 
 
 @given(MESSAGES)
@@ -139,7 +139,7 @@ def test_a_mapping_is_accepted_as_a_plain_object_is(call, limit):
 def test_what_is_accepted_is_json(call):
     """Q2: an accepted message is JSON of at most ``max_message_bytes``, whatever the caller sent."""
     try:
-        stamped = _acceptance().stamp(call, _NOW)
+        stamped = _stamper().stamp(call, _NOW)
     except RejectedMessage:
         return
 
@@ -161,30 +161,30 @@ def _values(value):
 
 
 def test_hooks_change_the_message_in_their_order():
-    """P1: each hook gets what the one before returned, and what the last one returns is kept."""
+    """P1: each hook gets the message that the hook before it returned; the message of the last hook is kept."""
     import attrs
 
     def add(word):
         return lambda message: attrs.evolve(message, event=f"{message.event} {word}")
 
-    stamped = _acceptance(add("a"), add("b")).stamp({"type": "track", "userId": "u1", "event": "x"}, _NOW)
+    stamped = _stamper(add("a"), add("b")).stamp({"type": "track", "userId": "u1", "event": "x"}, _NOW)
 
     assert stamped.message["event"] == "x a b"
 
 
-def test_a_hook_may_put_another_person_in():
-    """P1: lanes follow from what the hooks return."""
-    stamped = _acceptance(
-        lambda message: Track(user_id="u2", event="y", message_id="m", timestamp=5.0)
-    ).stamp({"type": "track", "userId": "u1", "event": "x"}, _NOW)
+def test_a_hook_may_change_the_person():
+    """P1: the lanes are those of the message that the hooks return."""
+    stamped = _stamper(lambda message: Track(user_id="u2", event="y", message_id="m", timestamp=5.0)).stamp(
+        {"type": "track", "userId": "u1", "event": "x"}, _NOW
+    )
 
     assert list(stamped.keys) == ["user:u2"]
 
 
-def test_a_hook_drops():
-    """P1: ``Drop`` ends the message with the hook's reason."""
+def test_a_hook_may_drop_the_message():
+    """P1: a hook that returns ``Drop`` ends the message with the hook's reason."""
     with pytest.raises(Dropped) as raised:
-        _acceptance(lambda message: Drop("internal")).stamp(
+        _stamper(lambda message: Drop("internal")).stamp(
             {"type": "track", "userId": "u1", "event": "x"}, _NOW
         )
 
@@ -193,22 +193,22 @@ def test_a_hook_drops():
 
 
 @pytest.mark.parametrize("answer", [None, 5, Track(event="x", properties={"a": object()})])
-def test_what_a_hook_must_not_return(answer):
-    """P1: a hook that returns no message that can be kept has failed; the message as it was is told."""
+def test_a_hook_that_returns_no_message_has_failed(answer):
+    """P1: if a hook returns anything except a message that can be kept, the error carries the message as it was before."""
     with pytest.raises(HookRaised) as raised:
-        _acceptance(lambda message: answer).stamp({"type": "track", "userId": "u1", "event": "x"}, _NOW)
+        _stamper(lambda message: answer).stamp({"type": "track", "userId": "u1", "event": "x"}, _NOW)
 
     assert raised.value.stamped.message["event"] == "x"
 
 
-def test_a_hook_that_raises_half_way_lets_nothing_through():
-    """P1: what a first hook changed does not go out when a second one raises."""
+def test_the_change_of_an_earlier_hook_is_lost_when_a_hook_raises():
+    """P1: if a second hook raises, the change of the first hook is not kept."""
 
     def fail(message):
         raise LookupError("no")
 
     with pytest.raises(HookRaised) as raised:
-        _acceptance(lambda message: Track(user_id="u2", event="half"), fail).stamp(
+        _stamper(lambda message: Track(user_id="u2", event="half"), fail).stamp(
             {"type": "track", "userId": "u1", "event": "x"}, _NOW
         )
 
@@ -217,16 +217,16 @@ def test_a_hook_that_raises_half_way_lets_nothing_through():
 
 
 def test_a_dead_letter_is_stamped_again():
-    """X1: a message that was accepted before comes back into its lanes."""
-    stamped = _acceptance().stamp({"type": "identify", "userId": "u1", "traits": {}}, _NOW)
+    """X1: a dead letter that is stamped again has the lanes that it had before."""
+    stamped = _stamper().stamp({"type": "identify", "userId": "u1", "traits": {}}, _NOW)
 
-    again = _acceptance().restamp(stamped.message)
+    again = _stamper().restamp(stamped.message)
 
     assert again == stamped
 
 
 def test_a_token_that_cannot_be_checked_is_no_proof(monkeypatch):
-    """V1: without the JWT library a message with a token is rejected by a text that names the extra; nothing else is raised."""
+    """V1: without the JWT library, a message with a token is rejected, and the text names the extra to install."""
     monkeypatch.setitem(sys.modules, "joserfc", None)
     call = {
         "type": "track",
@@ -236,6 +236,6 @@ def test_a_token_that_cannot_be_checked_is_no_proof(monkeypatch):
     }
 
     with pytest.raises(RejectedMessage, match=re.escape("metarouter-intercom[jwt]")) as raised:
-        _acceptance(identity_secret="s").stamp(call, _NOW)
+        _stamper(identity_secret="s").stamp(call, _NOW)
 
     assert raised.value.reason == "identity_mismatch"

@@ -1,10 +1,10 @@
-"""What becomes of a claim's messages while its steps run (rules O1, O2, M2, T2)."""
+"""What happens to the messages of a claim while its steps run (rules O1, O2, M2, T2)."""
 
 from __future__ import annotations
 
 import pytest
 
-from metarouter_intercom._delivery.attempts import Attempt, Run
+from metarouter_intercom._delivery.attempts import Attempt, ClaimState
 from metarouter_intercom._intercom.responses import DELIVERED, FlowResult
 from metarouter_intercom.operations import (
     AttachCompany,
@@ -29,15 +29,15 @@ _WAIT = FlowResult("wait", "contact_missing", 404)
 _DEAD = FlowResult("dead", "http_400", 400, "parameter_invalid", "no", None, "r1")
 
 
-def _entry(seq=1, **facts):
-    known = {
+def _entry(seq=1, **changes):
+    defaults = {
         "message": {"messageId": f"m{seq}"},
         "accepted_at": 0.0,
         "attempts": 0,
         "failures": 0,
         "waiting_since": None,
     }
-    return Entry(seq=seq, **known | facts)
+    return Entry(seq=seq, **defaults | changes)
 
 
 def _attempts(number):
@@ -45,15 +45,15 @@ def _attempts(number):
 
 
 def _settle(attempt, **options):
-    known = {"now": 10.0, "due_at": 11.0, "retry_for": 900.0, "wait_for": 900.0, "inline": False}
-    return attempt.settlement(**known | options)
+    defaults = {"now": 10.0, "due_at": 11.0, "retry_for": 900.0, "wait_for": 900.0, "inline": False}
+    return attempt.settlement(**defaults | options)
 
 
-def test_a_message_with_nothing_against_it_is_done():
-    """A delivered message is forgotten, and its delivery told."""
+def test_a_delivered_message_is_acknowledged_and_reported():
+    """The buffer forgets a delivered message, and after-hooks receive its delivery."""
     attempt = Attempt(_entry(), Translation((_EVENT,), (Note("A3", "traits.x", "cut"),)))
-    run = Run([attempt])
-    run.record(Step(_EVENT, (0,)), DELIVERED)
+    state = ClaimState([attempt])
+    state.record(Step(_EVENT, (0,)), DELIVERED)
 
     assert _settle(attempt).kind == "ack"
     delivery = attempt.delivery(None)
@@ -61,8 +61,8 @@ def test_a_message_with_nothing_against_it_is_done():
     assert delivery.notes == (Note("A3", "traits.x", "cut"),)
 
 
-def test_a_skipped_message_is_done_and_told_as_skipped():
-    """A message that has nothing to do in Intercom ends with its reason."""
+def test_a_skipped_message_is_acknowledged_and_reported_as_skipped():
+    """A message that has nothing to change in Intercom ends with its reason."""
     attempt = Attempt(_entry(), Translation((), (), "not_selected"))
 
     assert _settle(attempt).kind == "ack"
@@ -70,17 +70,17 @@ def test_a_skipped_message_is_done_and_told_as_skipped():
 
 
 def test_all_but_the_last_message_of_a_merged_step_are_merged():
-    """O2: the last message of a merged write carries it."""
+    """O2: the last message of a merged write counts as the one that was written."""
     attempts = _attempts(2)
-    Run(attempts).record(Step(_UPSERT, (0, 1)), DELIVERED)
+    ClaimState(attempts).record(Step(_UPSERT, (0, 1)), DELIVERED)
 
     assert [attempt.delivery(None).merged for attempt in attempts] == [True, False]
 
 
 def test_nothing_sent_is_unchanged():
-    """O3: a message whose every step needed no request is unchanged, and not merged."""
+    """O3: a message that needed no request at all is unchanged, and not merged."""
     attempts = _attempts(2)
-    Run(attempts).record(Step(_UPSERT, (0, 1)), DELIVERED._replace(unchanged=True))
+    ClaimState(attempts).record(Step(_UPSERT, (0, 1)), DELIVERED._replace(unchanged=True))
 
     assert [(attempt.delivery(None).unchanged, attempt.merged) for attempt in attempts] == [
         (True, False),
@@ -88,37 +88,37 @@ def test_nothing_sent_is_unchanged():
     ]
 
 
-def test_a_retry_holds_back_later_messages_only():
-    """O1: what was accepted before the failed message goes on, what came after waits untouched."""
+def test_a_retry_blocks_later_messages_only():
+    """O1: messages accepted before the failed one continue; messages accepted after it go back untouched."""
     attempts = _attempts(3)
-    run = Run(attempts)
-    run.record(Step(_EVENT, (1,)), _RETRY)
+    state = ClaimState(attempts)
+    state.record(Step(_EVENT, (1,)), _RETRY)
 
-    assert run.postpones(Step(_EVENT, (0,))) is False
-    assert run.postpones(Step(_EVENT, (2,))) is True
-    assert [attempt.state for attempt in attempts] == ["open", "retry", "release"]
+    assert state.postpones(Step(_EVENT, (0,))) is False
+    assert state.postpones(Step(_EVENT, (2,))) is True
+    assert [attempt.state for attempt in attempts] == ["ok", "retry", "release"]
 
 
 def test_a_merged_step_is_postponed_as_a_whole():
-    """O1: a merged write that serves a later message waits, and then so does everything after its first message."""
+    """O1: a merged write that serves a later message waits, and so does everything after its first message."""
     attempts = _attempts(4)
-    run = Run(attempts)
-    run.record(Step(_EVENT, (2,)), _RETRY)
+    state = ClaimState(attempts)
+    state.record(Step(_EVENT, (2,)), _RETRY)
 
-    assert run.postpones(Step(_UPSERT, (1, 3))) is True
-    assert run.postpones(Step(_EVENT, (1,))) is True
-    assert run.postpones(Step(_EVENT, (0,))) is False
+    assert state.postpones(Step(_UPSERT, (1, 3))) is True
+    assert state.postpones(Step(_EVENT, (1,))) is True
+    assert state.postpones(Step(_EVENT, (0,))) is False
 
 
 def test_what_waits_for_a_contact_lets_upserts_pass():
-    """M2: later events and attaches wait along, an upsert may bring the contact."""
+    """M2: later events and attaches wait too; an upsert runs, because it may create the contact."""
     attempts = _attempts(3)
-    run = Run(attempts)
-    run.record(Step(_EVENT, (0,)), _WAIT)
+    state = ClaimState(attempts)
+    state.record(Step(_EVENT, (0,)), _WAIT)
 
-    assert run.postpones(Step(_ATTACH, (1,))) is True
-    assert run.postpones(Step(_UPSERT, (2,))) is False
-    assert [attempt.state for attempt in attempts] == ["wait", "wait", "open"]
+    assert state.postpones(Step(_ATTACH, (1,))) is True
+    assert state.postpones(Step(_UPSERT, (2,))) is False
+    assert [attempt.state for attempt in attempts] == ["wait", "wait", "ok"]
 
 
 @pytest.mark.parametrize(
@@ -131,50 +131,50 @@ def test_what_waits_for_a_contact_lets_upserts_pass():
         MergeContact(lead=Who(anonymous_id="a1"), user=_WHO),
     ],
 )
-def test_only_what_needs_the_missing_contact_waits_along(operation):
-    """M2: contacts may share a lane; what is about another one, or about none, is not held back and does not die along."""
+def test_only_what_needs_the_missing_contact_waits_with_it(operation):
+    """M2: contacts may share a lane; an operation about another contact, or about none, does not wait for the missing one."""
     attempts = _attempts(2)
-    run = Run(attempts)
-    run.record(Step(_EVENT, (0,)), _WAIT)
+    state = ClaimState(attempts)
+    state.record(Step(_EVENT, (0,)), _WAIT)
 
-    assert run.postpones(Step(operation, (1,))) is False
-    assert run.postpones(Step(_EVENT, (1,))) is True
+    assert state.postpones(Step(operation, (1,))) is False
+    assert state.postpones(Step(_EVENT, (1,))) is True
 
 
-def test_a_detach_waits_behind_an_attach_alone():
-    """M2, I12: without its contact a detach is a success, but it must not pass the attach that it undoes."""
+def test_a_detach_waits_only_behind_an_attach():
+    """M2, I12: without its contact a detach succeeds, but it must not overtake the attach that it undoes."""
     detach = DetachCompany(who=_WHO, company_id="c1")
     attempts = _attempts(2)
-    run = Run(attempts)
-    run.record(Step(_EVENT, (0,)), _WAIT)
-    before = run.postpones(Step(detach, (1,)))
-    run.record(Step(_ATTACH, (0,)), _WAIT)
+    state = ClaimState(attempts)
+    state.record(Step(_EVENT, (0,)), _WAIT)
+    before = state.postpones(Step(detach, (1,)))
+    state.record(Step(_ATTACH, (0,)), _WAIT)
 
-    assert (before, run.postpones(Step(detach, (1,)))) == (False, True)
+    assert (before, state.postpones(Step(detach, (1,)))) == (False, True)
     assert [_settle(attempt, wait_for=0.0).kind for attempt in attempts] == ["bury", "wait"]
 
 
-def test_a_waiting_alias_holds_back_the_leads_later_events_alone():
-    """M2, L1: an event that may have arrived at the lead is no repeat for the user whom it becomes."""
+def test_a_waiting_alias_blocks_only_the_later_events_of_its_lead():
+    """M2, L1: Intercom does not recognise an event of the lead as a repeat once the lead has become a user."""
     lead = Who(anonymous_id="a1")
     of_lead = SubmitEvent(who=lead, event_name="Seen", created_at=1, metadata={})
     attach = AttachCompany(who=lead, company_id="c1")
     attempts = _attempts(3)
-    run = Run(attempts)
-    run.record(Step(MergeContact(lead=lead, user=_WHO), (1,)), _WAIT)
+    state = ClaimState(attempts)
+    state.record(Step(MergeContact(lead=lead, user=_WHO), (1,)), _WAIT)
 
-    assert run.postpones(Step(of_lead, (2,))) is True
-    assert [run.postpones(Step(one, (2,))) for one in (_EVENT, attach)] == [False, False]
-    assert run.postpones(Step(of_lead, (0,))) is False
+    assert state.postpones(Step(of_lead, (2,))) is True
+    assert [state.postpones(Step(one, (2,))) for one in (_EVENT, attach)] == [False, False]
+    assert state.postpones(Step(of_lead, (0,))) is False
 
 
-def test_what_waits_for_a_merge_does_not_die_with_it():
-    """M2: when the merge is given up, the event is the lead's."""
+def test_an_event_that_waits_for_a_merge_outlives_it():
+    """M2: when the merge becomes a dead letter, the event goes to the lead."""
     lead = Who(anonymous_id="a1")
     attempts = [Attempt(_entry(seq, waiting_since=0.0), Translation((_EVENT,))) for seq in (1, 2)]
-    run = Run(attempts)
-    run.record(Step(MergeContact(lead=lead, user=_WHO), (0,)), _WAIT)
-    run.postpones(Step(SubmitEvent(who=lead, event_name="Seen", created_at=1, metadata={}), (1,)))
+    state = ClaimState(attempts)
+    state.record(Step(MergeContact(lead=lead, user=_WHO), (0,)), _WAIT)
+    state.postpones(Step(SubmitEvent(who=lead, event_name="Seen", created_at=1, metadata={}), (1,)))
 
     settlements = [_settle(attempt, now=900.0) for attempt in attempts]
     assert [(one.kind, one.reason) for one in settlements] == [
@@ -183,30 +183,30 @@ def test_what_waits_for_a_merge_does_not_die_with_it():
     ]
 
 
-def test_each_missing_contact_holds_back_its_own():
-    """M2: one claim may miss several; what came before the first waiting message of a contact goes on."""
+def test_each_missing_contact_blocks_its_own_operations():
+    """M2: several contacts of one claim may be missing; what came before the first waiting message of a contact continues."""
     other = SubmitEvent(who=Who(external_id="u2"), event_name="Seen", created_at=1, metadata={})
     attempts = _attempts(4)
-    run = Run(attempts)
-    run.record(Step(_EVENT, (2,)), _WAIT)
-    run.record(Step(other, (1,)), _WAIT)
-    run.record(Step(_EVENT, (1,)), _WAIT)
+    state = ClaimState(attempts)
+    state.record(Step(_EVENT, (2,)), _WAIT)
+    state.record(Step(other, (1,)), _WAIT)
+    state.record(Step(_EVENT, (1,)), _WAIT)
 
-    postponed = [run.postpones(Step(one, (at,))) for at in (0, 1, 3) for one in (_EVENT, other)]
+    postponed = [state.postpones(Step(one, (at,))) for at in (0, 1, 3) for one in (_EVENT, other)]
     assert postponed == [False, False, True, True, True, True]
 
 
 def test_steps_of_dead_messages_are_left_out():
-    """A message that was given up does nothing more."""
+    """A dead letter sends nothing more."""
     attempts = _attempts(1)
-    run = Run(attempts)
-    run.record(Step(_UPSERT, (0,)), _DEAD)
+    state = ClaimState(attempts)
+    state.record(Step(_UPSERT, (0,)), _DEAD)
 
-    assert run.postpones(Step(_ATTACH, (0,))) is True
+    assert state.postpones(Step(_ATTACH, (0,))) is True
 
 
 def test_a_dead_message_is_buried_with_its_answer():
-    """X1: the dead letter carries Intercom's answer."""
+    """X1: a dead letter keeps Intercom's answer."""
     attempt = _attempts(1)[0]
     attempt.end("dead", _DEAD)
 
@@ -226,8 +226,8 @@ def test_a_dead_message_is_buried_with_its_answer():
         (["wait", "release"], "wait"),
     ],
 )
-def test_the_graver_state_wins(states, expected):
-    """A message of several steps ends as its worst one did."""
+def test_the_worst_state_wins(states, expected):
+    """A message of several steps ends in the worst state of any of them."""
     attempt = _attempts(1)[0]
     for state in states:
         attempt.end(state)
@@ -243,8 +243,8 @@ def test_retries_end():
     assert _settle(attempt, now=900.0).reason == "retry_expired"
 
 
-def test_a_retry_is_put_off():
-    """T2: before that it is due again after the back-off."""
+def test_a_retry_is_due_after_the_back_off():
+    """T2: a failed message is due again after the back-off, until ``retry_for`` is over."""
     attempt = _attempts(1)[0]
     attempt.failed = True
     attempt.end("retry", _RETRY)
@@ -255,7 +255,7 @@ def test_a_retry_is_put_off():
 
 
 @pytest.mark.parametrize(
-    ("facts", "options", "kind"),
+    ("entry", "options", "kind"),
     [
         ({}, {}, "wait"),
         ({"waiting_since": 0.0}, {"now": 899.0}, "wait"),
@@ -264,9 +264,9 @@ def test_a_retry_is_put_off():
         ({}, {"wait_for": 0.0}, "bury"),
     ],
 )
-def test_waiting_for_a_contact_ends(facts, options, kind):
-    """M2: a missing contact is waited for, for a bounded time; an inline caller is told at once."""
-    attempt = Attempt(_entry(**facts), Translation((_EVENT,)))
+def test_waiting_for_a_contact_ends(entry, options, kind):
+    """M2: a message waits for a missing contact for a bounded time; an inline caller gets the end at once."""
+    attempt = Attempt(_entry(**entry), Translation((_EVENT,)))
     attempt.end("wait", _WAIT)
 
     settlement = _settle(attempt, **options)
@@ -275,43 +275,43 @@ def test_waiting_for_a_contact_ends(facts, options, kind):
     assert settlement.reason == "contact_missing"
 
 
-def test_held_messages_are_given_back():
-    """T1: refused credentials cost no message an attempt."""
+def test_refused_credentials_release_the_messages():
+    """T1: refused credentials do not count as an attempt of any message."""
     attempts = _attempts(2)
-    run = Run(attempts)
-    run.record(Step(_UPSERT, (0,)), FlowResult("held", "http_401", 401))
-    run.release([Step(_EVENT, (1,))])
+    state = ClaimState(attempts)
+    state.record(Step(_UPSERT, (0,)), FlowResult("held", "http_401", 401))
+    state.release([Step(_EVENT, (1,))])
 
-    assert run.held is not None
+    assert state.held is not None
     assert [_settle(attempt).kind for attempt in attempts] == ["release", "release"]
     assert attempts[0].delivery(None) is None
 
 
-def test_what_follows_a_message_that_goes_back_comes_after_it_again():
-    """O1: a merged upsert carried the newest values; retried, the older message writes its own, so the newer one must follow."""
+def test_messages_that_follow_a_retried_one_are_written_after_it_again():
+    """O1: a merged upsert wrote the newest values; a retry of the older message writes older ones, so the newer must follow."""
     attempts = _attempts(4)
-    run = Run(attempts)
-    run.record(Step(_UPSERT, (1, 3)), DELIVERED)
-    run.record(Step(_EVENT, (0,)), DELIVERED)
-    run.record(Step(_EVENT, (1,)), _RETRY)
-    run.release([Step(_EVENT, (2,))])
+    state = ClaimState(attempts)
+    state.record(Step(_UPSERT, (1, 3)), DELIVERED)
+    state.record(Step(_EVENT, (0,)), DELIVERED)
+    state.record(Step(_EVENT, (1,)), _RETRY)
+    state.release([Step(_EVENT, (2,))])
 
     assert [_settle(attempt).kind for attempt in attempts] == ["ack", "retry", "release", "release"]
 
 
-def test_what_follows_a_dead_message_is_done():
-    """A dead message does not come back, so nothing has to follow it."""
+def test_messages_that_follow_a_dead_letter_are_acknowledged():
+    """A dead letter is not retried, so nothing has to be written after it."""
     attempts = _attempts(2)
-    run = Run(attempts)
-    run.record(Step(_UPSERT, (0, 1)), DELIVERED)
-    run.record(Step(_EVENT, (0,)), _DEAD)
-    run.release([])
+    state = ClaimState(attempts)
+    state.record(Step(_UPSERT, (0, 1)), DELIVERED)
+    state.record(Step(_EVENT, (0,)), _DEAD)
+    state.release([])
 
     assert [_settle(attempt).kind for attempt in attempts] == ["bury", "ack"]
 
 
-def test_the_fates_of_a_step_are_found():
+def test_the_attempts_of_a_step_are_found_by_number():
     """A step names its messages by number."""
     attempts = _attempts(3)
 
-    assert Run(attempts).attempts_of(Step(_EVENT, (0, 2))) == [attempts[0], attempts[2]]
+    assert ClaimState(attempts).attempts_of(Step(_EVENT, (0, 2))) == [attempts[0], attempts[2]]

@@ -1,4 +1,4 @@
-"""The gate: rate limit, circuit and held credentials decide when a request may go out (rules T1, T4, T5)."""
+"""When a request may go out: rate limit, circuit and held credentials (rules T1, T4, T5)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from metarouter_intercom.plugins import Response
 
 @pytest.fixture
 def circuit():
-    """A gate whose draws are always the highest."""
+    """A circuit whose jitter is always the highest."""
     return Circuit(
         RateLimit(share=1.0),
         lock=contextlib.nullcontext(),
@@ -24,28 +24,28 @@ def circuit():
     )
 
 
-def _break(circuit, now=0.0):
+def _trip(circuit, now=0.0):
     for _ in range(5):
         circuit.unanswered("connect_failed", now)
 
 
-def test_an_open_gate_lets_all_pass(circuit):
+def test_a_passing_circuit_delays_nothing(circuit):
     """Nothing waits while Intercom answers."""
     assert circuit.wait_before_claim(0.0) == (0.0, False)
     assert circuit.wait_before_send(0.0, probe=False) == 0.0
 
 
-def test_a_run_of_failures_shuts_it(circuit):
-    """T5: five failures in a row stop all but one probe."""
-    _break(circuit)
+def test_several_failures_in_a_row_trip_it(circuit):
+    """T5: after five failures in a row only one probe at a time is sent."""
+    _trip(circuit)
 
     assert circuit.state == "tripped"
     with pytest.raises(Paused):
         circuit.wait_before_send(0.0, probe=False)
 
 
-def test_a_success_in_between_breaks_the_run(circuit):
-    """T5: one bad item among good ones does not stop the client."""
+def test_a_success_in_between_keeps_it_passing(circuit):
+    """T5: one bad message among good ones does not stop the client."""
     for _ in range(10):
         circuit.answered(Response(500), 0.0)
         circuit.answered(Response(200), 0.0)
@@ -54,8 +54,8 @@ def test_a_success_in_between_breaks_the_run(circuit):
 
 
 def test_one_probe_at_a_time(circuit):
-    """T5: after the pause one worker probes, and the others wait for its end."""
-    _break(circuit)
+    """T5: after the pause one worker probes, and the others wait until the probe ends."""
+    _trip(circuit)
 
     assert circuit.wait_before_claim(0.1) == (pytest.approx(0.4), False)
     assert circuit.wait_before_claim(0.6) == (0.0, True)
@@ -66,7 +66,7 @@ def test_one_probe_at_a_time(circuit):
 
 def test_a_failed_probe_doubles_the_pause(circuit):
     """T2: the pause grows with each failed probe."""
-    _break(circuit)
+    _trip(circuit)
     circuit.wait_before_claim(1.0)
     circuit.answered(Response(503), 1.0)
     circuit.end_probe()
@@ -74,26 +74,26 @@ def test_a_failed_probe_doubles_the_pause(circuit):
     assert circuit.wait_before_claim(1.0) == (pytest.approx(1.0), False)
 
 
-def test_failures_that_were_on_their_way_do_not_lengthen_the_pause(circuit):
-    """T5: the requests of all workers fail together; that is one failure of Intercom's, not several."""
-    _break(circuit)
+def test_failures_of_requests_on_their_way_do_not_lengthen_the_pause(circuit):
+    """T5: the requests of all workers fail together; that is one failure of Intercom, not several."""
+    _trip(circuit)
     for _ in range(4):
         circuit.answered(Response(500), 0.1)
 
     assert circuit.wait_before_claim(0.1) == (pytest.approx(0.4), False)
 
 
-def test_a_redirect_is_no_answer_of_intercoms(circuit):
-    """T3, T5: redirects are not followed; a run of them means that something stands between us and Intercom."""
+def test_redirects_trip_it(circuit):
+    """T3, T5: redirects are not followed; several in a row mean that something stands between us and Intercom."""
     for _ in range(5):
         circuit.answered(Response(302, None, {"location": "https://elsewhere.example.com/"}), 0.0)
 
     assert (circuit.state, circuit.reason) == ("tripped", "http_302")
 
 
-def test_a_good_probe_opens_it(circuit):
-    """T5: any answer below 500 shows that Intercom is back."""
-    _break(circuit)
+def test_a_good_probe_lets_everything_pass(circuit):
+    """T5: any answer below 500 shows that Intercom works again."""
+    _trip(circuit)
     circuit.wait_before_claim(1.0)
     circuit.answered(Response(404), 1.0)
 
@@ -102,15 +102,15 @@ def test_a_good_probe_opens_it(circuit):
 
 
 def test_a_429_is_no_failure(circuit):
-    """T4: a refused rate is no outage."""
+    """T4: a request that the rate limit refuses is no sign of an outage."""
     for _ in range(10):
         circuit.answered(Response(429), 0.0)
 
     assert circuit.state == "passing"
 
 
-def test_held_credentials_shut_it_until_released(circuit):
-    """T1: held is told once, probed every minute, and ends when something is accepted."""
+def test_held_credentials_block_everything_until_released(circuit):
+    """T1: held credentials are news once, are probed every minute, and end when Intercom accepts something."""
     assert circuit.hold("http_401", 0.0) is True
     assert circuit.hold("http_401", 1.0) is False
     assert (circuit.state, circuit.reason, circuit.since) == ("held", "http_401", 0.0)
@@ -122,17 +122,17 @@ def test_held_credentials_shut_it_until_released(circuit):
     assert (circuit.state, circuit.reason, circuit.since) == ("passing", None, None)
 
 
-def test_an_outage_does_not_lift_a_hold(circuit):
-    """T1: failures while held change nothing."""
+def test_an_outage_does_not_end_a_hold(circuit):
+    """T1: failures while the credentials are held change nothing."""
     circuit.hold("http_401", 0.0)
-    _break(circuit)
+    _trip(circuit)
 
     assert circuit.state == "held"
 
 
 def test_a_person_can_ask_for_the_probe(circuit):
-    """A flush need not wait for the pause."""
-    _break(circuit)
+    """T5: a flush does not wait for the end of the pause."""
+    _trip(circuit)
 
     circuit.probe_now()
 
@@ -140,7 +140,7 @@ def test_a_person_can_ask_for_the_probe(circuit):
 
 
 def test_successes_are_counted(circuit):
-    """T2 needs to know whether others pass."""
+    """T2: poison is found by the number of other requests that succeed."""
     circuit.answered(Response(200), 0.0)
     circuit.answered(Response(404), 0.0)
 
@@ -148,7 +148,7 @@ def test_successes_are_counted(circuit):
 
 
 def test_a_flush_waits_for_the_end_of_a_probe_that_began_after_it(circuit):
-    """T1, W2: somebody may just have mended the credentials, and an older probe cannot tell."""
+    """T1, W2: a person may just have corrected the credentials, and an older probe does not show that."""
     circuit.hold("http_401", 0.0)
     circuit.probe_now()
     circuit.wait_before_claim(1.0)
@@ -161,8 +161,8 @@ def test_a_flush_waits_for_the_end_of_a_probe_that_began_after_it(circuit):
     assert circuit.has_probed(number)
 
 
-def test_a_flush_waits_for_no_probe_where_nothing_is_held(circuit):
-    """W2: credentials that are refused during a flush end it at once."""
+def test_a_flush_waits_for_no_probe_if_nothing_is_held(circuit):
+    """W2: a flush ends at once when the credentials are refused during it."""
     number = circuit.probe_now()
     circuit.hold("http_401", 0.0)
 

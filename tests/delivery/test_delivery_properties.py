@@ -1,4 +1,4 @@
-"""The promise of rule O2 for whatever is sent: merged, unchanged and through faults the workspace ends as one by one."""
+"""The promise of rule O2: merged, unchanged or with faults, the workspace ends in the same state as message by message."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from metarouter_intercom.sandbox.faults import NO_FAULTS
 from metarouter_intercom.settings import Settings
 from metarouter_intercom.testing import FakeClock
 
-from .._support.flow_driving import make_directory
+from .._support.flow_driving import make_cache
 
 _BEGIN = 1_767_225_600.0
 _USERS = ("u1", "u2", "u3")
 _LEADS = ("a1", "a2")
 _EMAILS = ("ann@example.com", "Bea@example.com")
 _NOBODY = "u9"
-"""A user whom no identify ever brings."""
+"""A user for whom no identify is ever sent."""
 
 _TRAITS = {
     "name": ["Ann", "Bea", None],
@@ -44,7 +44,7 @@ _COMPANY = {
 }
 
 
-# What a value is taken for must not depend on which contact's comes first.
+# The type of an attribute must not depend on which contact's value comes first.
 _ATTRIBUTES = {"contact": {"seats": "integer", "mixed": "string"}}
 
 
@@ -67,7 +67,7 @@ _KINDS = ("identify", "identify", "identify", "email", "group", "track", "track"
 
 
 def _message(random, leads):
-    """Return a message; only one of *leads*, the leads that were identified, is aliased: any other is a note, whenever it comes."""
+    """Return a message; an alias is only about one of *leads*, the identified leads: for any other lead it only leaves a note."""
     kind = random.choice([*_KINDS, "alias"] if leads else _KINDS)
     if kind == "identify":
         companies = {"companies": [_company(random)]} if random.random() < 0.3 else {}
@@ -92,7 +92,7 @@ def _message(random, leads):
 
 
 def _messages(random):
-    """Return messages with ids and instants, so that every run sends the same."""
+    """Return messages with ids and timestamps, so that every run sends the same."""
     messages = []
     for at in range(random.randint(2, 20)):
         identified = {one.get("anonymousId") for one in messages if one["type"] == "identify"}
@@ -103,7 +103,7 @@ def _messages(random):
 
 
 class _Run(NamedTuple):
-    """How a run ended: the workspace, the reasons of dead letters, and how many writes took effect."""
+    """How a run ended: the workspace, and the reasons of the dead letters."""
 
     workspace: Workspace
     dead: dict[str, int]
@@ -118,7 +118,7 @@ class _Run(NamedTuple):
 
     @property
     def state(self):
-        """The workspace's contacts and companies; events by their time, for a merge brings a lead's along."""
+        """The workspace's contacts and companies; events sorted by time, because a merge adds a lead's events."""
         snapshot = self.workspace.snapshot()
         for contact in snapshot["contacts"].values():
             contact["events"].sort(key=lambda event: (event["created_at"], event["event_name"]))
@@ -126,7 +126,7 @@ class _Run(NamedTuple):
 
 
 def _run(messages, *, deliver_every, faults=NO_FAULTS, seed=0, **options):
-    """Accept the messages, delivering what is due after every so many, to the end."""
+    """Accept the messages, deliver what is due after every *deliver_every* of them, and go on until everything has ended."""
     clock = FakeClock(_BEGIN + 1000)
     workspace = Workspace(now=clock.now, attributes=_ATTRIBUTES, log_limit=100_000)
     choices = Settings(api_key="key", anonymous="lead", last_seen_resolution=0, retry_for=1e9, **options)
@@ -138,17 +138,17 @@ def _run(messages, *, deliver_every, faults=NO_FAULTS, seed=0, **options):
     executor = Executor(
         choices,
         translator=DefaultTranslator(choices),
-        cache=make_directory(),
+        cache=make_cache(),
         transport=WorkspaceTransport(workspace, faults=faults),
         circuit=circuit,
         clock=clock,
         pause=clock.sleep,
         jitter=jitter,
-        turn=nullcontext,
+        lock_of=nullcontext,
     )
-    acceptance = Stamper(choices, ())
+    stamper = Stamper(choices, ())
     for at, message in enumerate(messages, start=1):
-        stamped, keys, upserts = acceptance.stamp(message, clock.now())
+        stamped, keys, upserts = stamper.stamp(message, clock.now())
         assert buffer.accept(stamped, keys=keys, upserts=upserts, now=clock.now()) == "accepted"
         if at % deliver_every == 0:
             _deliver_due(buffer, executor, circuit, clock)
@@ -182,8 +182,8 @@ def _one_by_one(messages, **options):
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_the_workspace_ends_as_one_by_one(seed):
-    """O1, O2, O3, T1: whatever is merged, left out as unchanged, retried, refused, or lost after it was applied."""
+def test_the_workspace_ends_as_with_messages_one_by_one(seed):
+    """O1, O2, O3, T1: merging, unchanged writes, retries, refusals and lost answers do not change where the workspace ends."""
     random = Random(seed)
     messages = _messages(random)
     options = {"update_last_seen": random.random() < 0.5}
@@ -191,16 +191,16 @@ def test_the_workspace_ends_as_one_by_one(seed):
     faults = Faults(seed=seed, server_error=0.03, rate_limited=0.02, reset=0.03, lost=0.05, truncated=0.03)
     expected = _one_by_one(messages, **options)
     merged = _run(messages, deliver_every=every, **options)
-    troubled = _run(messages, deliver_every=every, faults=faults, seed=seed, **options)
+    with_faults = _run(messages, deliver_every=every, faults=faults, seed=seed, **options)
 
     assert merged.state == expected.state
-    assert troubled.state == expected.state
-    assert merged.dead == troubled.dead == expected.dead
-    assert [*merged.workspace.violations, *troubled.workspace.violations] == []
+    assert with_faults.state == expected.state
+    assert merged.dead == with_faults.dead == expected.dead
+    assert [*merged.workspace.violations, *with_faults.workspace.violations] == []
 
 
 def test_merging_saves_requests():
-    """O2, O3: the same messages, the same workspace, and less than two thirds of the writes."""
+    """O2, O3: merging needs less than two thirds of the writes for the same workspace."""
     runs = []
     for seed in range(10):
         messages = _messages(Random(seed))

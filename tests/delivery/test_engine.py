@@ -1,4 +1,4 @@
-"""Who delivers and when, and what flush and close promise (rules W1, W2)."""
+"""Who delivers a message, and when (rule W1); and what a synchronous operation does when Intercom does not answer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import pytest
 
 from metarouter_intercom import (
     Client,
-    ClientClosed,
     ConnectFailed,
     DeliveryFailed,
 )
@@ -33,7 +32,7 @@ def test_inline_the_call_itself_delivers():
 
 
 def test_inline_a_refusal_is_raised():
-    """W1: what became a dead letter is raised with Intercom's answer, and kept."""
+    """W1: a dead letter is raised with Intercom's answer, and kept."""
     body = {"request_id": "r-1", "errors": [{"code": "parameter_invalid", "message": "no good"}]}
     client = manual_client(answering(400, body), delivery="inline")
 
@@ -46,7 +45,7 @@ def test_inline_a_refusal_is_raised():
 
 
 def test_inline_refused_credentials_are_raised_and_the_message_is_held():
-    """W1, T1: the call does not wait for a person; the message goes out once the credentials are mended."""
+    """W1, T1: the call does not wait for a person; the message goes out once the credentials are corrected."""
     answers = [Response(401)]
     client = manual_client(
         ScriptedTransport(lambda request: answers.pop() if answers else Response(202)), delivery="inline"
@@ -60,19 +59,19 @@ def test_inline_refused_credentials_are_raised_and_the_message_is_held():
     assert (report.delivered, report.pending) == (1, 0)
 
 
-def test_inline_a_message_in_another_threads_hand_is_waited_for():
-    """W1: two calls about one contact share a lane; the second returns once its message is delivered too, by whomever."""
-    circuit = Gated()
-    client = Client(api_key="k", delivery="inline", transport=circuit)
+def test_inline_a_message_that_another_thread_delivers_is_waited_for():
+    """W1: two calls about one contact share a lane; the second returns once its message is delivered too, by either thread."""
+    transport = Gated()
+    client = Client(api_key="k", delivery="inline", transport=transport)
     first = in_thread(lambda: client.track("u-1", "A"))
-    assert circuit.entered.wait(DEADLINE)
+    assert transport.entered.wait(DEADLINE)
     second = in_thread(lambda: client.track("u-1", "B"))
 
-    circuit.let_through()
+    transport.let_through()
     first.join(DEADLINE)
     second.join(DEADLINE)
 
-    assert [request.body["event_name"] for request in circuit.requests] == ["A", "B"]
+    assert [request.body["event_name"] for request in transport.requests] == ["A", "B"]
     assert client.report().delivered == 2
 
 
@@ -121,7 +120,7 @@ def test_background_delivery_needs_no_flush():
 
 
 def test_a_client_that_is_not_enabled_accepts_and_sends_nothing(tmp_path):
-    """W1: with ``enabled=False`` all is accepted, counted and told, and nothing is sent, not even what a spool still holds."""
+    """W1: with ``enabled=False`` everything is accepted, counted and reported; nothing is sent, not even what a spool still has."""
     spool = tmp_path / "a.spool"
     waiting = manual_client(answering(503), spool=spool)
     waiting.track("u-1", "Before")
@@ -144,8 +143,8 @@ def test_a_client_that_is_not_enabled_accepts_and_sends_nothing(tmp_path):
     assert ends == [("skipped", "disabled")]
 
 
-def test_two_clients_know_nothing_of_each_other():
-    """W1: credentials held, numbers, threads and ends of one client are its own."""
+def test_two_clients_are_independent():
+    """W1: each client has its own held credentials, numbers, threads and end."""
     good = background_client(answering(), name="good")
     bad = background_client(answering(401), name="bad")
 
@@ -161,249 +160,11 @@ def test_two_clients_know_nothing_of_each_other():
     assert good.close(DEADLINE).delivered == 2
 
 
-# --- flush and close (W2) -----------------------------------------------------------------------------------
-
-
-def test_a_flush_waits_for_what_was_accepted_before_it():
-    """W2: when ``flush`` returns, everything accepted before is delivered."""
-    client = background_client(answering())
-    for number in range(50):
-        client.track(f"u-{number}", "A")
-
-    report = client.flush(DEADLINE)
-
-    assert (report.accepted, report.delivered, report.pending) == (50, 50, 0)
-    client.close(DEADLINE)
-
-
-def test_a_flush_does_not_wait_for_what_came_after_it():
-    """W2: a busy application must be able to flush: messages that arrive during it are not its business."""
-    late, circuit = threading.Event(), Gated()
-    client = background_client(circuit, workers=2, after=[lambda delivery: late.set()])
-    client.track("u-1", "Before")
-    assert circuit.entered.wait(DEADLINE)
-    flushed = threading.Event()
-
-    def flush():
-        client.flush(None)
-        flushed.set()
-
-    in_thread(flush)
-    blocked = threading.Event()
-    client.track("u-2", "After")
-    client._parts.transport._answer = lambda request: (blocked.wait(DEADLINE), Response(202))[1] if (
-        request.body["event_name"] == "After"
-    ) else Response(202)  # fmt: skip
-    circuit.let_through()
-
-    assert flushed.wait(DEADLINE)
-    assert late.is_set()
-    blocked.set()
-    client.close(DEADLINE)
-
-
-def test_a_flush_is_over_in_time_though_a_request_hangs():
-    """W2: a worker that waits for an answer does not keep the caller beyond *timeout*; what is left is pending."""
-    circuit = Gated()
-    client = background_client(circuit)
-    client.track("u-1", "A")
-
-    report = client.flush(0.05)
-
-    assert (report.delivered, report.pending) == (0, 1)
-    circuit.let_through()
-    assert client.close(DEADLINE).delivered == 1
-
-
-@pytest.mark.parametrize("error", [ConnectFailed("down"), Response(503), Response(401)])
-def test_a_flush_never_raises_for_the_network(error):
-    """W2: no answer, a broken Intercom, refused credentials: the report tells, nothing is raised."""
-    client = manual_client(ScriptedTransport(lambda request: error))
-    client.track("u-1", "A")
-
-    report = client.flush(timeout=1.0)
-
-    assert (report.delivered, report.pending) == (0, 1)
-
-
-def test_a_flush_that_delivers_itself_does_not_wait_for_a_rate_limit():
-    """W2, T4: a reset that comes after the end of the flush ends it; the message stays."""
-    clock = FakeClock()
-    reset = {
-        "x-ratelimit-limit": "10",
-        "x-ratelimit-remaining": "0",
-        "x-ratelimit-reset": str(clock.now() + 60)[:10],
-    }
-    client = manual_client(ScriptedTransport([Response(429, None, reset), Response(202)]), clock=clock)
-    client.track("u-1", "A")
-    before = clock.now()
-
-    report = client.flush(timeout=2.0)
-
-    assert report.pending == 1
-    assert clock.now() - before <= 2.5
-    assert client.flush(timeout=120.0).delivered == 1
-
-
-def test_an_interrupted_flush_gives_back_what_it_has_in_hand():
-    """W2: Ctrl-C, or a signal's handler that exits, ends the flush; the next one delivers the message."""
-    client = manual_client(ScriptedTransport([KeyboardInterrupt(), Response(202)]))
-    client.track("u-1", "A")
-
-    with pytest.raises(KeyboardInterrupt):
-        client.flush()
-
-    assert client.flush(timeout=5).delivered == 1
-
-
-def test_an_interrupted_close_can_be_repeated():
-    """W2: what a first ``close`` did not come to, the second one does."""
-    client = manual_client(ScriptedTransport([KeyboardInterrupt(), Response(202)]))
-    client.track("u-1", "A")
-    with pytest.raises(KeyboardInterrupt):
-        client.close()
-
-    report = client.close(timeout=5)
-
-    assert (report.delivered, report.pending) == (1, 0)
-
-
-def test_close_delivers_and_with_closes():
-    """W2: ``close`` flushes, and ``with`` closes, also after an error."""
-    transport = answering()
-
-    def use_it():
-        with manual_client(transport) as client:
-            client.track("u-1", "A")
-            raise LookupError
-
-    with pytest.raises(LookupError):
-        use_it()
-
-    assert len(transport.requests) == 1
-
-
-def test_what_close_cannot_deliver_from_memory_is_dropped_and_told(caplog):
-    """W2, P2: counted, told to both hooks, logged as a number."""
-    dropped, ends = [], []
-    client = manual_client(
-        answering(503),
-        on_drop=lambda message, reason: dropped.append((message["event"], reason)),
-        after=[lambda delivery: ends.append((delivery.outcome, delivery.reason))],
-    )
-    client.track("u-1", "A")
-    client.track("u-2", "B")
-
-    report = client.close(timeout=0)
-
-    assert (report.accepted, report.dropped, report.pending) == (2, {"closed": 2}, 0)
-    assert sorted(dropped) == [("A", "closed"), ("B", "closed")]
-    assert ends == [("dropped", "closed")] * 2
-    lost = [record for record in caplog.records if "lost" in record.getMessage()]
-    assert [(record.pending, record.connection) for record in lost] == [(2, "testing")]
-
-
-def test_what_a_hanging_thread_has_in_hand_is_pending_in_the_last_report(caplog):
-    """W2: nobody knows what becomes of it, so it is neither delivered nor dropped; it is in the number that is logged."""
-    circuit = Gated()
-    client = background_client(circuit)
-    client.track("u-1", "A")
-    assert circuit.entered.wait(DEADLINE)
-
-    report = client.close(0)
-
-    assert (report.pending, report.dropped) == (1, {})
-    assert [record.pending for record in caplog.records if "lost" in record.getMessage()] == [1]
-    circuit.refuse()
-
-
-def test_what_close_cannot_deliver_from_a_spool_stays_there(tmp_path, caplog):
-    """W2: with a spool nothing is dropped; the next client delivers it."""
-    client = manual_client(answering(503), spool=tmp_path / "a.spool")
-    client.track("u-1", "A")
-
-    report = client.close(timeout=0)
-
-    assert (report.pending, report.dropped) == (1, {})
-    assert [record for record in caplog.records if "lost" in record.getMessage()] == []
-    with manual_client(spool=tmp_path / "a.spool") as later:
-        assert later.flush().delivered == 1
-
-
-def test_a_closed_client_still_tells_its_numbers(tmp_path):
-    """W5: report, stats, health and a second close after the end tell the last state and touch no file."""
-    for choices in ({}, {"spool": tmp_path / "a.spool"}):
-        client = manual_client(**choices)
-        client.track("u-1", "A")
-        last = client.close()
-
-        assert client.report() == last == client.close() == client.flush()
-        assert client.stats().delivered == 1
-        assert client.stats().oldest_age is None
-        assert client.health().status == "closed"
-
-
-def test_closing_from_several_threads_closes_once_and_all_wait():
-    """W2: whoever closes later gets the same last report, after the end of the first."""
-    circuit = Gated()
-    client = background_client(circuit)
-    client.track("u-1", "A")
-    assert circuit.entered.wait(DEADLINE)
-    reports = []
-
-    closers = [in_thread(lambda: reports.append(client.close(DEADLINE))) for _ in range(4)]
-    circuit.let_through()
-    for closer in closers:
-        closer.join(DEADLINE)
-
-    assert [report.delivered for report in reports] == [1, 1, 1, 1]
-
-
-def test_calls_while_closing_are_delivered_or_refused():
-    """W2: a call that meets the end of the client raises ClientClosed or its message is delivered: none just disappears."""
-    client = background_client(answering(), max_buffered=100_000)
-    begun = threading.Barrier(5, timeout=DEADLINE)
-    taken, refused = [], []
-
-    def call(number):
-        begun.wait()
-        for step in range(10_000):
-            try:
-                taken.append(client.track(f"u-{number}", "A"))
-            except ClientClosed:
-                refused.append(step)
-                return
-
-    callers = [in_thread(lambda number=number: call(number)) for number in range(4)]
-    begun.wait()
-    report = client.close(DEADLINE)
-    for caller in callers:
-        caller.join(DEADLINE)
-
-    assert len(refused) == 4
-    assert report.delivered + sum(report.dropped.values()) == len(taken)
-    assert report.dropped == {}
-
-
-def test_a_call_that_the_end_overtakes_is_told():
-    """W2: a message that reaches the buffer after the end was counted is not taken in silence."""
-
-    class Slow(MemoryBuffer):
-        def accept(self, *args, **kwargs):
-            client.close(0)
-            return super().accept(*args, **kwargs)
-
-    client = manual_client(buffer=Slow(limit=10, dead_letters=10))
-
-    with pytest.raises(ClientClosed, match="during this call"):
-        client.track("u-1", "A")
-
-
-# --- what only a few meet -----------------------------------------------------------------------------------
+# --- rare cases -----------------------------------------------------------------------------------
 
 
 def test_a_synchronous_operation_is_tried_a_few_times():
-    """D1: an Intercom that does not answer costs ``delete`` four attempts with growing waits, then the last reason is raised."""
+    """D1: if Intercom does not answer, ``delete`` makes four attempts with growing waits, then raises the last reason."""
     clock = FakeClock()
     transport = ScriptedTransport(lambda request: ConnectFailed("down"))
     client = manual_client(transport, clock=clock, backoff_base=1.0)
@@ -420,8 +181,8 @@ def test_a_synchronous_operation_is_tried_a_few_times():
     ("answer", "reason", "words"),
     [(Response(401), "held", "credentials are refused"), (Response(503), "http_503", "does not answer")],
 )
-def test_nothing_synchronous_is_sent_while_the_gate_is_shut(answer, reason, words):
-    """T1, T5: ``delete`` does not add to the requests that are refused or not answered, and says why."""
+def test_nothing_synchronous_is_sent_while_held_or_tripped(answer, reason, words):
+    """T1, T5: ``delete`` sends no further request that would be refused or not answered, and says why."""
     transport = ScriptedTransport(lambda request: answer)
     client = manual_client(transport)
     for number in range(6):
@@ -436,8 +197,8 @@ def test_nothing_synchronous_is_sent_while_the_gate_is_shut(answer, reason, word
     assert len(transport.requests) == before
 
 
-def test_inline_waits_for_its_turn_while_intercom_is_broken():
-    """W1, T5: the call that meets an outage waits for the probe that passes, and returns when its message is delivered."""
+def test_inline_waits_for_the_end_of_an_outage():
+    """W1, T5: a call during an outage waits until a probe succeeds, and returns when its message is delivered."""
     answers = [Response(503)] * 7
     clock = FakeClock()
     client = manual_client(
@@ -452,23 +213,23 @@ def test_inline_waits_for_its_turn_while_intercom_is_broken():
     assert clock.sleeps != []
 
 
-def test_inline_a_message_that_another_process_delivered_is_waited_for_and_no_longer():
-    """W1: in a shared spool somebody else may deliver the message; the call returns when it is gone."""
+def test_inline_returns_when_another_process_has_delivered_the_message():
+    """W1: another process of a shared spool may deliver the message; the call returns when the message is gone."""
 
-    class Taken(MemoryBuffer):
+    class Shared(MemoryBuffer):
         def claim(self, *, now, limit):
             claim = super().claim(now=now, limit=limit)
             if claim is not None:
                 self.settle(claim, [Settlement(entry.seq, "ack") for entry in claim.entries], now=now)
 
-    client = manual_client(ScriptedTransport([]), buffer=Taken(limit=10, dead_letters=10), delivery="inline")
+    client = manual_client(ScriptedTransport([]), buffer=Shared(limit=10, dead_letters=10), delivery="inline")
 
     assert client.track("u-1", "A", message_id="m-1") == "m-1"
     assert client.report().pending == 0
 
 
 def test_a_burst_wakes_a_resting_worker(caplog):
-    """W1: with very long intervals a full buffer is not waited for: every 256th message wakes a worker."""
+    """W1: every 256th message wakes a worker, so that a long interval does not fill the buffer."""
     delivered = threading.Event()
     client = background_client(
         answering(), flush_interval=3600.0, after=[lambda delivery: delivered.set()], workers=1
@@ -486,7 +247,7 @@ def test_a_burst_wakes_a_resting_worker(caplog):
 
 
 def test_a_client_on_a_spool_with_a_backlog_starts_by_itself(tmp_path):
-    """Q3: what an earlier process left goes out without a first call."""
+    """Q3: messages of an earlier process are delivered without a first call."""
     manual = manual_client(answering(503), spool=tmp_path / "a.spool")
     manual.track("u-1", "A")
     manual.close(0)
@@ -497,57 +258,4 @@ def test_a_client_on_a_spool_with_a_backlog_starts_by_itself(tmp_path):
     )
 
     assert delivered.wait(DEADLINE)
-    client.close(DEADLINE)
-
-
-def test_closing_with_a_spool_does_not_wait_for_a_broken_intercom(tmp_path):
-    """W2: while Intercom is down and the messages are safe, ``close`` without a timeout ends."""
-    client = manual_client(
-        ScriptedTransport(lambda request: ConnectFailed("down")), spool=tmp_path / "a.spool"
-    )
-    for number in range(8):
-        client.track(f"u-{number}", "A")
-
-    report = client.close()
-
-    assert report.pending == 8
-    assert report.dead == {}
-
-
-def test_a_second_close_waits_no_longer_than_it_was_told():
-    """W2: a close with a timeout returns in time although another one is at it."""
-    circuit = Gated()
-    client = background_client(circuit)
-    client.track("u-1", "A")
-    assert circuit.entered.wait(DEADLINE)
-    first = in_thread(lambda: client.close(DEADLINE))
-    while client.health().status != "closed":
-        client.flush(0.001)
-
-    report = client.close(0.01)
-    circuit.let_through()
-    first.join(DEADLINE)
-
-    assert report.pending == 1
-    assert client.report().delivered == 1
-
-
-def test_a_flush_returns_when_what_was_settled_is_told():
-    """W2: its report and the after-hooks know of everything that it waited for."""
-    settled, may_tell = threading.Event(), threading.Event()
-    told, seen = [], []
-
-    def slow(delivery):
-        settled.set()
-        may_tell.wait(DEADLINE)
-        told.append(delivery)
-
-    client = background_client(answering(), after=[slow])
-    client.track("u-1", "A")
-    flushing = in_thread(lambda: seen.append((client.flush(DEADLINE).delivered, len(told))))
-    settled.wait(DEADLINE)
-    may_tell.set()
-    flushing.join(DEADLINE)
-
-    assert seen == [(1, 1)]
     client.close(DEADLINE)

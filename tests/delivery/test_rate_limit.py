@@ -1,4 +1,4 @@
-"""The budget of a workspace as one client sees it (rule T4): seeded and corrected by headers, no number built in."""
+"""The budget of a workspace as one client sees it (rule T4): it comes from headers, and no limit is built in."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _headers(limit, remaining, reset=None, date=None):
     return headers
 
 
-def _seeded(limit=100, remaining=100, reset=1012, *, now=1000.0, share=1.0, date=None):
+def _after_one_answer(limit=100, remaining=100, reset=1012, *, now=1000.0, share=1.0, date=None):
     """Return a budget that has seen one answer."""
     rate = RateLimit(share=share)
     rate.before(now, 0.0)
@@ -28,8 +28,8 @@ def _seeded(limit=100, remaining=100, reset=1012, *, now=1000.0, share=1.0, date
     return rate
 
 
-def _take_all(rate, now, jitter=0.0):
-    """Send and answer one request after another, without new headers, until the budget says wait; return how many went."""
+def _send_all(rate, now, jitter=0.0):
+    """Send and answer one request after another, without new headers, until the budget says wait; return how many were sent."""
     sent = 0
     while rate.before(now, jitter) == 0.0:
         sent += 1
@@ -39,33 +39,33 @@ def _take_all(rate, now, jitter=0.0):
 
 
 def test_nothing_is_known_at_first():
-    """Before the first answer there is no budget, and a few requests feel the way."""
+    """Before the first answer there is no budget, and only a few requests go out at a time."""
     rate = RateLimit(share=1.0)
 
     assert rate.budget() == (None, None, None)
     assert [rate.before(0.0, 0.0) for _ in range(5)] == [0.0, 0.0, 0.0, 0.0, 0.02]
 
 
-def test_an_answer_seeds_the_budget():
-    """Limit, remaining and reset are Intercom's, whatever they are."""
-    rate = _seeded(83, 82, 1012)
+def test_an_answer_sets_the_budget():
+    """Limit, remaining and reset are those of Intercom's headers."""
+    rate = _after_one_answer(83, 82, 1012)
 
     assert rate.budget() == (83, 82, 1012.0)
 
 
 def test_sending_stops_when_the_budget_is_gone_and_goes_on_after_the_reset():
-    """No request goes out without budget; after the reset the next ones do, spread by the draw."""
-    rate = _seeded(10, 3, 1012)
+    """No request goes out without budget; after the reset the next ones do, spread by the jitter."""
+    rate = _after_one_answer(10, 3, 1012)
 
-    assert _take_all(rate, 1001.0) == 3
+    assert _send_all(rate, 1001.0) == 3
     assert rate.before(1001.0, 1.0) == pytest.approx(11.05)
     assert rate.before(1011.5, 0.0) == pytest.approx(0.5)
     assert rate.before(1012.0, 0.0) == 0.0
 
 
-def test_a_fresh_window_is_felt_out_by_a_few_requests():
-    """What a fresh window holds is unknown until an answer tells it."""
-    rate = _seeded(100, 0, 1012)
+def test_a_fresh_window_begins_with_a_few_requests():
+    """The budget of a fresh window is unknown until an answer says it."""
+    rate = _after_one_answer(100, 0, 1012)
 
     assert [rate.before(1012.0, 0.0) for _ in range(5)] == [0.0, 0.0, 0.01, 0.01, 0.01]
     rate.after(_headers(100, 98, 1022), 200, 1012.1)
@@ -73,8 +73,8 @@ def test_a_fresh_window_is_felt_out_by_a_few_requests():
 
 
 def test_requests_on_their_way_are_counted_against_the_remaining():
-    """An answer tells what is left after it, not what is on its way already."""
-    rate = _seeded(100, 50, 1012)
+    """An answer says what is left after it, and does not include requests that are already on their way."""
+    rate = _after_one_answer(100, 50, 1012)
     for _ in range(3):
         rate.before(1001.0, 0.0)
 
@@ -83,9 +83,9 @@ def test_requests_on_their_way_are_counted_against_the_remaining():
     assert rate.budget()[1] == 46
 
 
-def test_an_overtaken_answer_of_the_last_window_changes_nothing():
-    """Some answers carry the window before theirs (contract, section 2)."""
-    rate = _seeded(100, 90, 1022)
+def test_a_late_answer_of_the_last_window_changes_nothing():
+    """Some answers carry the headers of the window before (contract, section 2)."""
+    rate = _after_one_answer(100, 90, 1022)
 
     rate.after(_headers(100, 1, 1012), 200, 1011.0)
 
@@ -94,25 +94,25 @@ def test_an_overtaken_answer_of_the_last_window_changes_nothing():
 
 def test_others_share_of_the_limit_is_left_alone():
     """``rate_limit_share`` leaves room for others."""
-    rate = _seeded(100, 100, 1012, share=0.5)
+    rate = _after_one_answer(100, 100, 1012, share=0.5)
 
-    assert _take_all(rate, 1001.0) == 50
+    assert _send_all(rate, 1001.0) == 50
 
 
 def test_others_that_draw_on_the_budget_are_noticed():
-    """The faster the budget falls beside our own requests, the earlier this client stops."""
-    rate = _seeded(200, 200, 1012)
+    """The more the budget falls without our own requests, the earlier this client stops."""
+    rate = _after_one_answer(200, 200, 1012)
     for answered in range(1, 16):
         rate.before(1001.0, 0.0)
         rate.after(_headers(200, 200 - 4 * answered, 1012), 200, 1001.0)
 
     assert rate.budget()[1] == 140
-    assert _take_all(rate, 1001.0) < 140
+    assert _send_all(rate, 1001.0) < 140
 
 
-def test_the_last_of_a_budget_is_taken_slowly_and_left_to_what_others_have_on_their_way():
-    """Three others at our own pace: all see the end come, and we stop while each may have one request that no answer has told."""
-    rate = _seeded(200, 200, 1012)
+def test_the_end_of_a_shared_budget_is_used_slowly():
+    """With three other clients of the same speed, this client slows down, and leaves one request for each of them."""
+    rate = _after_one_answer(200, 200, 1012)
     for answered in range(1, 49):
         rate.before(1001.0, 0.0)
         rate.after(_headers(200, 200 - 4 * answered, 1012), 200, 1001.0)
@@ -124,9 +124,9 @@ def test_the_last_of_a_budget_is_taken_slowly_and_left_to_what_others_have_on_th
     assert rate.before(1001.1, 0.0) == pytest.approx(10.9)
 
 
-def test_who_were_others_in_the_last_window_are_expected_in_the_next():
-    """A budget's end is met with what the windows before told, for a single window may begin alone."""
-    rate = _seeded(200, 200, 1012)
+def test_other_clients_of_the_last_window_are_expected_in_the_next():
+    """The number of other clients is kept from window to window, because they may be idle at the start of a window."""
+    rate = _after_one_answer(200, 200, 1012)
     for answered in range(1, 31):
         rate.before(1001.0, 0.0)
         rate.after(_headers(200, 200 - 4 * answered, 1012), 200, 1001.0)
@@ -137,9 +137,9 @@ def test_who_were_others_in_the_last_window_are_expected_in_the_next():
     assert rate.before(1012.0, 0.0) == pytest.approx(0.0125)
 
 
-def test_what_others_take_while_nothing_is_heard_is_reckoned_with():
-    """An old answer says little where others are fast; for a quarter of a second their pace stands in for news."""
-    rate = _seeded(200, 200, 1012)
+def test_what_others_use_since_the_last_answer_is_estimated():
+    """If others are fast, an old answer says little; for a quarter of a second their speed is used as an estimate."""
+    rate = _after_one_answer(200, 200, 1012)
     for answered in range(1, 45):
         rate.before(1001.0 + answered / 100, 0.0)
         rate.after(_headers(200, 200 - 4 * answered, 1012), 200, 1001.0 + answered / 100)
@@ -163,8 +163,8 @@ def test_what_others_take_while_nothing_is_heard_is_reckoned_with():
         {_LIMIT: "100.5", _REMAINING: "-3"},
     ],
 )
-def test_without_usable_headers_nothing_is_held_back(headers):
-    """A server that tells no budget is not waited for."""
+def test_without_usable_headers_nothing_is_delayed(headers):
+    """A server that sends no budget delays no request."""
     rate = RateLimit(share=1.0)
     rate.before(0.0, 0.0)
 
@@ -175,8 +175,8 @@ def test_without_usable_headers_nothing_is_held_back(headers):
 
 
 def test_a_spent_budget_without_a_reset_lets_one_request_at_a_time_ask():
-    """Nobody tells when the window ends, so a single request finds out, again and again."""
-    rate = _seeded(100, 0, None)
+    """Without a reset nobody knows when the window ends, so one request at a time finds out."""
+    rate = _after_one_answer(100, 0, None)
 
     assert rate.before(1000.0, 0.0) == 0.0
     assert rate.before(1000.0, 0.0) == 0.02
@@ -184,9 +184,9 @@ def test_a_spent_budget_without_a_reset_lets_one_request_at_a_time_ask():
     assert rate.before(1000.2, 0.0) == 0.0
 
 
-def test_failures_at_the_begin_of_a_window_do_not_stop_the_client():
-    """The requests that feel out a window may all fail; the next one goes out all the same."""
-    rate = _seeded(100, 50, 1012)
+def test_failures_at_the_beginning_of_a_window_do_not_stop_the_client():
+    """The first requests of a window may all fail; the next one goes out all the same."""
+    rate = _after_one_answer(100, 50, 1012)
     for second in range(6):
         assert rate.before(1020.0 + second, 0.0) == 0.0
         rate.after({}, 0, 1020.0 + second)
@@ -197,8 +197,8 @@ def test_failures_at_the_begin_of_a_window_do_not_stop_the_client():
 
 
 def test_failures_in_a_window_do_not_stop_the_client():
-    """Unanswered requests may have been counted by Intercom or not; after the reset the client goes on."""
-    rate = _seeded(100, 2, 1012)
+    """Intercom may or may not have counted requests without an answer; after the reset the client continues."""
+    rate = _after_one_answer(100, 2, 1012)
     for _ in range(2):
         assert rate.before(1001.0, 0.0) == 0.0
         rate.after({}, 0, 1001.0)
@@ -207,41 +207,41 @@ def test_failures_in_a_window_do_not_stop_the_client():
     assert rate.before(1012.0, 0.0) == 0.0
 
 
-def test_a_reset_in_the_past_stops_nobody():
-    """A reset that has passed cannot be when the budget comes back."""
-    rate = _seeded(100, 0, 900)
+def test_a_reset_in_the_past_delays_nothing():
+    """A reset in the past does not say when the budget comes back."""
+    rate = _after_one_answer(100, 0, 900)
 
     assert rate.before(1000.0, 0.0) == 0.0
 
 
 @pytest.mark.parametrize("reset", [1_000_000, 1_000_000_000_000, 10**17])
 def test_a_reset_far_ahead_stops_the_client_for_two_minutes_at_most(reset):
-    """A wrong header, milliseconds for instance, must not stop a client for a day."""
-    rate = _seeded(100, 0, reset)
+    """A wrong header, for instance in milliseconds, must not stop a client for a day."""
+    rate = _after_one_answer(100, 0, reset)
 
     assert rate.before(1000.0, 0.0) == pytest.approx(120.0)
     assert rate.before(1120.0, 0.0) == 0.0
 
 
 @pytest.mark.parametrize("off", [-3600.0, -30.0, 30.0, 3600.0])
-def test_a_clock_that_is_off_is_corrected_by_the_date_header(off):
-    """The reset is Intercom's time; what its ``Date`` says is what our clock calls now."""
-    rate = _seeded(100, 0, 10_012, now=10_000.0 + off, date=10_000)
+def test_a_wrong_clock_is_corrected_by_the_date_header(off):
+    """The reset is in Intercom's time; the ``Date`` header shows how far our clock differs."""
+    rate = _after_one_answer(100, 0, 10_012, now=10_000.0 + off, date=10_000)
 
     assert rate.before(10_000.0 + off, 0.0) == pytest.approx(12.0)
 
 
-def test_the_whole_seconds_of_a_date_are_no_skew():
-    """The header has whole seconds, and an answer takes its time: less than two seconds are not corrected."""
-    rate = _seeded(100, 0, 1012, now=1001.5, date=1000)
+def test_a_small_difference_of_the_clocks_is_ignored():
+    """The header has whole seconds and an answer takes time, so less than two seconds are not corrected."""
+    rate = _after_one_answer(100, 0, 1012, now=1001.5, date=1000)
 
     assert rate.before(1001.5, 0.0) == pytest.approx(10.5)
 
 
 @pytest.mark.parametrize("date", ["yesterday", "", "Thu, 99 Jan 1970 00:16:40 GMT"])
-def test_a_date_that_is_none_corrects_nothing(date):
+def test_an_unreadable_date_corrects_nothing(date):
     """The last known difference of the clocks stays."""
-    rate = _seeded(100, 50, 1012, now=1030.0, date=1000)
+    rate = _after_one_answer(100, 50, 1012, now=1030.0, date=1000)
 
     rate.before(1031.0, 0.0)
     rate.after({**_headers(100, 0, 1012), "date": date}, 200, 1031.0)
@@ -253,8 +253,8 @@ def test_a_date_that_is_none_corrects_nothing(date):
 
 
 def test_a_429_stops_everyone_until_the_reset():
-    """Whatever the budget seemed to be, a refusal ends it; afterwards the clients spread."""
-    rate = _seeded(100, 50, 1012)
+    """A refusal ends the budget, whatever was left; after the reset the clients start spread over time."""
+    rate = _after_one_answer(100, 50, 1012)
     rate.before(1001.0, 0.0)
 
     rate.after(_headers(100, 0, 1012), 429, 1001.0)
@@ -263,8 +263,8 @@ def test_a_429_stops_everyone_until_the_reset():
     assert rate.before(1012.0, 0.0) == 0.0
 
 
-def test_a_429_with_a_reset_alone_is_corrected_by_its_date():
-    """The clocks are compared whatever other headers are missing."""
+def test_a_429_with_only_a_reset_is_corrected_by_its_date():
+    """The clocks are compared even if other headers are missing."""
     rate = RateLimit(share=1.0)
     rate.before(4600.0, 0.0)
 
@@ -273,7 +273,7 @@ def test_a_429_with_a_reset_alone_is_corrected_by_its_date():
     assert rate.before(4600.0, 0.0) == pytest.approx(10.0)
 
 
-def test_429s_without_headers_are_waited_out_longer_each_time():
+def test_429s_without_headers_wait_longer_each_time():
     """Without a reset the wait doubles from a second to a minute."""
     rate = RateLimit(share=1.0)
     now, waits = 0.0, []
@@ -287,7 +287,7 @@ def test_429s_without_headers_are_waited_out_longer_each_time():
 
 
 def test_refusals_of_one_moment_count_once():
-    """Requests that were on their way together are refused together; that is one refusal."""
+    """Requests that were on their way together are refused together; that counts as one refusal."""
     rate = RateLimit(share=1.0)
     for _ in range(4):
         rate.before(0.0, 0.0)
@@ -297,7 +297,7 @@ def test_refusals_of_one_moment_count_once():
     assert rate.before(0.0, 0.0) == 1.0
 
 
-def test_an_answer_ends_the_row_of_refusals():
+def test_another_answer_ends_the_series_of_refusals():
     """After a success the next 429 is a first one."""
     rate = RateLimit(share=1.0)
     rate.after({}, 429, 0.0)
@@ -309,8 +309,8 @@ def test_an_answer_ends_the_row_of_refusals():
     assert rate.before(4.0, 0.0) == 1.0
 
 
-def test_a_429_whose_reset_has_passed_is_waited_out_all_the_same():
-    """Such a reset cannot be what the refusal means."""
+def test_a_429_whose_reset_has_passed_waits_all_the_same():
+    """A reset in the past cannot be the end of the refusal."""
     rate = RateLimit(share=1.0)
 
     rate.after(_headers(100, 0, 900), 429, 1000.0)

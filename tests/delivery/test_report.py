@@ -1,4 +1,4 @@
-"""The numbers a client tells."""
+"""The numbers that a client reports."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from metarouter_intercom._delivery.report import Counters
 from metarouter_intercom.plugins import Note
 
 
-def test_counters_are_told_together():
+def test_counters_are_returned_together():
     """Every plain number and every reason is in ``numbers``."""
     counters = Counters(contextlib.nullcontext())
     counters.add("accepted", 2)
@@ -24,7 +24,7 @@ def test_counters_are_told_together():
     assert numbers["notes"] == {"A3: cut": 2}
 
 
-def test_told_numbers_do_not_change_later():
+def test_returned_numbers_do_not_change_later():
     """``numbers`` is a copy of one moment."""
     counters = Counters(contextlib.nullcontext())
     numbers = counters.numbers()

@@ -1,4 +1,4 @@
-"""Worker threads, waking and stopping (rules W1, W2); every wait here ends by an event, with a deadline only for failures."""
+"""Worker threads: starting, waking and stopping (rules W1, W2); every wait ends with an event, and only a failing test meets a deadline."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import threading
 import pytest
 
 from metarouter_intercom._delivery.circuit import Paused
-from metarouter_intercom._delivery.workers import Signal, Workers
+from metarouter_intercom._delivery.workers import SettlementSignal, StopLatch, Workers
 
 _DEADLINE = 20.0
 
 
-def _workers(work, count=2, interval=0.01):
-    return Workers(work, count=count, interval=interval, name="test")
+def _workers(work, count=2, interval=0.01, stop=None):
+    return Workers(work, count=count, interval=interval, name="test", stop=stop or StopLatch())
 
 
 def test_work_is_done_in_the_background_until_it_is_stopped():
-    """W1: after ``start`` the threads call the work function again and again."""
+    """W1: after ``start`` the threads call the work function again and again, until ``stop``."""
     done = threading.Event()
     calls = []
 
@@ -39,7 +39,7 @@ def test_work_is_done_in_the_background_until_it_is_stopped():
 
 
 def test_a_claim_wakes_another_worker():
-    """W1: a worker that has something to do lets a resting one look too, so that several deliver at once."""
+    """W1: a worker that has something to do wakes a resting one, so that several deliver at the same time."""
     met = threading.Barrier(3, timeout=_DEADLINE)
     tickets = iter([True, True])
     lock = threading.Lock()
@@ -61,15 +61,15 @@ def test_a_claim_wakes_another_worker():
     assert met.broken is False
 
 
-def test_an_unforeseen_error_does_not_end_a_worker(caplog):
-    """A fault of ours is logged, and the worker goes on."""
+def test_an_unexpected_error_does_not_end_a_worker(caplog):
+    """A bug of this library is logged, with the connection's name, and the worker continues."""
     done = threading.Event()
     calls = []
 
     def work(on_claim):
         calls.append(1)
         if len(calls) == 1:
-            raise RuntimeError("unforeseen")
+            raise RuntimeError("odd")
         done.set()
         return
 
@@ -79,7 +79,7 @@ def test_an_unforeseen_error_does_not_end_a_worker(caplog):
 
     assert done.wait(_DEADLINE)
     workers.stop(_DEADLINE)
-    assert "unforeseen error" in caplog.text
+    assert "connection test: a worker met an unexpected error" in caplog.text
 
 
 def test_a_pause_ends_when_the_workers_stop():
@@ -90,12 +90,13 @@ def test_a_pause_ends_when_the_workers_stop():
     def work(on_claim):
         resting.set()
         try:
-            workers.pause(3600)
+            stop.pause(3600)
         except Paused:
             ended.set()
         return
 
-    workers = _workers(work, count=1)
+    stop = StopLatch()
+    workers = _workers(work, count=1, stop=stop)
     workers.start()
     assert resting.wait(_DEADLINE)
     workers.stop(_DEADLINE)
@@ -103,20 +104,22 @@ def test_a_pause_ends_when_the_workers_stop():
     assert ended.is_set()
 
 
-def test_a_stopped_crew_does_not_start_again():
-    """After ``stop`` there is no new thread."""
-    workers = _workers(lambda on_claim: None)
+def test_stopped_workers_do_not_start_again():
+    """After ``stop``, also a second one, there is no new thread and no pause."""
+    stop = StopLatch()
+    workers = _workers(lambda on_claim: None, stop=stop)
+    workers.stop(0.0)
     workers.stop(0.0)
     workers.start()
 
     assert workers.is_started is False
     with pytest.raises(Paused):
-        workers.pause(0.0)
+        stop.pause(0.0)
 
 
-def test_a_signal_wakes_who_waits():
-    """Whoever waits for a settlement is woken by it."""
-    signal = Signal()
+def test_a_settlement_wakes_the_threads_that_wait():
+    """A thread that waits for a settlement is woken by it."""
+    signal = SettlementSignal()
     woken = threading.Event()
 
     def wait():

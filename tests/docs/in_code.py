@@ -20,14 +20,14 @@ _REASONS: dict[str, tuple[int | str, ...]] = {
     "Translation": (2, "skipped"),
     "Drop": (0, "reason"),
     "add_reason": (1,),
-    "_drop": (1,),
+    "drop": (2,),
     "bury": ("reason",),
     "Settlement": (3, "reason"),
     "Delivery": ("reason",),
     "DeliveryFailed": ("reason",),
     "RejectedMessage": ("reason",),
     "_outcome": (2, "reason"),
-    "failure_of": (1,),
+    "delivery_failed": (1,),
 }
 
 

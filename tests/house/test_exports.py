@@ -1,4 +1,4 @@
-"""The public names: pinned, sorted, and all of them there."""
+"""The public names are pinned, sorted, documented, and all of them exist."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _PUBLIC = (
 
 
 def test_the_names_of_the_root_are_pinned():
-    """Adding a public name is a decision, and removing one breaks users: both show up here."""
+    """The names of the root are listed here, so that adding or removing one is a decision."""
     assert metarouter_intercom.__all__ == _ROOT
 
 
@@ -61,7 +61,7 @@ def test_public_names_are_sorted_and_there(place):
 
 @pytest.mark.parametrize("place", _PUBLIC)
 def test_public_names_have_docstrings(place):
-    """Every public class and function says what it is."""
+    """Every public class and function has a docstring."""
     module = importlib.import_module(f"metarouter_intercom{place}")
 
     bare = [
@@ -75,20 +75,20 @@ def test_public_names_have_docstrings(place):
 
 
 def test_the_version_is_written_once():
-    """``__version__`` comes from the installed package's own facts."""
+    """``__version__`` is the version of the installed package."""
     from importlib.metadata import version
 
     assert metarouter_intercom.__version__ == version("metarouter-intercom")
 
 
-def test_an_unknown_name_is_refused_as_usual():
-    """Asking the package for what it lacks is an AttributeError that names it."""
+def test_an_unknown_name_is_an_attribute_error():
+    """Reading a name that the package does not have raises an AttributeError with the name."""
     with pytest.raises(AttributeError, match="no_such_name"):
         metarouter_intercom.no_such_name  # noqa: B018  # asking is the test
 
 
 def test_errors_are_exported_from_the_root_and_from_their_module():
-    """Each error that a caller can meet is caught by its name from the root."""
+    """Each class of ``errors`` can be imported from the root, and is the same class there."""
     from metarouter_intercom import errors
 
     kinds = {name for name in errors.__all__ if isinstance(getattr(errors, name), type)} - {"Problem"}
@@ -98,7 +98,7 @@ def test_errors_are_exported_from_the_root_and_from_their_module():
 
 
 def test_namespaces_are_reached_without_an_import_of_their_own():
-    """The package imports its parts where they are first used: after ``import metarouter_intercom`` each is an attribute."""
+    """After ``import metarouter_intercom`` each public module is an attribute of the package, imported when it is first used."""
     script = (
         "import metarouter_intercom as package\n"
         "assert 'testing' in dir(package) and 'Client' in dir(package)\n"

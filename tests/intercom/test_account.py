@@ -1,4 +1,4 @@
-"""``GET /me``: a wrong token, region or workspace is told with its remedy."""
+"""``GET /me``: a wrong token, region or workspace raises an error with a remedy."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def _settings(**options):
     return Settings(**{"api_key": "key", "region": "eu"} | options)
 
 
-def test_a_good_token_tells_the_workspace():
-    """Name, id, region and admin come from the answer."""
+def test_a_good_token_gives_the_workspace():
+    """The account has the name, id, region and admin of the response."""
     account = read_account(Response(200, _ME), _settings(app_id="abc123"))
 
     assert account == Account("abc123", "Example", "eu", "ada@example.com")
@@ -53,14 +53,14 @@ def test_a_good_token_tells_the_workspace():
         (Response(200, _ME), {"region": "us"}, "region='eu'"),
     ],
 )
-def test_what_is_wrong_is_told_with_its_remedy(response, options, words):
-    """Each fault of the credentials is a ConfigurationError that names the setting."""
+def test_wrong_credentials_raise_an_error_with_a_remedy(response, options, words):
+    """Each fault of the credentials raises a ConfigurationError that names the setting."""
     with pytest.raises(ConfigurationError, match=words):
         read_account(response, _settings(**options))
 
 
-def test_a_base_url_has_no_region():
-    """A sandbox or proxy may stand in for any region."""
+def test_a_base_url_is_not_checked_against_the_region():
+    """With a ``base_url`` any region is right, because a sandbox or proxy may stand for it."""
     account = read_account(Response(200, _ME), _settings(region="us", base_url="http://127.0.0.1:1"))
 
     assert account.region == "eu"
@@ -77,23 +77,23 @@ def test_a_base_url_has_no_region():
         Response(404),
     ],
 )
-def test_an_answer_without_an_account_is_told(response):
-    """Something that is not Intercom's API is named as such, with the address to look at."""
+def test_a_response_without_an_account_raises_an_error(response):
+    """A response that is not Intercom's raises an error with the address to check."""
     with pytest.raises(DeliveryFailed, match=r"GET /me.*api\.eu\.intercom\.io"):
         read_account(response, _settings())
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 503])
-def test_an_intercom_that_has_no_time_is_told_as_such(status):
-    """A busy or broken Intercom says nothing about the address: the remedy is to ask again."""
+def test_a_busy_intercom_raises_an_error_that_says_so(status):
+    """When Intercom is busy or down, the error says to ask again later and does not doubt the address."""
     with pytest.raises(DeliveryFailed, match="ask again later") as caught:
         read_account(Response(status, {"request_id": "r1", "errors": []}), _settings())
 
     assert (caught.value.status, caught.value.request_id) == (status, "r1")
 
 
-def test_an_unknown_region_word_is_no_fault():
-    """A region that we do not know is told, not judged."""
+def test_an_unknown_region_is_accepted():
+    """A region that this version does not know is reported as it is, and raises no error."""
     me = _ME | {"app": {"id_code": "abc123", "name": "", "region": "MOON"}}
 
     assert read_account(Response(200, me), _settings()) == Account("abc123", None, "moon", "ada@example.com")

@@ -1,4 +1,4 @@
-"""What a message would ask of Intercom, without asking."""
+"""Which requests a message would cause, without sending any."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def _requests(message, **choices):
     ],
 )
 def test_requests_for_somebody_new(message, requests):
-    """A dry run lists the requests that a workspace would get that does not know the person yet."""
+    """A dry run lists the requests for a workspace that does not know the person yet."""
     assert _requests(message) == requests
 
 
-def test_a_group_names_its_company_and_its_contact():
-    """C4: the company is written, the contact is found and attached."""
+def test_a_group_writes_its_company_and_attaches_its_contact():
+    """The company is written first, then the contact is found and attached (rule C4)."""
     message = Group(user_id="u1", group_id="c 1", traits={"name": "C", "tags": ["vip"]}, timestamp=5.0)
 
     requests = _requests(message)
@@ -41,21 +41,21 @@ def test_a_group_names_its_company_and_its_contact():
     assert requests[-1] == "POST /contacts/%3Ccontact%20id%3E/companies"
 
 
-def test_an_alias_of_a_lead():
-    """L1: the lead is searched, the user found, the one merged into the other, as far as an empty workspace has them."""
+def test_an_alias_searches_the_lead_first():
+    """The lead is searched first; an empty workspace has none, so nothing is merged (rule L1)."""
     requests = _requests(Alias(user_id="u1", previous_id="a1", timestamp=5.0), anonymous="lead")
 
     assert requests[0] == "POST /contacts/search"
 
 
 def test_a_company_that_is_only_named_is_looked_up():
-    """I12: a bare group id on an identify looks for the company and attaches it."""
+    """A group id alone on an identify looks the company up before attaching to it (rule I12)."""
     requests = _requests(Identify(user_id="u1", group_id="c/1", timestamp=5.0))
 
     assert "GET /companies?company_id=c%2F1" in requests
 
 
-def test_what_is_skipped_asks_nothing():
+def test_a_skipped_message_needs_no_request():
     """A message with nothing to do shows its reason and no request."""
     shown = preview(Page(user_id="u1", name="N"), Settings(api_key="k"))
 
@@ -63,7 +63,7 @@ def test_what_is_skipped_asks_nothing():
 
 
 def test_notes_of_translation_and_delivery_are_shown():
-    """What the mapping leaves out is told, and what no body of Intercom's can hold."""
+    """The notes of the mapping come first, then those of the flows."""
     message = Identify(user_id="u1", traits={"email": "nope", "createdAt": -5}, timestamp=5.0)
 
     shown = preview(message, Settings(api_key="k"))

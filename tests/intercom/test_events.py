@@ -1,4 +1,4 @@
-"""Events: one request where all is well, and what happens where it is not (rules E2, M2, M4)."""
+"""How an event is submitted, and what follows when its contact is missing, merged or ambiguous (rules E2, M2, M4)."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from .._support.flow_driving import (
     NOW,
     conflict,
     contact,
-    found,
-    make_directory,
+    make_cache,
     make_world,
     merged_into,
     missing,
     ok,
     play,
     refusal,
+    search_page,
 )
 
 _EVENTS = "POST /events"
-_TAKEN = Response(202)
+_ACCEPTED = Response(202)
 
 
 def _event(name="Seen", **who):
@@ -39,7 +39,7 @@ def _body(name="Seen", **who):
 
 
 def _knowing(key="user:u1", contact_id="c1"):
-    cache = make_directory()
+    cache = make_cache()
     cache.remember_contact(key, contact_id)
     return cache
 
@@ -54,127 +54,127 @@ def _knowing(key="user:u1", contact_id="c1"):
     ],
 )
 def test_an_event_names_its_contact_once(who, known, expected):
-    """E2: Intercom's id where it is known, else the external id, else the address in small letters."""
+    """An event has Intercom's id when it is known, else the external id, else the address in lower case (rule E2)."""
     world = make_world(_knowing() if known else None)
 
-    assert play(submit_event(_event(**who), world), (_EVENTS, _body(**expected), _TAKEN)) == DELIVERED
+    assert play(submit_event(_event(**who), world), (_EVENTS, _body(**expected), _ACCEPTED)) == DELIVERED
 
 
-def test_the_address_is_tried_where_the_external_id_is_unknown():
-    """E2: an e-mail-shaped user id may be either."""
-    outcome = play(
+def test_the_address_is_tried_after_an_unknown_external_id():
+    """A user id that looks like an e-mail address is tried as both (rule E2)."""
+    result = play(
         submit_event(_event(external_id="u1", email="a@example.com"), make_world()),
         (_EVENTS, _body(user_id="u1"), missing()),
-        (_EVENTS, _body(email="a@example.com"), _TAKEN),
+        (_EVENTS, _body(email="a@example.com"), _ACCEPTED),
     )
 
-    assert outcome == DELIVERED
+    assert result == DELIVERED
 
 
 def test_an_id_that_proves_wrong_is_forgotten():
-    """M1: then the event goes by the caller's id."""
+    """An id that Intercom does not know is forgotten, and the event is submitted under the caller's id (rule M1)."""
     cache = _knowing()
 
-    outcome = play(
+    result = play(
         submit_event(_event(), make_world(cache)),
         (_EVENTS, _body(id="c1"), missing()),
-        (_EVENTS, _body(user_id="u1"), _TAKEN),
+        (_EVENTS, _body(user_id="u1"), _ACCEPTED),
     )
 
-    assert (outcome, cache.contact_id("user:u1")) == (DELIVERED, None)
+    assert (result, cache.contact_id("user:u1")) == (DELIVERED, None)
 
 
 @pytest.mark.parametrize("known", [True, False])
 def test_a_merged_contact_is_followed(known):
-    """M1: three hops at most; the contact it became is remembered."""
-    cache = _knowing(contact_id="c0") if known else make_directory()
+    """Links of merged contacts are followed three times at most, and the final contact is remembered (rule M1)."""
+    cache = _knowing(contact_id="c0") if known else make_cache()
     first = {"id": "c0"} if known else {"user_id": "u1"}
 
-    outcome = play(
+    result = play(
         submit_event(_event(), make_world(cache)),
         (_EVENTS, _body(**first), merged_into("c1")),
         (_EVENTS, _body(id="c1"), merged_into("c2")),
         (_EVENTS, _body(id="c2"), merged_into("c3")),
-        (_EVENTS, _body(id="c3"), _TAKEN),
+        (_EVENTS, _body(id="c3"), _ACCEPTED),
     )
 
-    assert (outcome, cache.contact_id("user:u1")) == (DELIVERED, "c3")
+    assert (result, cache.contact_id("user:u1")) == (DELIVERED, "c3")
 
 
 @pytest.mark.parametrize("links", [["c1", "c2", "c3", "c4"], ["c1", "c0"], ["c0"]])
-def test_links_that_do_not_end_are_left(links):
-    """M1: no circle, no more than three hops; then the event goes by the caller's id, or waits."""
+def test_links_without_an_end_are_not_followed_further(links):
+    """A circle, or more than three links, is given up; then the event is submitted under the caller's id, or waits (rule M1)."""
     at = ["c0", *links][: len(links)]
 
-    outcome = play(
+    result = play(
         submit_event(_event(), make_world(_knowing(contact_id="c0"))),
         *[(_EVENTS, _body(id=one), merged_into(link)) for one, link in zip(at, links, strict=True)],
         (_EVENTS, _body(user_id="u1"), missing()),
     )
 
-    assert outcome.kind == "wait"
+    assert result.kind == "wait"
 
 
-def test_a_contact_that_the_message_names_is_followed_but_not_forgotten():
-    """R8: the option names it each time; there is nothing to remember."""
+def test_a_named_contact_is_followed_and_not_remembered():
+    """A message that names Intercom's id names it each time, so nothing is remembered (rule R8)."""
     world = make_world()
 
-    outcome = play(
+    result = play(
         submit_event(_event(contact_id="c7"), world),
         (_EVENTS, _body(id="c7"), merged_into("c8")),
-        (_EVENTS, _body(id="c8"), _TAKEN),
+        (_EVENTS, _body(id="c8"), _ACCEPTED),
     )
 
-    assert (outcome, world.cache.contact_id("contact:c7")) == (DELIVERED, None)
+    assert (result, world.cache.contact_id("contact:c7")) == (DELIVERED, None)
 
 
 @pytest.mark.parametrize("gone", [missing(), refusal(410)])
 def test_an_event_waits_for_its_contact(gone):
-    """M2: 404, and a merged contact without a link: it may come from another process."""
-    outcome = play(submit_event(_event(), make_world()), (_EVENTS, ANY, gone))
+    """After a 404, or a 410 without a link, the event waits, because another process may create the contact (rule M2)."""
+    result = play(submit_event(_event(), make_world()), (_EVENTS, ANY, gone))
 
-    assert (outcome.kind, outcome.reason, outcome.status) == ("wait", "contact_missing", 404)
+    assert (result.kind, result.reason, result.status) == ("wait", "contact_missing", 404)
 
 
 def test_a_named_contact_that_is_missing_is_waited_for():
-    """M2: by Intercom's id too."""
-    outcome = play(submit_event(_event(contact_id="c7"), make_world()), (_EVENTS, ANY, missing()))
+    """The event waits also when it names its contact by Intercom's id (rule M2)."""
+    result = play(submit_event(_event(contact_id="c7"), make_world()), (_EVENTS, ANY, missing()))
 
-    assert outcome.kind == "wait"
+    assert result.kind == "wait"
 
 
 # --- leads ----------------------------------------------------------------------------------------------------
 
 
 def test_a_lead_is_found_first():
-    """R8: events know leads by Intercom's id only."""
+    """A lead is looked up first, because Intercom accepts only its own id of a lead for events (rule R8)."""
     lead = {"id": "c5", "role": "lead", "custom_attributes": {"anonymous_id": "a1"}}
 
-    outcome = play(
+    result = play(
         submit_event(_event(anonymous_id="a1"), make_world()),
-        ("POST /contacts/search", ANY, found(lead)),
-        (_EVENTS, _body(id="c5"), _TAKEN),
+        ("POST /contacts/search", ANY, search_page(lead)),
+        (_EVENTS, _body(id="c5"), _ACCEPTED),
     )
 
-    assert outcome == DELIVERED
+    assert result == DELIVERED
 
 
 def test_an_event_waits_for_its_lead():
-    """M2: nobody else can be meant."""
-    outcome = play(
-        submit_event(_event(anonymous_id="a1"), make_world()), ("POST /contacts/search", ANY, found())
+    """Without the lead the event waits: an anonymous id names nobody else (rule M2)."""
+    result = play(
+        submit_event(_event(anonymous_id="a1"), make_world()), ("POST /contacts/search", ANY, search_page())
     )
 
-    assert outcome.kind == "wait"
+    assert result.kind == "wait"
 
 
-def test_the_search_for_a_lead_may_fail():
-    """T1: then the event comes again."""
-    outcome = play(
+def test_a_failed_search_for_a_lead_is_retried():
+    """When the search for the lead fails, the event is sent again later (rule T1)."""
+    result = play(
         submit_event(_event(anonymous_id="a1"), make_world()), ("POST /contacts/search", ANY, refusal(500))
     )
 
-    assert outcome.kind == "retry"
+    assert result.kind == "retry"
 
 
 # --- create_missing_contacts ------------------------------------------------------------------------------------
@@ -186,37 +186,37 @@ def test_the_search_for_a_lead_may_fail():
         ({"external_id": "u1"}, [(_EVENTS, ANY, missing())], {"role": "user", "external_id": "u1"}),
         (
             {"email": "a@example.com"},
-            [(_EVENTS, ANY, missing()), ("POST /contacts/search", ANY, found())],
+            [(_EVENTS, ANY, missing()), ("POST /contacts/search", ANY, search_page())],
             {"role": "user", "email": "a@example.com"},
         ),
         (
             {"anonymous_id": "a1"},
-            [("POST /contacts/search", ANY, found())] * 2,
+            [("POST /contacts/search", ANY, search_page())] * 2,
             {"role": "lead", "custom_attributes": {"anonymous_id": "a1"}},
         ),
     ],
 )
-def test_a_bare_contact_is_made_where_the_settings_say_so(who, before, body):
-    """M2: ``create_missing_contacts``: then the event has somebody to go to."""
-    outcome = play(
+def test_a_bare_contact_is_created_when_the_settings_say_so(who, before, body):
+    """With ``create_missing_contacts`` a missing contact is created, and the event is submitted to it (rule M2)."""
+    result = play(
         submit_event(_event(**who), make_world(create_missing_contacts=True)),
         *before,
         ("POST /contacts", body, contact("c9")),
-        (_EVENTS, _body(id="c9"), _TAKEN),
+        (_EVENTS, _body(id="c9"), _ACCEPTED),
     )
 
-    assert outcome == DELIVERED
+    assert result == DELIVERED
 
 
-def test_a_bare_contact_may_be_refused():
-    """M2: its end is the event's."""
-    outcome = play(
+def test_a_bare_contact_that_is_refused_ends_the_event():
+    """A failure to create the contact is the result of the event (rule M2)."""
+    result = play(
         submit_event(_event(), make_world(create_missing_contacts=True, revive_archived=False)),
         (_EVENTS, ANY, missing()),
         ("POST /contacts", ANY, conflict("c9", archived=True)),
     )
 
-    assert (outcome.kind, outcome.reason) == ("dead", "contact_archived")
+    assert (result.kind, result.reason) == ("dead", "contact_archived")
 
 
 @pytest.mark.parametrize(
@@ -224,12 +224,12 @@ def test_a_bare_contact_may_be_refused():
     [[("POST /contacts", ANY, ok())], [("POST /contacts", ANY, contact("c9")), (_EVENTS, ANY, missing())]],
 )
 def test_a_bare_contact_that_cannot_be_seen_is_waited_for(after):
-    """M2: made without an id in the answer, or not there yet for events."""
-    outcome = play(
+    """The event waits when the created contact has no id in the response, or is not known to events yet (rule M2)."""
+    result = play(
         submit_event(_event(), make_world(create_missing_contacts=True)), (_EVENTS, ANY, missing()), *after
     )
 
-    assert outcome.kind == "wait"
+    assert result.kind == "wait"
 
 
 # --- refusals -------------------------------------------------------------------------------------------------
@@ -239,14 +239,14 @@ _FULL = refusal(422, "Cannot have more than 120 active event names", code="422")
 
 
 def test_an_event_name_over_the_limit_is_not_tried_for_an_hour():
-    """M4: dead letter; the name, whatever its case, costs no request for an hour, others go on."""
+    """A name over the limit makes a dead letter, and for an hour that name costs no request, whatever its letter case (rule M4)."""
     world = make_world()
     first = play(submit_event(_event("Seen"), world), (_EVENTS, ANY, _FULL))
     again = play(submit_event(_event("SEEN"), world))
-    other = play(submit_event(_event("Done"), world), (_EVENTS, ANY, _TAKEN))
+    other = play(submit_event(_event("Done"), world), (_EVENTS, ANY, _ACCEPTED))
     just_before = play(submit_event(_event("Seen"), make_world(world.cache, now=NOW + 3599)))
     later = play(
-        submit_event(_event("Seen"), make_world(world.cache, now=NOW + 3600)), (_EVENTS, ANY, _TAKEN)
+        submit_event(_event("Seen"), make_world(world.cache, now=NOW + 3600)), (_EVENTS, ANY, _ACCEPTED)
     )
 
     assert (first.kind, first.reason, first.code) == ("dead", "event_name_limit", "422")
@@ -255,14 +255,14 @@ def test_an_event_name_over_the_limit_is_not_tried_for_an_hour():
 
 
 def test_several_users_with_one_address_end_the_event():
-    """I2: Intercom says so with a 409."""
+    """A 409 for an event means that several users have its e-mail address, and ends it (rule I2)."""
     text = "Multiple existing users match this email address - must be more specific using user_id"
 
-    outcome = play(
+    result = play(
         submit_event(_event(email="a@example.com"), make_world()), (_EVENTS, ANY, refusal(409, text))
     )
 
-    assert (outcome.kind, outcome.reason, outcome.message) == ("dead", "ambiguous_email", text)
+    assert (result.kind, result.reason, result.message) == ("dead", "ambiguous_email", text)
 
 
 @pytest.mark.parametrize(
@@ -277,8 +277,8 @@ def test_several_users_with_one_address_end_the_event():
         (503, "retry"),
     ],
 )
-def test_other_answers_are_classified(status, kind):
-    """T1: the table of statuses."""
-    outcome = play(submit_event(_event(), make_world()), (_EVENTS, ANY, refusal(status)))
+def test_other_responses_are_classified(status, kind):
+    """Any other status means what the table of statuses says (rule T1)."""
+    result = play(submit_event(_event(), make_world()), (_EVENTS, ANY, refusal(status)))
 
-    assert outcome.kind == kind
+    assert result.kind == kind

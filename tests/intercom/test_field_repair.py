@@ -1,4 +1,4 @@
-"""Writes that Intercom refuses for one field (rules M3, A6): make the attribute, or leave the field out, and write the rest."""
+"""Writes that Intercom refuses because of one field (rules M3, A6): create the attribute, or leave the field out, and write the rest."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from metarouter_intercom._intercom.field_repair import Written, write
 from metarouter_intercom.errors import ReadFailed
 from metarouter_intercom.plugins import Note, Request, Response
 
-from .._support.flow_driving import ANY, NOW, attributes, make_directory, make_world, ok, play, refusal
+from .._support.flow_driving import ANY, NOW, attributes, make_cache, make_world, ok, play, refusal
 
 _LOOK = "GET /data_attributes?model=contact"
-_MAKE = "POST /data_attributes"
+_CREATE = "POST /data_attributes"
 _PUT = "PUT /contacts/c1"
 
 
@@ -20,7 +20,7 @@ def _send(body):
 
 
 def _write(body, world, notes=None, model="contact"):
-    return write(_send, body, model, world, [] if notes is None else notes)
+    return write(_send, body, model=model, world=world, notes=[] if notes is None else notes)
 
 
 def _body(**custom):
@@ -32,13 +32,13 @@ def _unknown(name):
 
 
 def _knowing(*names, model="contact"):
-    cache = make_directory()
+    cache = make_cache()
     cache.learn_attributes(model, names)
     return cache
 
 
-def test_a_write_that_is_taken_is_one_request():
-    """Nothing is mended that is not refused."""
+def test_an_accepted_write_is_one_request():
+    """A write that Intercom accepts is one request, and nothing is repaired."""
     body = _body(plan="pro")
 
     written = play(_write(body, make_world()), (_PUT, _body(plan="pro"), ok()))
@@ -47,7 +47,7 @@ def test_a_write_that_is_taken_is_one_request():
 
 
 def test_a_request_does_not_change_after_it_was_sent():
-    """Whoever keeps requests, a transport for tests for instance, sees each one as it was sent."""
+    """Whoever keeps requests, such as a transport for tests, sees each one as it was sent."""
     flow = _write(_body(plan="pro"), make_world(unknown_attributes="drop"))
     first = next(flow)
 
@@ -59,15 +59,15 @@ def test_a_request_does_not_change_after_it_was_sent():
 # --- an attribute that the workspace does not know ----------------------------------------------------------
 
 
-def test_an_unknown_attribute_is_made_and_the_write_repeated():
-    """A6: create is the default; the known attributes are remembered (M3)."""
+def test_an_unknown_attribute_is_created_and_the_write_repeated():
+    """By default an unknown attribute is created, and the attributes of the workspace are remembered (rules A6, M3)."""
     world, notes = make_world(), []
 
     written = play(
         _write(_body(plan="pro"), world, notes),
         (_PUT, _body(plan="pro"), _unknown("plan")),
         (_LOOK, None, attributes("seats")),
-        (_MAKE, {"name": "plan", "model": "contact", "data_type": "string"}, ok()),
+        (_CREATE, {"name": "plan", "model": "contact", "data_type": "string"}, ok()),
         (_PUT, _body(plan="pro"), ok()),
     )
 
@@ -76,23 +76,23 @@ def test_an_unknown_attribute_is_made_and_the_write_repeated():
 
 
 def test_several_unknown_attributes_cost_one_refusal():
-    """M3: once the attributes are known, all that are missing are made before the write is repeated."""
+    """Once the workspace's attributes are known, all missing ones are created before the write is repeated (rule M3)."""
     play(
         _write(_body(a="x", b=True, c=1), make_world()),
         (_PUT, ANY, _unknown("a")),
         (_LOOK, None, attributes()),
-        (_MAKE, {"name": "a", "model": "contact", "data_type": "string"}, ok()),
-        (_MAKE, {"name": "b", "model": "contact", "data_type": "boolean"}, ok()),
-        (_MAKE, {"name": "c", "model": "contact", "data_type": "float"}, ok()),
+        (_CREATE, {"name": "a", "model": "contact", "data_type": "string"}, ok()),
+        (_CREATE, {"name": "b", "model": "contact", "data_type": "boolean"}, ok()),
+        (_CREATE, {"name": "c", "model": "contact", "data_type": "float"}, ok()),
         (_PUT, _body(a="x", b=True, c=1), ok()),
     )
 
 
-def test_missing_attributes_are_made_first_where_the_known_ones_are_remembered():
-    """M3: a workspace is asked once; afterwards nothing has to be refused."""
+def test_attributes_known_to_be_missing_are_created_before_the_write():
+    """The workspace's attributes are looked up once; afterwards missing ones are created before Intercom can refuse the write (rule M3)."""
     world = make_world(_knowing("seats"))
 
-    play(_write(_body(seats=3, plan="pro"), world), (_MAKE, ANY, ok()), (_PUT, ANY, ok()))
+    play(_write(_body(seats=3, plan="pro"), world), (_CREATE, ANY, ok()), (_PUT, ANY, ok()))
     play(_write(_body(seats=3, plan="pro"), world), (_PUT, ANY, ok()))
 
     assert world.cache.attributes("contact") == {"plan", "seats"}
@@ -112,23 +112,23 @@ def test_missing_attributes_are_made_first_where_the_known_ones_are_remembered()
     ],
 )
 def test_the_type_of_a_new_attribute(name, value, expected):
-    """A6: text string, true and false boolean, numbers float, seconds under ``_at`` date."""
+    """A text makes a string attribute, true or false a boolean, a number a float, and seconds under a name in ``_at`` a date (rule A6)."""
     play(
         _write(_body(**{name: value}), make_world(_knowing())),
-        (_MAKE, {"name": name, "model": "contact", "data_type": expected}, ok()),
+        (_CREATE, {"name": name, "model": "contact", "data_type": expected}, ok()),
         (_PUT, ANY, ok()),
     )
 
 
-def test_an_attribute_of_a_company_is_made_for_companies():
-    """A6: each model has attributes of its own."""
+def test_an_attribute_of_a_company_is_created_for_companies():
+    """Contacts and companies each have attributes of their own (rule A6)."""
     world = make_world()
 
     play(
         _write({"company_id": "k", "custom_attributes": {"tier": "a"}}, world, model="company"),
         (_PUT, ANY, _unknown("tier")),
         ("GET /data_attributes?model=company", None, attributes(model="company")),
-        (_MAKE, {"name": "tier", "model": "company", "data_type": "string"}, ok()),
+        (_CREATE, {"name": "tier", "model": "company", "data_type": "string"}, ok()),
         (_PUT, ANY, ok()),
     )
 
@@ -148,31 +148,31 @@ def test_an_attribute_of_a_company_is_made_for_companies():
         ),
     ],
 )
-def test_an_attribute_that_cannot_be_made_is_left_out(refused):
-    """A6: creation refused falls back to drop, with a note, and is not tried again for an hour."""
+def test_an_attribute_that_cannot_be_created_is_left_out(refused):
+    """An attribute that Intercom refuses to create is left out with a note, and not tried again for an hour (rule A6)."""
     world, notes = make_world(), []
 
     play(
         _write(_body(plan="pro", seats=1), world, notes),
         (_PUT, ANY, _unknown("plan")),
         (_LOOK, None, attributes("seats")),
-        (_MAKE, ANY, refused),
+        (_CREATE, ANY, refused),
         (_LOOK, None, attributes("seats")),
         (_PUT, _body(seats=1), ok()),
     )
     play(_write(_body(plan="pro", seats=1), world), (_PUT, _body(seats=1), ok()))
     later = make_world(world.cache, now=NOW + 3600)
-    play(_write(_body(plan="pro", seats=1), later), (_MAKE, ANY, ok()), (_PUT, ANY, ok()))
+    play(_write(_body(plan="pro", seats=1), later), (_CREATE, ANY, ok()), (_PUT, ANY, ok()))
 
     expected = Note("A6", "custom_attributes.plan", "the workspace does not take this attribute")
     assert notes == [expected]
 
 
-def test_an_attribute_that_somebody_else_makes_in_the_same_moment_is_kept():
-    """A creation that is refused because the attribute is there is as good as made."""
+def test_an_attribute_that_another_process_creates_at_the_same_moment_is_kept():
+    """A creation that is refused because the attribute exists counts as a creation."""
     written = play(
         _write(_body(plan="pro"), make_world(_knowing())),
-        (_MAKE, ANY, refusal(400, "You already have 'plan' in your people data.")),
+        (_CREATE, ANY, refusal(400, "You already have 'plan' in your people data.")),
         (_LOOK, None, attributes("plan")),
         (_PUT, _body(plan="pro"), ok()),
     )
@@ -180,8 +180,8 @@ def test_an_attribute_that_somebody_else_makes_in_the_same_moment_is_kept():
     assert written.body == _body(plan="pro")
 
 
-def test_an_attribute_that_was_made_since_is_kept():
-    """The look before a creation may find the attribute: then nothing has to be made."""
+def test_an_attribute_that_exists_by_now_is_kept():
+    """When the look-up before a creation finds the attribute, nothing is created."""
     play(
         _write(_body(plan="pro"), make_world()),
         (_PUT, ANY, _unknown("plan")),
@@ -191,72 +191,72 @@ def test_an_attribute_that_was_made_since_is_kept():
 
 
 @pytest.mark.parametrize("answer", [refusal(500), refusal(429), refusal(503), refusal(401)])
-@pytest.mark.parametrize("step", ["look", "make", "look again"])
-def test_a_creation_that_failed_was_not_refused(step, answer):
-    """A6, T1: an outage or refused credentials cost no value: the whole write comes again later."""
+@pytest.mark.parametrize("step", ["look", "create", "look again"])
+def test_a_failed_creation_retries_the_whole_write(step, answer):
+    """An outage or refused credentials during a creation cost no value: the whole write is sent again later (rules A6, T1)."""
     world, notes = make_world(), []
     exchanges = [
         (_PUT, ANY, _unknown("plan")),
         (_LOOK, None, attributes()),
-        (_MAKE, ANY, refusal(400)),
+        (_CREATE, ANY, refusal(400)),
         (_LOOK, None, attributes()),
     ]
-    at = {"look": 1, "make": 2, "look again": 3}[step]
+    at = {"look": 1, "create": 2, "look again": 3}[step]
     exchanges[at] = (*exchanges[at][:2], answer)
 
-    outcome = play(_write(_body(plan="pro"), world, notes), *exchanges[: at + 1])
+    result = play(_write(_body(plan="pro"), world, notes), *exchanges[: at + 1])
 
-    assert outcome.kind == ("held" if answer.status == 401 else "retry")
-    assert outcome.status == answer.status
+    assert result.kind == ("held" if answer.status == 401 else "retry")
+    assert result.status == answer.status
     assert (notes, world.cache.is_refused("contact", "plan", NOW)) == ([], False)
 
 
-def test_a_failed_creation_before_the_write_ends_it_too():
-    """A6, T1: the same where the attribute is known to be missing beforehand."""
-    outcome = play(_write(_body(plan="pro"), make_world(_knowing())), (_MAKE, ANY, refusal(503)))
+def test_a_failed_creation_before_the_write_retries_it():
+    """The write is sent again later also when the creation came before it (rules A6, T1)."""
+    result = play(_write(_body(plan="pro"), make_world(_knowing())), (_CREATE, ANY, refusal(503)))
 
-    assert (outcome.kind, outcome.status) == ("retry", 503)
+    assert (result.kind, result.status) == ("retry", 503)
 
 
-def test_a_failed_creation_of_a_further_attribute_ends_the_write_too():
-    """A6, T1: the same for those that are made along with the refused one."""
-    outcome = play(
+def test_a_failed_creation_of_a_further_attribute_retries_the_write():
+    """The write is sent again later also when a further missing attribute cannot be created for now (rules A6, T1)."""
+    result = play(
         _write(_body(a="x", b="y"), make_world()),
         (_PUT, ANY, _unknown("a")),
         (_LOOK, None, attributes()),
-        (_MAKE, ANY, ok()),
-        (_MAKE, ANY, refusal(500)),
+        (_CREATE, ANY, ok()),
+        (_CREATE, ANY, refusal(500)),
     )
 
-    assert (outcome.kind, outcome.status) == ("retry", 500)
+    assert (result.kind, result.status) == ("retry", 500)
 
 
-def test_no_answer_ends_the_write():
-    """Errors of the transport are the caller's to see."""
+def test_a_missing_response_raises():
+    """An error of the transport goes to the caller."""
     with pytest.raises(ReadFailed):
-        play(_write(_body(plan="pro"), make_world(_knowing())), (_MAKE, ANY, ReadFailed("cut")))
+        play(_write(_body(plan="pro"), make_world(_knowing())), (_CREATE, ANY, ReadFailed("cut")))
 
 
-def test_without_the_right_to_look_an_attribute_is_made_all_the_same():
-    """A 403 on the list of attributes hides what there is, no more."""
+def test_an_attribute_is_created_although_the_list_is_forbidden():
+    """A 403 for the list of attributes only means that the list is unknown."""
     play(
         _write(_body(plan="pro"), make_world()),
         (_PUT, ANY, _unknown("plan")),
         (_LOOK, None, refusal(403)),
-        (_MAKE, ANY, ok()),
+        (_CREATE, ANY, ok()),
         (_PUT, _body(plan="pro"), ok()),
     )
 
 
-def test_an_attribute_that_is_refused_again_after_it_was_made_is_left_out():
-    """No write goes round in circles; the value is noted, and the next message tries again."""
+def test_an_attribute_that_is_refused_after_its_creation_is_left_out():
+    """A created attribute that is refused again is left out with a note, so that no write repeats for ever."""
     world, notes = make_world(), []
 
     play(
         _write(_body(plan="pro"), world, notes),
         (_PUT, ANY, _unknown("plan")),
         (_LOOK, None, attributes()),
-        (_MAKE, ANY, ok()),
+        (_CREATE, ANY, ok()),
         (_PUT, ANY, _unknown("plan")),
         (_PUT, {"role": "user", "external_id": "u1", "name": "Ann"}, ok()),
     )
@@ -265,8 +265,8 @@ def test_an_attribute_that_is_refused_again_after_it_was_made_is_left_out():
     assert world.cache.is_refused("contact", "plan", NOW) is False
 
 
-def test_null_for_an_unknown_attribute_makes_nothing():
-    """A1: what is to be cleared is clear already where there is no such attribute; the next write knows beforehand."""
+def test_null_for_an_unknown_attribute_creates_nothing():
+    """Null would clear an attribute that does not exist, so none is created, and the next write leaves it out beforehand (rule A1)."""
     world, notes = make_world(), []
 
     play(
@@ -282,8 +282,8 @@ def test_null_for_an_unknown_attribute_makes_nothing():
 
 
 @pytest.mark.parametrize(("look", "kind"), [(refusal(403), None), (refusal(500), "retry")])
-def test_null_where_the_attributes_are_not_told(look, kind):
-    """A1, T1: without the right to look it is left out all the same; without an answer the write comes again."""
+def test_null_when_the_attributes_cannot_be_listed(look, kind):
+    """Null is left out when the list of attributes is forbidden; when the list failed, the write is sent again later (rules A1, T1)."""
     exchanges = [(_PUT, ANY, _unknown("plan")), (_LOOK, None, look)]
 
     end = play(_write(_body(plan=None), make_world()), *exchanges, *([] if kind else [(_PUT, ANY, ok())]))
@@ -292,7 +292,7 @@ def test_null_where_the_attributes_are_not_told(look, kind):
 
 
 def test_drop_leaves_an_unknown_attribute_out():
-    """A6: ``drop`` writes without it, with a note, once for an hour."""
+    """``drop`` leaves an unknown attribute out with a note, for an hour without asking Intercom (rule A6)."""
     world, notes = make_world(unknown_attributes="drop"), []
 
     play(
@@ -305,8 +305,8 @@ def test_drop_leaves_an_unknown_attribute_out():
     assert [note.rule for note in notes] == ["A6", "A6"]
 
 
-def test_drop_leaves_null_out_as_any_value():
-    """A6: and remembers it as any value's."""
+def test_drop_treats_null_as_any_value():
+    """``drop`` leaves null out too, and remembers the attribute as refused (rule A6)."""
     world = make_world(unknown_attributes="drop")
 
     play(
@@ -318,12 +318,12 @@ def test_drop_leaves_null_out_as_any_value():
 
 
 def test_fail_ends_the_message():
-    """A6: ``fail`` is the end, with Intercom's answer."""
-    outcome = play(
+    """``fail`` ends the message with Intercom's response (rule A6)."""
+    result = play(
         _write(_body(plan="pro"), make_world(unknown_attributes="fail")), (_PUT, ANY, _unknown("plan"))
     )
 
-    assert (outcome.kind, outcome.reason, outcome.code) == ("dead", "unknown_attribute", "parameter_invalid")
+    assert (result.kind, result.reason, result.code) == ("dead", "unknown_attribute", "parameter_invalid")
 
 
 # --- which field it is --------------------------------------------------------------------------------------
@@ -357,7 +357,7 @@ def test_fail_ends_the_message():
     ],
 )
 def test_the_refused_attribute_is_found_by_its_name(answer):
-    """M3: by the name quoted in the message, whatever the quotes, else by the answer's field."""
+    """The refused attribute is the one that the error text quotes, in any quotes, or that the error's field names (rule M3)."""
     play(
         _write(_body(**{"seats": 1, "my plan": "pro"}), make_world(unknown_attributes="drop")),
         (_PUT, ANY, answer),
@@ -367,18 +367,18 @@ def test_the_refused_attribute_is_found_by_its_name(answer):
 
 @pytest.mark.parametrize("message", ["Invalid custom attributes", "Parameter invalid", None])
 def test_a_refused_attribute_that_is_not_named_is_found_by_comparing(message):
-    """M3: the attribute that the workspace does not have is the one; it is made as any other."""
+    """When the error names no attribute, the refused one is the first that the workspace does not have (rule M3)."""
     play(
         _write(_body(seats=1, plan="pro"), make_world()),
         (_PUT, ANY, refusal(400, message)),
         (_LOOK, None, attributes("seats")),
-        (_MAKE, {"name": "plan", "model": "contact", "data_type": "string"}, ok()),
+        (_CREATE, {"name": "plan", "model": "contact", "data_type": "string"}, ok()),
         (_PUT, ANY, ok()),
     )
 
 
-def test_comparing_sees_new_attributes_only_that_can_be_written():
-    """M3: standard and archived attributes are none of ours."""
+def test_comparing_ignores_standard_and_archived_attributes():
+    """Standard and archived attributes of the workspace do not count as existing ones (rule M3)."""
     listed = attributes("seats", "old")
     listed.body["data"][1]["archived"] = True
     listed.body["data"] += [{"name": "plan", "custom": False}, {"name": None}, "odd"]
@@ -394,8 +394,8 @@ def test_comparing_sees_new_attributes_only_that_can_be_written():
 
 
 @pytest.mark.parametrize("look", [attributes("plan"), refusal(403), refusal(404)])
-def test_a_refusal_without_a_field_is_the_end(look):
-    """M3: not found by comparing either: dead letter, by the caller."""
+def test_a_refusal_whose_field_is_not_found_is_final(look):
+    """When comparing finds no field either, the caller gets Intercom's refusal (rule M3)."""
     refused = refusal(400, "Something is wrong")
 
     written = play(_write(_body(plan="pro"), make_world()), (_PUT, ANY, refused), (_LOOK, None, look))
@@ -403,8 +403,8 @@ def test_a_refusal_without_a_field_is_the_end(look):
     assert written.response == refused
 
 
-def test_a_refusal_of_a_write_without_attributes_is_the_end():
-    """There is nothing to compare."""
+def test_a_refusal_of_a_write_without_attributes_is_final():
+    """A write without attributes has nothing to compare, so the caller gets Intercom's refusal."""
     refused = refusal(400, "Something is wrong")
 
     written = play(_write({"role": "user", "external_id": "u1"}, make_world()), (_PUT, ANY, refused))
@@ -412,15 +412,15 @@ def test_a_refusal_of_a_write_without_attributes_is_the_end():
     assert written.response == refused
 
 
-def test_comparing_may_fail():
-    """M3, T1: no answer about the attributes is no verdict on the message."""
-    outcome = play(
+def test_a_failed_comparison_retries_the_write():
+    """When the list of attributes fails, the message is sent again later (rules M3, T1)."""
+    result = play(
         _write(_body(plan="pro"), make_world()),
         (_PUT, ANY, refusal(400, "Something is wrong")),
         (_LOOK, None, refusal(500)),
     )
 
-    assert (outcome.kind, outcome.status) == ("retry", 500)
+    assert (result.kind, result.status) == ("retry", 500)
 
 
 # --- a value that Intercom refuses ---------------------------------------------------------------------------
@@ -436,7 +436,7 @@ def test_comparing_may_fail():
     ],
 )
 def test_a_value_of_the_wrong_type_is_left_out(message):
-    """M3: that field is left out with a note and the rest is written."""
+    """A refused value is left out with a note, and the rest is written (rule M3)."""
     world, notes = make_world(), []
 
     written = play(
@@ -451,23 +451,23 @@ def test_a_value_of_the_wrong_type_is_left_out(message):
 
 
 @pytest.mark.parametrize(
-    ("look", "is_made"), [(attributes("plan"), False), (attributes(), True), (refusal(403), False)]
+    ("look", "is_created"), [(attributes("plan"), False), (attributes(), True), (refusal(403), False)]
 )
-def test_a_refusal_that_says_neither_is_settled_by_comparing(look, is_made):
-    """M3: a named attribute that the workspace has holds a bad value, one that it lacks is made."""
-    made = [(_MAKE, ANY, ok()), (_PUT, _body(plan="pro"), ok())]
+def test_an_unclear_refusal_is_settled_by_comparing(look, is_created):
+    """A refused attribute that the workspace has holds a bad value, and one that it lacks is created (rule M3)."""
+    created = [(_CREATE, ANY, ok()), (_PUT, _body(plan="pro"), ok())]
     left_out = [(_PUT, {"role": "user", "external_id": "u1", "name": "Ann"}, ok())]
 
     play(
         _write(_body(plan="pro"), make_world()),
         (_PUT, ANY, refusal(400, "Custom attribute 'plan' is bad")),
         (_LOOK, None, look),
-        *(made if is_made else left_out),
+        *(created if is_created else left_out),
     )
 
 
-def test_what_is_known_already_settles_it():
-    """M3: the attributes are looked up once."""
+def test_an_unclear_refusal_is_settled_by_known_attributes():
+    """When the attributes are known, they are not looked up again (rule M3)."""
     play(
         _write(_body(plan="pro"), make_world(_knowing("plan"))),
         (_PUT, ANY, refusal(400, "Custom attribute 'plan' is bad")),
@@ -475,15 +475,15 @@ def test_what_is_known_already_settles_it():
     )
 
 
-def test_settling_by_comparing_may_fail():
-    """T1: no answer about the attributes is no verdict on the value."""
-    outcome = play(
+def test_a_failed_lookup_after_an_unclear_refusal_retries_the_write():
+    """When the list of attributes fails, nobody knows whether the value is bad, so the message is sent again later (rule T1)."""
+    result = play(
         _write(_body(plan="pro"), make_world()),
         (_PUT, ANY, refusal(400, "Custom attribute 'plan' is bad")),
         (_LOOK, None, refusal(500)),
     )
 
-    assert outcome.kind == "retry"
+    assert result.kind == "retry"
 
 
 @pytest.mark.parametrize(
@@ -498,7 +498,7 @@ def test_settling_by_comparing_may_fail():
     ],
 )
 def test_a_refused_standard_field_is_left_out(field, value, answer):
-    """M3: an owner who is no admin and its kind: the rest is written."""
+    """A standard field such as an owner who is no admin is left out, and the rest is written (rule M3)."""
     notes = []
 
     play(
@@ -511,8 +511,8 @@ def test_a_refused_standard_field_is_left_out(field, value, answer):
 
 
 @pytest.mark.parametrize("field", ["external_id", "role", "email"])
-def test_a_field_that_says_who_it_is_is_never_left_out(field):
-    """M3: a write without it would be about somebody else."""
+def test_a_field_that_identifies_the_contact_is_never_left_out(field):
+    """A field that says who the contact is stays, because the write would be about somebody else without it (rule M3)."""
     body = {"role": "user", "email": "a@example.com"}
     if field == "external_id":
         body["external_id"] = "u1"
@@ -524,12 +524,12 @@ def test_a_field_that_says_who_it_is_is_never_left_out(field):
 
 
 def test_several_bad_fields_are_left_out_one_after_another():
-    """M3: each refusal tells one of them."""
+    """Each refusal names one bad field, and each is left out in turn (rule M3)."""
     notes = []
 
     play(
         _write({**_body(plan="pro", seats="many"), "owner_id": "1"}, make_world(_knowing("seats")), notes),
-        (_MAKE, ANY, ok()),
+        (_CREATE, ANY, ok()),
         (_PUT, ANY, refusal(400, "Custom attribute 'seats' must be of type float")),
         (_PUT, ANY, refusal(400, "The owner specified is not a member of the workspace")),
         (_PUT, _body(plan="pro"), ok()),

@@ -1,4 +1,4 @@
-"""The choice of a flow: one for every operation."""
+"""Which flow each operation has."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _KNOWN = Who(contact_id="c1")
     ],
 )
 def test_every_operation_has_its_flow(operation, method, path):
-    """Its first request tells which."""
+    """The first request of each flow shows that it is the right one."""
     request = next(flow_of(operation, make_world()))
 
     assert isinstance(request, Request)

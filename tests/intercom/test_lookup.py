@@ -1,22 +1,22 @@
-"""Finding a contact or a company by what a message tells of it (rules M1, O4)."""
+"""How a contact or a company is found by the ids of a message (rules M1, O4)."""
 
 from __future__ import annotations
 
 import pytest
 
-from metarouter_intercom._intercom.lookup import by_email, find_company, find_contact
+from metarouter_intercom._intercom.lookup import find_company, find_contact, user_by_email
 from metarouter_intercom.operations import Who
 
 from .._support.flow_driving import (
     ANY,
     contact,
-    found,
-    make_directory,
+    make_cache,
     make_world,
     missing,
     ok,
     play,
     refusal,
+    search_page,
 )
 
 _SEARCH = "POST /contacts/search"
@@ -28,13 +28,13 @@ def _query(field, value, after=None):
 
 
 def test_an_id_that_the_message_names_needs_no_request():
-    """R8: Intercom's own id is taken as it is."""
+    """Intercom's own id in a message is used without a request (rule R8)."""
     assert play(find_contact(Who(contact_id="c1"), make_world())) == "c1"
 
 
 def test_a_remembered_id_needs_no_request():
-    """O4: whatever the contact is known by."""
-    cache = make_directory()
+    """A remembered id is used without a request, whatever the contact is known by (rule O4)."""
+    cache = make_cache()
     cache.remember_contact("email:ann@example.com", "c1")
 
     assert play(find_contact(Who(email="Ann@Example.com"), make_world(cache))) == "c1"
@@ -42,7 +42,7 @@ def test_a_remembered_id_needs_no_request():
 
 @pytest.mark.parametrize("version", ["2.13", "2.16", "Preview"])
 def test_an_external_id_is_looked_up_directly(version):
-    """M1: from 2.13 on there is a look-up of users; what is found is remembered."""
+    """From version 2.13 on an external id is looked up directly, and the contact is remembered (rule M1)."""
     world = make_world(api_version=version)
 
     actual = play(
@@ -55,13 +55,13 @@ def test_an_external_id_is_looked_up_directly(version):
 
 @pytest.mark.parametrize("version", ["2.12", "2.7"])
 def test_an_external_id_is_searched_in_older_versions(version):
-    """M1: before 2.13 the search is the only way; what it brings along is compared."""
+    """Before version 2.13 an external id is searched, and only an exact match counts (rule M1)."""
     actual = play(
         find_contact(Who(external_id="u1"), make_world(api_version=version)),
         (
             _SEARCH,
             _query("external_id", "u1"),
-            found({"id": "c0", "external_id": "U1"}, {"id": "c1", "external_id": "u1"}),
+            search_page({"id": "c0", "external_id": "U1"}, {"id": "c1", "external_id": "u1"}),
         ),
     )
 
@@ -70,52 +70,52 @@ def test_an_external_id_is_searched_in_older_versions(version):
 
 @pytest.mark.parametrize(("status", "kind"), [(500, "retry"), (401, "held"), (400, "dead"), (403, "dead")])
 @pytest.mark.parametrize("version", ["2.12", "2.16"])
-def test_a_look_up_may_fail(version, status, kind):
-    """T1: a 403 on a read concerns that one operation."""
+def test_a_failed_lookup_is_classified(version, status, kind):
+    """A failed look-up ends as its status says; a 403 for a read ends that one operation (rule T1)."""
     place = _SEARCH if version == "2.12" else "GET /contacts/find_by_external_id/u1"
 
-    outcome = play(
+    result = play(
         find_contact(Who(external_id="u1"), make_world(api_version=version)), (place, ANY, refusal(status))
     )
 
-    assert outcome.kind == kind
+    assert result.kind == kind
 
 
 @pytest.mark.parametrize(
     ("who", "exchange"),
     [
         (Who(external_id="u1"), ("GET /contacts/find_by_external_id/u1", None, missing())),
-        (Who(email="a@example.com"), (_SEARCH, ANY, found())),
-        (Who(anonymous_id="a1"), (_SEARCH, ANY, found())),
+        (Who(email="a@example.com"), (_SEARCH, ANY, search_page())),
+        (Who(anonymous_id="a1"), (_SEARCH, ANY, search_page())),
         (
             Who(anonymous_id="a1"),
-            (_SEARCH, ANY, found({"role": "lead", "custom_attributes": {"anonymous_id": "a1"}})),
+            (_SEARCH, ANY, search_page({"role": "lead", "custom_attributes": {"anonymous_id": "a1"}})),
         ),
     ],
 )
-def test_nobody_may_be_there(who, exchange):
-    """Nobody is an answer, not a failure."""
+def test_a_contact_that_does_not_exist_is_none(who, exchange):
+    """A look-up that finds nobody returns None."""
     assert play(find_contact(who, make_world()), exchange) is None
 
 
 def test_a_search_reads_page_after_page():
-    """A page holds 150 contacts; the cursor goes into the body (contract, section 5)."""
+    """A search reads pages of 150 contacts, each with the cursor of the page before."""
     user = {"id": "c9", "role": "user", "email": "a@example.com"}
     lead = {"id": "c1", "role": "lead", "email": "a@example.com"}
 
     actual = play(
-        by_email("A@example.com"),
-        (_SEARCH, _query("email", "a@example.com"), found(lead, after="p2")),
-        (_SEARCH, _query("email", "a@example.com", "p2"), found(lead, after="p3")),
-        (_SEARCH, _query("email", "a@example.com", "p3"), found(user)),
+        user_by_email("A@example.com"),
+        (_SEARCH, _query("email", "a@example.com"), search_page(lead, after="p2")),
+        (_SEARCH, _query("email", "a@example.com", "p2"), search_page(lead, after="p3")),
+        (_SEARCH, _query("email", "a@example.com", "p3"), search_page(user)),
     )
 
     assert actual == user
 
 
 def test_a_search_ends_after_a_few_pages():
-    """Nobody has so many contacts of one address: a cursor that never ends must not hold a worker."""
-    actual = play(by_email("a@example.com"), *[(_SEARCH, ANY, found(after="p"))] * 4)
+    """A search reads four pages at most, so that a cursor without an end cannot occupy a worker."""
+    actual = play(user_by_email("a@example.com"), *[(_SEARCH, ANY, search_page(after="p"))] * 4)
 
     assert actual is None
 
@@ -124,18 +124,18 @@ def test_a_search_ends_after_a_few_pages():
     "pages", [None, "odd", {"next": "odd"}, {"next": {"starting_after": ""}}, {"next": {"starting_after": 5}}]
 )
 def test_a_page_without_a_cursor_is_the_last(pages):
-    """Whatever stands in place of the cursor."""
+    """Anything but a text in place of the cursor ends the search."""
     answer = ok({"data": [{"id": "c1", "role": "user", "email": "a@example.com"}, "odd"], "pages": pages})
 
-    assert play(by_email("a@example.com"), (_SEARCH, ANY, answer))["id"] == "c1"
+    assert play(user_by_email("a@example.com"), (_SEARCH, ANY, answer))["id"] == "c1"
 
 
 # --- companies ------------------------------------------------------------------------------------------------
 
 
 def test_a_remembered_company_needs_no_request():
-    """O4: companies' ids are remembered as contacts' are."""
-    cache = make_directory()
+    """A remembered company needs no request (rule O4)."""
+    cache = make_cache()
     cache.remember_company("k1", "i1")
 
     assert play(find_company("k1", make_world(cache))) == "i1"
@@ -150,7 +150,7 @@ def test_a_remembered_company_needs_no_request():
     ],
 )
 def test_a_company_is_one_object_or_a_list(body):
-    """Contract, section 5: the description says a list, its prose one object; both are read, and compared."""
+    """The response may be one company or a list, and only an exact match counts."""
     world = make_world()
 
     actual = play(find_company("k&1", world), ("GET /companies?company_id=k%261", None, ok(body)))
@@ -166,14 +166,14 @@ def test_a_company_is_one_object_or_a_list(body):
         ok({"id": "i9", "company_id": "other"}),
     ],
 )
-def test_a_company_may_not_be_there(answer):
-    """Another company is not the one that was asked for."""
+def test_a_company_that_does_not_exist_is_none(answer):
+    """Neither an empty response nor another company is the one that was asked for."""
     assert play(find_company("k1", make_world()), ("GET /companies?company_id=k1", None, answer)) is None
 
 
 @pytest.mark.parametrize(("status", "kind"), [(500, "retry"), (401, "held"), (403, "dead")])
-def test_the_look_up_of_a_company_may_fail(status, kind):
-    """T1: then the operation ends as the answer's class says."""
-    outcome = play(find_company("k1", make_world()), ("GET /companies?company_id=k1", None, refusal(status)))
+def test_a_failed_lookup_of_a_company_is_classified(status, kind):
+    """A failed look-up of a company ends as its status says (rule T1)."""
+    result = play(find_company("k1", make_world()), ("GET /companies?company_id=k1", None, refusal(status)))
 
-    assert outcome.kind == kind
+    assert result.kind == kind

@@ -1,4 +1,4 @@
-"""A lead that is folded into a user (rule L1), a contact that is deleted (rule D1)."""
+"""How a lead is merged into a user (rule L1), and how a contact is deleted (rule D1)."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .._support.flow_driving import (
     ANY,
     NOW,
     contact,
-    found,
-    make_directory,
+    make_cache,
     make_world,
     merged_into,
     missing,
     ok,
     play,
     refusal,
+    search_page,
 )
 
 _USER = Who(external_id="u1")
@@ -32,7 +32,7 @@ _MERGE = MergeContact(lead=_LEAD, user=_USER)
 
 
 def _knowing(**known):
-    cache = make_directory()
+    cache = make_cache()
     for key, contact_id in (known or {"user:u1": "c1"}).items():
         cache.remember_contact(key, contact_id)
     return cache
@@ -42,14 +42,14 @@ def _knowing_both():
     return _knowing(**{"user:u1": "c1", "anonymous:a1": "c5"})
 
 
-# --- L1: merging ----------------------------------------------------------------------------------------------
+# --- merging ---------------------------------------------------------------------------------------------------
 
 
-def test_a_lead_is_folded_into_the_user():
-    """L1: by Intercom's ids; afterwards the lead's key leads to the user."""
+def test_a_lead_is_merged_into_the_user():
+    """The merge names both by Intercom's ids, and afterwards the lead's key leads to the user (rule L1)."""
     cache = _knowing_both()
 
-    outcome = play(
+    result = play(
         merge_contact(_MERGE, make_world(cache)),
         (
             "POST /contacts/merge",
@@ -58,7 +58,7 @@ def test_a_lead_is_folded_into_the_user():
         ),
     )
 
-    assert (outcome, cache.contact_id("anonymous:a1")) == (DELIVERED, "c1")
+    assert (result, cache.contact_id("anonymous:a1")) == (DELIVERED, "c1")
 
 
 @pytest.mark.parametrize(
@@ -69,55 +69,59 @@ def test_a_lead_is_folded_into_the_user():
         ("Preview", {"skip_duplicate_validation": True}),
     ],
 )
-def test_the_check_for_duplicates_is_skipped_where_there_is_one(version, expected):
-    """L1: from 2.16 on Intercom merges look-alikes only, unless it is told that the two are one."""
-    outcome = play(
+def test_the_check_for_duplicates_is_skipped(version, expected):
+    """From version 2.16 on the merge asks Intercom to skip its check for duplicates (rule L1)."""
+    result = play(
         merge_contact(_MERGE, make_world(_knowing_both(), api_version=version)),
         ("POST /contacts/merge", {"from": "c5", "into": "c1", **expected}, contact("c1")),
     )
 
-    assert outcome == DELIVERED
+    assert result == DELIVERED
 
 
 def test_a_merge_forgets_what_was_written_to_the_user():
-    """O3: the lead's facts are the user's now."""
+    """A merge changes the user, so what was written to it is forgotten (rule O3)."""
     cache = _knowing_both()
-    cache.add_facts("contact", "c1", {"name": "Ann"}, NOW)
+    cache.remember_written("contact", "c1", {"name": "Ann"}, now=NOW)
 
     play(merge_contact(_MERGE, make_world(cache)), ("POST /contacts/merge", ANY, contact("c1")))
 
-    assert cache.knows("contact", "c1", {"name": "Ann"}, now=NOW, within=3600) is False
+    assert cache.was_written("contact", "c1", {"name": "Ann"}, now=NOW, within=3600) is False
 
 
-def test_both_are_looked_for_where_they_are_not_known():
-    """L1, O4: the lead by its attribute, the user by its external id."""
-    outcome = play(
+def test_unknown_ids_are_looked_up_first():
+    """The lead is looked up by its attribute and the user by its external id (rules L1, O4)."""
+    result = play(
         merge_contact(_MERGE, make_world()),
-        (_SEARCH, ANY, found({"id": "c5", "role": "lead", "custom_attributes": {"anonymous_id": "a1"}})),
+        (
+            _SEARCH,
+            ANY,
+            search_page({"id": "c5", "role": "lead", "custom_attributes": {"anonymous_id": "a1"}}),
+        ),
         ("GET /contacts/find_by_external_id/u1", None, contact("c1", external_id="u1")),
         ("POST /contacts/merge", ANY, contact("c1")),
     )
 
-    assert outcome == DELIVERED
+    assert result == DELIVERED
 
 
-def test_a_lead_that_is_not_there_counts_as_folded():
-    """L1: success with a note."""
-    outcome = play(merge_contact(_MERGE, make_world(_knowing())), (_SEARCH, ANY, found()))
+def test_a_lead_that_does_not_exist_counts_as_merged():
+    """A lead that does not exist is a success with a note (rule L1)."""
+    result = play(merge_contact(_MERGE, make_world(_knowing())), (_SEARCH, ANY, search_page()))
 
-    assert outcome == _UNCHANGED._replace(notes=(Note("L1", "previousId", "no such lead"),))
+    assert result == _UNCHANGED._replace(notes=(Note("L1", "previousId", "no such lead"),))
 
 
-def test_a_lead_that_is_the_user_already_counts_as_folded():
-    """L1: a repeated alias does nothing."""
+def test_a_lead_that_is_the_user_already_counts_as_merged():
+    """A repeated alias does nothing (rule L1)."""
     cache = _knowing()
     cache.remember_contact("anonymous:a1", "c1")
 
     assert play(merge_contact(_MERGE, make_world(cache))).unchanged is True
 
 
-def test_a_lead_that_became_another_user_counts_as_folded():
-    """L1: Intercom merges a lead into a user, never two users; what was folded once is remembered."""
+def test_a_lead_that_became_another_user_counts_as_merged():
+    """A lead that was merged into one user is not merged into another, because Intercom does not merge two users (rule L1)."""
     cache = _knowing_both()
     cache.remember_contact("user:u2", "c2")
     again = MergeContact(lead=_LEAD, user=Who(external_id="u2"))
@@ -126,36 +130,42 @@ def test_a_lead_that_became_another_user_counts_as_folded():
     assert play(merge_contact(again, make_world(cache))).unchanged is True
 
 
-def test_a_user_that_carries_the_attribute_was_a_lead_once():
-    """L1: another process may have folded it; the user is remembered for what else the anonymous id does."""
+def test_a_user_with_the_attribute_was_a_lead_once():
+    """A user with the anonymous id was merged by another process, and is remembered under it (rule L1)."""
     world = make_world(_knowing())
     user = {"id": "c7", "role": "user", "custom_attributes": {"anonymous_id": "a1"}}
 
-    outcome = play(merge_contact(_MERGE, world), ("POST /contacts/search", ANY, found(user)))
+    result = play(merge_contact(_MERGE, world), ("POST /contacts/search", ANY, search_page(user)))
     again = play(merge_contact(_MERGE, world))
 
-    assert (outcome.unchanged, again.unchanged) == (True, True)
+    assert (result.unchanged, again.unchanged) == (True, True)
     assert world.cache.contact_id("anonymous:a1") == "c7"
 
 
-def test_a_lead_without_an_id_is_none():
-    """A search may bring what holds no id."""
+def test_a_lead_without_an_id_counts_as_merged():
+    """A search result without an id is no lead."""
     lead = {"role": "lead", "custom_attributes": {"anonymous_id": "a1"}}
 
-    outcome = play(merge_contact(_MERGE, make_world(_knowing())), ("POST /contacts/search", ANY, found(lead)))
+    result = play(
+        merge_contact(_MERGE, make_world(_knowing())), ("POST /contacts/search", ANY, search_page(lead))
+    )
 
-    assert outcome.unchanged is True
+    assert result.unchanged is True
 
 
 def test_a_merge_waits_for_its_user():
-    """M2: the identify may come from another process."""
-    outcome = play(
+    """A merge waits for a user that does not exist, because another process may create it (rule M2)."""
+    result = play(
         merge_contact(_MERGE, make_world()),
-        (_SEARCH, ANY, found({"id": "c5", "role": "lead", "custom_attributes": {"anonymous_id": "a1"}})),
+        (
+            _SEARCH,
+            ANY,
+            search_page({"id": "c5", "role": "lead", "custom_attributes": {"anonymous_id": "a1"}}),
+        ),
         ("GET /contacts/find_by_external_id/u1", None, missing()),
     )
 
-    assert (outcome.kind, outcome.reason) == ("wait", "contact_missing")
+    assert (result.kind, result.reason) == ("wait", "contact_missing")
 
 
 @pytest.mark.parametrize(
@@ -163,13 +173,17 @@ def test_a_merge_waits_for_its_user():
     [
         [(_SEARCH, ANY, refusal(500))],
         [
-            (_SEARCH, ANY, found({"id": "c5", "role": "lead", "custom_attributes": {"anonymous_id": "a1"}})),
+            (
+                _SEARCH,
+                ANY,
+                search_page({"id": "c5", "role": "lead", "custom_attributes": {"anonymous_id": "a1"}}),
+            ),
             ("GET /contacts/find_by_external_id/u1", None, refusal(500)),
         ],
     ],
 )
-def test_looking_for_either_may_fail(exchanges):
-    """T1: then the merge comes again."""
+def test_a_failed_lookup_is_retried(exchanges):
+    """When the look-up of the lead or of the user fails, the merge is sent again later (rule T1)."""
     assert play(merge_contact(_MERGE, make_world()), *exchanges).kind == "retry"
 
 
@@ -186,22 +200,22 @@ def test_looking_for_either_may_fail(exchanges):
 )
 @pytest.mark.parametrize("status", [404, 410])
 @pytest.mark.parametrize("lead", [_LEAD, Who(contact_id="c5")])
-def test_a_merge_of_somebody_who_is_gone(lead, status, look, expected):
-    """L1: a lead that is gone was folded already (its answer may have been lost); a user that is gone is looked for anew."""
+def test_a_merge_of_a_contact_that_does_not_exist(lead, status, look, expected):
+    """A missing lead was merged before and only the response was lost; a missing user is looked up again (rule L1)."""
     cache = _knowing_both()
 
-    outcome = play(
+    result = play(
         merge_contact(MergeContact(lead=lead, user=_USER), make_world(cache)),
         ("POST /contacts/merge", ANY, refusal(status)),
         ("GET /contacts/c5", None, look),
     )
 
-    assert outcome.kind == expected
+    assert result.kind == expected
     assert cache.contact_id("user:u1") == (None if look.status == 200 else "c1")
 
 
 def test_the_user_behind_a_lost_merge_is_remembered():
-    """L1, O4: the link of the lead that is gone leads to the user."""
+    """The link of the merged lead leads to the user, which is remembered under the lead's key (rules L1, O4)."""
     cache = _knowing_both()
 
     play(
@@ -214,96 +228,96 @@ def test_the_user_behind_a_lost_merge_is_remembered():
 
 
 @pytest.mark.parametrize(("status", "kind"), [(400, "dead"), (500, "retry"), (403, "held")])
-def test_other_answers_to_a_merge_are_classified(status, kind):
-    """T1: two users cannot be merged, and that is Intercom's to say."""
-    outcome = play(
+def test_other_responses_to_a_merge_are_classified(status, kind):
+    """Any other status means what the table of statuses says, with Intercom's own code (rule T1)."""
+    result = play(
         merge_contact(_MERGE, make_world(_knowing_both())),
         ("POST /contacts/merge", ANY, refusal(status, code="invalid_merge")),
     )
 
-    assert (outcome.kind, outcome.code) == (kind, "invalid_merge")
+    assert (result.kind, result.code) == (kind, "invalid_merge")
 
 
-# --- D1: deleting ---------------------------------------------------------------------------------------------
+# --- deleting --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("archive", "request_line"), [(False, "DELETE /contacts/c1"), (True, "POST /contacts/c1/archive")]
 )
 def test_a_contact_is_deleted_by_intercoms_id(archive, request_line):
-    """D1: found first, then deleted or put away; what was remembered of it is forgotten."""
+    """The contact is deleted or archived by Intercom's id, and what was remembered of it is forgotten (rule D1)."""
     cache = _knowing()
-    cache.add_facts("contact", "c1", {"name": "Ann"}, NOW)
+    cache.remember_written("contact", "c1", {"name": "Ann"}, now=NOW)
 
-    outcome = play(
+    result = play(
         delete_contact(DeleteContact(who=_USER, archive=archive), make_world(cache)),
         (request_line, None, ok({"id": "c1", "deleted": True})),
     )
 
-    assert (outcome, cache.contact_id("user:u1")) == (DELIVERED, None)
-    assert cache.knows("contact", "c1", {"name": "Ann"}, now=NOW, within=3600) is False
+    assert (result, cache.contact_id("user:u1")) == (DELIVERED, None)
+    assert cache.was_written("contact", "c1", {"name": "Ann"}, now=NOW, within=3600) is False
 
 
-def test_a_contact_that_is_not_there_is_deleted_already():
-    """D1: success with a note."""
-    outcome = play(
+def test_a_contact_that_does_not_exist_counts_as_deleted():
+    """A contact that does not exist is a success with a note (rule D1)."""
+    result = play(
         delete_contact(DeleteContact(who=_USER), make_world()),
         ("GET /contacts/find_by_external_id/u1", None, missing()),
     )
 
-    assert outcome == _UNCHANGED._replace(notes=(Note("D1", "contact", "not there"),))
+    assert result == _UNCHANGED._replace(notes=(Note("D1", "contact", "not there"),))
 
 
 @pytest.mark.parametrize("gone", [missing(), refusal(410)])
-def test_a_remembered_id_that_proves_wrong_is_looked_for_anew(gone):
-    """D1: a stale id must not leave the person behind."""
-    outcome = play(
+def test_a_wrong_remembered_id_is_looked_up_again(gone):
+    """After a 404 or 410 the contact is looked up, so that an outdated id does not leave the person undeleted (rule D1)."""
+    result = play(
         delete_contact(DeleteContact(who=_USER), make_world(_knowing())),
         ("DELETE /contacts/c1", None, gone),
         ("GET /contacts/find_by_external_id/u1", None, contact("c2", external_id="u1")),
         ("DELETE /contacts/c2", None, ok()),
     )
 
-    assert outcome == DELIVERED
+    assert result == DELIVERED
 
 
-def test_a_contact_that_others_delete_meanwhile_is_deleted():
-    """D1: gone is gone."""
-    outcome = play(
+def test_a_contact_that_others_delete_meanwhile_counts_as_deleted():
+    """A contact that disappears between the look-up and the deletion is deleted (rule D1)."""
+    result = play(
         delete_contact(DeleteContact(who=_USER), make_world(_knowing())),
         ("DELETE /contacts/c1", None, missing()),
         ("GET /contacts/find_by_external_id/u1", None, contact("c2", external_id="u1")),
         ("DELETE /contacts/c2", None, missing()),
     )
 
-    assert (outcome.kind, outcome.unchanged) == ("delivered", True)
+    assert (result.kind, result.unchanged) == ("delivered", True)
 
 
 def test_several_users_with_that_address_are_left_alone():
-    """D1: none is deleted."""
+    """When several users have the address, none is deleted (rule D1)."""
     users = [{"id": f"c{at}", "role": "user", "email": "ann@example.com"} for at in (1, 2)]
 
-    outcome = play(delete_contact(DeleteContact(who=_MAIL), make_world()), (_SEARCH, ANY, found(*users)))
+    result = play(delete_contact(DeleteContact(who=_MAIL), make_world()), (_SEARCH, ANY, search_page(*users)))
 
-    assert (outcome.kind, outcome.reason) == ("dead", "ambiguous_email")
+    assert (result.kind, result.reason) == ("dead", "ambiguous_email")
 
 
-def test_an_unreadable_answer_does_not_mean_deleted():
-    """D1: only a 404 says that nobody is there."""
-    outcome = play(
+def test_an_unreadable_response_does_not_mean_deleted():
+    """Only a 404 says that there is no such contact (rule D1)."""
+    result = play(
         delete_contact(DeleteContact(who=_USER), make_world()),
         ("GET /contacts/find_by_external_id/u1", None, ok({})),
     )
 
-    assert (outcome.kind, outcome.reason) == ("retry", "unreadable_answer")
+    assert (result.kind, result.reason) == ("retry", "unreadable_answer")
 
 
 @pytest.mark.parametrize(("status", "kind"), [(400, "dead"), (500, "retry"), (401, "held"), (403, "held")])
-def test_other_answers_to_a_deletion_are_classified(status, kind):
-    """T1: the caller is told."""
-    outcome = play(
+def test_other_responses_to_a_deletion_are_classified(status, kind):
+    """Any other status means what the table of statuses says, so that the caller learns of it (rule T1)."""
+    result = play(
         delete_contact(DeleteContact(who=_USER), make_world(_knowing())),
         ("DELETE /contacts/c1", None, refusal(status)),
     )
 
-    assert outcome.kind == kind
+    assert result.kind == kind

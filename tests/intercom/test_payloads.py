@@ -8,7 +8,7 @@ from metarouter_intercom._intercom.payloads import (
     company_body,
     contact_body,
     event_body,
-    tell_unheld,
+    note_unstorable_times,
     version_number,
 )
 from metarouter_intercom.operations import SubmitEvent, UpsertCompany, UpsertContact, Who
@@ -33,18 +33,18 @@ def _contact(role="user", attributes=None, **fields):
     ],
 )
 def test_owners_by_version(version, owner):
-    """I8: an owner is a number up to 2.15 and a text from 2.16 on."""
+    """An owner is a number up to version 2.15 and a text from 2.16 on (rule I8)."""
     assert contact_body(_contact(owner_id=7), api_version=version)["owner_id"] == owner
 
 
 def test_a_lead_has_no_external_id():
-    """I9: Intercom assigns a lead's external id, so none is sent; without a role none is sent either."""
+    """A lead's body has no external id, because Intercom assigns it; a body without a role has none either way (rule I9)."""
     assert contact_body(_contact(role="lead"), api_version="2.16") == {"role": "lead"}
     assert contact_body(_contact(role=None), api_version="2.16") == {"external_id": "u1"}
 
 
-def test_a_contact_s_body():
-    """Fields stand beside role and external id, attributes in an object of their own; null and false are sent."""
+def test_the_body_of_a_contact():
+    """Fields are beside role and external id, attributes are in an object of their own, and null and false are sent."""
     body = contact_body(
         _contact(attributes={"plan": None}, name=None, unsubscribed_from_emails=False), api_version="2.16"
     )
@@ -58,8 +58,8 @@ def test_a_contact_s_body():
     }
 
 
-def test_a_company_s_body():
-    """C1, C2: a company is written by the caller's id."""
+def test_the_body_of_a_company():
+    """A company is written by the caller's id (rules C1, C2)."""
     bare = UpsertCompany(company_id="c1", fields={"size": 0}, attributes={})
     whole = UpsertCompany(company_id="c1", fields={}, attributes={"tier": "gold"})
 
@@ -68,25 +68,25 @@ def test_a_company_s_body():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "is_held"),
+    ("seconds", "is_storable"),
     [(-1, False), (0, True), (9_999_999_999, True), (10_000_000_000, False), (None, True)],
 )
-def test_instants_that_intercom_does_not_hold(seconds, is_held):
-    """I5, C2: an instant before 1970 or of more than ten digits is left out of the body, and told once."""
+def test_times_that_intercom_cannot_store(seconds, is_storable):
+    """A time before 1970, or of more than ten digits, is left out of the body with one note (rules I5, C2)."""
     contact = _contact(signed_up_at=seconds)
     company = UpsertCompany(company_id="c1", fields={"remote_created_at": seconds}, attributes={})
     notes = []
     for operation in (contact, company, contact):
-        tell_unheld(operation, notes)
+        note_unstorable_times(operation, notes)
 
-    told = (
+    expected = (
         []
-        if is_held
+        if is_storable
         else [Note("M3", name, "before 1970 or after 2286") for name in ("signed_up_at", "remote_created_at")]
     )
-    assert ("signed_up_at" in contact_body(contact, api_version="2.16")) is is_held
-    assert ("remote_created_at" in company_body(company)) is is_held
-    assert notes == told
+    assert ("signed_up_at" in contact_body(contact, api_version="2.16")) is is_storable
+    assert ("remote_created_at" in company_body(company)) is is_storable
+    assert notes == expected
 
 
 @pytest.mark.parametrize(
@@ -99,14 +99,14 @@ def test_instants_that_intercom_does_not_hold(seconds, is_held):
     ],
 )
 def test_an_event_has_one_identifier(who, known, identifier):
-    """E2: Intercom's id when it is known, else the user id, else the e-mail address."""
+    """An event has Intercom's id when it is known, else the user id, else the e-mail address (rule E2)."""
     event = SubmitEvent(who=Who(**who), event_name="x", created_at=5, metadata={})
 
     assert event_body(event, contact_id=known) == {**identifier, "event_name": "x", "created_at": 5}
 
 
 def test_metadata_keeps_its_order():
-    """E8: metadata is sent in the order in which Intercom shall keep it."""
+    """Metadata is sent in the mapping's order, because Intercom keeps the first keys (rule E8)."""
     event = SubmitEvent(who=Who(external_id="u1"), event_name="x", created_at=5, metadata={"z": 1, "a": 2})
 
     assert list(event_body(event)["metadata"]) == ["z", "a"]

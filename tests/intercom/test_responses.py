@@ -1,11 +1,11 @@
-"""What an answer of Intercom's means for a message (rules T1, T2)."""
+"""What a response of Intercom's means for a message (rules T1, T2)."""
 
 from __future__ import annotations
 
 import pytest
 
-from metarouter_intercom._delivery.backoff import backoff
-from metarouter_intercom._intercom.responses import DELIVERED, FlowResult, classify, dead, error_of, errors_of
+from metarouter_intercom._intercom.response_parsing import error_of
+from metarouter_intercom._intercom.responses import CONTACT_MISSING, DELIVERED, FlowResult, classify, dead
 from metarouter_intercom.plugins import Request, Response
 
 _WRITE = Request("POST", "/contacts", {})
@@ -55,8 +55,8 @@ _ERROR = {
         (599, "retry"),
     ],
 )
-def test_the_class_of_a_status(status, kind):
-    """T1: the table; a redirect is not followed and no verdict on the message, so it comes again."""
+def test_what_each_status_means(status, kind):
+    """Every status is delivered, retried, held or dead by the table; a redirect is not followed, so it is retried (rule T1)."""
     assert classify(_WRITE, Response(status)).kind == kind
 
 
@@ -79,17 +79,17 @@ def test_the_class_of_a_status(status, kind):
     ],
 )
 def test_what_a_403_concerns(method, path, kind):
-    """T1: on a write of contacts, companies or events it holds the client; elsewhere it concerns that one operation."""
+    """A 403 holds the client for a write of contacts, companies or events, and ends one operation elsewhere (rule T1)."""
     assert classify(Request(method, path), Response(403)).kind == kind
     assert classify(Request(method, path), Response(401)).kind == "held"
 
 
-def test_an_end_tells_intercoms_words():
-    """T1: code, message, field and request id."""
-    outcome = classify(_WRITE, Response(400, _ERROR))
+def test_a_result_has_intercoms_error():
+    """A refusal keeps Intercom's code, message, field and request id (rule T1)."""
+    result = classify(_WRITE, Response(400, _ERROR))
 
-    assert outcome == FlowResult("dead", "http_400", 400, "parameter_invalid", "No", "plan", "r1")
-    assert outcome.answer() == {
+    assert result == FlowResult("dead", "http_400", 400, "parameter_invalid", "No", "plan", "r1")
+    assert result.answer() == {
         "status": 400,
         "code": "parameter_invalid",
         "message": "No",
@@ -98,13 +98,13 @@ def test_an_end_tells_intercoms_words():
     }
 
 
-def test_a_success_tells_nothing():
-    """T1: there is nothing to explain."""
+def test_a_success_has_no_error():
+    """A delivered result has nothing for a dead letter to keep (rule T1)."""
     assert (classify(_WRITE, Response(200, {"id": "c1"})), DELIVERED.answer()) == (DELIVERED, None)
 
 
-def test_our_own_reasons():
-    """The reason is a word to count by; Intercom's words stay with it."""
+def test_a_reason_of_our_own_keeps_intercoms_error():
+    """A reason of our own replaces ``http_<status>``, and Intercom's error stays with it."""
     refused = Response(409, _ERROR)
 
     assert dead(refused, "conflict") == FlowResult(
@@ -127,32 +127,18 @@ def test_our_own_reasons():
         {"errors": [{"code": 5, "message": None, "field": []}], "request_id": None},
     ],
 )
-def test_answers_without_an_envelope(body):
-    """A proxy's page or a body of another shape tells the status alone."""
+def test_responses_without_an_error_envelope(body):
+    """A proxy's page, or a body of another shape, gives the status alone."""
     response = Response(502, body)
 
     assert error_of(response) == {"code": None, "message": None, "field": None, "request_id": None}
     assert classify(_WRITE, response) == FlowResult("retry", "http_502", 502)
 
 
-def test_the_request_id_is_in_the_body_or_a_header():
-    """Intercom's support asks for it; the body's wins."""
-    header = {"x-request-id": "h1"}
-
-    assert error_of(Response(500, None, header))["request_id"] == "h1"
-    assert error_of(Response(500, {"request_id": None}, header))["request_id"] == "h1"
-    assert error_of(Response(500, _ERROR, header))["request_id"] == "r1"
-
-
-def test_all_errors_of_an_answer_are_read():
-    """M3: the refused field may be named by any of them."""
-    assert [error["code"] for error in errors_of(Response(400, _ERROR))] == ["parameter_invalid", "other"]
-
-
-@pytest.mark.parametrize(
-    ("failures", "jitter", "expected"),
-    [(1, 1.0, 0.5), (1, 0.0, 0.0), (2, 0.5, 0.5), (3, 1.0, 2.0), (8, 1.0, 60.0), (5000, 0.5, 30.0)],
-)
-def test_the_back_off(failures, jitter, expected):
-    """T2: exponential from 0.5 s to 60 s with full jitter."""
-    assert backoff(failures, jitter, base=0.5, longest=60.0) == expected
+def test_waiting_for_a_contact():
+    """A missing contact is waited for, with the status 404 (rule M2)."""
+    assert (CONTACT_MISSING.kind, CONTACT_MISSING.reason, CONTACT_MISSING.status) == (
+        "wait",
+        "contact_missing",
+        404,
+    )

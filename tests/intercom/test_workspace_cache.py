@@ -1,16 +1,18 @@
-"""What is known of the workspace (rules O3, O4, M3, M4), in memory and on a shelf that processes share."""
+"""What is known of the workspace (rules O3, O4, M3, M4), in memory and in a store that processes share."""
 
 from __future__ import annotations
 
 import pytest
 
-from .._support.flow_driving import NOW, make_directory
+from metarouter_intercom.errors import ReadFailed
+
+from .._support.flow_driving import NOW, make_cache
 
 _HOUR = 3600.0
 
 
-class DictShelf:
-    """A shelf in a dictionary, as the spool keeps one in its file."""
+class DictStore:
+    """A store in a dictionary, in place of the spool's file."""
 
     def __init__(self):
         self.values = {}
@@ -32,21 +34,21 @@ class DictShelf:
             self.put(kind, key, value)
 
 
-@pytest.fixture(params=["memory", "shelf"])
+@pytest.fixture(params=["memory", "store"])
 def cache(request):
-    """An empty directory, without and with a shelf."""
-    return make_directory(DictShelf() if request.param == "shelf" else None)
+    """An empty workspace cache, without and with a store."""
+    return make_cache(DictStore() if request.param == "store" else None)
 
 
-def _knows(cache, facts, *, key="c1", now=NOW, within=_HOUR):
-    return cache.knows("contact", key, facts, now=now, within=within)
+def _was_written(cache, values, *, key="c1", now=NOW, within=_HOUR):
+    return cache.was_written("contact", key, values, now=now, within=within)
 
 
 # --- ids ------------------------------------------------------------------------------------------------------
 
 
-def test_ids_are_remembered_until_they_prove_wrong(cache):
-    """O4: contacts by their key, companies by the caller's id."""
+def test_ids_are_remembered_until_they_are_forgotten(cache):
+    """Contacts are remembered by their key and companies by the caller's id (rule O4)."""
     cache.remember_contact("user:u1", "c1")
     cache.remember_contact("user:u1", "c1")
     cache.remember_company("k1", "i1")
@@ -58,48 +60,48 @@ def test_ids_are_remembered_until_they_prove_wrong(cache):
 
 
 def test_forgetting_an_id_forgets_what_was_written(cache):
-    """O3: a contact or company that is gone holds nothing."""
-    cache.add_facts("contact", "c1", {"name": "Ann"}, NOW)
-    cache.add_facts("company", "k1", {"name": "K"}, NOW)
+    """Nothing is known of a contact or company that is gone (rule O3)."""
+    cache.remember_written("contact", "c1", {"name": "Ann"}, now=NOW)
+    cache.remember_written("company", "k1", {"name": "K"}, now=NOW)
 
     cache.forget_contact("user:u1", "c1")
     cache.forget_company("k1")
 
-    assert _knows(cache, {"name": "Ann"}) is False
-    assert cache.knows("company", "k1", {"name": "K"}, now=NOW, within=_HOUR) is False
+    assert _was_written(cache, {"name": "Ann"}) is False
+    assert cache.was_written("company", "k1", {"name": "K"}, now=NOW, within=_HOUR) is False
 
 
 def test_memory_is_bounded():
-    """O4: those not used for longest leave first, ids and facts alike."""
-    cache = make_directory(capacity=2)
+    """The least recently used ids and records leave memory first (rule O4)."""
+    cache = make_cache(capacity=2)
     for at in range(3):
         cache.remember_contact(f"user:u{at}", f"c{at}")
-        cache.add_facts("contact", f"c{at}", {"name": at}, NOW)
+        cache.remember_written("contact", f"c{at}", {"name": at}, now=NOW)
         cache.contact_id("user:u0")
 
     assert [cache.contact_id(f"user:u{at}") for at in range(3)] == ["c0", None, "c2"]
-    assert [_knows(cache, {"name": at}, key=f"c{at}") for at in range(3)] == [False, True, True]
+    assert [_was_written(cache, {"name": at}, key=f"c{at}") for at in range(3)] == [False, True, True]
 
 
-def test_processes_share_a_shelf():
-    """O4: what one process learns the others know."""
-    store = DictShelf()
-    one, other = make_directory(store), make_directory(store)
+def test_processes_share_a_store():
+    """What one process learns the others know (rule O4)."""
+    store = DictStore()
+    one, other = make_cache(store), make_cache(store)
 
     one.remember_contact("user:u1", "c1")
-    one.add_facts("contact", "c1", {"name": "Ann"}, NOW)
+    one.remember_written("contact", "c1", {"name": "Ann"}, now=NOW)
 
     assert other.contact_id("user:u1") == "c1"
-    assert _knows(other, {"name": "Ann"}) is True
-    other.add_facts("contact", "c1", {"name": "Bea"}, NOW)
-    assert _knows(one, {"name": "Ann"}) is False
+    assert _was_written(other, {"name": "Ann"}) is True
+    other.remember_written("contact", "c1", {"name": "Bea"}, now=NOW)
+    assert _was_written(one, {"name": "Ann"}) is False
 
 
 # --- what was last written ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("facts", "expected"),
+    ("values", "expected"),
     [
         ({}, True),
         ({"name": "Ann"}, True),
@@ -114,20 +116,20 @@ def test_processes_share_a_shelf():
         ({"email": None}, False),
     ],
 )
-def test_every_fact_must_be_known(cache, facts, expected):
-    """O3: by name, value and type; a cleared field is a fact."""
+def test_every_value_must_be_known(cache, values, expected):
+    """Values are compared by name, value and type, and a cleared field has the value null (rule O3)."""
     written = {"name": "Ann", "seats": 5, "is_paying": True, "phone": None}
-    cache.add_facts("contact", "c1", written, NOW)
+    cache.remember_written("contact", "c1", written, now=NOW)
 
-    assert _knows(cache, facts) is expected
+    assert _was_written(cache, values) is expected
 
 
-def test_nothing_is_known_of_strangers(cache):
-    """O3: each contact and each company has facts of its own."""
-    cache.add_facts("contact", "c1", {"name": "Ann"}, NOW)
+def test_nothing_is_known_of_other_keys(cache):
+    """Each contact and each company has a record of its own (rule O3)."""
+    cache.remember_written("contact", "c1", {"name": "Ann"}, now=NOW)
 
-    assert _knows(cache, {"name": "Ann"}, key="c2") is False
-    assert cache.knows("company", "c1", {"name": "Ann"}, now=NOW, within=_HOUR) is False
+    assert _was_written(cache, {"name": "Ann"}, key="c2") is False
+    assert cache.was_written("company", "c1", {"name": "Ann"}, now=NOW, within=_HOUR) is False
 
 
 @pytest.mark.parametrize(
@@ -140,98 +142,121 @@ def test_nothing_is_known_of_strangers(cache):
         (NOW, 0, False),
     ],
 )
-def test_facts_age(cache, now, within, expected):
-    """O3: ``unchanged_for``; 0 knows nothing, and a clock that was set back is not trusted."""
-    cache.add_facts("contact", "c1", {"name": "Ann"}, NOW)
+def test_values_expire(cache, now, within, expected):
+    """A value is known for ``unchanged_for`` seconds; 0 knows nothing, and a clock that was set back is not trusted (rule O3)."""
+    cache.remember_written("contact", "c1", {"name": "Ann"}, now=NOW)
 
-    assert _knows(cache, {"name": "Ann"}, now=now, within=within) is expected
+    assert _was_written(cache, {"name": "Ann"}, now=now, within=within) is expected
 
 
-def test_each_fact_has_its_own_age(cache):
-    """O3: a later write of another field does not renew it."""
-    cache.add_facts("contact", "c1", {"name": "Ann"}, NOW)
-    cache.add_facts("contact", "c1", {"phone": "1"}, NOW + 1800)
+def test_each_value_has_its_own_age(cache):
+    """A later write of another field does not renew a value (rule O3)."""
+    cache.remember_written("contact", "c1", {"name": "Ann"}, now=NOW)
+    cache.remember_written("contact", "c1", {"phone": "1"}, now=NOW + 1800)
 
-    assert _knows(cache, {"name": "Ann", "phone": "1"}, now=NOW + 1800) is True
-    assert _knows(cache, {"name": "Ann"}, now=NOW + 3600) is False
-    assert _knows(cache, {"phone": "1"}, now=NOW + 3600) is True
+    assert _was_written(cache, {"name": "Ann", "phone": "1"}, now=NOW + 1800) is True
+    assert _was_written(cache, {"name": "Ann"}, now=NOW + 3600) is False
+    assert _was_written(cache, {"phone": "1"}, now=NOW + 3600) is True
 
 
 def test_nothing_is_known_while_a_write_is_under_way(cache):
-    """O3: until it is finished nobody knows what the contact holds."""
-    cache.add_facts("contact", "c1", {"name": "Ann"}, NOW)
+    """Until a write is finished nobody knows what the contact holds (rule O3)."""
+    cache.remember_written("contact", "c1", {"name": "Ann"}, now=NOW)
     token = cache.begin_write("contact", "c1", NOW)
 
-    assert _knows(cache, {"name": "Ann"}) is False
+    assert _was_written(cache, {"name": "Ann"}) is False
     cache.finish_write(token, {"phone": "1"}, NOW)
-    assert _knows(cache, {"name": "Ann", "phone": "1"}) is True
+    assert _was_written(cache, {"name": "Ann", "phone": "1"}) is True
 
 
 def test_a_failed_write_forgets_everything(cache):
-    """O3: what it touched is unknown, so all is."""
-    cache.add_facts("contact", "c1", {"name": "Ann"}, NOW)
+    """After a failed write nothing is known of the contact (rule O3)."""
+    cache.remember_written("contact", "c1", {"name": "Ann"}, now=NOW)
 
     cache.fail_write(cache.begin_write("contact", "c1", NOW))
 
-    assert _knows(cache, {"name": "Ann"}) is False
+    assert _was_written(cache, {"name": "Ann"}) is False
+
+
+@pytest.mark.parametrize("is_applied", [True, False])
+def test_a_recorded_write_is_known_when_its_values_are_set(cache, is_applied):
+    """A block that sets the values of its write makes them known; a block that does not leaves nothing known (rule O3)."""
+    cache.remember_written("contact", "c1", {"name": "Ann"}, now=NOW)
+
+    with cache.recorded_write("contact", "c1", NOW) as record:
+        if is_applied:
+            record.values = {"phone": "1"}
+
+    assert _was_written(cache, {"name": "Ann"}) is is_applied
+    assert _was_written(cache, {"phone": "1"}) is is_applied
+
+
+def test_a_recorded_write_that_raises_leaves_nothing_known(cache):
+    """An error in the block goes on to the caller, and nobody knows what the contact holds (rule O3)."""
+    cache.remember_written("contact", "c1", {"name": "Ann"}, now=NOW)
+
+    with pytest.raises(ReadFailed), cache.recorded_write("contact", "c1", NOW):
+        raise ReadFailed("cut")
+
+    assert _was_written(cache, {"name": "Ann"}) is False
 
 
 @pytest.mark.parametrize("first_ends", [True, False])
-def test_writes_at_the_same_time_leave_nothing_known(cache, first_ends):
-    """O3: nobody knows which of two came last."""
+def test_overlapping_writes_leave_nothing_known(cache, first_ends):
+    """Nobody knows which of two overlapping writes Intercom applied last (rule O3)."""
     one = cache.begin_write("contact", "c1", NOW)
     other = cache.begin_write("contact", "c1", NOW)
     first, second = (one, other) if first_ends else (other, one)
     cache.finish_write(first, {"name": "Ann"}, NOW)
     cache.finish_write(second, {"name": "Bea"}, NOW)
 
-    assert _knows(cache, {"name": "Ann"}) is False
-    assert _knows(cache, {"name": "Bea"}) is False
-    cache.add_facts("contact", "c1", {"name": "Eve"}, NOW)
-    assert _knows(cache, {"name": "Eve"}) is True
+    assert _was_written(cache, {"name": "Ann"}) is False
+    assert _was_written(cache, {"name": "Bea"}) is False
+    cache.remember_written("contact", "c1", {"name": "Eve"}, now=NOW)
+    assert _was_written(cache, {"name": "Eve"}) is True
 
 
 def test_a_write_whose_process_died_does_not_count_for_ever(cache):
-    """O3: after two minutes it has ended somehow."""
-    cache.add_facts("contact", "c1", {"name": "Ann"}, NOW)
+    """A write that began more than two minutes ago counts as ended (rule O3)."""
+    cache.remember_written("contact", "c1", {"name": "Ann"}, now=NOW)
     cache.begin_write("contact", "c1", NOW)
 
-    cache.add_facts("contact", "c1", {"phone": "1"}, NOW + 121)
+    cache.remember_written("contact", "c1", {"phone": "1"}, now=NOW + 121)
 
-    assert _knows(cache, {"phone": "1"}, now=NOW + 121) is True
-    assert _knows(cache, {"name": "Ann"}, now=NOW + 121) is False
+    assert _was_written(cache, {"phone": "1"}, now=NOW + 121) is True
+    assert _was_written(cache, {"name": "Ann"}, now=NOW + 121) is False
 
 
-def test_the_end_of_a_write_that_is_forgotten_already(cache):
-    """A write may end after its contact was forgotten."""
+def test_a_write_may_end_after_its_contact_was_forgotten(cache):
+    """The end of a write whose contact was forgotten leaves nothing known."""
     token = cache.begin_write("contact", "c1", NOW)
-    cache.forget_facts("contact", "c1")
+    cache.forget_written("contact", "c1")
 
     cache.fail_write(token)
 
-    assert _knows(cache, {}) is False
+    assert _was_written(cache, {}) is False
 
 
 @pytest.mark.parametrize(
     ("value", "expected"), [(1000, 1000), (-5, -5), (0, 0), ("1000", None), (1.5, None), (True, None)]
 )
-def test_a_number_is_told_whatever_its_age(cache, value, expected):
-    """O3: ``last_seen_at`` is compared by distance."""
-    cache.add_facts("contact", "c1", {"last_seen_at": value}, NOW)
+def test_a_written_number_is_known_whatever_its_age(cache, value, expected):
+    """A whole number is known without expiry, because ``last_seen_at`` is compared by distance (rule O3)."""
+    cache.remember_written("contact", "c1", {"last_seen_at": value}, now=NOW)
 
-    assert cache.number_of("contact", "c1", "last_seen_at") == expected
-    assert cache.number_of("contact", "c1", "other") is None
-    assert cache.number_of("contact", "c2", "last_seen_at") is None
-
-
-# --- who wrote last -------------------------------------------------------------------------------------------
+    assert cache.written_number("contact", "c1", "last_seen_at") == expected
+    assert cache.written_number("contact", "c1", "other") is None
+    assert cache.written_number("contact", "c2", "last_seen_at") is None
 
 
-def test_what_a_later_message_wrote_is_not_an_earlier_ones(cache):
-    """O1: name by name; the order is that of acceptance."""
+# --- which message wrote last -------------------------------------------------------------------------------------------
+
+
+def test_a_later_message_supersedes_an_earlier_one(cache):
+    """For each name the message that was accepted last wins (rule O1)."""
     assert cache.superseded("k1", {"name": 1}) == frozenset()
-    cache.note_order("k1", {"name": 5, "plan": 3})
-    cache.note_order("k1", {"name": 4})
+    cache.remember_order("k1", {"name": 5, "plan": 3})
+    cache.remember_order("k1", {"name": 4})
 
     assert cache.superseded("k1", {"name": 4, "plan": 4, "size": 4}) == {"name"}
     assert cache.superseded("k1", {"name": 5}) == frozenset()
@@ -241,7 +266,7 @@ def test_what_a_later_message_wrote_is_not_an_earlier_ones(cache):
 
 
 def test_attributes_are_learned(cache):
-    """M3: None says that nobody has looked yet, an empty set that there are none."""
+    """None means that the attributes were never looked up, an empty set that there are none (rule M3)."""
     assert cache.attributes("contact") is None
     cache.learn_attributes("contact", [])
     assert cache.attributes("contact") == frozenset()
@@ -253,9 +278,9 @@ def test_attributes_are_learned(cache):
 
 
 def test_other_processes_attributes_are_learned_with_our_own():
-    """M3: what the shelf knows is read anew after each change."""
-    store = DictShelf()
-    one, other = make_directory(store), make_directory(store)
+    """What other processes stored is read again after each change (rule M3)."""
+    store = DictStore()
+    one, other = make_cache(store), make_cache(store)
     one.learn_attributes("contact", ["plan"])
     assert other.attributes("contact") == {"plan"}
     one.learn_attributes("contact", ["seats"])
@@ -266,7 +291,7 @@ def test_other_processes_attributes_are_learned_with_our_own():
 
 
 def test_a_refused_name_is_tried_again_after_an_hour(cache):
-    """M3, M4: by model and name."""
+    """A refusal lasts an hour, for one name of one model (rules M3, M4)."""
     cache.refuse("contact", "plan", NOW)
 
     assert cache.is_refused("contact", "plan", NOW + 3599) is True
@@ -275,12 +300,12 @@ def test_a_refused_name_is_tried_again_after_an_hour(cache):
     assert cache.is_refused("event", "plan", NOW) is False
 
 
-# --- merged users and deleted contacts --------------------------------------------------------------------------
+# --- marks and failures -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("what", ["foreign", "folded", "lead"])
 def test_a_mark_is_of_one_contact(cache, what):
-    """M1, L1, I2: it is of one contact id, not of the key for ever, and says nothing else."""
+    """A mark belongs to one contact id under one key, and is no other mark (rules M1, L1, I2)."""
     cache.mark(what, "user:u1", "c2")
 
     assert cache.is_marked(what, "user:u1", "c2") is True
@@ -291,7 +316,7 @@ def test_a_mark_is_of_one_contact(cache, what):
 
 
 def test_failures_are_counted_until_they_are_forgotten(cache):
-    """M1: a contact that cannot be brought back again and again is deleted."""
+    """Failures are counted for each contact until they are forgotten (rule M1)."""
     counts = [cache.count_failure("c1"), cache.count_failure("c1"), cache.count_failure("c2")]
     cache.forget_failures("c1")
 

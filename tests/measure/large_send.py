@@ -1,11 +1,10 @@
 """
-A large file through ``send``, interrupted by Ctrl-C and by ``kill -9`` in the middle, and sent on.
+Sends a large file with ``send``, interrupts it by Ctrl-C and by ``kill -9``, and lets it continue.
 
     python -m tests.measure.large_send --messages 100000
 
-Writes the file, starts a local Intercom, runs the command in processes of its own with a terminal for its progress bar, and prints what
-was found as JSON. The exit code is 1 when something is missing, doubled or different in the workspace, when the progress was wrong, or
-when the memory grew.
+Writes the file, starts a local Intercom, runs the command in separate processes with a terminal for its progress bar, and prints the result
+as JSON. The exit code is 1 if something is missing, doubled or wrong in the workspace, if the progress bar was wrong, or if memory grew.
 """
 
 from __future__ import annotations
@@ -36,21 +35,21 @@ else:
     sys.exit("run it as a module: python -m tests.measure.large_send")
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-_DRAWN = re.compile(r"([\d]+)/([\d]+) \[")
-# More than this between the first tenth of the requests and the last one is growth.
-_MOST_GROWTH = 16 * 2**20
+_BAR = re.compile(r"([\d]+)/([\d]+) \[")
+# Bytes that the memory may grow after the first tenth of the requests.
+_MAX_GROWTH = 16 * 2**20
 
 
 class Run(NamedTuple):
     """
-    One process.
+    One process that ran ``send``.
 
     Attributes:
-        code: Its exit code; negative for a signal.
-        out: What it wrote to standard output.
+        code: Exit code; negative for a signal.
+        out: Its standard output.
         screen: What it drew on its terminal.
         seconds: How long it ran.
-        memory: Bytes in memory, at equal numbers of requests.
+        memory: Resident memory in bytes, measured after equal numbers of requests.
     """
 
     code: int
@@ -60,30 +59,32 @@ class Run(NamedTuple):
     memory: list[int]
 
     @property
-    def drawn(self) -> list[tuple[int, int]]:
-        """The numbers that the bar showed: done, and of how many."""
-        return [(int(done), int(total)) for done, total in _DRAWN.findall(self.screen)]
+    def bar(self) -> list[tuple[int, int]]:
+        """The numbers that the bar showed: done, and total."""
+        return [(int(done), int(total)) for done, total in _BAR.findall(self.screen)]
 
 
-class Watched(Workspace):
-    """A workspace that does something when it was asked a number of times."""
+class ObservedWorkspace(Workspace):
+    """A workspace that calls a function with the number of requests so far."""
 
-    at_request: Callable[[int], None] | None = None
+    on_request: Callable[[int], None] | None = None
 
     def handle_bytes(self, method, path, headers, content):
-        """Answer, and then tell."""
+        """Answer the request, then call ``on_request``."""
         answer = super().handle_bytes(method, path, headers, content)
-        if self.at_request is not None:
-            self.at_request(self.handled)
+        if self.on_request is not None:
+            self.on_request(self.handled)
         return answer
 
 
-def run(file: Path, sandbox: Sandbox, *, every: int, until: int | None = None, by: int = 0) -> Run:
-    """Send *file*; the signal *by* comes when the sandbox was asked *until* times, memory is measured *every* so many requests."""
+def run(
+    file: Path, sandbox: Sandbox, *, measure_every: int, signal_after: int | None = None, number: int = 0
+) -> Run:
+    """Send *file*; measure memory every *measure_every* requests, send the signal *number* after *signal_after* requests."""
     screen, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
     memory: list[int] = []
-    begun = time.monotonic()
+    started = time.monotonic()
     process = subprocess.Popen(
         [sys.executable, "-m", "metarouter_intercom._cli", "send", str(file)],
         stdout=subprocess.PIPE,
@@ -92,33 +93,33 @@ def run(file: Path, sandbox: Sandbox, *, every: int, until: int | None = None, b
     )
     os.close(terminal)
 
-    def watch(handled: int) -> None:
-        if handled % every == 0:
+    def observe(handled: int) -> None:
+        if handled % measure_every == 0:
             memory.append(_resident(process.pid))
-        if handled == until:
-            process.send_signal(by)
+        if handled == signal_after:
+            process.send_signal(number)
 
-    sandbox.workspace.at_request = watch
-    drawn: list[bytes] = []
-    reader = threading.Thread(target=_read, args=(screen, drawn))
+    sandbox.workspace.on_request = observe
+    chunks: list[bytes] = []
+    reader = threading.Thread(target=_read, args=(screen, chunks))
     reader.start()
     out, _ = process.communicate(timeout=3600)
-    sandbox.workspace.at_request = None
+    sandbox.workspace.on_request = None
     reader.join()
     os.close(screen)
-    text = b"".join(drawn).decode("utf-8", "replace")
-    return Run(process.returncode, out.decode(), text, time.monotonic() - begun, memory)
+    text = b"".join(chunks).decode("utf-8", "replace")
+    return Run(process.returncode, out.decode(), text, time.monotonic() - started, memory)
 
 
-def _read(screen: int, drawn: list[bytes]) -> None:
+def _read(screen: int, chunks: list[bytes]) -> None:
     while True:
         try:
-            piece = os.read(screen, 65_536)
-        except OSError:  # Linux's way to say that nobody writes to the terminal any more
+            chunk = os.read(screen, 65_536)
+        except OSError:  # on Linux this means that no process writes to the terminal any more
             return
-        if not piece:
+        if not chunk:
             return
-        drawn.append(piece)
+        chunks.append(chunk)
 
 
 def _resident(pid: int) -> int:
@@ -126,15 +127,15 @@ def _resident(pid: int) -> int:
 
 
 def send_interrupted(folder: Path, number: int) -> tuple[dict[str, object], list[str]]:
-    """Send *number* messages in three runs; return the figures and what was wrong."""
+    """Send *number* messages in three runs; return the figures and a list of errors."""
     file = folder / "events.jsonl"
     write_messages(file, number)
-    workspace = Watched(app_limit=10**9, workspace_limit=10**9)
+    workspace = ObservedWorkspace(app_limit=10**9, workspace_limit=10**9)
     every = max(1, number // 50)
     with Sandbox(workspace=workspace) as sandbox:
-        first = run(file, sandbox, every=every, until=number * 3 // 10, by=signal.SIGINT)
-        second = run(file, sandbox, every=every, until=number * 6 // 10, by=signal.SIGKILL)
-        third = run(file, sandbox, every=every)
+        first = run(file, sandbox, measure_every=every, signal_after=number * 3 // 10, number=signal.SIGINT)
+        second = run(file, sandbox, measure_every=every, signal_after=number * 6 // 10, number=signal.SIGKILL)
+        third = run(file, sandbox, measure_every=every)
     runs = (first, second, third)
     wrong = differences(workspace, number)
     codes = [one.code for one in runs]
@@ -142,7 +143,7 @@ def send_interrupted(folder: Path, number: int) -> tuple[dict[str, object], list
         wrong.append(f"exit codes {codes}: {[one.screen[-500:] for one in runs]}")
     wrong += _wrong_progress(runs, number)
     wrong += [
-        f"run {at}: memory {one.memory}" for at, one in enumerate(runs, 1) if _growth(one) > _MOST_GROWTH
+        f"run {at}: memory {one.memory}" for at, one in enumerate(runs, 1) if _growth(one) > _MAX_GROWTH
     ]
     figures: dict[str, object] = {
         "messages": number,
@@ -151,7 +152,7 @@ def send_interrupted(folder: Path, number: int) -> tuple[dict[str, object], list
         "repeated_events": workspace.repeated_events,
         "seconds": [round(one.seconds, 1) for one in runs],
         "exit_codes": codes,
-        "bar_first_and_last": [[one.drawn[0], one.drawn[-1]] if one.drawn else None for one in runs],
+        "bar_first_and_last": [[one.bar[0], one.bar[-1]] if one.bar else None for one in runs],
         "memory_mb_most": [round(max(one.memory, default=0) / 2**20, 1) for one in runs],
         "memory_mb_growth": [round(_growth(one) / 2**20, 1) for one in runs],
         "report": third.out.splitlines(),
@@ -160,16 +161,16 @@ def send_interrupted(folder: Path, number: int) -> tuple[dict[str, object], list
 
 
 def _wrong_progress(runs: tuple[Run, ...], number: int) -> list[str]:
-    """The bar never goes back, goes on where it was, knows how many there are, and ends at all of them."""
+    """Return errors of the progress bar: it must never go back, also between runs, show the right total, and end at it."""
     wrong = []
     latest = 0
     for at, one in enumerate(runs, 1):
-        # Each run draws an empty bar before it has looked into the spool.
-        done = [numbers[0] for numbers in one.drawn[1:]]
+        # Each run first draws an empty bar, before it has read the spool.
+        done = [numbers[0] for numbers in one.bar[1:]]
         if done != sorted(done) or (done and done[0] < latest):
             wrong.append(f"run {at}: the bar went back: {latest} then {done}")
-        if {total for _, total in one.drawn} != {number}:
-            wrong.append(f"run {at}: totals {sorted({total for _, total in one.drawn})}")
+        if {total for _, total in one.bar} != {number}:
+            wrong.append(f"run {at}: totals {sorted({total for _, total in one.bar})}")
         latest = max([latest, *done])
     if latest != number:
         wrong.append(f"the bar ended at {latest}")
@@ -182,9 +183,11 @@ def _growth(one: Run) -> int:
 
 
 def main() -> int:
-    """Run at the size that is asked for."""
+    """Run, and print the result."""
     parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
-    parser.add_argument("--messages", type=int, default=100_000, help="a multiple of ten (default 100000)")
+    parser.add_argument(
+        "--messages", type=int, default=100_000, help="number of messages, a multiple of ten (default 100000)"
+    )
     with tempfile.TemporaryDirectory() as folder:
         figures, wrong = send_interrupted(Path(folder), parser.parse_args().messages)
     sys.stdout.write(json.dumps({**figures, "wrong": wrong}, indent=1) + "\n")

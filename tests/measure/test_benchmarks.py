@@ -1,4 +1,4 @@
-"""The benchmark of requests, on a small day: it counts and compares, so nothing in it depends on the machine."""
+"""The benchmark of requests with a small day; it only counts, so its result does not depend on the machine."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from tests.measure.benchmarks.samples import mixed
 SETTINGS = Settings(api_key="test", delivery="manual")
 
 
-def test_a_day_takes_a_third_of_the_requests_and_leaves_the_same_workspace() -> None:
-    """Merging and unchanged writes save two thirds of one search and one write a message, and change nothing else."""
+def test_a_day_needs_a_third_of_the_requests_for_the_same_workspace() -> None:
+    """The client needs at most a third of the requests of a search and a write per message, with the same result."""
     messages = messages_of_a_day(40, 4)
 
-    ours, usual = replay_by_client(messages, SETTINGS), replay_one_by_one(messages, SETTINGS)
+    ours, single = replay_by_client(messages, SETTINGS), replay_one_by_one(messages, SETTINGS)
 
     without = {"last_seen_at"}
-    assert ours.workspace.snapshot(without=without) == usual.workspace.snapshot(without=without)
-    assert last_seen_apart(ours.workspace, usual.workspace) < SETTINGS.last_seen_resolution
+    assert ours.workspace.snapshot(without=without) == single.workspace.snapshot(without=without)
+    assert last_seen_apart(ours.workspace, single.workspace) < SETTINGS.last_seen_resolution
     assert ours.workspace.violations == []
     assert ours.report is not None
     assert ours.report.delivered == len(messages)
-    assert sum(least_requests(messages).values()) <= ours.requests <= usual.requests / 3
+    assert sum(least_requests(messages).values()) <= ours.requests <= single.requests / 3
 
 
-def test_a_day_is_mixed_as_told() -> None:
-    """Of a day's messages 40 of a hundred identify, 45 track, 15 name a company, and the seed decides them all."""
+def test_a_day_has_the_documented_mix() -> None:
+    """Of a hundred messages of a day, 40 are identifies, 45 tracks and 15 groups, and the same seed gives the same messages."""
     messages = messages_of_a_day(200, 20)
 
     counts = Counter(message["type"] for message in messages)
@@ -42,8 +42,8 @@ def test_a_day_is_mixed_as_told() -> None:
     assert messages == messages_of_a_day(200, 20)
 
 
-def test_the_mixed_workload_is_mixed_as_told() -> None:
-    """Half of it tracks, a third identifies, the rest are groups."""
+def test_the_samples_have_the_documented_mix() -> None:
+    """Half of the samples are tracks, a third identifies, the rest groups."""
     counts = Counter(message["type"] for message in mixed(600))
 
     assert counts == {"track": 300, "identify": 200, "group": 100}

@@ -1,4 +1,4 @@
-"""The error tree: what it looks like, and what each error carries."""
+"""The tree of errors, and what each error carries."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def test_the_tree_is_as_drawn():
 
 @pytest.mark.parametrize("name", ["ConfigurationError", "RejectedMessage"])
 def test_faults_of_the_caller_are_value_errors(name):
-    """Hosts that catch ValueError around a call keep working."""
+    """A host that catches ValueError around a call catches the faults of its own data and settings."""
     assert issubclass(getattr(errors, name), ValueError)
 
 
 def test_a_rejection_names_every_fault():
-    """All faults of a message are told at once, each with path, fault and remedy."""
+    """The error lists all faults of a message, each with path, fault and remedy."""
     error = errors.RejectedMessage(_PROBLEMS, reason="invalid")
 
     assert str(error) == "userId: a boolean; send a text\nevent: missing; name what happened"
@@ -59,8 +59,8 @@ def test_a_rejection_names_every_fault():
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_errors_survive_the_way_between_processes(error):
-    """multiprocessing and Celery pickle errors: kind, text and facts arrive."""
+def test_errors_can_be_pickled(error):
+    """multiprocessing and Celery pickle errors: type, text and attributes arrive unchanged."""
     arrived = pickle.loads(pickle.dumps(error))
 
     assert (type(arrived), str(arrived), vars(arrived)) == (type(error), str(error), vars(error))

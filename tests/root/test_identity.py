@@ -1,4 +1,4 @@
-"""Proofs of identity: vectors made by openssl, rotation, expiry, and what the page's Messenger gets."""
+"""Proofs of identity: against values made by openssl, with replaced keys, with expiry, and for the Messenger."""
 
 import base64
 import hashlib
@@ -32,12 +32,12 @@ KEY = "a-secret-of-32-bytes-for-testing"
 
 @pytest.mark.parametrize(("secret", "subject", "expected"), HASHES)
 def test_hashes_are_those_of_openssl(secret, subject, expected):
-    """V1: HMAC-SHA256 of the user id, else the e-mail address, as small hexadecimal digits."""
+    """A hash is the HMAC-SHA256 of the user id, else of the e-mail address, in lower-case hexadecimal digits (rule V1)."""
     assert identity.user_hash(secret, **subject) == expected
 
 
 def test_user_id_wins_over_email():
-    """Intercom takes the user id when both are sent."""
+    """The user id is hashed when both are passed, as in Intercom."""
     both = identity.user_hash("k", user_id="u-1", email="grace@example.com")
 
     assert both == identity.user_hash("k", user_id="u-1")
@@ -45,13 +45,13 @@ def test_user_id_wins_over_email():
 
 @pytest.mark.parametrize("secret", ["new", b"new", Secret("new"), ["new", "old"], (b"new", "old")])
 def test_first_key_signs(secret):
-    """Of several keys the first one signs; keys may be text, bytes or secrets."""
+    """The first of several keys signs, and a key is a text, bytes or a secret."""
     assert identity.user_hash(secret, user_id="u-1") == identity.user_hash("new", user_id="u-1")
 
 
 @pytest.mark.parametrize("signer", ["new", "old"])
 def test_any_key_verifies(signer):
-    """While a key is being replaced the proofs of both are good."""
+    """While a key is being replaced, the proofs of both keys are valid."""
     proof = identity.user_hash(signer, user_id="u-1")
 
     assert identity.verify_user_hash(["new", "old"], proof, user_id="u-1")
@@ -59,40 +59,40 @@ def test_any_key_verifies(signer):
 
 @pytest.mark.parametrize("proof", ["", "00", None, 7, "é", "b" * 64, ["x"]])
 def test_wrong_hashes_are_refused(proof):
-    """Whatever is no proof of this identity is refused without an error."""
+    """Anything that is not a proof of this identity is refused without an error."""
     assert not identity.verify_user_hash("k", proof, user_id="u-1")
 
 
-def test_hash_of_another_is_refused():
-    """A proof is good for one identity only."""
+def test_a_hash_of_another_identity_is_refused():
+    """A proof is valid for one identity only."""
     proof = identity.user_hash("k", user_id="u-1")
 
     assert not identity.verify_user_hash("k", proof, user_id="u-2")
 
 
 def test_capital_digits_are_the_same_hash():
-    """Hexadecimal digits mean the same in capitals."""
+    """Hexadecimal digits mean the same in upper case."""
     proof = identity.user_hash("k", user_id="u-1").upper()
 
     assert identity.verify_user_hash("k", proof, user_id="u-1")
 
 
 @pytest.mark.parametrize("secret", ["", b"", [], [""], ["k", ""]])
-def test_empty_secrets_are_told(secret):
-    """An empty key would prove everything."""
+def test_empty_secrets_raise_an_error(secret):
+    """An empty key would prove every identity, so it raises an error."""
     with pytest.raises(ConfigurationError, match="secret"):
         identity.user_hash(secret, user_id="u-1")
 
 
 @pytest.mark.parametrize("subject", [{}, {"user_id": ""}, {"email": " "}])
-def test_nobody_cannot_be_proved(subject):
-    """A hash needs somebody."""
+def test_a_hash_needs_an_identity(subject):
+    """Without a user id and an e-mail address there is nothing to hash."""
     with pytest.raises(ConfigurationError, match="user_id"):
         identity.user_hash("k", **subject)
 
 
-def test_openssl_token_is_good():
-    """V1: an HS256 token made elsewhere is read."""
+def test_a_token_of_openssl_is_valid():
+    """An HS256 token that another program made is valid (rule V1)."""
     assert identity.verify_user_jwt(KEY, TOKEN, user_id="u-1", now=1_800_000_000)
 
 
@@ -105,28 +105,28 @@ def test_openssl_token_is_good():
     ],
 )
 def test_wrong_tokens_are_refused(now, user_id, secret):
-    """V1: expired, for somebody else, or signed with another key."""
+    """A token that is expired, for somebody else, or signed with another key is refused (rule V1)."""
     assert not identity.verify_user_jwt(secret, TOKEN, user_id=user_id, now=now)
 
 
-def test_token_round_trip():
-    """What is signed with one of the keys is good until it expires."""
+def test_a_token_is_valid_until_it_expires():
+    """A token that one of the keys signed is valid until it expires."""
     token = identity.user_jwt([KEY, "old"], user_id=7, email="a@example.com", expires_in=60, now=1000)
 
     assert identity.verify_user_jwt(["newer", KEY], token, user_id="7", now=1059)
     assert not identity.verify_user_jwt(["newer", KEY], token, user_id="7", now=1061)
 
 
-def test_short_keys_sign_alike():
-    """A short key is Intercom's affair: no warning, and the signature that HMAC gives."""
+def test_short_keys_sign_without_a_warning():
+    """A short key signs as HMAC defines, and without a warning, because Intercom chose it."""
     token = identity.user_jwt("short", user_id="u-1", now=1000)
 
     assert identity.verify_user_jwt("short", token, user_id="u-1", now=1000)
 
 
 @pytest.mark.parametrize("token", [None, "", "a.b.c", "é", 5, "eyJhbGciOiJub25lIn0.eyJ1c2VyX2lkIjoidS0xIn0."])
-def test_no_token_is_refused_without_an_error(token):
-    """Rubbish and unsigned tokens are refused."""
+def test_malformed_tokens_are_refused_without_an_error(token):
+    """Malformed and unsigned tokens are refused."""
     assert not identity.verify_user_jwt(KEY, token, user_id="u-1", now=1000)
 
 
@@ -170,31 +170,31 @@ def _signed(header, payload):
         (b"x", b'{"user_id":"u-1"}'),
     ],
 )
-def test_signed_rubbish_is_refused_without_an_error(header, payload):
-    """V1: a signature alone is no proof: another algorithm, no claims, no time, or a time that is over."""
+def test_malformed_signed_tokens_are_refused_without_an_error(header, payload):
+    """A signature is no proof with another algorithm, without claims, or outside the time of the token (rule V1)."""
     assert not identity.verify_user_jwt(KEY, _signed(header, payload), user_id="u-1", now=1_800_000_000)
 
 
 def test_a_token_of_a_clock_that_runs_ahead():
-    """V1: a token is good until it expires; when it was issued proves nothing."""
+    """A token is valid until it expires, also when it was issued by a clock ahead of ours (rule V1)."""
     token = _signed(b'{"alg":"HS256"}', b'{"user_id":"u-1","iat":1800000060,"exp":1800003660}')
 
     assert identity.verify_user_jwt(KEY, token, user_id="u-1", now=1_800_000_000)
 
 
 def test_without_a_time_the_clock_is_asked():
-    """A token made now is good now."""
+    """Without *now* the system's clock gives the time, so a token made now is valid now."""
     assert identity.verify_user_jwt(KEY, identity.user_jwt(KEY, user_id="u-1"), user_id="u-1")
 
 
 @pytest.mark.parametrize("expires_in", [0, -1, float("nan")])
-def test_expiry_lies_ahead(expires_in):
-    """A token that is never good is a mistake."""
+def test_an_expiry_that_is_over_raises_an_error(expires_in):
+    """A token that is never valid is a mistake."""
     with pytest.raises(ConfigurationError, match="expires_in"):
         identity.user_jwt(KEY, user_id="u-1", expires_in=expires_in)
 
 
-def test_missing_extra_is_told(monkeypatch):
+def test_the_missing_extra_is_named(monkeypatch):
     """Without the JWT library the error names the extra."""
     import sys
 
@@ -204,8 +204,8 @@ def test_missing_extra_is_told(monkeypatch):
         identity.user_jwt(KEY, user_id="u-1")
 
 
-def test_verify_takes_both_kinds():
-    """Every proof given has to be good, and one has to be given."""
+def test_verify_checks_every_proof():
+    """Each proof that is passed must be valid, and there must be one."""
     proof = identity.user_hash(KEY, user_id="u-1")
     token = identity.user_jwt(KEY, user_id="u-1", now=1000)
 
@@ -217,7 +217,7 @@ def test_verify_takes_both_kinds():
 
 
 def test_messenger_settings_for_a_visitor():
-    """Nobody is signed in: no identity, no proof."""
+    """The settings for a visitor have no identity and no proof."""
     assert identity.messenger_settings(app_id=" abc ", secret=KEY) == {
         "api_base": "https://api-iam.intercom.io",
         "app_id": "abc",
@@ -225,12 +225,12 @@ def test_messenger_settings_for_a_visitor():
 
 
 def test_messenger_settings_with_a_hash():
-    """The page gets identity, proof and the region's host."""
-    told = identity.messenger_settings(
+    """The settings have the identity, its proof and the region's host."""
+    page_settings = identity.messenger_settings(
         app_id="abc", user_id=7, email="a@example.com", secret=KEY, region="eu", name="Ada", phone=None
     )
 
-    assert told == {
+    assert page_settings == {
         "api_base": "https://api-iam.eu.intercom.io",
         "app_id": "abc",
         "name": "Ada",
@@ -242,13 +242,13 @@ def test_messenger_settings_with_a_hash():
 
 def test_messenger_settings_with_a_token():
     """A token takes the place of the hash."""
-    told = identity.messenger_settings(
+    page_settings = identity.messenger_settings(
         app_id="abc", user_id="u-1", secret=KEY, token=True, now=1000, api_base="http://localhost:1"
     )
 
-    assert identity.verify_user_jwt(KEY, told["intercom_user_jwt"], user_id="u-1", now=1000)
-    assert told["api_base"] == "http://localhost:1"
-    assert "user_hash" not in told
+    assert identity.verify_user_jwt(KEY, page_settings["intercom_user_jwt"], user_id="u-1", now=1000)
+    assert page_settings["api_base"] == "http://localhost:1"
+    assert "user_hash" not in page_settings
 
 
 @pytest.mark.parametrize(
@@ -259,18 +259,18 @@ def test_messenger_settings_with_a_token():
         ({"app_id": "a", "email": "a@example.com", "secret": KEY, "token": True}, "user_id"),
     ],
 )
-def test_wrong_messenger_settings_are_told(wrong, match):
-    """Each fault names the argument."""
+def test_wrong_messenger_settings_raise_an_error(wrong, match):
+    """The error names the argument that is wrong."""
     with pytest.raises(ConfigurationError, match=match):
         identity.messenger_settings(**wrong)
 
 
 def test_messenger_json_cannot_leave_its_script():
-    """A user's name cannot end the script element, and still reads back as it was."""
+    """A user's name cannot end the script element, and reads back unchanged."""
     name = "</script><script>alert(1)</script>&\u2028\u2029<!--"
-    told = identity.messenger_settings(app_id="abc", user_id="u", name=name)
+    page_settings = identity.messenger_settings(app_id="abc", user_id="u", name=name)
 
-    text = identity.messenger_json(told)
+    text = identity.messenger_json(page_settings)
 
     assert not any(character in text for character in "<>&\u2028\u2029")
-    assert json.loads(text) == told
+    assert json.loads(text) == page_settings

@@ -1,4 +1,4 @@
-"""The plugin interface: small protocols that our own parts fulfil as anybody's must, and frozen values."""
+"""The plugin interface: small protocols, which our own parts implement as those of users do, and frozen values."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import pytest
 
 from metarouter_intercom import plugins
 from metarouter_intercom._client.clock import SystemClock
+from metarouter_intercom._delivery.buffers.capabilities import NoDeadLetters
+from metarouter_intercom._delivery.buffers.fail_open_store import FailOpenStore
 from metarouter_intercom._delivery.buffers.fallback import FallbackBuffer
 from metarouter_intercom._delivery.buffers.memory import MemoryBuffer
 from metarouter_intercom._delivery.buffers.spool import SpoolBuffer
@@ -34,16 +36,23 @@ def _methods(protocol):
         (plugins.Buffer, MemoryBuffer),
         (plugins.Buffer, SpoolBuffer),
         (plugins.Buffer, FallbackBuffer),
+        (plugins.DeadLetterStore, MemoryBuffer),
+        (plugins.DeadLetterStore, SpoolBuffer),
+        (plugins.DeadLetterStore, FallbackBuffer),
+        (plugins.DeadLetterStore, NoDeadLetters),
         (plugins.Store, SpoolStore),
+        (plugins.Store, FailOpenStore),
     ],
     ids=lambda kind: kind.__name__,
 )
-def test_our_parts_are_made_as_anybodys_must_be(protocol, part):
-    """P3: every method of a protocol is there with the same parameters, so the text of the protocol is the whole truth."""
-    wanted = {name: list(inspect.signature(method).parameters) for name, method in _methods(protocol).items()}
-    there = {name: list(inspect.signature(getattr(part, name)).parameters) for name in wanted}
+def test_our_parts_implement_the_protocols(protocol, part):
+    """P3: each of our parts has every method of its protocol with the same parameters, so users can rely on the protocol alone."""
+    expected = {
+        name: list(inspect.signature(method).parameters) for name, method in _methods(protocol).items()
+    }
+    actual = {name: list(inspect.signature(getattr(part, name)).parameters) for name in expected}
 
-    assert there == wanted
+    assert actual == expected
 
 
 def test_the_system_clock_is_a_clock():
@@ -67,14 +76,19 @@ def test_the_system_clock_is_a_clock():
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_what_is_exchanged_is_frozen(value):
-    """P1 to P3: whoever is handed a value cannot change it for others."""
+def test_exchanged_values_are_frozen(value):
+    """P1 to P3: a part that gets a value cannot change it for others."""
     name = attrs.fields(type(value))[0].name
 
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         setattr(value, name, None)
 
 
-def test_a_drop_has_a_reason_of_its_own():
-    """P1: a hook that gives no reason still leaves one that can be counted."""
+def test_a_drop_has_a_default_reason():
+    """P1: the drop of a hook that gives no reason is counted under a default one."""
     assert plugins.Drop().reason == "before_hook"
+
+
+def test_a_shelf_is_a_store():
+    """P3: the earlier name of the store's protocol still works."""
+    assert plugins.Shelf is plugins.Store

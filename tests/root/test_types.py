@@ -1,4 +1,4 @@
-"""A text that must not be seen."""
+"""A secret never shows its text by accident."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import pytest
 from metarouter_intercom._types import Secret
 
 
-def test_a_secret_shows_itself_only_by_name():
-    """A secret's text is in no representation of it."""
+def test_a_secret_is_shown_only_by_reveal():
+    """No representation of a secret has its text."""
     secret = Secret("s3cret-tøken")
 
     assert f"{secret} {secret!r} {[secret]}".count("s3cret") == 0
@@ -17,7 +17,7 @@ def test_a_secret_shows_itself_only_by_name():
 
 
 def test_secrets_are_equal_by_their_texts():
-    """Two secrets are equal when their texts are; nothing else is equal to one."""
+    """Two secrets are equal when their texts are, and nothing else is equal to a secret."""
     assert Secret("a") == Secret(b"a")
     assert hash(Secret("a")) == hash(Secret(b"a"))
     assert Secret("a") != Secret("b")
@@ -25,7 +25,7 @@ def test_secrets_are_equal_by_their_texts():
 
 
 @pytest.mark.parametrize("value", ["", b"", None, 5])
-def test_an_empty_secret_is_none(value):
-    """What is empty or no text keeps no secret."""
+def test_an_empty_secret_is_refused(value):
+    """An empty value, or one that is not a text, cannot be a secret."""
     with pytest.raises(ValueError, match="secret"):
         Secret(value)

@@ -9,12 +9,12 @@ import urllib3
 
 from metarouter_intercom.sandbox import Sandbox
 
-from .asking import Api
+from .api_calls import Api
 
 
 @pytest.fixture
 def api() -> Api:
-    """A strict workspace with a few attributes and a clock that only the test moves."""
+    """A workspace with a few attributes and a clock that only the test moves."""
     return Api()
 
 
@@ -27,6 +27,6 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def pool() -> Iterator[urllib3.PoolManager]:
-    """Connections that are not tried again."""
+    """A connection pool that retries nothing."""
     with urllib3.PoolManager(retries=False, timeout=5.0) as manager:
         yield manager

@@ -25,7 +25,7 @@ EVERY_KIND = {
 
 
 def test_without_rates_nothing_happens():
-    """The default lets every request pass at once."""
+    """By default every request is answered without a fault and without a delay."""
     faults = Faults()
 
     assert [faults.decide(number, 0.0) for number in range(1, 50)] == [None] * 49
@@ -33,13 +33,13 @@ def test_without_rates_nothing_happens():
 
 
 @pytest.mark.parametrize(("name", "fault"), EVERY_KIND.items())
-def test_a_rate_of_one_meets_every_request(name, fault):
-    """Each rate has its fault."""
+def test_a_rate_of_one_applies_to_every_request(name, fault):
+    """A rate of 1 gives every request that rate's fault."""
     assert Faults(**{name: 1.0}).decide(1, 0.0) == fault
 
 
 def test_rates_are_shares():
-    """Of many requests about as many meet a fault as was asked for."""
+    """Of many requests about the values share gets a fault."""
     faults = Faults(seed=3, server_error=0.1, lost=0.2)
 
     met = Counter(faults.decide(number, 0.0) for number in range(1, 5001))
@@ -50,7 +50,7 @@ def test_rates_are_shares():
 
 
 def test_the_seed_decides():
-    """The same seed repeats a run, another one makes another."""
+    """The same seed gives the same faults, and another seed gives others."""
     run = [Faults(seed=1, reset=0.5).decide(number, 0.0) for number in range(1, 101)]
 
     assert [Faults(seed=1, reset=0.5).decide(number, 0.0) for number in range(1, 101)] == run
@@ -58,7 +58,7 @@ def test_the_seed_decides():
 
 
 def test_a_script_comes_first():
-    """The first requests meet it in order."""
+    """The first requests get the faults of the script in order."""
     faults = Faults(script=(Fault("html"), None, Fault("status", 401)))
 
     assert [faults.decide(number, 0.0) for number in range(1, 5)] == [
@@ -70,14 +70,14 @@ def test_a_script_comes_first():
 
 
 def test_an_outage_ends():
-    """Every request before that instant, none after it."""
+    """Every request before outage_until gets the outage's fault, and none after it."""
     faults = Faults(outage=Fault("status", 503), outage_until=100.0)
 
     assert (faults.decide(1, 99.9), faults.decide(2, 100.0)) == (Fault("status", 503), None)
 
 
 def test_latency_is_spread():
-    """Between its least and its most, the same for the same request."""
+    """The delay lies between latency and latency plus spread, and is the same for the same request."""
     faults = Faults(latency=0.1, latency_spread=0.2)
 
     delays = [faults.delay(number) for number in range(100)]
@@ -88,7 +88,7 @@ def test_latency_is_spread():
 
 
 def test_only_some_requests_are_concerned():
-    """The others are neither counted nor troubled."""
+    """Requests that only does not list get no fault and are not counted."""
     counter = FaultCounter(Faults(script=(Fault("html"),), latency=0.5, only=("POST /events",)))
 
     assert counter.next("POST", "/contacts", 0.0) == (None, 0.0)
@@ -98,7 +98,7 @@ def test_only_some_requests_are_concerned():
 
 @pytest.mark.parametrize("rate", [-0.1, 1.1])
 def test_rates_are_between_nothing_and_all(rate):
-    """Other numbers are refused."""
+    """A rate below 0 or above 1 raises an error."""
     with pytest.raises(ValueError, match="lost"):
         Faults(lost=rate)
 
@@ -107,7 +107,7 @@ def test_rates_are_between_nothing_and_all(rate):
 
 
 def test_faults_are_read_from_json():
-    """By the names of the attributes; an outage may be told by its length."""
+    """JSON names the attributes of Faults, and outage_for gives an outage's length."""
     faults = read_faults(
         {"lost": 0.5, "script": [None, 500, "reset"], "outage": 401, "outage_for": 3, "only": ["POST /"]},
         now=100.0,
@@ -124,7 +124,7 @@ def test_faults_are_read_from_json():
 
 
 @pytest.mark.parametrize(
-    "given",
+    "values",
     [
         {"zodiac": 1},
         {"lost": 2},
@@ -135,10 +135,10 @@ def test_faults_are_read_from_json():
         {"outage_for": "x"},
     ],
 )
-def test_bad_json_is_told(given):
-    """With the name of what is wrong."""
+def test_bad_json_is_an_error(values):
+    """The error for bad JSON names the attribute that is wrong."""
     with pytest.raises(ConfigurationError):
-        read_faults(given, now=0.0)
+        read_faults(values, now=0.0)
 
 
 # --- in process -------------------------------------------------------------------------------------------
@@ -150,7 +150,7 @@ def transport(**choices: object) -> WorkspaceTransport:
 
 
 def test_the_transport_sends_the_right_headers():
-    """Nothing is violated, and the token is the workspace's."""
+    """A request of the transport breaks no rule and sends the workspace's token."""
     sender = transport()
 
     assert sender.send(Request("POST", "/contacts", {"external_id": "u1"})).status == 200
@@ -160,14 +160,14 @@ def test_the_transport_sends_the_right_headers():
 
 
 def test_the_transport_can_use_another_token_and_version():
-    """As an app with old settings would."""
+    """The transport sends the token and the version that it is values."""
     assert transport(token="wrong").send(Request("GET", "/me")).status == 401
     assert transport(version="2.3").send(Request("GET", "/me")).headers["intercom-version"] == "2.3"
 
 
 @pytest.mark.parametrize(("value", "error"), [(float("nan"), ValueError), ({1}, TypeError)])
 def test_what_json_cannot_hold_cannot_be_sent(value, error):
-    """In process as over the network."""
+    """A body that JSON cannot represent raises an error, as over the network."""
     with pytest.raises(error):
         transport().send(Request("POST", "/contacts", {"external_id": value}))
 
@@ -175,8 +175,8 @@ def test_what_json_cannot_hold_cannot_be_sent(value, error):
 @pytest.mark.parametrize(
     ("kind", "applied"), [("reset", False), ("hang", False), ("lost", True), ("truncated", True)]
 )
-def test_faults_take_the_answer(kind, applied):
-    """Before or after the request was applied."""
+def test_faults_take_the_response(kind, applied):
+    """A fault raises ReadFailed before or after the request is applied."""
     sender = transport(faults=Faults(script=(Fault(kind),)))
 
     with pytest.raises(ReadFailed, match=kind):
@@ -186,7 +186,7 @@ def test_faults_take_the_answer(kind, applied):
 
 
 def test_a_malformed_answer_hides_what_was_applied():
-    """The request takes effect, and the body is no JSON."""
+    """The request is applied, and the response's body is not JSON."""
     sender = transport(faults=Faults(script=(Fault("malformed"),)))
 
     answer = sender.send(Request("POST", "/contacts", {"external_id": "u1"}))
@@ -196,7 +196,7 @@ def test_a_malformed_answer_hides_what_was_applied():
 
 
 def test_faults_answer_instead():
-    """A status with Intercom's body, or a proxy's page; nothing is applied."""
+    """Faults can answer a status with Intercom's body or a proxy's page, and then nothing is applied."""
     waited: list[float] = []
     faults = Faults(
         script=(Fault("status", 503), Fault("html"), Fault("status", 429), Fault("status", 418)), latency=2.0

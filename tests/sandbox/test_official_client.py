@@ -33,7 +33,7 @@ def client(sandbox: Sandbox) -> Iterator[intercom.Intercom]:
 
 
 def test_people(sandbox, client):
-    """Create, update, find, search, list, merge, archive and delete."""
+    """Intercom's client can create, update, find, search, list, merge, archive and delete contacts."""
     made = client.contacts.create(
         request=intercom.CreateContactRequestWithExternalId(
             external_id="u1", email="ann@example.com", custom_attributes={"plan": "free"}
@@ -57,7 +57,7 @@ def test_people(sandbox, client):
 
 
 def test_companies(sandbox, client):
-    """Create, look up, attach, list and detach."""
+    """Intercom's client can create, look up, attach, list and detach companies."""
     contact = client.contacts.create(request=intercom.CreateContactRequestWithEmail(email="ann@example.com"))
     company = client.companies.create_or_update(
         request=intercom.CreateOrUpdateCompanyRequest(
@@ -73,7 +73,7 @@ def test_companies(sandbox, client):
 
 
 def test_events(sandbox, client):
-    """Submit and summarize."""
+    """Intercom's client can submit and summarize events."""
     client.contacts.create(request=intercom.CreateContactRequestWithExternalId(external_id="u1"))
 
     client.events.create(
@@ -89,7 +89,7 @@ def test_events(sandbox, client):
 
 
 def test_tags_attributes_and_consent(sandbox, client):
-    """Make a tag, an attribute and a choice."""
+    """Intercom's client can create a tag and an attribute and set a subscription."""
     contact = client.contacts.create(request=intercom.CreateContactRequestWithExternalId(external_id="u1"))
     tag = client.tags.create(request=intercom.CreateOrUpdateTagRequest(name="vip"))
 
@@ -106,12 +106,12 @@ def test_tags_attributes_and_consent(sandbox, client):
 
 
 def test_me(sandbox, client):
-    """The check of credentials."""
+    """Intercom's client can check its token."""
     assert client.admins.identify().app.id_code == "sandbox1"
 
 
 def test_refusals_are_its_errors(client):
-    """Its error classes carry what the sandbox says."""
+    """Intercom's client raises its own error classes with the sandbox's code and text."""
     from intercom.core.api_error import ApiError
 
     client.contacts.create(request=intercom.CreateContactRequestWithExternalId(external_id="u1"))

@@ -1,4 +1,4 @@
-"""The sandbox beside Intercom's own description: what it answers, and what it refuses."""
+"""The sandbox compared with Intercom's published description: what it answers, and what it refuses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from metarouter_intercom.plugins import Response
 from metarouter_intercom.sandbox._routes import ROUTES
 
-from .asking import Api, load_schemas, refusal
+from .api_calls import Api, load_schemas, refusal
 
 jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
 
@@ -22,10 +22,10 @@ def faults_of(schemas: dict[str, object], schema: object, value: object) -> list
 
 
 class Tour(Api):
-    """Asks as Api does, and remembers every exchange."""
+    """Sends requests as ``Api`` does and records each with its response."""
 
     def __init__(self) -> None:
-        # The description has the look-up of a company answer a list.
+        # In the description the look-up of a company answers a list.
         super().__init__(company_lookup="list")
         self.seen: list[tuple[str, str, object, Response]] = []
 
@@ -38,7 +38,7 @@ class Tour(Api):
 
 
 def take_tour() -> Tour:
-    """Use every endpoint, well and badly."""
+    """Send correct and wrong requests to every endpoint."""
     api = Tour()
     ann = api.contact(
         external_id="u1", email="a@example.com", custom_attributes={"plan": "x"}, owner_id="991267459"
@@ -48,8 +48,8 @@ def take_tour() -> Tour:
     acme = api.company("acme", name="Acme", plan="gold", size=3, custom_attributes={"tier": "a"})
     api.put(f"/companies/{acme}", {"update_last_request_at": True})
     tag = api.tag()
-    walk_around_contacts(api, ann, acme, tag)
-    walk_around_companies(api, acme)
+    call_contacts(api, ann=ann, acme=acme, tag=tag)
+    call_companies(api, acme)
     for path in (
         "/me",
         "/admins",
@@ -63,12 +63,7 @@ def take_tour() -> Tour:
     api.post("/tags", {"name": "vip", "users": [{"id": ann}]})
     api.post("/tags", {"name": "vip", "companies": [{"company_id": "acme"}]})
     api.post("/tags", {})
-    made = api.post("/data_attributes", {"name": "ring", "model": "company", "data_type": "string"}).body
-    api.put(f"/data_attributes/{made['id']}", {"description": "One"})
-    api.put("/data_attributes/999", {})
-    api.post("/data_attributes", {"name": "ring", "model": "contact", "data_type": "string"})
-    api.get("/data_attributes?model=conversation")
-    api.get("/data_attributes")
+    call_attributes(api)
     api.workspace.add_visitor(user_id="v1", email="v@example.com")
     api.get("/visitors?user_id=v1")
     api.put("/visitors", {"user_id": "v1", "name": "Vi"})
@@ -85,8 +80,18 @@ def take_tour() -> Tour:
     return api
 
 
-def walk_around_contacts(api: Tour, ann: str, acme: str, tag: str) -> None:
-    """Read and write what hangs on a contact."""
+def call_attributes(api: Tour) -> None:
+    """Call the endpoints of data attributes."""
+    attribute = api.post("/data_attributes", {"name": "ring", "model": "company", "data_type": "string"}).body
+    api.put(f"/data_attributes/{attribute['id']}", {"description": "One"})
+    api.put("/data_attributes/999", {})
+    api.post("/data_attributes", {"name": "ring", "model": "contact", "data_type": "string"})
+    api.get("/data_attributes?model=conversation")
+    api.get("/data_attributes")
+
+
+def call_contacts(api: Tour, *, ann: str, acme: str, tag: str) -> None:
+    """Call the endpoints of a contact and what belongs to it."""
     api.get(f"/contacts/{ann}")
     api.get("/contacts/find_by_external_id/u1")
     api.get("/contacts?per_page=1")
@@ -118,8 +123,8 @@ def walk_around_contacts(api: Tour, ann: str, acme: str, tag: str) -> None:
     api.delete(f"/contacts/{ann}/companies/{acme}")
 
 
-def walk_around_companies(api: Tour, acme: str) -> None:
-    """Read and write companies."""
+def call_companies(api: Tour, acme: str) -> None:
+    """Call the endpoints of companies."""
     other = api.contact(external_id="u2")
     api.post(f"/contacts/{other}/companies", {"id": acme})
     for path in (
@@ -140,7 +145,7 @@ def walk_around_companies(api: Tour, acme: str) -> None:
 
 
 def published(schemas: dict[str, object], api: Tour) -> Iterator[tuple[str, object, Response]]:
-    """Go through what was seen: the operation's name, its description and the answer."""
+    """Yield, for each request of the tour, the operation's name, its description and the response."""
     operations = schemas["operations"]
     plain = sorted(operations, key=lambda name: name.count("{"))
     patterns = {name: re.compile(re.sub(r"\{\w+\}", "[^/]+", name) + "$") for name in plain}
@@ -150,9 +155,9 @@ def published(schemas: dict[str, object], api: Tour) -> Iterator[tuple[str, obje
 
 
 def test_every_answer_is_one_that_intercom_describes():
-    """Statuses are documented ones, bodies fit their schemas, errors fit the envelope."""
+    """Each response has a described status, and its body matches the schema of the response or of an error."""
     schemas = load_schemas("intercom-2.16.json")
-    # The description leaves out refusals that its own prose, help pages and recordings tell.
+    # The description leaves out errors that its own prose, the help pages and recordings of the API show.
     undescribed = {"GET /contacts/{contact_id}": {404}, "POST /contacts": {400, 409}, "GET /me": {401}}
     wrong = []
     for name, operation, answer in published(schemas, take_tour()):
@@ -173,7 +178,7 @@ def test_every_answer_is_one_that_intercom_describes():
 
 
 def test_every_described_operation_is_there():
-    """All of the extract but a teammate's being away."""
+    """The sandbox has every operation of the extract except setting an admin away."""
     schemas = load_schemas("intercom-2.16.json")
     described = {re.sub(r"\{\w+\}", "{}", name) for name in schemas["operations"]}
 
@@ -245,7 +250,7 @@ REFUSED = [
 
 
 def send(name: str, body: object) -> tuple[Api, Response]:
-    """Send *body* to an operation of a small workspace."""
+    """Send *body* to an operation of a workspace with one contact and one company."""
     api = Api()
     contact, company = api.contact(external_id="u1", email="u1@example.com"), api.company()
     method, path = name.replace("{contact_id}", contact).replace("{company_id}", company).split()
@@ -253,8 +258,8 @@ def send(name: str, body: object) -> tuple[Api, Response]:
 
 
 @pytest.mark.parametrize(("name", "body"), ACCEPTED)
-def test_what_the_strict_description_takes_is_taken(name, body):
-    """Both say yes, and nothing is violated."""
+def test_what_the_strict_description_accepts_is_accepted(name, body):
+    """A body that the strict schema accepts succeeds and breaks no rule."""
     schemas = load_schemas("intercom-2.16.strict.json")
 
     api, answer = send(name, body)
@@ -266,7 +271,7 @@ def test_what_the_strict_description_takes_is_taken(name, body):
 
 @pytest.mark.parametrize(("name", "body"), REFUSED)
 def test_what_the_strict_description_refuses_is_a_violation(name, body):
-    """Both say no; the sandbox remembers it."""
+    """A body that the strict schema refuses is refused and recorded as a violation."""
     schemas = load_schemas("intercom-2.16.strict.json")
 
     api, _ = send(name, body)

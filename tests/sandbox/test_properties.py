@@ -1,4 +1,4 @@
-"""What holds for any request at all."""
+"""What is true for every request, well-formed or not."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from metarouter_intercom.sandbox._routes import ROUTES
 
-from .asking import Api
+from .api_calls import Api
 
 NAMES = [
     "email",
@@ -96,12 +96,12 @@ values = st.recursive(
     max_leaves=8,
 )
 bodies = st.none() | st.dictionaries(st.sampled_from(NAMES), values, max_size=5)
-# Jobs take effect item by item, so a refused item may leave something behind.
+# Without bulk jobs: they write item by item, so a job with a refused item changes the workspace.
 routes = st.sampled_from([name for name in ROUTES if "/bulk" not in name])
 
 
 def furnished() -> tuple[Api, list[str]]:
-    """Return a workspace that has one of each, and their ids."""
+    """Return a workspace with one record of each kind, and the records' ids."""
     api = Api()
     contact = api.contact(external_id="u1", email="a@example.com")
     lead = api.contact(role="lead", email="a@example.com")
@@ -113,7 +113,7 @@ def furnished() -> tuple[Api, list[str]]:
 @settings(max_examples=200, deadline=None)
 @given(data=st.data(), route=routes, body=bodies, version=st.sampled_from(["2.0", "2.12", "2.16", "Preview"]))
 def test_any_request_is_answered_and_a_refused_one_changes_nothing(data, route, body, version):
-    """Whatever the body, the answer is one of Intercom's, can be told as JSON, and errors leave the workspace as it was."""
+    """Any body gets a status of Intercom's and a JSON body, and an error leaves the workspace unchanged."""
     api, ids = furnished()
     method, path = route.split()
     while "{}" in path:
@@ -133,7 +133,7 @@ def test_any_request_is_answered_and_a_refused_one_changes_nothing(data, route, 
 @settings(max_examples=100, deadline=None)
 @given(content=st.binary(max_size=40) | bodies.map(lambda body: json.dumps(body).encode()))
 def test_any_bytes_are_answered(content):
-    """Whatever arrives as a body."""
+    """Any bytes as a body get a response."""
     api, _ = furnished()
 
     answer = api.workspace.handle_bytes("POST", "/contacts", {}, content)

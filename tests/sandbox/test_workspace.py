@@ -7,7 +7,7 @@ import pytest
 from metarouter_intercom.plugins import Request
 from metarouter_intercom.sandbox import Workspace
 
-from .asking import BEGINNING, Api, refusal
+from .api_calls import BEGINNING, Api, refusal
 
 GOOD = {"authorization": "Bearer sandbox-token", "accept": "application/json", "intercom-version": "2.16"}
 
@@ -16,7 +16,7 @@ GOOD = {"authorization": "Bearer sandbox-token", "accept": "application/json", "
 
 
 def test_in_process_headers_may_be_left_out():
-    """A missing header counts as sent well."""
+    """In process a request without headers succeeds."""
     workspace = Workspace(token="mine")
 
     assert workspace.handle(Request("GET", "/me")).status == 200
@@ -24,10 +24,10 @@ def test_in_process_headers_may_be_left_out():
     assert workspace.violations == []
 
 
-@pytest.mark.parametrize("given", ["Bearer wrong", "Basic sandbox-token", "sandbox-token"])
-def test_a_wrong_token_is_401(api, given):
-    """The documented code and text; rate headers are there too."""
-    answer = api.get("/me", Authorization=given)
+@pytest.mark.parametrize("authorization", ["Bearer wrong", "Basic sandbox-token", "sandbox-token"])
+def test_a_wrong_token_is_401(api, authorization):
+    """A wrong token gets the documented code and text, with rate headers."""
+    answer = api.get("/me", Authorization=authorization)
 
     assert refusal(answer) == (401, "unauthorized", "Access Token Invalid")
     assert answer.headers["x-ratelimit-remaining"] == "1666"
@@ -35,7 +35,7 @@ def test_a_wrong_token_is_401(api, given):
 
 
 def test_a_missing_token_is_401():
-    """When it must be sent, its absence has a code of its own and is a violation."""
+    """With require_auth a missing token gets a code of its own and is a violation."""
     api = Api(require_auth=True)
 
     assert refusal(api.get("/me"))[:2] == (401, "missing_authorization")
@@ -46,13 +46,13 @@ def test_a_missing_token_is_401():
     "accept", ["application/json", "*/*", "text/html, application/json;q=0.9", "application/*"]
 )
 def test_a_fitting_accept_passes(api, accept):
-    """JSON must be among what the client takes."""
+    """An Accept header that allows JSON is accepted."""
     assert api.get("/me", Accept=accept).status == 200
 
 
 @pytest.mark.parametrize("accept", ["", "text/html", "application/xml"])
 def test_an_unfitting_accept_is_406(api, accept):
-    """The documented code and text, and a violation."""
+    """An Accept header without JSON gets the documented code and text and is a violation."""
     text = "The Accept header should send a media type of application/json"
 
     assert refusal(api.get("/me", Accept=accept)) == (406, "media_type_not_acceptable", text)
@@ -61,7 +61,7 @@ def test_an_unfitting_accept_is_406(api, accept):
 
 @pytest.mark.parametrize("version", ["2.0", "2.7", "2.16", "Preview", "Unstable"])
 def test_known_versions_are_echoed(api, version):
-    """The answer names the version that was asked for."""
+    """The response names the version of the request."""
     answer = api.get("/me", version=version)
 
     assert (answer.status, answer.headers["intercom-version"]) == (200, version)
@@ -69,12 +69,12 @@ def test_known_versions_are_echoed(api, version):
 
 @pytest.mark.parametrize("version", ["1.4", "2.17", "3", "latest"])
 def test_other_versions_are_refused(api, version):
-    """Unknown ones and those without contacts."""
+    """Unknown versions and versions without contacts are refused."""
     assert refusal(api.get("/me", version=version))[:2] == (400, "intercom_version_invalid")
 
 
 def test_an_unnamed_version_is_the_workspaces(api):
-    """Served with the default, but told: nobody can know what another workspace's default is."""
+    """A request without a version gets the default and is a violation, because another workspace may have another default."""
     answer = api.get("/me", version="")
 
     assert (answer.status, answer.headers["intercom-version"]) == (200, "2.16")
@@ -83,7 +83,7 @@ def test_an_unnamed_version_is_the_workspaces(api):
 
 @pytest.mark.parametrize("content_type", ["", "text/plain"])
 def test_a_json_body_should_be_called_so(api, content_type):
-    """Served, but told; without a body there is nothing to call."""
+    """A JSON body with another Content-Type is accepted and a violation; without a body the header does not matter."""
     api.post("/contacts", {"external_id": "u1"}, Content_Type=content_type)
     api.get("/me", Content_Type=content_type)
 
@@ -92,7 +92,7 @@ def test_a_json_body_should_be_called_so(api, content_type):
 
 @pytest.mark.parametrize("path", ["/users", "/leads/1", "/bulk/users"])
 def test_old_resources_are_not_available(api, path):
-    """Every 2.x version refuses the users, leads and bulk of 1.x."""
+    """Every 2.x version refuses the resources users, leads and bulk of 1.x."""
     assert refusal(api.post(path))[:2] == (400, "intercom_version_invalid")
 
 
@@ -100,7 +100,7 @@ def test_old_resources_are_not_available(api, path):
     ("method", "path"), [("GET", "/zodiac"), ("PATCH", "/contacts/x"), ("GET", "/"), ("GET", "/a/b/c/d/e")]
 )
 def test_unknown_places_are_404(api, method, path):
-    """An unsupported method too; both are violations."""
+    """An unknown path or method gets 404 and is a violation."""
     assert refusal(api.ask(method, path))[:2] == (404, "not_found")
     assert api.rules() == ["unknown_route"]
 
@@ -114,7 +114,7 @@ def test_unknown_places_are_404(api, method, path):
     ],
 )
 def test_newer_resources_need_newer_versions(api, path, first):
-    """Before, they are not available; since, they are (and nobody is found)."""
+    """A resource is not available before its first version."""
     before = f"2.{int(first[2:]) - 1}"
 
     assert refusal(api.get(path, version=before))[:2] == (400, "intercom_version_invalid")
@@ -122,7 +122,7 @@ def test_newer_resources_need_newer_versions(api, path, first):
 
 
 def test_a_token_may_lack_a_scope():
-    """The route is then forbidden."""
+    """A route in forbidden gets 403."""
     api = Api(forbidden=["POST /data_attributes"])
 
     assert refusal(api.post("/data_attributes", {"name": "x"}))[:2] == (403, "forbidden")
@@ -133,7 +133,7 @@ def test_a_token_may_lack_a_scope():
     "content", [b"{", b"[]", b'"x"', b"\xff", b'{"a": NaN}', b'{"a": 1e999}', b"[" * 100_000]
 )
 def test_malformed_json_is_400(api, content):
-    """So is JSON that is no object."""
+    """A body that is not JSON, or not an object, gets 400."""
     answer = api.workspace.handle_bytes("POST", "/contacts", GOOD, content)
 
     assert refusal(answer)[:2] == (400, "parameter_invalid")
@@ -141,7 +141,7 @@ def test_malformed_json_is_400(api, content):
 
 
 def test_every_answer_has_its_headers(api):
-    """Errors too; writes bring the cookie that keeps reads behind them."""
+    """Every response has its headers, errors too, and a write sets the cookie for later reads."""
     wrong = api.get("/contacts/x")
     right = api.post("/contacts", {"external_id": "u1"})
 
@@ -161,7 +161,7 @@ def budget(answer: object) -> tuple[str, str, str]:
 
 
 def test_a_window_is_counted_down():
-    """The first request sees the whole limit; Reset is two seconds after the end of the window."""
+    """The first request of a window sees the whole limit, and Reset is two seconds after the window's end."""
     api = Api(app_limit=3)
     reset = str(int(BEGINNING) + 10 + 2)
 
@@ -179,7 +179,7 @@ def test_a_window_is_counted_down():
 
 
 def test_the_next_window_is_whole_again():
-    """Windows begin at multiples of their length."""
+    """A window begins at a multiple of its length with the whole budget."""
     api = Api(app_limit=1)
     api.get("/me")
     api.now += 9.5
@@ -191,7 +191,7 @@ def test_the_next_window_is_whole_again():
 
 
 def test_apps_have_budgets_of_their_own_within_the_workspaces():
-    """The budget with less left is told and kept."""
+    """The headers show the budget with less left, and both budgets are enforced."""
     api = Api(other_tokens=["other"], app_limit=2, workspace_limit=3)
     other = {"Authorization": "Bearer other"}
     api.get("/me")
@@ -204,22 +204,22 @@ def test_apps_have_budgets_of_their_own_within_the_workspaces():
 
 
 def test_windows_are_settings():
-    """Two seconds, half a second of slack; old windows are forgotten in time."""
+    """Length and slack of a window are settings, and only the latest windows are stored."""
     api = Api(window=2.0, reset_slack=0.5)
 
     assert budget(api.get("/me"))[2] == str(int(BEGINNING) + 3)
     for _ in range(70):
         api.now += 2
         api.get("/me")
-    assert len(api.workspace.rate.history) <= 61
-    assert set(api.workspace.rate.history.values()) == {1}
+    assert len(api.workspace.rate.admitted) <= 61
+    assert set(api.workspace.rate.admitted.values()) == {1}
 
 
 # --- looking inside ---------------------------------------------------------------------------------------
 
 
 def test_exchanges_are_remembered(api):
-    """With the rule that refused, never with the token; only the latest."""
+    """The log has the latest exchanges with the rule that refused them, and never the token."""
     api.get("/contacts/x", Authorization="Bearer sandbox-token")
     [exchange] = api.workspace.requests
 
@@ -239,7 +239,7 @@ def test_exchanges_are_remembered(api):
 
 
 def test_violations_carry_their_request(api):
-    """What was broken, by what, and where."""
+    """A violation names the rule, the detail and the request."""
     api.post("/contacts?x=1", {"zodiac": 1, "external_id": "u1"})
 
     [violation] = api.workspace.violations
@@ -250,7 +250,7 @@ def test_violations_carry_their_request(api):
 
 
 def test_contacts_are_found_by_any_name(api):
-    """Intercom's id, the external id, or the e-mail."""
+    """Workspace.contact finds a contact by Intercom's id, external id or e-mail."""
     contact = api.contact(external_id="u1", email="a@example.com")
     company = api.company("acme")
 
@@ -263,7 +263,7 @@ def test_contacts_are_found_by_any_name(api):
 
 
 def fill(api: Api, order: tuple[str, ...]) -> None:
-    """Bring the same people in, in the given order."""
+    """Create the people in *order*, each with the same records."""
     for name in order:
         contact = api.contact(external_id=name, name=name.title(), custom_attributes={"age": 1, "plan": "x"})
         api.post(f"/contacts/{contact}/companies", {"id": api.company("acme", name="Acme")})
@@ -272,7 +272,7 @@ def fill(api: Api, order: tuple[str, ...]) -> None:
 
 
 def test_the_same_end_gives_the_same_snapshot():
-    """Generated ids and the order of arrival of different people play no part."""
+    """Snapshots do not depend on generated ids or on the order in which people arrive."""
     one, other = Api(), Api(seed=7)
     fill(one, ("ann", "bob"))
     other.now += 500
@@ -282,7 +282,7 @@ def test_the_same_end_gives_the_same_snapshot():
 
 
 def test_what_a_snapshot_holds(api):
-    """Contacts by external id or e-mail, companies by company_id, events in order."""
+    """A snapshot has contacts by external id or e-mail, companies by company_id, and events in order."""
     fill(api, ("ann",))
     api.contact(role="lead", email="l@example.com")
     api.contact(role="lead", custom_attributes={"anonymous_id": "x1"})
@@ -313,13 +313,8 @@ def test_what_a_snapshot_holds(api):
         "event_count": 1,
         "archived": False,
     }
-    assert (
-        shown["contacts"]["user:old@example.com"]["archived"],
-        shown["contacts"]["user:old@example.com"]["fields"],
-    ) == (
-        True,
-        {},
-    )
+    archived_user = shown["contacts"]["user:old@example.com"]
+    assert (archived_user["archived"], archived_user["fields"]) == (True, {})
     assert shown["companies"] == {
         "acme": {"fields": {"name": "Acme"}, "custom_attributes": {}, "tags": [], "people": ["ann"]}
     }

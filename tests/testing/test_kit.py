@@ -1,4 +1,4 @@
-"""The test kit: what it accepts, keeps and answers, and that its failures say what was there instead."""
+"""The test kit: what it accepts, records and answers, and that its failures say what was sent instead."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def client():
 # --- the recording client ------------------------------------------------------------------------------------------
 
 
-def test_every_accepted_message_is_kept_in_wire_form(client):
-    """What was accepted stands in `sent`, in order, stamped with message id and instant."""
+def test_every_accepted_message_is_recorded_in_wire_form(client):
+    """`sent` contains the accepted messages in order, each with a message id and a timestamp."""
     client.identify("u-1", {"plan": "pro"})
     message_id = client.track("u-1", "Signed Up", message_id="m-1")
 
@@ -59,13 +59,13 @@ def test_every_accepted_message_is_kept_in_wire_form(client):
 
 @pytest.mark.parametrize("name", ["identify", "track", "group", "page", "screen", "alias", "send"])
 def test_calls_have_the_signatures_of_the_client(name):
-    """The recording client is a client: every call is the client's own."""
+    """The recording client is a client: each call is the client's own method."""
     assert inspect.signature(getattr(RecordingClient, name)) == inspect.signature(getattr(Client, name))
     assert getattr(RecordingClient, name) is getattr(Client, name)
 
 
 def test_what_the_client_rejects_is_rejected(client):
-    """A message that the client would reject is rejected with the same problems, and not kept."""
+    """A message that the client rejects is rejected with the same problems and is not recorded."""
     with Client(api_key="key", delivery="manual") as real, pytest.raises(RejectedMessage) as expected:
         real.track("u-1", "  ", {"when": object()})
 
@@ -77,7 +77,7 @@ def test_what_the_client_rejects_is_rejected(client):
 
 
 def test_settings_decide_as_in_the_client():
-    """Settings given by name or as a whole decide what is rejected."""
+    """Settings decide what is rejected, given by name or as one object."""
     with RecordingClient(max_message_bytes=300, on_invalid="log") as by_name:
         by_name.identify("u-1", {"bio": "x" * 300})
     with (
@@ -90,8 +90,8 @@ def test_settings_decide_as_in_the_client():
     assert by_name.sent == whole.sent == []
 
 
-def test_a_repeated_message_id_is_kept_once(client):
-    """Q5 holds for the recording client too: the second message of one id is a counted duplicate."""
+def test_a_repeated_message_id_is_recorded_once(client):
+    """The second message with one id is counted as a duplicate, as in the client (rule Q5)."""
     client.track("u-1", "Signed Up", message_id="m-1")
     client.track("u-1", "Signed Up", message_id="m-1")
 
@@ -99,7 +99,7 @@ def test_a_repeated_message_id_is_kept_once(client):
 
 
 def test_before_hooks_run_as_in_the_client():
-    """P1: what a hook drops is not sent; on_drop is told."""
+    """A message that a hook drops is not recorded and is reported to on_drop (rule P1)."""
     dropped = []
     with RecordingClient(
         before=[lambda _: Drop("unwanted")], on_drop=lambda message, reason: dropped.append(reason)
@@ -111,7 +111,7 @@ def test_before_hooks_run_as_in_the_client():
 
 
 def test_a_recording_client_never_fills_up(client):
-    """The recording client has no limit: nothing leaves it."""
+    """The recording client has no limit and loses nothing."""
     for number in range(12_000):
         client.track("u-1", f"Event {number}")
 
@@ -120,7 +120,7 @@ def test_a_recording_client_never_fills_up(client):
 
 
 def test_flush_check_and_delete_answer_at_once():
-    """Code that asks the client for more than the calls goes on as with a connected client."""
+    """Code that calls flush, check or delete works as with a connected client."""
     with RecordingClient(app_id="9iefb489", region="eu") as client:
         client.track("u-1", "Signed Up")
         account = client.check()
@@ -134,7 +134,7 @@ def test_flush_check_and_delete_answer_at_once():
 
 
 def test_clear_forgets_messages_deletions_and_ids(client):
-    """After `clear` the client is as new: a message id counts again."""
+    """After `clear` the client is like a new one: a message id is accepted again."""
     client.track("u-1", "Signed Up", message_id="m-1")
     client.delete("u-1")
 
@@ -149,7 +149,7 @@ def test_clear_forgets_messages_deletions_and_ids(client):
 
 
 def test_assertions_return_the_message_they_found(client):
-    """An assertion holds for the named facts alone and returns the message for further questions."""
+    """An assertion compares the named facts only, and returns the message for further assertions."""
     client.identify("u-1", {"plan": "pro", "seats": 3})
     client.track(7, "Signed Up", {"source": "ad"})
     client.group("u-1", "c-1", {"name": "Example Shipping"})
@@ -164,8 +164,8 @@ def test_assertions_return_the_message_they_found(client):
     assert client.assert_aliased("anon-1", "u-1") == client.sent[4]
 
 
-def test_expected_values_may_be_what_the_caller_sent(client):
-    """Instants, decimals, tuples and `ANY` agree with the JSON values that messages hold of them."""
+def test_expected_values_may_have_the_types_of_the_call(client):
+    """Datetimes, decimals, tuples and `ANY` match the JSON values of the messages."""
     born = datetime(2026, 3, 1, tzinfo=timezone.utc)
     client.identify("u-1", {"createdAt": born, "score": Decimal("9.5"), "tags": ("a", "b"), "plan": "pro"})
 
@@ -175,7 +175,7 @@ def test_expected_values_may_be_what_the_caller_sent(client):
 
 @pytest.mark.parametrize(("sent", "expected"), [(1, True), (True, 1), (0, False), (1.0, True), (None, False)])
 def test_a_boolean_is_no_number(client, sent, expected):
-    """True is not 1 for Intercom, so it is not for an assertion."""
+    """True does not match 1 in an assertion, because Intercom tells them apart."""
     client.identify("u-1", {"value": sent})
 
     text = _failure(client.assert_identified, "u-1", value=expected)
@@ -184,7 +184,7 @@ def test_a_boolean_is_no_number(client, sent, expected):
 
 
 def test_a_failure_says_what_was_sent_instead(client):
-    """A failed assertion names what was looked for, and of each message of that kind what differs, the nearest first."""
+    """A failure names what was expected, and how each message of that type differs, fewest differences first."""
     client.identify("u-2", {"plan": "pro"})
     client.identify("u-1", {"plan": "free"})
     client.track("u-1", "Signed Up")
@@ -200,14 +200,14 @@ def test_a_failure_says_what_was_sent_instead(client):
 
 
 def test_a_failure_with_nothing_sent_says_so(client):
-    """Where nothing was sent, the failure does not list it."""
+    """If nothing was sent, the failure says so."""
     text = _failure(client.assert_tracked, "u-1", "Signed Up")
 
     assert text == "no track with userId='u-1', event='Signed Up' was sent; nothing was sent at all"
 
 
-def test_times_asks_for_exactly_so_many(client):
-    """`times` counts the messages that agree; 0 asks for none."""
+def test_times_is_the_exact_number(client):
+    """`times` is the exact number of matching messages; 0 expects none."""
     client.track("u-1", "Clicked")
     client.track("u-1", "Clicked")
 
@@ -223,7 +223,7 @@ def test_times_asks_for_exactly_so_many(client):
 
 
 def test_nothing_sent_lists_what_was(client):
-    """`assert_nothing_sent` lists what was sent, of everybody or of one user."""
+    """`assert_nothing_sent` fails with a list of what was sent, by everybody or by one user."""
     for number in range(25):
         client.track("u-1", f"Event {number}")
 
@@ -242,8 +242,8 @@ def _scripted_client(script):
     return transport, Client(api_key="key", transport=transport, clock=FakeClock(), delivery="manual")
 
 
-def test_answers_come_in_order_and_requests_are_kept():
-    """A script of answers and errors is followed in order; every request is remembered."""
+def test_answers_come_in_order_and_requests_are_recorded():
+    """A script of answers and errors is used in order, and every request is recorded."""
     transport, client = _scripted_client([Response(503), ConnectFailed("no route"), Response(202)])
     client.track("u-1", "Signed Up")
 
@@ -255,7 +255,7 @@ def test_answers_come_in_order_and_requests_are_kept():
 
 
 def test_a_function_answers_by_the_request():
-    """Instead of a list a function can be asked, as often as there are requests."""
+    """A function instead of a list is called for each request."""
     transport, client = _scripted_client(lambda request: Response(202, {"echo": request.path}))
     client.track("u-1", "Signed Up")
     client.track("u-2", "Signed Up")
@@ -265,7 +265,7 @@ def test_a_function_answers_by_the_request():
 
 
 def test_an_unexpected_request_fails_the_test_that_made_it():
-    """A request beyond the script ends the flush with the request and the history, whatever catches exceptions on the way."""
+    """A request beyond the script ends the flush with an error that shows the requests so far, and no handler of exceptions hides it."""
     _, client = _scripted_client([Response(503)])
     client.track("u-1", "Signed Up", timestamp=1)
 
@@ -283,16 +283,16 @@ def test_an_unexpected_request_fails_the_test_that_made_it():
     ]
 
 
-def test_an_answer_that_is_none_is_told():
-    """A function that answers something else than a response or an error is told so."""
+def test_an_answer_of_a_wrong_type_is_reported():
+    """A function that returns neither a response nor an exception is an error."""
     transport = ScriptedTransport(lambda request: None)
 
     with pytest.raises(testing.UnexpectedRequest, match="is a NoneType; give a Response or an error"):
         transport.send(Request("GET", "/me"))
 
 
-def test_unused_answers_are_told():
-    """`assert_finished` names the answers that nothing asked for."""
+def test_unused_answers_are_reported():
+    """`assert_finished` fails with a list of the answers that were not used."""
     transport = ScriptedTransport([Response(200), ConnectFailed("no route"), Response(202)])
     before = _failure(transport.assert_finished)
     transport.send(Request("GET", "/me"))
@@ -310,8 +310,8 @@ def test_unused_answers_are_told():
 # --- the clock -----------------------------------------------------------------------------------------------------
 
 
-def test_time_passes_only_when_told():
-    """The clock stands still until somebody sleeps or advances it."""
+def test_time_passes_only_when_it_is_advanced():
+    """The clock moves only if code sleeps or a test advances it."""
     clock = FakeClock(100)
 
     clock.sleep(2.5)
@@ -321,7 +321,7 @@ def test_time_passes_only_when_told():
 
 
 def test_time_does_not_go_back():
-    """A negative step is an error of the test."""
+    """Advancing by a negative number is an error."""
     with pytest.raises(ValueError, match="time does not go back"):
         FakeClock().advance(-1)
 
@@ -329,8 +329,8 @@ def test_time_does_not_go_back():
 # --- Intercom in process -------------------------------------------------------------------------------------------
 
 
-def test_calls_stand_in_the_workspace_when_they_return():
-    """Inline: after the call the contact, the company and the event are there; no wait, no socket."""
+def test_calls_are_delivered_when_they_return():
+    """With inline delivery, contact, company and event are in the workspace when the call returns."""
     with testing.intercom() as (client, workspace, _):
         client.identify(
             "u-1", {"name": "Grace Example", "company": {"id": "c-1", "name": "Example Shipping"}}
@@ -344,7 +344,7 @@ def test_calls_stand_in_the_workspace_when_they_return():
 
 
 def test_retries_pass_without_waiting():
-    """Back-off and rate windows pass on the clock of client and workspace, at once."""
+    """Back-off and rate limit windows take no time, because client and workspace share the fake clock."""
     clock = FakeClock()
     workspace = Workspace(now=clock.now, app_limit=5)
     with testing.intercom(workspace, clock) as session:
@@ -355,8 +355,8 @@ def test_retries_pass_without_waiting():
     assert sum(clock.sleeps) > 10
 
 
-def test_messages_given_up_fail_the_session_in_the_end():
-    """A dead letter that nobody looked at is an error: the message is not in Intercom, though the app went on."""
+def test_dead_letters_fail_the_session_at_the_end():
+    """A dead letter that the test did not discard is a failure, because the message is not in Intercom."""
 
     def app():
         with testing.intercom(delivery="manual") as (client, _, _):
@@ -369,8 +369,8 @@ def test_messages_given_up_fail_the_session_in_the_end():
     assert lines[2] == "a test that expects this says so with client.dead_letters.discard()"
 
 
-def test_what_intercom_said_is_told():
-    """The reason of a message that Intercom refused comes with its status, code and words."""
+def test_the_failure_shows_the_answer_of_intercom():
+    """The reason of a refused message is shown with status, code and message of Intercom's answer."""
 
     def app():
         with testing.intercom(Workspace(event_name_limit=0), delivery="manual") as (client, _, _):
@@ -384,7 +384,7 @@ def test_what_intercom_said_is_told():
 
 
 def test_dead_letters_can_be_expected():
-    """Who discards the dead letters, or allows them, has seen them."""
+    """A test that discards dead letters, or allows them, does not fail because of them."""
     with testing.intercom(delivery="manual") as (client, _, _):
         client.track("u-nobody", "Signed Up")
         client.flush()
@@ -395,16 +395,16 @@ def test_dead_letters_can_be_expected():
     assert client.report().dead == {"contact_missing": 1}
 
 
-def test_inline_delivery_tells_at_the_call():
-    """Inline, a call that Intercom refuses raises where it was made."""
+def test_inline_delivery_raises_at_the_call():
+    """With inline delivery, a call that Intercom refuses raises."""
     with testing.intercom(allow_dead_letters=True) as (client, _, _), pytest.raises(DeliveryFailed) as caught:
         client.track("u-nobody", "Signed Up")
 
     assert caught.value.reason == "contact_missing"
 
 
-def test_held_messages_are_told():
-    """Messages that wait for other credentials are not in Intercom either."""
+def test_held_messages_fail_the_session():
+    """Messages that wait for working credentials are a failure, because they are not in Intercom."""
 
     def app():
         with testing.intercom(api_key="another", delivery="manual") as (client, _, _):
@@ -414,7 +414,7 @@ def test_held_messages_are_told():
 
 
 def test_an_error_of_the_test_itself_is_not_hidden():
-    """Where the test failed by itself, the session adds nothing."""
+    """If the test itself fails, the session adds no failure."""
 
     def app():
         with testing.intercom(delivery="manual") as (client, _, _):
@@ -425,8 +425,8 @@ def test_an_error_of_the_test_itself_is_not_hidden():
         app()
 
 
-def test_a_client_may_be_closed_by_the_app():
-    """An app that closes its client in a test is no error."""
+def test_the_app_may_close_the_client():
+    """An application that closes its client in a test is no error."""
     with testing.intercom() as (client, workspace, _):
         client.identify("u-1", {"name": "Grace Example"})
         client.close()
@@ -435,13 +435,13 @@ def test_a_client_may_be_closed_by_the_app():
 
 
 def test_background_delivery_is_refused():
-    """Threads rest in real time, so a fake clock cannot serve them: said at once instead of hanging."""
+    """Background delivery is refused, because its threads wait in real time and a test would hang."""
     with pytest.raises(ConfigurationError, match="use 'inline' or 'manual' in tests"):
         testing.connect(Workspace(), delivery="background")
 
 
 def test_a_full_buffer_can_be_provoked():
-    """Settings reach the client, so limits can be tested."""
+    """Settings reach the client, so that a test can reach its limits."""
     client = testing.connect(Workspace(), delivery="manual", max_buffered=1, when_full="raise")
     client.identify("u-1")
 
@@ -460,7 +460,7 @@ def _run(case):
 
 
 def test_the_mixin_serves_unittest():
-    """A TestCase with the mixin has a session of its own in each test."""
+    """A TestCase with the mixin has a new session in each test."""
 
     class SignUpTest(IntercomTestMixin, unittest.TestCase):
         intercom_settings: ClassVar = {"page_events": "Viewed {name} Page"}
@@ -480,8 +480,8 @@ def test_the_mixin_serves_unittest():
 
 
 @pytest.mark.parametrize(("allowed", "failures"), [(False, 1), (True, 0)])
-def test_the_mixin_tells_messages_given_up(allowed, failures):
-    """A test case whose messages were given up fails, unless its class allows it."""
+def test_the_mixin_fails_on_dead_letters(allowed, failures):
+    """A test case with dead letters fails, unless its class allows them."""
 
     class SignUpTest(IntercomTestMixin, unittest.TestCase):
         intercom_settings: ClassVar = {"delivery": "manual"}

@@ -1,4 +1,4 @@
-"""The pytest plugin: what its fixtures give, when they fail a test, and that loading it costs nothing."""
+"""The pytest plugin: what its fixtures provide, when they fail a test, and that loading it imports nothing else."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import sys
 
 import pytest
 
-from metarouter_intercom import testing  # noqa: F401  # or else each inner run would import all of it anew
+from metarouter_intercom import testing  # noqa: F401  # without it, each inner run would import all of it again
 
 pytest_plugins = "pytester"
 
 
 @pytest.fixture
 def run(pytester):
-    """Run a test module, and a conftest before it, with the plugin as it is installed."""
+    """Run a test module with a conftest and the installed plugin."""
 
     def _run(tests, conftest=""):
         pytester.makeconftest(conftest)
@@ -25,7 +25,7 @@ def run(pytester):
 
 
 def test_client_and_sandbox_belong_together(run):
-    """What the client is told stands in the sandbox when the call returns, and the next test begins with an empty one."""
+    """A call is delivered to the sandbox when it returns, and the next test starts with an empty sandbox."""
     result = run(
         """
         def test_sign_up(intercom_client, intercom_sandbox):
@@ -44,7 +44,7 @@ def test_client_and_sandbox_belong_together(run):
 
 
 def test_settings_come_from_a_fixture_of_the_user(run):
-    """A fixture `intercom_settings` in a conftest, or a parameter of one test, sets the client."""
+    """A fixture `intercom_settings` in a conftest, or a parameter of one test, sets the client's settings."""
     result = run(
         """
         import pytest
@@ -70,8 +70,8 @@ def test_settings_come_from_a_fixture_of_the_user(run):
     result.assert_outcomes(passed=2)
 
 
-def test_another_sandbox_can_be_put_in_place(run):
-    """A fixture `intercom_sandbox` of the user's own is what the client delivers to."""
+def test_the_sandbox_can_be_replaced(run):
+    """The client delivers to the user's own fixture `intercom_sandbox` if there is one."""
     result = run(
         """
         def test_known_attribute(intercom_client, intercom_sandbox):
@@ -92,7 +92,7 @@ def test_another_sandbox_can_be_put_in_place(run):
 
 
 def test_time_moves_by_the_clock(run):
-    """`intercom_clock` is the time of client and sandbox."""
+    """`intercom_clock` is the clock of client and sandbox."""
     result = run(
         """
         def test_later(intercom_client, intercom_sandbox, intercom_clock):
@@ -120,7 +120,7 @@ _SWALLOWING = """
 
 
 def test_swallowed_failures_fail_the_test_at_its_end(run):
-    """A message that was given up is told even where the app swallowed the error, with its reason and how to expect it."""
+    """A dead letter fails the test even if the app caught the error; the failure shows the reason and the remedy."""
     result = run(_SWALLOWING.format(more=""))
 
     result.assert_outcomes(passed=1, errors=1)
@@ -141,14 +141,14 @@ def test_expected_failures_are_discarded(run):
 
 
 def test_a_failed_test_fails_once(run):
-    """A test that failed by itself is not failed a second time by what it left."""
+    """A test that has failed already does not fail a second time because of its dead letters."""
     result = run(_SWALLOWING.format(more="raise AssertionError"))
 
     result.assert_outcomes(failed=1)
 
 
 def test_a_closed_client_is_no_error(run):
-    """An app may close the client that it was handed."""
+    """An application may close the client that a test passes to it."""
     result = run(
         """
         def test_app(intercom_client):
@@ -160,20 +160,21 @@ def test_a_closed_client_is_no_error(run):
     result.assert_outcomes(passed=1)
 
 
-def test_fixtures_say_what_they_are(pytester):
-    """`pytest --fixtures` tells each of them in a sentence."""
+def test_fixtures_are_documented(pytester):
+    """`pytest --fixtures` describes each fixture in a sentence."""
     result = pytester.runpytest_inprocess("--fixtures", "-p", "no:cacheprovider")
 
-    told = result.stdout.str()
+    listing = result.stdout.str()
     for name in ("intercom_client", "intercom_sandbox", "intercom_clock", "intercom_settings"):
-        assert f"\n{name} -- " in told
+        assert f"\n{name} -- " in listing
     assert (
-        "no docstring available" not in told.partition("intercom_clock")[2].partition("fixtures defined")[0]
+        "no docstring available"
+        not in listing.partition("intercom_clock")[2].partition("fixtures defined")[0]
     )
 
 
 def test_loading_the_plugin_loads_nothing_of_the_package():
-    """pytest loads the plugin in every project: what it stands on is imported by the first fixture, not before."""
+    """Loading the plugin imports nothing else of the package, because pytest loads it in every project."""
     script = (
         "import pytest, sys\n"
         "before = set(sys.modules)\n"
@@ -193,7 +194,7 @@ def test_loading_the_plugin_loads_nothing_of_the_package():
 
 
 def test_the_kit_needs_no_extra():
-    """The fixtures and the kit work where Flask, click, tqdm and joserfc are not installed."""
+    """The fixtures and the kit work without Flask, click, tqdm and joserfc."""
     script = (
         "import sys\n"
         "for name in ('flask', 'click', 'tqdm', 'joserfc'):\n"

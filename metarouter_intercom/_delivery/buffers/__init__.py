@@ -1,1 +1,1 @@
-"""Where accepted messages wait: in memory, or in a spool on disk; one behaviour, tested by one suite."""
+"""Where accepted messages wait: in memory, or in a spool on disk. Both behave alike, and one suite of tests checks both."""

@@ -1,4 +1,4 @@
-"""The spool's dead letters (rule X1); every method runs inside a transaction of its owner's."""
+"""The spool's table of dead letters (rule X1); every method runs inside a transaction of its caller."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ if TYPE_CHECKING:
 
 _COLUMNS = "id, body, reason, answer, attempts, accepted_at, died_at"
 # Dead letters that one call removes.
-_MOST_AT_ONCE = 1_000
+_MAX_TAKEN = 1_000
 
 
-class Graves:
+class DeadLetterTable:
     """
     Keeps dead letters.
 
     Args:
         run: Runs a statement in the spool's file.
-        limit: How many are kept; the oldest leave first.
+        limit: How many are kept; the oldest are removed first.
     """
 
     def __init__(self, run: Callable[..., sqlite3.Cursor], limit: int) -> None:
         self._run = run
         self._limit = limit
         self.evicted = 0
-        """Dead letters that had to leave."""
+        """How many were removed because there were too many."""
 
     def bury_buffered(self, settlement: Settlement, now: float) -> None:
-        """Copy a buffered message here; its owner removes it there."""
+        """Copy a buffered message into the table; the caller removes it from the buffered ones."""
         self._add(
             "SELECT ?, body, ?, attempts + 1, accepted_at, ? FROM messages WHERE seq = ?",
             (
@@ -49,24 +49,25 @@ class Graves:
         """Keep a message that was never buffered."""
         self._add("VALUES (?, ?, NULL, 0, ?, ?)", (reason, body, now, now))
 
-    def _add(self, values: str, facts: tuple[Any, ...]) -> None:
+    def _add(self, values: str, parameters: tuple[Any, ...]) -> None:
         run = self._run
         added = run(
-            f"INSERT INTO dead (reason, body, answer, attempts, accepted_at, died_at) {values}", facts
+            f"INSERT INTO dead (reason, body, answer, attempts, accepted_at, died_at) {values}", parameters
         ).rowcount
         kept = run("UPDATE numbers SET dead = dead + ? RETURNING dead", (added,)).fetchone()[0]
         if kept > self._limit:
-            gone = run(
+            removed = run(
                 "DELETE FROM dead WHERE id IN (SELECT id FROM dead ORDER BY id LIMIT ?)",
                 (kept - self._limit,),
             ).rowcount
-            run("UPDATE numbers SET dead = dead - ?", (gone,))
-            self.evicted += gone
+            run("UPDATE numbers SET dead = dead - ?", (removed,))
+            self.evicted += removed
 
     def page(self, reason: str | None, after: int, limit: int) -> list[DeadLetter]:
-        """Return at most *limit* with an id above *after*, oldest first."""
+        """Return at most *limit* with an id above *after*, oldest first; None as *reason* means every reason."""
         if reason is None:
-            rows = self._run(f"SELECT {_COLUMNS} FROM dead WHERE id > ? ORDER BY id LIMIT ?", (after, limit))
+            query = f"SELECT {_COLUMNS} FROM dead WHERE id > ? ORDER BY id LIMIT ?"
+            rows = self._run(query, (after, limit))
         else:
             query = f"SELECT {_COLUMNS} FROM dead WHERE reason = ? AND id > ? ORDER BY id LIMIT ?"
             rows = self._run(query, (reason, after, limit))
@@ -77,15 +78,15 @@ class Graves:
         return dict(self._run("SELECT reason, COUNT(*) FROM dead GROUP BY reason").fetchall())
 
     def take(self, ids: Sequence[int] | None, reason: str | None) -> list[DeadLetter]:
-        """Remove and return those asked for, at most 1,000."""
+        """Remove and return those with *ids* and *reason* (None: all), at most 1,000."""
         if ids is None:
-            letters = self.page(reason, 0, _MOST_AT_ONCE)
+            letters = self.page(reason, 0, _MAX_TAKEN)
         else:
-            found = [
+            rows = [
                 self._run(f"SELECT {_COLUMNS} FROM dead WHERE id = ?", (number,)).fetchone()
-                for number in ids[:_MOST_AT_ONCE]
+                for number in ids[:_MAX_TAKEN]
             ]
-            letters = [_letter(row) for row in found if row is not None and reason in (None, row[2])]
+            letters = [_letter(row) for row in rows if row is not None and reason in (None, row[2])]
         for letter in letters:
             self._run("DELETE FROM dead WHERE id = ?", (letter.id,))
         self._run("UPDATE numbers SET dead = dead - ?", (len(letters),))

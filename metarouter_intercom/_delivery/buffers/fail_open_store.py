@@ -1,4 +1,4 @@
-"""What the directory sees of a spool whose file fails: nothing, instead of an error."""
+"""A store that forgets instead of failing: for the workspace cache, a spool whose file fails is empty (rule O4)."""
 
 from __future__ import annotations
 
@@ -17,26 +17,29 @@ _log = logging.getLogger("metarouter_intercom")
 
 class FailOpenStore:
     """
-    Implements ``plugins.Shelf`` over the spool's.
+    Implements ``plugins.Store`` over that of the spool.
 
-    It answers "unknown" once a change failed: what the spool's holds then is no longer what was last written.
+    After the first failure it is empty for good: a change may be lost, so what the spool's store has is perhaps not what was written
+    last.
 
     Args:
-        shelf: The spool's.
+        store: The spool's.
+        path: Of the spool, for the log.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, path: str) -> None:
         self._store = store
-        self._is_blind = False
+        self._path = path
+        self._has_failed = False
 
     def get(self, kind: str, key: str) -> str | None:
         """Return the value, or None."""
-        if self._is_blind:
+        if self._has_failed:
             return None
         try:
             return self._store.get(kind, key)
         except SpoolFailed as error:
-            self._go_blind(error)
+            self._fail(error)
             return None
 
     def put(self, kind: str, key: str, value: str) -> None:
@@ -52,13 +55,18 @@ class FailOpenStore:
         self._try(lambda: self._store.update(kind, key, change))
 
     def _try(self, change: Callable[[], None]) -> None:
-        if self._is_blind:
+        if self._has_failed:
             return
         try:
             change()
         except SpoolFailed as error:
-            self._go_blind(error)
+            self._fail(error)
 
-    def _go_blind(self, error: SpoolFailed) -> None:
-        self._is_blind = True
-        _log.warning("the directory goes on without the spool", extra={"fault": str(error)})
+    def _fail(self, error: SpoolFailed) -> None:
+        self._has_failed = True
+        _log.warning(
+            "spool %s: the workspace cache does not use the file any more: %s",
+            self._path,
+            error,
+            extra={"fault": str(error)},
+        )

@@ -1,12 +1,13 @@
-"""From the journals into the tables: each line once, in the order of acceptance, into its contact's lane (rules Q5, O1)."""
+"""Moves lines from the journals into the tables: each line once, in the order of acceptance, into its contact's lane (rules Q5, O1)."""
 
 from __future__ import annotations
 
 import json
 from heapq import merge
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from . import journal as _intake
+from .journal import journal_sizes, read_lines
 
 if TYPE_CHECKING:
     import sqlite3
@@ -17,13 +18,13 @@ if TYPE_CHECKING:
 _KNOWN = "SELECT EXISTS (SELECT 1 FROM messages WHERE message_id = ?), EXISTS (SELECT 1 FROM delivered WHERE message_id = ?)"
 
 
-class Sorter:
+class Ingester:
     """
-    Sorts journals into lanes; every method but the constructor runs inside a transaction.
+    Moves lines from journals into lanes.
 
     Attributes:
-        positions: Journal -> bytes sorted in, as of the last look.
-        lines: Journal -> lines sorted in.
+        positions: Journal -> bytes ingested, as of the last look.
+        lines: Journal -> lines ingested.
         duplicates: Lines left out because their message id had been accepted before.
     """
 
@@ -34,37 +35,32 @@ class Sorter:
         self.lines: dict[str, int] = {}
         self.duplicates = 0
         self._duplicates_before = 0
-        # Journals that could not be read to their end, with their size then: half a line is no news until it grows.
+        # Journals that could not be read to their end, with their size at that time: an incomplete line is no news until it grows.
         self._torn: dict[str, int] = {}
 
     def has_news(self) -> bool:
-        """Tell whether some journal holds lines that were not sorted in; may be called outside a transaction."""
+        """Return whether a journal has lines that were not ingested; needs no transaction."""
         return any(
             size not in (self.positions.get(name, 0), self._torn.get(name))
-            for name, size in _intake.journals(self._folder).items()
+            for name, size in journal_sizes(self._folder).items()
         )
 
     def forget(self, *names: str) -> None:
-        """Forget journals that were removed."""
+        """Forget journals that were removed; needs no transaction."""
         for name in names:
             self.positions.pop(name, None)
             self.lines.pop(name, None)
 
-    def sort(self, limit: int) -> bool:
-        """Sort in at most *limit* lines; True when there may be more."""
-        known = {
-            name: (position, lines)
-            for name, position, lines in self._run("SELECT * FROM journals").fetchall()
-        }
+    def ingest(self, limit: int) -> bool:
+        """Ingest at most *limit* lines, inside a transaction of the caller; True when there may be more."""
+        known = self._known_journals()
         read_until = dict(known)
         self._duplicates_before = self.duplicates
-        first = _intake.journals(self._folder)
-        # Whoever removed a journal may have died before it told so here; its name never comes again.
-        for name in known.keys() - first.keys():
-            self._run("DELETE FROM journals WHERE name = ?", (name,))
-        # A line seen in the first look may answer to one that another process wrote just before it, behind that look's back: the
-        # second look has it. What is newer than all of the first look has to wait for the next time.
-        sizes = _intake.journals(self._folder) if len(first) > 1 else first
+        first = journal_sizes(self._folder)
+        self._forget_removed(known, first)
+        # The second look is for the order: a line that the first look found may be newer than one that another process wrote into a
+        # journal which that look had already passed. Lines that are newer than all of the first look wait for the next time.
+        sizes = journal_sizes(self._folder) if len(first) > 1 else first
         unread = {name for name, size in first.items() if size > read_until.get(name, (0, 0))[0]}
         batch = _Batch(self._run)
         for name, line in self._in_order(sizes, read_until):
@@ -75,30 +71,45 @@ class Sorter:
             if batch.size >= limit or not unread:
                 break
         batch.finish()
-        for name, (position, lines) in read_until.items():
-            if (position, lines) != known.get(name):
-                self._run("INSERT OR REPLACE INTO journals VALUES (?, ?, ?)", (name, position, lines))
+        self._write_journals(read_until, known)
         self.positions = {name: read_until.get(name, (0, 0))[0] for name in sizes}
         self.lines = {name: read_until.get(name, (0, 0))[1] for name in sizes}
         self._torn = {name: sizes[name] for name in unread if batch.size < limit}
         return batch.size >= limit
 
     def undo(self) -> None:
-        """Forget the last sorting: its transaction failed, so that nothing of it stands in the tables."""
+        """Forget the last ``ingest``, because its transaction failed: the tables have nothing of it. Needs no transaction."""
         self.positions.clear()
         self.lines.clear()
         self._torn.clear()
         self.duplicates = self._duplicates_before
 
+    def _known_journals(self) -> dict[str, tuple[int, int]]:
+        """Return name -> bytes and lines ingested so far."""
+        rows = self._run("SELECT name, position, lines FROM journals").fetchall()
+        return {name: (position, lines) for name, position, lines in rows}
+
+    def _forget_removed(self, known: dict[str, tuple[int, int]], present: dict[str, int]) -> None:
+        # The process that removed a journal may have died before it removed the row. A journal's name is never used again.
+        for name in known.keys() - present.keys():
+            self._run("DELETE FROM journals WHERE name = ?", (name,))
+
+    def _write_journals(
+        self, read_until: dict[str, tuple[int, int]], known: dict[str, tuple[int, int]]
+    ) -> None:
+        for name, (position, lines) in read_until.items():
+            if (position, lines) != known.get(name):
+                self._run("INSERT OR REPLACE INTO journals VALUES (?, ?, ?)", (name, position, lines))
+
     def _in_order(
         self, sizes: dict[str, int], read_until: dict[str, tuple[int, int]]
     ) -> Iterable[tuple[str, Line]]:
         streams = [
-            _dated(name, _intake.read(self._folder, name, read_until.get(name, (0, 0))[0], size))
+            _dated(name, read_lines(self._folder, name, start=read_until.get(name, (0, 0))[0], end=size))
             for name, size in sizes.items()
             if size > read_until.get(name, (0, 0))[0]
         ]
-        return ((name, line) for _, name, line in merge(*streams, key=lambda found: found[0]))
+        return ((name, line) for _, name, line in merge(*streams, key=itemgetter(0)))
 
 
 def _dated(name: str, lines: Iterator[Line]) -> Iterator[tuple[float, str, Line]]:
@@ -110,7 +121,7 @@ def _dated(name: str, lines: Iterator[Line]) -> Iterator[tuple[float, str, Line]
 
 
 class _Batch:
-    """The lines of one transaction: lanes are looked up once and numbers written once."""
+    """The lines of one transaction: each lane is looked up once, and the numbers are written once."""
 
     def __init__(self, run: Callable[..., sqlite3.Cursor]) -> None:
         self._run = run
@@ -122,7 +133,7 @@ class _Batch:
         self.size = 0
 
     def add(self, line: Line) -> bool:
-        """Put a line into its lane; False for a message id that is buffered or was delivered."""
+        """Put a line into its lane; False if its message id is buffered or was delivered."""
         self.size += 1
         if any(self._run(_KNOWN, (line.message_id, line.message_id)).fetchone()):
             return False
@@ -148,7 +159,7 @@ class _Batch:
         return True
 
     def finish(self) -> None:
-        """Write the numbers; a lane whose contact may come now is due."""
+        """Write the numbers; a lane that waits for its contact is due if an upsert of the contact was added."""
         for lane, number in self._grown.items():
             self._run("UPDATE lanes SET size = size + ? WHERE lane = ?", (number, lane))
         for lane, at in self._upserted.items():
@@ -160,13 +171,13 @@ class _Batch:
 
     def _lane_of(self, line: Line) -> int:
         keys = line.keys
-        found = {lane for key in keys if (lane := self._known(key)) is not None}
-        if not found:
+        lanes = {lane for key in keys if (lane := self._known(key)) is not None}
+        if not lanes:
             self._lane += 1
             lane = self._lane
             self._run("INSERT INTO lanes VALUES (?, 0, 0, 0, ?, NULL)", (lane, line.accepted_at))
         else:
-            lane = next(iter(found)) if len(found) == 1 else self._join(found)
+            lane = next(iter(lanes)) if len(lanes) == 1 else self._join(lanes)
         for key in keys:
             if self._lanes.get(key) != lane:
                 self._run("INSERT OR REPLACE INTO lane_keys VALUES (?, ?)", (key, lane))
@@ -184,19 +195,19 @@ class _Batch:
         return lane
 
     def _join(self, lanes: set[int]) -> int:
-        """Fold the smaller lanes into the largest one, leases included."""
+        """Merge the smaller lanes into the largest one, leases included."""
         sizes = {lane: self._size(lane) for lane in sorted(lanes)}
         large = max(sizes, key=sizes.__getitem__)
         for small in sizes:
             if small != large:
-                self._fold(small, large)
+                self._merge(small, large)
         return large
 
     def _size(self, lane: int) -> int:
         row = self._run("SELECT size FROM lanes WHERE lane = ?", (lane,)).fetchone()
         return int(row[0]) + self._grown.get(lane, 0)
 
-    def _fold(self, small: int, large: int) -> None:
+    def _merge(self, small: int, large: int) -> None:
         run = self._run
         size, leased, blocked, due_at, waits_since = run(
             "SELECT size, leased, blocked, due_at, waiting_since FROM lanes WHERE lane = ?", (small,)

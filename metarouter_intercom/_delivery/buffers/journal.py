@@ -1,33 +1,32 @@
 """
-The intake of a spool: append-only journals, one a process, in which a message is safe before it is sorted into the database.
+The journals of a spool: files to which each process appends what it accepts, and from which messages are ingested into the database.
 
-A journal line costs the caller one write. Knows files and locks, nothing of lanes or SQL.
+A line costs the caller one write, and then the message is safe. Knows files, nothing of lanes or SQL.
 """
 
 from __future__ import annotations
 
 import json
-import logging
 import os
 import struct
 import zlib
 from typing import TYPE_CHECKING, NamedTuple
 
-from ...errors import ConfigurationError, SpoolFailed
+from ...errors import SpoolFailed
+from .journal_owners import lock_new_owner, remove_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from ..._types import JsonObject
 
-_log = logging.getLogger("metarouter_intercom")
-# Before each line: its length and its checksum, so that a half-written last one is seen.
+# Before each line: its length and its checksum, so that a reader recognises an incomplete last line.
 _FRAME = struct.Struct("<II")
-# A longer length than any message can have is no length.
-_LONGEST_LINE = 64 * 2**20
-# A journal that was sorted in to its end is replaced by a new one when it is longer than this.
-_LONGEST_JOURNAL = 256 * 1024
-# Not every system has the cheaper one.
+# No message is so long: a larger length was not written by ``append``.
+_MAX_LINE = 64 * 2**20
+# A longer journal is replaced by a new one as soon as it was ingested to its end.
+_MAX_JOURNAL = 256 * 1024
+# The cheaper call does not exist on every system.
 _sync_file = getattr(os, "fdatasync", os.fsync)
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
@@ -42,7 +41,7 @@ class Line(NamedTuple):
         message_id: Of the message.
         keys: Its contact keys.
         body: The message as JSON text.
-        end: Where in the journal the line ends.
+        end: The byte of the journal at which the line ends.
     """
 
     accepted_at: float
@@ -53,11 +52,9 @@ class Line(NamedTuple):
     end: int
 
 
-class Intake:
+class Journal:
     """
-    The journal of this process; its owner serialises ``append`` and ``restart``.
-
-    While the process lives it holds a lock file, which the kernel releases however the process dies.
+    The journal of this process; calls of ``append`` and ``restart`` must not overlap.
 
     Args:
         folder: Shared by the processes of one spool; made when it is not there.
@@ -81,7 +78,7 @@ class Intake:
             os.makedirs(folder, mode=0o700, exist_ok=True)
             if sync:
                 _sync_folder(os.path.dirname(folder))
-            self.owner, self._lock = _own(folder)
+            self.owner, self._lock = lock_new_owner(folder)
         except OSError as error:
             raise _failed(folder, error) from error
         try:
@@ -116,33 +113,32 @@ class Intake:
         self.appended += 1
 
     def restart(self) -> str | None:
-        """Begin a new journal when this one is long, and remove it: it was sorted in to its end. Returns its name."""
-        if self.size < _LONGEST_JOURNAL:
+        """Replace a long journal, which must be ingested to its end, by a new one; returns the name of the removed one, or None."""
+        if self.size < _MAX_JOURNAL:
             return None
         old_name, old_file = self.name, self._file
         try:
             self.name, self._file = self._new_journal()
         except OSError:
-            # No room for a new one: the old one goes on growing until there is.
+            # There is no room for a new one: the old one grows until there is.
             return None
         self.appended = self.size = 0
         os.close(old_file)
-        _remove(self._folder, old_name)
+        remove_file(self._folder, old_name)
         return old_name
 
     def leave(self) -> None:
-        """In a forked child: let go of the parent's files without touching its lock."""
+        """In a forked child: close the parent's files, without an effect on the parent's lock."""
         os.close(self._file)
         os.close(self._lock)
 
-    def close(self, *, is_empty: bool) -> str | None:
-        """Release the lock; remove the files when everything was sorted in. Returns the removed journal's name."""
+    def close(self, *, is_ingested: bool) -> None:
+        """Release the lock, and remove the files if every line was ingested."""
         os.close(self._file)
-        if is_empty:
-            _remove(self._folder, self.name)
-            _remove(self._folder, f"{self.owner}.lock")
+        if is_ingested:
+            remove_file(self._folder, self.name)
+            remove_file(self._folder, f"{self.owner}.lock")
         os.close(self._lock)
-        return self.name if is_empty else None
 
     def _new_journal(self) -> tuple[str, int]:
         self._number += 1
@@ -155,7 +151,7 @@ class Intake:
         return name, file
 
     def _cut_back(self) -> None:
-        """Remove half a line; where even that fails, readers stop at it and later lines go to a new journal."""
+        """Remove an incomplete line. If even that fails, readers stop at it, and the next line goes to a new journal."""
         try:
             os.ftruncate(self._file, self.size)
         except OSError:
@@ -169,12 +165,12 @@ class Intake:
         os.close(torn)
 
 
-def journals(folder: str) -> dict[str, int]:
+def journal_sizes(folder: str) -> dict[str, int]:
     """Return name -> bytes of every journal in *folder*."""
     sizes: dict[str, int] = {}
     try:
-        with os.scandir(folder) as found:
-            for file in found:
+        with os.scandir(folder) as files:
+            for file in files:
                 if file.name.endswith(".journal"):
                     try:
                         sizes[file.name] = file.stat().st_size
@@ -185,15 +181,10 @@ def journals(folder: str) -> dict[str, int]:
     return sizes
 
 
-def owner_of(name: str) -> str:
-    """Return the owner of a journal."""
-    return name.split(".", 1)[0]
-
-
-def read(folder: str, name: str, start: int, end: int) -> Iterator[Line]:
-    """Yield the whole lines of a journal that begin from *start* on and before *end*; nothing when it was removed."""
+def read_lines(folder: str, name: str, *, start: int, end: int) -> Iterator[Line]:
+    """Yield the complete lines of a journal between the bytes *start* and *end*; nothing when the journal was removed."""
     try:
-        file = open(os.path.join(folder, name), "rb")  # noqa: SIM115  # closed below, after the last line was taken
+        file = open(os.path.join(folder, name), "rb")  # noqa: SIM115  # closed below, after the last line was read
     except FileNotFoundError:
         return
     except OSError as error:
@@ -206,102 +197,19 @@ def read(folder: str, name: str, start: int, end: int) -> Iterator[Line]:
             if len(head) < _FRAME.size:
                 return
             length, checksum = _FRAME.unpack(head)
-            if not 0 < length <= _LONGEST_LINE:
+            if not 0 < length <= _MAX_LINE:
                 return
             text = file.read(length)
             if len(text) < length or zlib.crc32(text) != checksum:
                 return
             position += _FRAME.size + length
-            yield _line(text, position)
+            yield _parse(text, position)
 
 
-def adopt(folder: str, known: str) -> dict[str, int]:
-    """
-    Take the locks of the processes that died: owner -> lock file, held open until ``bury``.
-
-    Args:
-        folder: The intake.
-        known: This process's owner name.
-    """
-    import fcntl
-
-    dead: dict[str, int] = {}
-    with os.scandir(folder) as found:
-        names = [file.name for file in found if file.name.endswith(".lock")]
-    for name in names:
-        owner = owner_of(name)
-        if owner == known:
-            continue
-        try:
-            lock = os.open(os.path.join(folder, name), os.O_RDWR)
-        except OSError:
-            continue
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(lock)
-            continue
-        dead[owner] = lock
-    return dead
-
-
-def bury(folder: str, owner: str, lock: int, ends: Mapping[str, int]) -> None:
-    """
-    Let go of a dead process's lock and remove its files, whose whole lines were all sorted in.
-
-    A process that died while it wrote left half a line: that call never returned, so nothing was accepted. The file is kept under
-    another name all the same, for whoever wants to look.
-
-    Args:
-        folder: The intake.
-        owner: Who died.
-        lock: From ``adopt``.
-        ends: Journal -> where its last whole line ends.
-    """
-    for name, end in ends.items():
-        path = os.path.join(folder, name)
-        if os.path.getsize(path) > end:
-            _log.warning("a journal ends in half a line", extra={"journal": name, "position": end})
-            os.replace(path, f"{path}.torn")
-        else:
-            _remove(folder, name)
-    _remove(folder, f"{owner}.lock")
-    os.close(lock)
-
-
-def _own(folder: str) -> tuple[str, int]:
-    """Make and lock a file of our own."""
-    try:
-        import fcntl
-    except ImportError:
-        raise ConfigurationError(
-            "spool: this system has no file locks; leave spool out and keep messages in memory"
-        ) from None
-    while True:
-        owner = f"{os.getpid()}-{os.urandom(6).hex()}"
-        path = os.path.join(folder, f"{owner}.lock")
-        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Between making and locking it another process may have taken the file for a dead one's.
-            if os.path.exists(path):
-                return owner, lock
-        except BlockingIOError:
-            pass
-        os.close(lock)
-
-
-def _line(text: bytes, end: int) -> Line:
+def _parse(text: bytes, end: int) -> Line:
     head, _, body = text.decode().partition("\n")
     accepted_at, upserts, message_id, keys = json.loads(head)
     return Line(accepted_at, upserts, message_id, keys, body, end)
-
-
-def _remove(folder: str, name: str) -> None:
-    try:
-        os.unlink(os.path.join(folder, name))
-    except FileNotFoundError:
-        return
 
 
 def _sync_folder(folder: str) -> None:

@@ -1,4 +1,4 @@
-"""The spool's lanes: leasing their messages, and what becomes of them (rules O1, M2, Q5); runs inside its owner's transactions."""
+"""The spool's lanes: leases their messages and settles them (rules O1, M2, Q5); every method runs inside a transaction of its caller."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     from ...plugins import Settlement
     from .database import Database
 
-# Delivered message ids that are remembered (rule Q5).
-_DELIVERED = 100_000
+# How many ids of delivered messages are remembered, to recognise duplicates (rule Q5).
+_REMEMBERED = 100_000
 
 
 class Lanes:
     """
-    Leases messages lane by lane.
+    Leases and settles messages lane by lane.
 
     Args:
         database: The spool's.
-        lease: Seconds after which a claim of a process that hangs is given to another one.
+        lease: Seconds after which a claim of a process that hangs is open to other processes.
     """
 
     def __init__(self, database: Database, lease: float) -> None:
@@ -35,13 +35,13 @@ class Lanes:
 
     def claim(self, owner: str, now: float, limit: int) -> Claim | None:
         """Lease the first messages of the lane that is due longest."""
-        found = self._run(
+        due = self._run(
             "SELECT lane, waiting_since FROM lanes WHERE leased = 0 AND due_at <= ? ORDER BY due_at LIMIT 1",
             (now,),
         ).fetchone()
-        if found is None:
+        if due is None:
             return None
-        lane, waits_since = found
+        lane, waits_since = due
         entries = [_entry(row, waits_since) for row in self._rows(lane, limit)]
         number = self._run("UPDATE numbers SET claim = claim + 1 RETURNING claim").fetchone()[0]
         self._run("UPDATE lanes SET leased = leased + 1 WHERE lane = ?", (lane,))
@@ -50,7 +50,7 @@ class Lanes:
         return Claim(number, tuple(entries))
 
     def _rows(self, lane: int, limit: int) -> list[tuple[Any, ...]]:
-        """Return the first *limit* messages; the upserts behind a longer row of waiting ones come along (rule M2)."""
+        """Return the first *limit* messages; if they all wait for their contact, upserts from behind them come along (rule M2)."""
         columns = "seq, body, accepted_at, attempts, failures, waiting_since, waiting"
         rows = self._run(
             f"SELECT {columns} FROM messages WHERE lane = ? ORDER BY seq LIMIT ?", (lane, limit)
@@ -64,17 +64,17 @@ class Lanes:
         return rows
 
     def renew(self, number: int, now: float) -> bool:
-        """Lengthen a lease; False when it was lost."""
+        """Lengthen a lease; False when it ended or was lost to another process."""
         query = "UPDATE claims SET until = ? WHERE claim = ?"
         return self._run(query, (now + self._lease, number)).rowcount == 1
 
     def end_lease(self, number: int) -> int | None:
-        """Forget a claim; returns its lane, or None when the lease was lost."""
-        found = self._run("DELETE FROM claims WHERE claim = ? RETURNING lane", (number,)).fetchone()
-        return None if found is None else int(found[0])
+        """Forget a claim and return its lane, or None when the lease was lost to another process."""
+        row = self._run("DELETE FROM claims WHERE claim = ? RETURNING lane", (number,)).fetchone()
+        return None if row is None else int(row[0])
 
-    def free_claims(self, owners: Collection[str], now: float) -> None:
-        """Give back the claims of *owners*, and those that ran out."""
+    def end_claims(self, owners: Collection[str], now: float) -> None:
+        """End the claims of *owners*, and those that were not renewed in time, so that others can claim their messages."""
         for claim, lane, owner, until in self._run("SELECT claim, lane, owner, until FROM claims").fetchall():
             if until <= now or owner in owners:
                 self._run("DELETE FROM claims WHERE claim = ?", (claim,))
@@ -83,30 +83,31 @@ class Lanes:
     # --- when lanes are due -----------------------------------------------------------------------------
 
     def make_due(self, now: float, *, beyond: float) -> None:
-        """Make the lanes due that were not to be before *beyond*."""
+        """Make those lanes due now that are due after *beyond*."""
         self._run("UPDATE lanes SET due_at = ? WHERE leased = 0 AND due_at > ?", (now, beyond))
 
     def make_all_due(self, now: float) -> None:
-        """Make every lane due, and end every lease in the usual time from now."""
+        """Make every lane due now, and let no lease last longer than one that begins now."""
         self._run("UPDATE lanes SET due_at = ? WHERE due_at > ?", (now, now))
         self._run("UPDATE claims SET until = MIN(until, ?)", (now + self._lease,))
 
     # --- the end of messages ----------------------------------------------------------------------------
 
-    def finish(self, done: Sequence[Settlement], ids: dict[int, str]) -> None:
-        """Forget delivered messages but for their ids."""
-        if not done:
+    def acknowledge(self, acks: Sequence[Settlement], message_ids: dict[int, str]) -> None:
+        """Forget delivered messages, except their ids."""
+        if not acks:
             return
-        self.remove([one.seq for one in done])
+        self.remove([ack.seq for ack in acks])
         self._run_many(
-            "INSERT OR IGNORE INTO delivered (message_id) VALUES (?)", [(ids[one.seq],) for one in done]
+            "INSERT OR IGNORE INTO delivered (message_id) VALUES (?)",
+            [(message_ids[ack.seq],) for ack in acks],
         )
         self._run(
-            "DELETE FROM delivered WHERE number <= (SELECT MAX(number) FROM delivered) - ?", (_DELIVERED,)
+            "DELETE FROM delivered WHERE number <= (SELECT MAX(number) FROM delivered) - ?", (_REMEMBERED,)
         )
 
     def remove(self, seqs: Sequence[int]) -> None:
-        """Forget messages, and lanes that hold nothing more and are not leased."""
+        """Forget messages, and lanes that are empty then and have no lease."""
         lanes: dict[int, int] = {}
         for seq in seqs:
             for (lane,) in self._run("DELETE FROM messages WHERE seq = ? RETURNING lane", (seq,)).fetchall():
@@ -117,7 +118,7 @@ class Lanes:
             self._forget_if_empty(lane)
 
     def put_back(self, lane: int, settlements: Sequence[Settlement], now: float) -> None:
-        """Keep what is to be attempted again, and say when the lane is due; an empty lane is forgotten."""
+        """End the lease of *lane*: note the attempts of its messages, and when it is due; an empty lane is forgotten."""
         self._run_many(
             "UPDATE messages SET attempts = attempts + 1, failures = failures + ?, waiting = ?,"
             " waiting_since = CASE WHEN ? THEN COALESCE(waiting_since, ?) ELSE waiting_since END WHERE seq = ?",
@@ -158,10 +159,10 @@ class Lanes:
         return True
 
     def drop(self, keys: Sequence[str]) -> list[str]:
-        """Forget the unleased messages that carry one of *keys*; returns their bodies, in order."""
+        """Forget the messages that carry one of *keys* and are not leased; returns their bodies, in order."""
         wanted = frozenset(keys)
         marks = ", ".join("?" * len(keys))
-        found = self._run(
+        lanes = self._run(
             f"SELECT DISTINCT lane FROM lane_keys WHERE key IN ({marks})", tuple(keys)
         ).fetchall()
         leased = {
@@ -169,9 +170,11 @@ class Lanes:
         }
         going = [
             (seq, body)
-            for (lane,) in found
-            for seq, own, body in self._run("SELECT seq, keys, body FROM messages WHERE lane = ?", (lane,))
-            if seq not in leased and wanted.intersection(json.loads(own))
+            for (lane,) in lanes
+            for seq, message_keys, body in self._run(
+                "SELECT seq, keys, body FROM messages WHERE lane = ?", (lane,)
+            )
+            if seq not in leased and wanted.intersection(json.loads(message_keys))
         ]
         self.remove([seq for seq, _ in going])
         return [body for _, body in sorted(going)]
@@ -180,6 +183,6 @@ class Lanes:
 def _entry(row: tuple[Any, ...], lane_waits_since: float | None) -> Entry:
     seq, body, accepted_at, attempts, failures, waiting_since, _ = row
     if waiting_since is None and lane_waits_since is not None:
-        # It waits behind others for the same contact: its time runs since they began to wait, or it came.
+        # It waits behind others for the same contact: since they began to wait, or since it was accepted, whichever is later.
         waiting_since = max(lane_waits_since, accepted_at)
     return Entry(seq, json.loads(body), accepted_at, attempts, failures, waiting_since)

@@ -1,4 +1,4 @@
-"""The spool's tables and how an older file is brought up to date; knows SQL, nothing of messages."""
+"""The spool's tables, how the file is opened, and how an older file is brought up to date; knows SQL, nothing of messages."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from ...errors import SpoolFailed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# How long a statement waits for another process's transaction, in seconds.
-PATIENCE = 10.0
+# Seconds that a statement waits while another process has the file locked.
+BUSY_TIMEOUT = 10.0
 
-# Held while a file is made, so that nobody in this process has opened it before it is closed again.
+# Held while a file is made: nobody in this process may have opened the file when ``_create`` closes it.
 _creating = threading.Lock()
 
-# One script a version, applied in turn; the file's user_version counts them. A released script is never changed.
+# One script for each version, applied in order; the file's user_version counts them. A released script is never changed, nor is the
+# name of a table: ``shelf`` is the store, ``dead`` the dead letters.
 STEPS = (
     """
     CREATE TABLE numbers (
@@ -97,22 +98,22 @@ STEPS = (
 
 
 def connect(
-    path: str, *, sync: str, patience: float = PATIENCE, steps: Sequence[str] = STEPS
+    path: str, *, sync: str, busy_timeout: float = BUSY_TIMEOUT, steps: Sequence[str] = STEPS
 ) -> sqlite3.Connection:
     """
-    Open the file, make it when it is not there, readable by its owner only, and bring its tables up to date.
+    Open the file and bring its tables up to date. A file that is not there is made, readable by its owner only.
 
     Args:
         path: Of the file; its folder must be there.
         sync: ``normal`` or ``full``, as SQLite calls it.
-        patience: Seconds that a statement waits for another process.
+        busy_timeout: Seconds that a statement waits while another process has the file locked.
         steps: The script of each version.
 
     Raises:
         SpoolFailed: The file cannot be opened, is no database, is locked, or was made by a newer version.
     """
     _create(path)
-    connection = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(path, timeout=busy_timeout, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {'FULL' if sync == 'full' else 'NORMAL'}")
@@ -130,7 +131,7 @@ def _create(path: str) -> None:
     """
     Make the file when it is not there.
 
-    A file that is there must not even be opened: closing it would end every lock that SQLite holds on it in this process.
+    A file that is there must not be opened here: closing it would end every lock that SQLite holds on it in this process.
 
     Source: SQLite's page "How To Corrupt An SQLite Database File", section 2.2, on locks cancelled by a close.
     """
@@ -153,19 +154,19 @@ def _unusable(path: str, fault: str) -> SpoolFailed:
 
 
 def failed(path: str, error: sqlite3.Error) -> SpoolFailed:
-    """Return the error that tells what is wrong with the file, and the remedy."""
+    """Return the error that names the file, the fault and the remedy."""
     text = str(error)
-    passes = False
+    is_passing = False
     if "locked" in text or "busy" in text:
         remedy = "another process keeps it locked; end that process"
-        passes = True
+        is_passing = True
     elif "full" in text:
         remedy = "free space on its disk"
     elif "readonly" in text or "read-only" in text:
         remedy = "grant this process the right to write to the file and its folder"
     else:
         remedy = "move the file away (it keeps what can still be read) and start again"
-    return SpoolFailed(f"spool: {path}: {text}; {remedy}", is_passing=passes)
+    return SpoolFailed(f"spool: {path}: {text}; {remedy}", is_passing=is_passing)
 
 
 def _migrate(connection: sqlite3.Connection, path: str, steps: Sequence[str]) -> None:

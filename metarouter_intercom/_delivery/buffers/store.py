@@ -1,4 +1,4 @@
-"""The spool's key-value store, where the directory keeps what it knows of the workspace (rule O4)."""
+"""The spool's key-value store, in which the workspace cache keeps ids and fingerprints (rule O4); knows nothing of what they mean."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ if TYPE_CHECKING:
 
     from .database import Database
 
-# Values of each kind; those not written for longest leave first.
+# Values of each kind; those that were not written for the longest time are removed first.
 _CAPACITY = 200_000
-# Between two looks at the bound, in values put.
+# The bound is enforced once in so many values.
 _PRUNE_EVERY = 1_000
 
 
 class SpoolStore:
     """
-    Implements ``plugins.Shelf``.
+    Implements ``plugins.Store`` in the table ``shelf``.
 
     Args:
         database: The spool's.
-        capacity: Values of each kind.
+        capacity: How many values of each kind it keeps.
     """
 
     def __init__(self, database: Database, capacity: int = _CAPACITY) -> None:
@@ -32,7 +32,7 @@ class SpoolStore:
 
     def get(self, kind: str, key: str) -> str | None:
         """Return the value, or None."""
-        with self._database.lock, self._database.told():
+        with self._database.lock, self._database.translated_errors():
             return self._read(kind, key)
 
     def put(self, kind: str, key: str, value: str) -> None:

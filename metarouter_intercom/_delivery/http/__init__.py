@@ -1,1 +1,1 @@
-"""One request in, one response or a missing answer out; the only user of requests and urllib3."""
+"""Sends one request and returns one response, or says that there is none; the only user of requests and urllib3."""

@@ -1,4 +1,4 @@
-"""The default way to the network: requests' adapter without what a session adds to every call; part of the transport."""
+"""The default HTTP session: requests' adapter without what a ``requests.Session`` adds to every call; knows nothing of Intercom's rules."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
     from ...plugins import Request
 
-# Measured: of the time of ``Session.post`` two thirds go into merging the environment, cookies and headers, preparing the URL, and
-# building the answer; none of it changes between our requests.
+# Measured: ``Session.post`` spends two thirds of its time on merging the environment, cookies and headers, on preparing the URL, and
+# on building the answer. Nothing of that changes between our requests.
 
 
 class _IdleConnections:
     """
-    Where urllib3 keeps idle connections, in place of its ``queue.LifoQueue``: without a lock.
+    Replaces the ``queue.LifoQueue`` in which urllib3 keeps idle connections: works without a lock.
 
-    A lock that a worker holds at the moment of a fork stays shut in the child, which would hang when it lets go of the parent's pool
-    (rule W3). Taking from and adding to the end of a list needs none.
+    If a worker holds a lock when the process forks, that lock is never released in the child. The child would hang when it drops the
+    parent's pool (rule W3). A list needs no lock to add to its end and to take from it.
     """
 
     def __init__(self, maxsize: int = 0) -> None:
@@ -58,9 +58,9 @@ class _HttpsPool(urllib3.HTTPSConnectionPool):
 
 class LeanAdapter(HTTPAdapter):
     """
-    An adapter that keeps ``send`` as it is (so that the ``responses`` library can stand in) and makes its steps cheap.
+    Leaves ``HTTPAdapter.send`` as it is, so that the ``responses`` library can replace it, and makes its steps cheap.
 
-    The address never changes, so its pool is found once; the body is read at once and returned with the status and headers.
+    The address never changes, so its pool is looked up once.
     """
 
     def __init__(self, address: str, *, pool: int, verify: bool | str, proxies: Mapping[str, str]) -> None:
@@ -73,7 +73,7 @@ class LeanAdapter(HTTPAdapter):
 
     def proxy_manager_for(self, proxy: Any, **proxy_kwargs: Any) -> Any:
         manager = super().proxy_manager_for(proxy, **proxy_kwargs)
-        if type(manager) is urllib3.ProxyManager:  # one for SOCKS has pools of its own
+        if type(manager) is urllib3.ProxyManager:  # a manager for SOCKS has its own kinds of pools
             manager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
         return manager
 
@@ -81,13 +81,13 @@ class LeanAdapter(HTTPAdapter):
         self, request: Any, verify: Any, proxies: Any = None, cert: Any = None
     ) -> Any:
         if self._pool_of_address is None:
-            found = super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
-            super().cert_verify(found, request.url, verify, cert)  # type: ignore[no-untyped-call]  # the stubs leave it untyped
-            self._pool_of_address = found
+            pool = super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
+            super().cert_verify(pool, request.url, verify, cert)  # type: ignore[no-untyped-call]  # the stubs leave it untyped
+            self._pool_of_address = pool
         return self._pool_of_address
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-        """Done once, with the pool."""
+        """Do nothing: the certificate settings are set once, with the pool."""
 
     def request_url(self, request: Any, proxies: Any) -> str:
         if self._proxies:
@@ -95,13 +95,13 @@ class LeanAdapter(HTTPAdapter):
         return request.path_url  # type: ignore[no-any-return]  # requests is typed loosely here
 
     def add_headers(self, request: Any, **kwargs: Any) -> None:
-        """There is nothing to add."""
+        """Add nothing."""
 
     def build_response(self, req: Any, resp: Any) -> requests.Response:
         answer = requests.Response()
         answer.status_code = resp.status
         answer.headers = CaseInsensitiveDict()
-        answer.headers._store = {name.lower(): (name, value) for name, value in resp.headers.items()}  # type: ignore[attr-defined]  # filled at once
+        answer.headers._store = {name.lower(): (name, value) for name, value in resp.headers.items()}  # type: ignore[attr-defined]  # filled directly, which is faster
         answer.raw = resp
         answer.request = req
         answer.url = req.url
@@ -109,12 +109,12 @@ class LeanAdapter(HTTPAdapter):
 
 
 class _Prepared:
-    """What ``HTTPAdapter.send`` reads of a prepared request, and where the ``responses`` library writes ``params``, ``req_kwargs``."""
+    """Has what ``HTTPAdapter.send`` reads of a prepared request; the ``responses`` library writes ``params`` and ``req_kwargs``."""
 
     __slots__ = ("_address", "body", "headers", "method", "params", "path_url", "req_kwargs")
 
     def __init__(
-        self, method: str, address: str, path_url: str, headers: dict[str, str], body: bytes | None
+        self, method: str, address: str, path_url: str, *, headers: dict[str, str], body: bytes | None
     ) -> None:
         self.method = method
         self._address = address
@@ -132,11 +132,11 @@ class LeanSession:
     Sends requests to one address over one pool.
 
     Args:
-        address: With scheme and host, perhaps with a path; no slash at the end.
-        pool: Connections that are kept.
-        timeouts: Connect and read, in seconds.
-        headers: Of every request.
-        ca_bundle: A file or folder of certificates; None means the bundled ones.
+        address: Scheme and host, perhaps with a path; no slash at the end.
+        pool: How many connections are kept open.
+        timeouts: Connect timeout and read timeout, in seconds.
+        headers: Sent with every request.
+        ca_bundle: A file or folder of certificates; None means the ones that come with requests.
     """
 
     def __init__(
@@ -148,9 +148,9 @@ class LeanSession:
         headers: Mapping[str, str],
         ca_bundle: str | None,
     ) -> None:
-        parts = urlsplit(address)
+        address_parts = urlsplit(address)
         self._prefix = urllib3.util.parse_url(address).path or ""
-        self._origin = f"{parts.scheme}://{parts.netloc}"
+        self._origin = f"{address_parts.scheme}://{address_parts.netloc}"
         self._headers = dict(headers)
         self._verify: bool | str = ca_bundle or True
         self._proxies = requests.utils.get_environ_proxies(address)
@@ -160,7 +160,7 @@ class LeanSession:
         self._cookie_until = 0.0
 
     def exchange(self, request: Request, body: bytes | None) -> requests.Response:
-        """Send *request* once and return the answer with its body read."""
+        """Send *request* once and return the answer; its body is not read yet."""
         headers = {**self._headers, **request.headers} if request.headers else dict(self._headers)
         if body is not None:
             headers["Content-Length"] = str(len(body))
@@ -168,10 +168,11 @@ class LeanSession:
             headers["Content-Length"] = "0"
         if self._cookie is not None:
             self._add_cookie(headers)
-        prepared = _Prepared(request.method, self._origin, self._prefix + request.path, headers, body)
+        path_url = self._prefix + request.path
+        prepared = _Prepared(request.method, self._origin, path_url, headers=headers, body=body)
         answer = self._adapter.send(
-            prepared,  # type: ignore[arg-type]  # has all that send reads
-            timeout=self._timeouts,  # type: ignore[arg-type]  # urllib3's own value is taken as it is
+            prepared,  # type: ignore[arg-type]  # has everything that send reads
+            timeout=self._timeouts,  # type: ignore[arg-type]  # urllib3's own value works too
             verify=self._verify,
             proxies=self._proxies,
         )
@@ -192,19 +193,20 @@ class LeanSession:
             self._cookie = None
 
     def _keep_cookie(self, header: str) -> None:
-        """Send ``recent_write`` back while it lasts: with it Intercom reads its own writes (contract, section 2)."""
+        """Keep the cookie ``recent_write`` while it is valid: with it Intercom's reads see our writes (contract, section 2)."""
         pair, _, rest = header.partition(";")
         if not pair.strip().startswith("recent_write="):
             return
         seconds = 1.0
         for part in rest.split(";"):
             name, _, value = part.strip().partition("=")
-            if name.lower() == "max-age" and value.isdigit():
+            # ``isdigit`` alone is also true of "²", which is no number to ``float``.
+            if name.lower() == "max-age" and value.isascii() and value.isdigit():
                 seconds = float(value)
         self._cookie_until = time.monotonic() + seconds
         self._cookie = pair.strip()
 
 
 def _cookies(answer: requests.Response) -> Iterator[str]:
-    """Yield each ``Set-Cookie`` by itself: joined by commas they could not be told apart."""
+    """Yield each ``Set-Cookie`` header separately: joined by commas they could not be split again."""
     yield from answer.raw.headers.getlist("set-cookie")

@@ -1,4 +1,4 @@
-"""What an error of requests or urllib3 means for a request: it was never sent, or it may have been applied; part of the transport."""
+"""Sorts errors of requests and urllib3: the request was never sent, or it may have been applied; knows nothing of Intercom."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _NETWORK = (requests.RequestException, urllib3.exceptions.HTTPError, HTTPException, OSError)
-# Raised before a connection stands, or instead of one.
+# Raised before there is a connection, or instead of one.
 _BEFORE = (
     requests.exceptions.ConnectTimeout,
     requests.exceptions.ProxyError,
@@ -33,50 +33,51 @@ _BEFORE = (
     urllib3.exceptions.FullPoolError,
     urllib3.exceptions.HostChangedError,
 )
-# Raised after at least a part of the request had left.
+# Raised after at least a part of the request was sent.
 _AFTER = (urllib3.exceptions.ReadTimeoutError, urllib3.exceptions.ProtocolError)
-# Where TLS and a proxy's tunnel are made, before a byte of the request leaves: in their midst an error looks like one of reading.
+# These functions make the TLS connection and a proxy's tunnel before any byte of the request is sent. An error inside them looks
+# like an error of reading the answer.
 _PREPARING = frozenset({"do_handshake", "_tunnel"})
-# Errors look at most so deep into their reasons.
-_DEPTH = 20
+# At most so many errors behind an error are looked at: errors may name each other in a circle.
+_MOST_CAUSES = 20
 
 
-def failure_of(error: Exception) -> Exception:
-    """Return the error of ours for *error*; an error that has nothing to do with the network is returned as it is."""
+def transport_error_of(error: Exception) -> Exception:
+    """Return the ``TransportError`` for *error*; an error that has nothing to do with the network is returned as it is."""
     if isinstance(error, TransportError) or not isinstance(error, _NETWORK):
         return error
     kind = type(error).__name__
     if _was_never_sent(error):
         return ConnectFailed(f"no connection to Intercom ({kind})")
-    return ReadFailed(f"no whole answer from Intercom ({kind})")
+    return ReadFailed(f"no complete answer from Intercom ({kind})")
 
 
 def _was_never_sent(error: BaseException) -> bool:
-    reasons = list(_reasons(error))
-    if any(_was_preparing(reason.__traceback__) for reason in reasons):
+    causes = list(_causes(error))
+    if any(_was_preparing(cause.__traceback__) for cause in causes):
         return True
-    for reason in reasons:
-        if isinstance(reason, _AFTER):
+    for cause in causes:
+        if isinstance(cause, _AFTER):
             return False
-        if isinstance(reason, _BEFORE):
+        if isinstance(cause, _BEFORE):
             return True
     return False
 
 
-def _reasons(error: BaseException) -> Iterator[BaseException]:
-    """Yield *error* and what lies behind it, the nearest first."""
-    found = [error]
-    for reason in found:
-        yield reason
-        further = [*reason.args, getattr(reason, "reason", None), reason.__cause__]
-        found += [one for one in further if isinstance(one, BaseException) and one not in found]
-        if len(found) > _DEPTH:
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield *error* and the errors behind it, the nearest first."""
+    causes = [error]
+    for cause in causes:
+        yield cause
+        deeper = [*cause.args, getattr(cause, "reason", None), cause.__cause__]
+        causes += [each for each in deeper if isinstance(each, BaseException) and each not in causes]
+        if len(causes) > _MOST_CAUSES:
             return
 
 
-def _was_preparing(trace: TracebackType | None) -> bool:
-    while trace is not None:
-        if trace.tb_frame.f_code.co_name in _PREPARING:
+def _was_preparing(traceback: TracebackType | None) -> bool:
+    while traceback is not None:
+        if traceback.tb_frame.f_code.co_name in _PREPARING:
             return True
-        trace = trace.tb_next
+        traceback = traceback.tb_next
     return False

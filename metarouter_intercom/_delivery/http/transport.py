@@ -1,4 +1,4 @@
-"""Sends one request and returns its answer (rule T3); knows HTTP, nothing of Intercom's rules; the only user of requests."""
+"""Sends one request and returns its answer (rule T3); knows HTTP, and nothing of Intercom's rules."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ...plugins import Request
     from ...settings import Settings
 
-# More than any answer of Intercom's; a broken peer must not fill the memory.
+# In bytes; larger than any answer of Intercom. A broken peer must not fill the memory.
 _LARGEST_ANSWER = 10 * 2**20
 _HTTP_PACKAGES = frozenset({"certifi", "chardet", "charset_normalizer", "idna", "requests", "urllib3"})
 _CA_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
@@ -32,17 +32,17 @@ class HttpTransport:
     """
     Implements ``plugins.Transport`` over HTTP/1.1 with keep-alive.
 
-    Thread-safe. Proxies and the CA bundle come from the usual environment variables, read at the first request. Nothing is opened
-    before that, and a forked child opens its own connections. No redirect is followed: a 3xx is an answer like any other.
+    Thread-safe. Proxies and the CA bundle come from the usual environment variables, which are read at the first request. No
+    connection is opened before that, and a forked child opens its own. No redirect is followed: a 3xx is an answer like any other.
 
-    A kept connection that the server has closed meanwhile is noticed before a request is sent on it, and replaced. When it closes in
-    that very moment, the request may have arrived: ``ReadFailed``.
+    If the server has closed an idle connection, that is noticed before a request is sent, and the connection is replaced. If the server
+    closes it at that very moment, the request may have arrived: ``ReadFailed``.
 
     Args:
         settings: Address, key, version and timeouts.
-        session: The caller's own ``requests.Session``: its adapters, headers, hooks, proxies and certificates are used as they are; the
-            headers that Intercom needs win. Never closed, but that a forked child lets go of the connections it inherited. Its adapters
-            should not retry by themselves: retries belong to the client (rule T3).
+        session: The caller's own ``requests.Session``. Its adapters, headers, hooks, proxies and certificates are used as they are, except
+            that the headers that Intercom needs win. It is never closed, except in a forked child, which must not use the connections
+            of its parent. Its adapters should not retry by themselves: only the client retries (rule T3).
 
     Raises:
         ConfigurationError: The address is no http(s) address.
@@ -52,7 +52,7 @@ class HttpTransport:
         _check_address(settings.address)
         self._settings = settings
         self._session = session
-        # By process: a lock that another thread held during a fork would stay shut in the child for ever.
+        # One lock for each process: a lock that another thread holds during a fork is never released in the child.
         self._locks: dict[int, threading.Lock] = {}
         self._pid = 0
         self._exchange: Callable[[Request, bytes | None], requests.Response] | None = None
@@ -69,9 +69,9 @@ class HttpTransport:
             answer = exchange(request, body)
             return Response(answer.status_code, _decoded(_content(answer)), _lower(answer.headers))
         except Exception as error:
-            from .failures import failure_of
+            from .failures import transport_error_of
 
-            failure = failure_of(error)
+            failure = transport_error_of(error)
             if failure is error:
                 raise
             raise failure from error
@@ -91,29 +91,35 @@ class HttpTransport:
             exchange = self._exchange
             if exchange is None or self._pid != os.getpid():
                 _load()
-                exchange = self._lean() if self._session is None else self._own_session(self._session)
-                # Only with the new pid a child may use it, so the pid comes last.
+                exchange = (
+                    self._default_exchange()
+                    if self._session is None
+                    else self._session_exchange(self._session)
+                )
+                # A forked child may use the exchange only once the pid is its own, so the pid is set last.
                 self._exchange = exchange
                 self._pid = os.getpid()
             return exchange
 
     def before_fork(self) -> None:
-        """Wait for an opening in hand."""
+        """Wait until no thread is opening the transport."""
         self._lock().acquire()
 
     def after_fork_in_parent(self) -> None:
-        """Go on."""
+        """Continue."""
         self._lock().release()
 
     def after_fork_in_child(self) -> None:
-        """There is nothing to let go of: a child's lock and connections are its own."""
+        """Do nothing: the child makes its own lock and connections."""
 
-    def _own_session(self, session: requests.Session) -> Callable[[Request, bytes | None], requests.Response]:
+    def _session_exchange(
+        self, session: requests.Session
+    ) -> Callable[[Request, bytes | None], requests.Response]:
         if self._pid:
-            # In a forked child: the parent goes on with these sockets, the child must not use them.
+            # In a forked child: the parent still uses these sockets, so the child must not.
             session.close()
         settings = self._settings
-        address, own = settings.address, _headers(settings)
+        address, headers = settings.address, _headers(settings)
         timeouts = (settings.connect_timeout, settings.read_timeout)
 
         def exchange(request: Request, body: bytes | None) -> requests.Response:
@@ -121,8 +127,8 @@ class HttpTransport:
                 request.method,
                 address + request.path,
                 data=body,
-                headers={**own, **request.headers},
-                auth=_as_it_is,
+                headers={**headers, **request.headers},
+                auth=_no_login,
                 timeout=timeouts,
                 allow_redirects=False,
                 stream=True,
@@ -130,26 +136,27 @@ class HttpTransport:
 
         return exchange
 
-    def _lean(self) -> Callable[[Request, bytes | None], requests.Response]:
+    def _default_exchange(self) -> Callable[[Request, bytes | None], requests.Response]:
         from .adapter import LeanSession
 
         settings = self._settings
-        lean = LeanSession(
+        session = LeanSession(
             settings.address,
             pool=settings.workers + 2,
             timeouts=(settings.connect_timeout, settings.read_timeout),
             headers=_headers(settings),
             ca_bundle=_ca_bundle(settings.address),
         )
-        self._close = lean.close
-        return lean.exchange
+        self._close = session.close
+        return session.exchange
 
 
 def _load() -> None:
     """
-    Import all that requests need, at once: a module whose import a fork cut off can never be imported in the child.
+    Import everything that a request needs, while forks wait: if a fork interrupts the import of a module, the child can never import it.
 
-    What an interrupt cuts off is taken away again: packages that were half there would stay broken to the end of the process.
+    If an exception interrupts the import, all HTTP packages that it has begun to import are removed again: a half-imported package would
+    stay broken until the end of the process.
     """
     before = frozenset(sys.modules)
     try:
@@ -181,13 +188,15 @@ def _ca_bundle(address: str) -> str | None:
         path = os.environ.get(name)
         if path and address.startswith("https:"):
             if not os.path.exists(path):
-                raise ConnectFailed(f"{name}: names no file; correct or remove it")
+                raise ConnectFailed(
+                    f"{name}: there is no such file or folder; correct or remove the variable"
+                )
             return path
     return None
 
 
-def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Stand in as authentication: without any, requests puts a login of ~/.netrc in place of the access token."""
+def _no_login(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Add no login; without an ``auth`` at all, requests replaces the access token by a login from ~/.netrc."""
     return request
 
 
@@ -195,16 +204,16 @@ def _headers(settings: Settings) -> dict[str, str]:
     from importlib.metadata import PackageNotFoundError, version
 
     try:
-        own = version("metarouter-intercom")
+        package_version = version("metarouter-intercom")
     except PackageNotFoundError:
-        own = "0"
+        package_version = "0"
     return {
         "Authorization": f"Bearer {settings.api_key.reveal()}",
         "Intercom-Version": settings.api_version,
         "Accept": "application/json",
         "Content-Type": "application/json",
         "Accept-Encoding": "gzip, deflate",
-        "User-Agent": f"metarouter-intercom/{own} python/{sys.version_info[0]}.{sys.version_info[1]}",
+        "User-Agent": f"metarouter-intercom/{package_version} python/{sys.version_info[0]}.{sys.version_info[1]}",
     }
 
 
@@ -213,7 +222,7 @@ def _encoded(body: JsonObject) -> bytes:
 
 
 def _decoded(content: bytes) -> JsonValue:
-    """Return the JSON value of an answer's body; its text when it is no JSON; None when it is empty."""
+    """Return the JSON value of an answer's body; its text if it is no JSON; None if it is empty."""
     if not content:
         return None
     try:
@@ -224,14 +233,14 @@ def _decoded(content: bytes) -> JsonValue:
 
 
 def _content(answer: requests.Response) -> bytes:
-    """Read the body to its end, which also gives the connection back to its pool."""
+    """Read the body to its end, which also returns the connection to its pool."""
     headers = answer.headers
     length = headers.get("content-length", "")
-    # The fast path for an answer whose length is known: neither packed nor in chunks.
+    # The fast path: an answer whose length is known, neither compressed nor in chunks.
     is_plain = "content-encoding" not in headers and "transfer-encoding" not in headers
-    # Python reads neither "²", which is a digit, nor thousands of digits as a number.
+    # ``int`` accepts neither "²", although that is a digit, nor thousands of digits.
     is_short = length.isdecimal() and len(length) < 9 and int(length) <= _LARGEST_ANSWER
-    if is_plain and is_short and not answer._content_consumed:  # type: ignore[attr-defined]  # stubs leave it out
+    if is_plain and is_short and not answer._content_consumed:  # type: ignore[attr-defined]  # the stubs leave it out
         content: bytes = answer.raw.read(decode_content=True)
         return content
     chunks = bytearray()
@@ -239,7 +248,7 @@ def _content(answer: requests.Response) -> bytes:
         chunks += chunk
         if len(chunks) > _LARGEST_ANSWER:
             answer.close()
-            raise ReadFailed("the answer is larger than any of Intercom's; it was not read to its end")
+            raise ReadFailed("the answer is larger than any answer of Intercom; it was not read to its end")
     return bytes(chunks)
 
 

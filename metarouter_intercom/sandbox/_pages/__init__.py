@@ -1,1 +1,1 @@
-"""The sandbox's pages: people, companies, requests and the rate budget, for a person to look at. They only read the workspace."""
+"""The sandbox's pages in the browser: people, companies, requests and the rate budget. They read the workspace and never change it."""

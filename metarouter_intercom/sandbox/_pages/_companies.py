@@ -1,4 +1,4 @@
-"""What the pages tell of companies: the list, and one company with its people. Reads the workspace only."""
+"""What the Companies page and the page of one company show. It reads the workspace and knows no HTML."""
 
 from __future__ import annotations
 
@@ -8,11 +8,20 @@ import attrs
 
 from metarouter_intercom._types import JsonValue
 
-from .._state import Company
+from .._workspace_state import Company
 from ..workspace import Workspace
-from ._paging import Page, paged
-from ._people import PEOPLE_PER_PAGE, Fact, Link, PersonRow, company_link, custom_facts, person_row
-from ._values import Shown, show_attribute
+from ._paging import Page, make_page
+from ._people import (
+    PEOPLE_PER_PAGE,
+    Link,
+    NamedValue,
+    PersonRow,
+    company_link,
+    custom_attributes,
+    note_lines,
+    person_row,
+)
+from ._value_display import DisplayValue, show_attribute
 
 COMPANIES_PER_PAGE = 25
 _MOST_OPTIONS = 200
@@ -28,16 +37,16 @@ _LABELS: Mapping[str, str] = {
 
 @attrs.frozen(kw_only=True)
 class CompanyRow:
-    """One line of the list of companies."""
+    """One row of the list of companies; ``people`` is their number."""
 
     id: str
     name: str
     company_id: str
     people: int
-    plan: Shown
-    industry: Shown
-    size: Shown
-    monthly_spend: Shown
+    plan: DisplayValue
+    industry: DisplayValue
+    size: DisplayValue
+    monthly_spend: DisplayValue
     created_at: int
 
 
@@ -46,22 +55,22 @@ class CompanyView:
     """Everything the page of one company shows."""
 
     row: CompanyRow
-    fields: Sequence[Fact]
-    attributes: Sequence[Fact]
+    fields: Sequence[NamedValue]
+    attributes: Sequence[NamedValue]
     tags: Sequence[str]
     notes: Sequence[tuple[str, str, int]]
     people: Page[PersonRow]
 
 
 def list_companies(workspace: Workspace, words: str, number: int) -> Page[CompanyRow]:
-    """Return a page of the companies whose name or ids hold all the words, the newest first."""
-    wanted = words.lower().split()
-    fitting = [
+    """Return page *number* of the companies whose name or ids contain all *words*, the newest first."""
+    search_words = words.lower().split()
+    matching = [
         company
         for company in reversed(workspace.state.companies.values())
-        if not wanted or _has_words(company, wanted)
+        if not search_words or _has_words(company, search_words)
     ]
-    return paged(fitting, number, COMPANIES_PER_PAGE).showing(company_row)
+    return make_page(matching, number, COMPANIES_PER_PAGE).map(company_row)
 
 
 def _has_words(company: Company, words: Sequence[str]) -> bool:
@@ -70,7 +79,7 @@ def _has_words(company: Company, words: Sequence[str]) -> bool:
 
 
 def company_row(company: Company) -> CompanyRow:
-    """Return the line of *company*."""
+    """Return the row of *company*."""
     fields = company.fields
     return CompanyRow(
         id=company.id,
@@ -86,42 +95,38 @@ def company_row(company: Company) -> CompanyRow:
 
 
 def company_view(workspace: Workspace, company: Company, number: int) -> CompanyView:
-    """Return what the page of *company* shows, with page *number* of its people, those attached last first."""
+    """Return what the page of *company* shows, with page *number* of its people, the last attached first."""
     state = workspace.state
-    page = paged([*reversed(company.people)], number, PEOPLE_PER_PAGE)
-    admins = {admin.id: admin.name for admin in workspace.settings.admins}
+    page = make_page([*reversed(company.people)], number, PEOPLE_PER_PAGE)
     return CompanyView(
         row=company_row(company),
         fields=_fields(company),
-        attributes=custom_facts(workspace, "company", company.custom),
-        tags=[state.tags[one].name for one in company.tags],
-        notes=[
-            (note.body, admins.get(note.admin_id or "", "Unknown admin"), note.created_at)
-            for note in reversed(company.notes)
-        ],
-        people=page.showing(lambda one: person_row(workspace, state.contacts[one])),
+        attributes=custom_attributes(workspace, "company", company.custom),
+        tags=[state.tags[tag_id].name for tag_id in company.tags],
+        notes=note_lines(workspace, company.notes),
+        people=page.map(lambda contact_id: person_row(workspace, state.contacts[contact_id])),
     )
 
 
-def _fields(company: Company) -> list[Fact]:
-    told: list[tuple[str, JsonValue, str | None]] = [
+def _fields(company: Company) -> list[NamedValue]:
+    fields: list[tuple[str, JsonValue, str | None]] = [
         ("Company ID", company.company_id, None),
         ("Intercom ID", company.id, None),
     ]
     for name, label in _LABELS.items():
         value = company.fields.get(name)
         if value is not None:
-            told.append((label, value, "date" if name == "remote_created_at" else None))
+            fields.append((label, value, "date" if name == "remote_created_at" else None))
     if company.last_request_at is not None:
-        told.append(("Last seen", company.last_request_at, "date"))
-    told += [("Created", company.created_at, "date"), ("Updated", company.updated_at, "date")]
-    return [Fact(label, show_attribute(value, kind)) for label, value, kind in told]
+        fields.append(("Last seen", company.last_request_at, "date"))
+    fields += [("Created", company.created_at, "date"), ("Updated", company.updated_at, "date")]
+    return [NamedValue(label, show_attribute(value, kind)) for label, value, kind in fields]
 
 
-def company_options(workspace: Workspace, chosen: str) -> list[Link]:
-    """Return companies to filter people by, in the order of their names: the chosen one and the first made of the others."""
+def company_options(workspace: Workspace, selected: str) -> list[Link]:
+    """Return the companies of the People page's filter, by name: the oldest 200, and the one whose id is *selected*."""
     companies = workspace.state.companies
-    listed = dict(list(companies.items())[:_MOST_OPTIONS])
-    if chosen in companies:
-        listed[chosen] = companies[chosen]
-    return sorted((company_link(one) for one in listed.values()), key=lambda link: link.name.lower())
+    options = dict(list(companies.items())[:_MOST_OPTIONS])
+    if selected in companies:
+        options[selected] = companies[selected]
+    return sorted((company_link(company) for company in options.values()), key=lambda link: link.name.lower())

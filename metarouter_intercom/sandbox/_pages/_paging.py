@@ -8,18 +8,19 @@ from typing import Generic, TypeVar
 import attrs
 
 Item = TypeVar("Item")
-Shape = TypeVar("Shape")
+Other = TypeVar("Other")
 
 
 @attrs.frozen(kw_only=True)
 class Page(Generic[Item]):
     """
-    Items of one page.
+    The items of one page.
 
     Attributes:
-        number: From 1.
-        total: Items on all pages.
-        pages: At least 1.
+        number: The page's number, from 1.
+        total: The number of items on all pages.
+        pages: The number of pages, at least 1.
+        size: The most items on one page.
     """
 
     items: Sequence[Item]
@@ -30,18 +31,18 @@ class Page(Generic[Item]):
 
     @property
     def first(self) -> int:
-        """The place in the whole list of the first item; 0 when there is none."""
+        """The position of the first item in the whole list, from 1; 0 when there is none."""
         return (self.number - 1) * self.size + 1 if self.total else 0
 
     @property
     def last(self) -> int:
-        """The place in the whole list of the last item."""
+        """The position of the last item in the whole list, from 1; 0 when there is none."""
         return min(self.number * self.size, self.total)
 
-    def showing(self, show: Callable[[Item], Shape]) -> Page[Shape]:
-        """Return the same page with every item as *show* shows it."""
+    def map(self, convert: Callable[[Item], Other]) -> Page[Other]:
+        """Return the same page with each item converted."""
         return Page(
-            items=[show(item) for item in self.items],
+            items=[convert(item) for item in self.items],
             number=self.number,
             total=self.total,
             pages=self.pages,
@@ -49,9 +50,9 @@ class Page(Generic[Item]):
         )
 
 
-def paged(items: Sequence[Item], wanted: int, size: int) -> Page[Item]:
-    """Cut page *wanted* out of *items*; a page that is not there gives the nearest one."""
+def make_page(items: Sequence[Item], number: int, size: int) -> Page[Item]:
+    """Return page *number* of *items*, from 1; a number out of range gives the nearest page."""
     pages = max(1, -(-len(items) // size))
-    number = min(max(wanted, 1), pages)
+    number = min(max(number, 1), pages)
     begin = (number - 1) * size
     return Page(items=items[begin : begin + size], number=number, total=len(items), pages=pages, size=size)

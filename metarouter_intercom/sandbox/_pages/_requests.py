@@ -1,4 +1,4 @@
-"""What the pages tell of requests: each with its answer, and the rule that refused it. Reads the workspace only."""
+"""What the Requests page and the page of one request show. It reads the workspace and knows no HTML."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import attrs
 
 from metarouter_intercom._types import JsonValue
 
-from .._call import Exchange, Violation
+from .._request import Exchange
 from ..workspace import Workspace
-from ._paging import Page, paged
+from ._paging import Page, make_page
 
 REQUESTS_PER_PAGE = 50
 CHOICES: Mapping[str, str] = {"": "All", "failed": "Failed", "violations": "Violations"}
 _MOST_JSON = 40_000
-# Fields that tell what a body is about, the most telling first.
-_TELLING = (
+# Fields that say what a body is about, the most important first.
+_GIST_FIELDS = (
     "event_name",
     "name",
     "external_id",
@@ -36,13 +36,15 @@ _MOST_GIST = 60
 @attrs.frozen(kw_only=True)
 class RequestRow:
     """
-    One line of the list of requests.
+    One row of the list of requests.
 
     Attributes:
-        rule: The rule that refused the request, or "".
-        message: Intercom's words for it, or "".
-        gist: What the body is about: names and ids in it.
-        violations: What no well-behaved client sends, as (rule, detail).
+        at: When the request arrived, in Unix seconds.
+        phrase: The status in words.
+        rule: The name of the rule that refused the request; empty when it succeeded.
+        message: Intercom's error text; empty when the request succeeded.
+        gist: What the body is about: at most two names or ids from it.
+        violations: What a correct client does not send, as (rule, detail).
     """
 
     number: int
@@ -60,7 +62,15 @@ class RequestRow:
 
 @attrs.frozen(kw_only=True)
 class RequestView:
-    """Everything the page of one request shows."""
+    """
+    Everything that the page of one request shows.
+
+    Attributes:
+        body: The request's body as indented JSON; empty when there is none.
+        answer: The response's body, likewise.
+        before: The number of the request before; None when it is not stored.
+        after: The number of the request after; None when there is none.
+    """
 
     row: RequestRow
     version: str
@@ -72,21 +82,21 @@ class RequestView:
 
 
 def list_requests(workspace: Workspace, choice: str, number: int) -> Page[RequestRow]:
-    """Return a page of the remembered requests, the newest first: all of them, the failed ones, or those with violations."""
+    """Return page *number* of the stored requests, the newest first: all, the failed ones, or those with violations."""
     violations = _violations(workspace)
-    fitting = [
-        one
-        for one in reversed(workspace.requests)
+    matching = [
+        exchange
+        for exchange in reversed(workspace.requests)
         if choice not in ("failed", "violations")
-        or (choice == "failed" and _has_failed(one))
-        or (choice == "violations" and one.number in violations)
+        or (choice == "failed" and _has_failed(exchange))
+        or (choice == "violations" and exchange.number in violations)
     ]
-    page = paged(fitting, number, REQUESTS_PER_PAGE)
-    return page.showing(lambda one: _row(one, violations.get(one.number, ())))
+    page = make_page(matching, number, REQUESTS_PER_PAGE)
+    return page.map(lambda exchange: _row(exchange, violations.get(exchange.number, ())))
 
 
 def request_view(workspace: Workspace, number: int) -> RequestView | None:
-    """Return what the page of request *number* shows; None when it is not remembered (any more)."""
+    """Return what the page of request *number* shows; None when the request is not stored or was removed."""
     exchanges = workspace.requests
     first = exchanges[0].number if exchanges else 0
     if not exchanges or not 0 <= number - first < len(exchanges):
@@ -104,14 +114,11 @@ def request_view(workspace: Workspace, number: int) -> RequestView | None:
 
 
 def _violations(workspace: Workspace) -> dict[int, list[tuple[str, str]]]:
-    found: dict[int, list[tuple[str, str]]] = {}
-    for one in workspace.violations:
-        found.setdefault(one.number, []).append(_told(one))
-    return found
-
-
-def _told(violation: Violation) -> tuple[str, str]:
-    return violation.rule, violation.detail
+    """Return the violations as (rule, detail), by the request's number."""
+    by_number: dict[int, list[tuple[str, str]]] = {}
+    for violation in workspace.violations:
+        by_number.setdefault(violation.number, []).append((violation.rule, violation.detail))
+    return by_number
 
 
 def _has_failed(exchange: Exchange) -> bool:
@@ -135,11 +142,11 @@ def _row(exchange: Exchange, violations: Sequence[tuple[str, str]]) -> RequestRo
 
 
 def _gist(body: JsonValue) -> str:
-    """Return at most two of the names and ids in *body*."""
+    """Return at most two names or ids from *body*."""
     if not isinstance(body, dict):
         return ""
-    found = [body[name] for name in _TELLING if isinstance(body.get(name), str) and body[name]]
-    return " · ".join(str(one)[:_MOST_GIST] for one in found[:2])
+    texts = [body[name] for name in _GIST_FIELDS if isinstance(body.get(name), str) and body[name]]
+    return " · ".join(str(text)[:_MOST_GIST] for text in texts[:2])
 
 
 def _phrase(status: int) -> str:

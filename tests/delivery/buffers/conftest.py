@@ -1,4 +1,4 @@
-"""The two buffers under one roof: what a test of this folder asks for holds for both."""
+"""Fixtures that run a test once with each buffer: what holds for memory must hold for the spool."""
 
 import pytest
 

@@ -3,9 +3,9 @@
 from metarouter_intercom.plugins import Settlement
 
 
-def put(buffer, name, keys=("user:a",), upserts=False, now=1.0, **facts):
+def put(buffer, name, keys=("user:a",), upserts=False, now=1.0, **fields):
     """Accept a message with the message id *name*."""
-    message = {"type": "track", "messageId": name, "timestamp": now, **facts}
+    message = {"type": "track", "messageId": name, "timestamp": now, **fields}
     return buffer.accept(message, keys=list(keys), upserts=upserts, now=now)
 
 
@@ -15,19 +15,19 @@ def names(claim):
 
 
 def take(buffer, now=2.0, limit=100):
-    """Claim and return the claim."""
+    """Claim at most *limit* messages of one lane."""
     return buffer.claim(now=now, limit=limit)
 
 
-def settle(buffer, claim, kind="ack", now=2.0, **facts):
-    """Settle every message of *claim* alike."""
-    buffer.settle(claim, [Settlement(entry.seq, kind, **facts) for entry in claim.entries], now=now)
+def settle(buffer, claim, kind="ack", now=2.0, **fields):
+    """Settle every message of *claim* in the same way."""
+    buffer.settle(claim, [Settlement(entry.seq, kind, **fields) for entry in claim.entries], now=now)
 
 
 def drain(buffer, now=2.0, limit=100):
-    """Claim and finish everything that is due; return the message ids in the order of delivery."""
-    found = []
+    """Claim and acknowledge everything that is due; return the message ids in the order of delivery."""
+    delivered = []
     while (claim := buffer.claim(now=now, limit=limit)) is not None:
-        found += names(claim)
+        delivered += names(claim)
         settle(buffer, claim, now=now)
-    return found
+    return delivered

@@ -1,4 +1,4 @@
-"""What every buffer does (rules Q3 to Q5, O1, M2, X1): one suite for memory and spool."""
+"""What every buffer does (rules Q3 to Q5, O1, M2, X1): one suite for memory and the spool."""
 
 import json
 import marshal
@@ -15,9 +15,14 @@ from .filling import drain, names, put, settle, take
 
 
 def test_messages_come_out_as_they_went_in(buffer):
-    """What is claimed equals what was accepted, odd values included."""
-    facts = {"a": [1, 2.5, True, None, {"b": "é\u2028"}], "big": 2**63, "inf": float("inf"), "user_id": "x"}
-    put(buffer, "m1", properties=facts)
+    """A claimed message equals the accepted one, unusual values included."""
+    properties = {
+        "a": [1, 2.5, True, None, {"b": "é\u2028"}],
+        "big": 2**63,
+        "inf": float("inf"),
+        "user_id": "x",
+    }
+    put(buffer, "m1", properties=properties)
 
     claim = take(buffer)
 
@@ -25,7 +30,7 @@ def test_messages_come_out_as_they_went_in(buffer):
         "type": "track",
         "messageId": "m1",
         "timestamp": 1.0,
-        "properties": facts,
+        "properties": properties,
     }
     assert claim.entries[0][2:] == (1.0, 0, 0, None)
 
@@ -40,7 +45,7 @@ def test_later_changes_do_not_reach_the_buffer(buffer):
 
 
 def test_empty_buffer_has_nothing(buffer):
-    """Nothing accepted: nothing to claim, nothing due, nothing pending."""
+    """In an empty buffer nothing can be claimed, nothing is due and nothing is pending."""
     assert take(buffer) is None
     assert buffer.next_due_at(now=5.0) is None
     assert buffer.pending() == 0
@@ -58,7 +63,7 @@ def test_one_contact_keeps_its_order(buffer):
 
 
 def test_one_lane_is_claimed_by_one_at_a_time(buffer):
-    """O1: while a contact's messages are out, later ones of it wait; another contact's do not."""
+    """O1: while messages of a contact are leased, later ones of that contact wait; those of others do not."""
     put(buffer, "a1")
     put(buffer, "b1", keys=["user:b"])
     first = take(buffer)
@@ -81,21 +86,21 @@ def test_a_shared_key_makes_one_lane(buffer):
     assert names(take(buffer)) == ["t", "i", "u"]
 
 
-def test_lanes_join_while_one_is_out(buffer):
-    """O1: a message that ties two contacts together waits for the claim that is out."""
+def test_lanes_join_while_one_is_leased(buffer):
+    """O1: a message that joins two lanes waits until the claim of one of them is settled."""
     put(buffer, "a1", keys=["user:a"])
-    out = take(buffer)
+    leased = take(buffer)
     put(buffer, "b1", keys=["email:b@example.com"])
     put(buffer, "ab", keys=["user:a", "email:b@example.com"])
 
     assert take(buffer) is None
 
-    settle(buffer, out)
+    settle(buffer, leased)
     assert names(take(buffer)) == ["b1", "ab"]
 
 
 def test_three_lanes_join(buffer):
-    """O1: one message may tie three runs together, in the order of acceptance."""
+    """O1: one message may join three lanes, and all messages come in the order of acceptance."""
     put(buffer, "a", keys=["user:a"])
     put(buffer, "b", keys=["email:b@example.com"])
     put(buffer, "b2", keys=["email:b@example.com"])
@@ -107,7 +112,7 @@ def test_three_lanes_join(buffer):
 
 
 def test_messages_about_nobody_share_no_lane(buffer):
-    """A group without anybody is in nobody's way."""
+    """A message without keys waits for no other one."""
     put(buffer, "g1", keys=[])
     put(buffer, "g2", keys=[])
 
@@ -116,7 +121,7 @@ def test_messages_about_nobody_share_no_lane(buffer):
 
 
 def test_claims_are_bounded(buffer):
-    """W4: a claim takes at most what it is asked for, and the rest stays in order."""
+    """W4: a claim has at most *limit* messages, and the rest stays in order."""
     for number in range(5):
         put(buffer, f"m{number}")
 
@@ -167,8 +172,8 @@ def test_upsert_behind_a_retry_waits(buffer):
     assert names(take(buffer, now=60.0)) == ["t", "i"]
 
 
-def test_upsert_behind_many_waiting_ones_is_found(buffer):
-    """M2: however many wait, the upsert that brings their contact comes along."""
+def test_upsert_behind_many_waiting_messages_is_claimed(buffer):
+    """M2: however many messages wait, the upsert that brings their contact is claimed with them."""
     for number in range(6):
         put(buffer, f"t{number}")
     for _ in range(3):
@@ -181,7 +186,7 @@ def test_upsert_behind_many_waiting_ones_is_found(buffer):
 
 
 def test_waiting_behind_others_counts(buffer):
-    """M2: who waits behind others for the same contact has waited since they began to, or since it came."""
+    """M2: a message behind others that wait for the same contact has waited since they began to, or since it was accepted."""
     put(buffer, "t1")
     put(buffer, "t2")
     settle(buffer, take(buffer, limit=1), "wait", due_at=5.0)
@@ -193,7 +198,7 @@ def test_waiting_behind_others_counts(buffer):
 
 
 def test_waiting_ends_with_a_delivery(buffer):
-    """M2: once the contact was there the time begins anew."""
+    """M2: after a delivery the lane does not wait any more, so later messages have waited for no time."""
     put(buffer, "t1")
     settle(buffer, take(buffer), "wait", due_at=5.0)
     settle(buffer, take(buffer, now=5.0), now=5.0)
@@ -202,7 +207,7 @@ def test_waiting_ends_with_a_delivery(buffer):
     assert take(buffer, now=6.0).entries[0].waiting_since is None
 
 
-def test_upsert_that_came_while_the_claim_was_out_is_due(buffer):
+def test_upsert_accepted_during_the_claim_is_due(buffer):
     """M2: an upsert accepted during the attempt is due at once when the attempt ends in waiting."""
     put(buffer, "t")
     claim = take(buffer)
@@ -213,7 +218,7 @@ def test_upsert_that_came_while_the_claim_was_out_is_due(buffer):
 
 
 def test_released_messages_are_untouched(buffer):
-    """A message given back has made no attempt and is due at once."""
+    """A released message has no attempt more and is due at once."""
     put(buffer, "m")
     settle(buffer, take(buffer), "release")
 
@@ -221,7 +226,7 @@ def test_released_messages_are_untouched(buffer):
 
 
 def test_mixed_settlements(buffer):
-    """A claim's messages may end differently, all in one step."""
+    """The messages of one claim may be settled in different ways, all in one step."""
     for name in ("a", "b", "c", "d"):
         put(buffer, name)
     claim = take(buffer)
@@ -253,7 +258,7 @@ def test_same_message_id_is_a_duplicate(buffer):
 
 
 def test_limit_counts_what_is_leased_too(make_buffer):
-    """Q4: full is full, whether messages wait or are being delivered; room comes with the end of one."""
+    """Q4: the limit counts waiting and leased messages; an acknowledged one makes room."""
     buffer = make_buffer(limit=2)
     put(buffer, "a")
     put(buffer, "b", keys=["user:b"])
@@ -266,7 +271,7 @@ def test_limit_counts_what_is_leased_too(make_buffer):
 
 
 def test_pending_and_marks(buffer):
-    """W2: a mark divides what was accepted before from what came after."""
+    """W2: a mark separates messages accepted before it from later ones."""
     put(buffer, "a")
     mark = buffer.mark()
     put(buffer, "b", keys=["user:b"])
@@ -281,7 +286,7 @@ def test_pending_and_marks(buffer):
 
 
 def test_marks_never_go_back(buffer):
-    """A number is never given twice, so an old mark cannot mean new messages."""
+    """A seq is never used twice, so an old mark does not include new messages."""
     put(buffer, "a")
     mark = buffer.mark()
     drain(buffer)
@@ -292,7 +297,7 @@ def test_marks_never_go_back(buffer):
 
 
 def test_make_due(buffer):
-    """T1: credentials were mended: what waited is due at once."""
+    """T1: when the credentials work again, messages that waited are due at once."""
     put(buffer, "a")
     settle(buffer, take(buffer), "retry", due_at=1000.0)
     buffer.make_due(now=3.0)
@@ -301,7 +306,7 @@ def test_make_due(buffer):
 
 
 def test_renewed_leases_hold(buffer):
-    """A claim that is being worked on can be kept; one that is settled cannot."""
+    """An open claim can be renewed; a settled one cannot."""
     put(buffer, "a")
     claim = take(buffer)
 
@@ -311,7 +316,7 @@ def test_renewed_leases_hold(buffer):
 
 
 def test_settling_twice_changes_nothing(buffer):
-    """A claim ends once."""
+    """Settling a claim a second time has no effect."""
     put(buffer, "a")
     claim = take(buffer)
     settle(buffer, claim, "bury", reason="x")
@@ -322,7 +327,7 @@ def test_settling_twice_changes_nothing(buffer):
 
 
 def test_drop_takes_the_messages_of_a_contact(buffer):
-    """D1: the buffered messages of a contact go, in order; those of others and leased ones stay."""
+    """D1: the messages of a contact are removed and returned in order; those of others and leased ones stay."""
     put(buffer, "out")
     claim = take(buffer)
     put(buffer, "a1")
@@ -339,7 +344,7 @@ def test_drop_takes_the_messages_of_a_contact(buffer):
 
 
 def test_lane_emptied_by_a_drop_works_again(buffer):
-    """After a drop the contact's next message is delivered as any other."""
+    """After a drop, the next message of the contact is delivered."""
     put(buffer, "a")
     buffer.drop(["user:a"])
     put(buffer, "b")
@@ -348,8 +353,8 @@ def test_lane_emptied_by_a_drop_works_again(buffer):
     assert buffer.pending() == 0
 
 
-def test_dead_letters_keep_the_story(buffer):
-    """X1: message, reason, last answer, attempts and instants."""
+def test_dead_letters_have_all_facts(buffer):
+    """X1: a dead letter has its message, reason, last answer, attempts and instants."""
     put(buffer, "m", now=1.0)
     settle(buffer, take(buffer), "retry", due_at=2.0)
     answer = {"status": 400, "code": "parameter_invalid", "message": "x", "field": None, "request_id": "r"}
@@ -363,7 +368,7 @@ def test_dead_letters_keep_the_story(buffer):
 
 
 def test_dead_letters_are_bounded(make_buffer):
-    """X1: the oldest leave first, and are counted."""
+    """X1: beyond the limit the oldest are removed, and counted."""
     buffer = make_buffer(dead_letters=2)
     for number in range(5):
         buffer.bury({"messageId": f"m{number}"}, reason="r", now=float(number))
@@ -373,8 +378,8 @@ def test_dead_letters_are_bounded(make_buffer):
     assert buffer.count_dead() == {"r": 2}
 
 
-def test_dead_letters_are_found_by_page_and_reason(buffer):
-    """X1: listed by reason, page by page, oldest first."""
+def test_dead_letters_are_listed_by_page_and_reason(buffer):
+    """X1: dead letters are listed by reason, page by page, oldest first."""
     for number in range(6):
         buffer.bury({"messageId": f"m{number}"}, reason="even" if number % 2 == 0 else "odd", now=1.0)
 
@@ -386,7 +391,7 @@ def test_dead_letters_are_found_by_page_and_reason(buffer):
 
 
 def test_dead_letters_are_taken(buffer):
-    """X1: removed by id, by reason, or all."""
+    """X1: dead letters are removed by id, by reason, or all of them."""
     for number in range(6):
         buffer.bury({"messageId": f"m{number}"}, reason="even" if number % 2 == 0 else "odd", now=1.0)
     first = buffer.dead_letters()[0]
@@ -401,7 +406,7 @@ def test_dead_letters_are_taken(buffer):
 
 
 def test_dead_message_may_come_again(buffer):
-    """X1: a retried dead letter is accepted under its old message id."""
+    """X1: a buried message may be accepted again under the same message id."""
     put(buffer, "m")
     settle(buffer, take(buffer), "bury", reason="r")
 
@@ -410,7 +415,7 @@ def test_dead_message_may_come_again(buffer):
 
 
 def test_threads_share_a_buffer(buffer):
-    """Accepting and delivering in several threads at once loses and doubles nothing, and keeps each contact's order."""
+    """With several threads that accept and deliver, no message is lost or doubled, and each contact's order is kept."""
     per_thread, threads = 60, 4
     delivered = []
     lock = threading.Lock()
@@ -465,8 +470,8 @@ STEPS = st.lists(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
-def test_whatever_happens_nothing_is_lost_or_reordered(make_buffer, steps):
-    """Every accepted message ends once, in order for each key; upserts alone may pass what waits for their contact (M2)."""
+def test_in_any_sequence_of_calls_nothing_is_lost_or_reordered(make_buffer, steps):
+    """Every accepted message ends once, in order for each key; only upserts may pass messages that wait for their contact (M2)."""
     buffer = make_buffer()
     upserts = set()
     now, accepted, open_claims, ended = 1.0, {}, [], []
@@ -506,8 +511,8 @@ def test_whatever_happens_nothing_is_lost_or_reordered(make_buffer, steps):
 # --- the fast path is the full path -----------------------------------------------------------------------------
 
 
-def test_a_message_is_packed_alike_on_both_paths():
-    """Q1, Q3: a message that is packed at once is what its JSON text would have kept."""
+def test_both_paths_pack_a_message_alike():
+    """Q1, Q3: a message packed on the fast path is what its JSON text would be."""
 
     def fast(message):
         buffer = MemoryBuffer(limit=1, dead_letters=1)
@@ -527,26 +532,26 @@ def test_a_message_is_packed_alike_on_both_paths():
 
 
 def _is_json(message):
-    """Tell whether acceptance could have made *message*."""
+    """Return whether a stamped message can be *message*."""
     try:
         return exact(json.loads(json.dumps(message))) == exact(message)
     except TypeError:
         return False
 
 
-def test_messages_of_one_key_find_their_lane_as_others_do():
-    """O1: a message with one key, whose lane is looked up at once, comes out as one whose lane is looked for by every key."""
+def test_both_paths_find_the_same_lane():
+    """O1: the fast path for a message with one key finds the lane that the full path finds."""
 
     def claimed(history):
-        buffer, got = MemoryBuffer(limit=100, dead_letters=1), []
+        buffer, claims = MemoryBuffer(limit=100, dead_letters=1), []
         for number, keys in enumerate(history):
             message = {"type": "track", "messageId": f"m{number}"}
             buffer.accept(message, keys=keys, upserts=False, now=1.0)
             if number % 3 == 2:
-                got.append(buffer.claim(now=1.0, limit=10))
+                claims.append(buffer.claim(now=1.0, limit=10))
         while (claim := buffer.claim(now=1.0, limit=10)) is not None:
-            got.append(claim)
-        return [claim and [entry.message for entry in claim.entries] for claim in got]
+            claims.append(claim)
+        return [claim and [entry.message for entry in claim.entries] for claim in claims]
 
     keys = st.lists(st.sampled_from(["user:a", "user:b", "email:c", "contact:d"]), min_size=1, max_size=2)
 

@@ -1,4 +1,4 @@
-"""A spool whose file fails (rule Q3): memory goes on, loudly, and everything goes back to the file as soon as that works."""
+"""A spool whose file fails (rule Q3): messages go to memory, that is reported, and they return to the file when it works again."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from metarouter_intercom.plugins import Settlement
 
 from .filling import drain, names, put, settle, take
 
-_EVERYTHING = frozenset({"accept", "claim", "settle", "renew", "bury", "shelf", "look"})
+_EVERYTHING = frozenset({"accept", "claim", "settle", "renew", "bury", "store", "look"})
 
 
 class Moody:
-    """A spool that fails in the named ways while *failing* holds them; everything else is the real one."""
+    """A real spool, of which the steps named in *failing* fail."""
 
     def __init__(self, spool):
         self.spool = spool
@@ -26,32 +26,32 @@ class Moody:
         if step in self.failing:
             raise SpoolFailed(f"spool: {step} failed", is_passing=self.is_passing)
 
-    def accept(self, message, **facts):
+    def accept(self, message, **arguments):
         self._check("accept")
-        return self.spool.accept(message, **facts)
+        return self.spool.accept(message, **arguments)
 
-    def claim(self, **facts):
+    def claim(self, **arguments):
         self._check("claim")
-        return self.spool.claim(**facts)
+        return self.spool.claim(**arguments)
 
-    def settle(self, claim, settlements, **facts):
+    def settle(self, claim, settlements, **arguments):
         self._check("settle")
-        self.spool.settle(claim, settlements, **facts)
+        self.spool.settle(claim, settlements, **arguments)
 
-    def renew(self, claim, **facts):
+    def renew(self, claim, **arguments):
         self._check("renew")
-        return self.spool.renew(claim, **facts)
+        return self.spool.renew(claim, **arguments)
 
-    def bury(self, message, **facts):
+    def bury(self, message, **arguments):
         self._check("bury")
-        self.spool.bury(message, **facts)
+        self.spool.bury(message, **arguments)
 
     def after_fork(self):
         self._check("after_fork")
         self.spool.after_fork()
 
     def store(self):
-        return None if "no shelf" in self.failing else _MoodyShelf(self)
+        return None if "no store" in self.failing else _MoodyStore(self)
 
     def __getattr__(self, name):
         if name in ("mark", "has_pending", "pending", "oldest_accepted_at", "next_due_at", "make_due"):
@@ -59,18 +59,18 @@ class Moody:
         return getattr(self.spool, name)
 
 
-class _MoodyShelf:
+class _MoodyStore:
     def __init__(self, owner):
         self._owner = owner
 
     def __getattr__(self, name):
-        self._owner._check("shelf")
+        self._owner._check("store")
         return getattr(self._owner.spool.store(), name)
 
 
 @pytest.fixture
-def told():
-    """What the hook was told: the text and the message ids concerned."""
+def reported():
+    """What the hook was called with: the text and the message ids."""
     return []
 
 
@@ -89,17 +89,19 @@ def moody(path):
 
 
 @pytest.fixture
-def buffer(moody, told):
+def buffer(moody, reported):
     """The buffer under test."""
     return FallbackBuffer(
         moody,
-        on_error=lambda error, messages: told.append((str(error), [one["messageId"] for one in messages])),
+        on_error=lambda error, messages: reported.append(
+            (str(error), [one["messageId"] for one in messages])
+        ),
         limit=10,
     )
 
 
-def test_a_file_that_works_is_all_there_is(buffer, moody):
-    """Nothing is kept in memory without need."""
+def test_a_file_that_works_is_used_alone(buffer, moody):
+    """Nothing is kept in memory while the file works."""
     put(buffer, "m")
 
     assert moody.spool.pending() == 1
@@ -107,8 +109,8 @@ def test_a_file_that_works_is_all_there_is(buffer, moody):
     assert buffer.tallies().unspooled == 0
 
 
-def test_messages_go_on_in_memory(buffer, moody, told, caplog):
-    """Q3: while the file fails, messages are delivered from memory; each is told and counted, the log speaks once a minute."""
+def test_messages_go_to_memory_while_the_file_fails(buffer, moody, reported, path, caplog):
+    """Q3: while the file fails, messages are delivered from memory; each is reported and counted, and logged once a minute."""
     moody.failing = _EVERYTHING
     for number in range(3):
         put(buffer, f"m{number}", now=float(number))
@@ -119,12 +121,16 @@ def test_messages_go_on_in_memory(buffer, moody, told, caplog):
     assert drain(buffer) == ["m0", "m1", "m2"]
     assert not buffer.has_pending(buffer.mark())
     assert buffer.tallies().unspooled == 3
-    assert told[0][1] == ["m0"]
-    assert [record.message for record in caplog.records].count("the spool failed: going on in memory") == 1
+    assert reported[0][1] == ["m0"]
+    logged = [record for record in caplog.records if "new messages are kept in memory" in record.msg]
+    assert [(record.levelname, record.args[0], record.unspooled) for record in logged] == [
+        ("ERROR", str(path), 1)
+    ]
+    assert str(path) in logged[0].getMessage()
 
 
 def test_messages_return_to_the_file_in_order(buffer, moody, path):
-    """Q3, O1: when the file works again, what is in memory is moved there before anything that is accepted later."""
+    """Q3, O1: when the file works again, messages in memory are moved there before any later message."""
     moody.failing = _EVERYTHING
     put(buffer, "m1", now=1.0)
     put(buffer, "about nobody", keys=[], now=1.1)
@@ -139,8 +145,8 @@ def test_messages_return_to_the_file_in_order(buffer, moody, path):
     assert names(claim) == ["m1", "m2"]
 
 
-def test_what_is_being_delivered_from_memory_ends_first(buffer, moody):
-    """O1: while a message from memory is under way none is moved past it, and no other one is begun."""
+def test_a_delivery_from_memory_ends_before_the_move(buffer, moody):
+    """O1: while a message from memory is being delivered, none is moved past it and no other one is claimed."""
     moody.failing = _EVERYTHING
     put(buffer, "m1", now=1.0)
     out = take(buffer, now=1.0)
@@ -155,18 +161,18 @@ def test_what_is_being_delivered_from_memory_ends_first(buffer, moody):
     assert moody.spool.pending() == 1
 
 
-def test_a_move_that_fails_is_tried_again(buffer, moody, told):
-    """Q3: what the file cannot take stays in memory and is delivered from there."""
+def test_a_move_that_fails_is_tried_again(buffer, moody, reported):
+    """Q3: messages that the file still cannot take stay in memory and are delivered from there."""
     moody.failing = _EVERYTHING
     put(buffer, "m", now=1.0)
     moody.failing = frozenset({"accept"})
 
     assert names(take(buffer, now=2.0)) == ["m"]
-    assert told[-1][1] == ["m"]
+    assert reported[-1][1] == ["m"]
 
 
-def test_a_full_file_takes_what_it_has_room_for(buffer, moody):
-    """Q4: the rest stays in memory until there is room."""
+def test_a_full_file_takes_as_much_as_it_has_room_for(buffer, moody):
+    """Q4: messages that a full file does not take stay in memory until there is room."""
     for number in range(4):
         put(buffer, f"old{number}", keys=[f"user:{number}"])
     moody.failing = frozenset({"accept"})
@@ -181,8 +187,8 @@ def test_a_full_file_takes_what_it_has_room_for(buffer, moody):
     )
 
 
-def test_a_locked_file_is_not_left(buffer, moody):
-    """Q3: what another process locks for a while still takes messages, in order, and delivers them later."""
+def test_a_locked_file_is_still_used(buffer, moody):
+    """Q3: a file that another process locks for a while still takes messages in order, and they are delivered later."""
     moody.failing = frozenset({"claim"})
     moody.is_passing = True
     assert take(buffer, now=1.0) is None
@@ -194,18 +200,18 @@ def test_a_locked_file_is_not_left(buffer, moody):
     assert names(take(buffer, now=2.5)) == ["m"]
 
 
-def test_a_file_that_cannot_be_claimed_from_is_left(buffer, moody, told):
-    """Q3: messages in a journal that nobody can read again would not be delivered, so memory takes them."""
+def test_a_file_that_cannot_be_claimed_from_is_not_used(buffer, moody, reported):
+    """Q3: messages in a file that cannot be read would not be delivered, so memory takes them."""
     moody.failing = frozenset({"claim"})
     assert take(buffer, now=1.0) is None
     put(buffer, "m", now=1.1)
 
     assert names(take(buffer, now=1.2)) == ["m"]
-    assert [text for text, _ in told] == ["spool: claim failed"]
+    assert [text for text, _ in reported] == ["spool: claim failed"]
 
 
-def test_a_failing_file_is_asked_once_a_second(buffer, moody):
-    """A fault must not keep a worker busy."""
+def test_a_failing_file_is_tried_once_a_second(buffer, moody):
+    """A file that fails does not keep a worker busy."""
     moody.failing = frozenset({"claim", "look"})
     take(buffer, now=1.0)
 
@@ -215,8 +221,8 @@ def test_a_failing_file_is_asked_once_a_second(buffer, moody):
     assert buffer.next_due_at(now=2.7) == 2.6
 
 
-def test_ends_are_noted_when_the_file_works_again(buffer, moody):
-    """Q5: what was delivered while the file failed is not delivered again afterwards."""
+def test_claims_are_settled_when_the_file_works_again(buffer, moody):
+    """Q5: a message that was delivered while the file failed is not delivered again afterwards."""
     put(buffer, "m")
     claim = take(buffer)
     moody.failing = _EVERYTHING
@@ -229,8 +235,8 @@ def test_ends_are_noted_when_the_file_works_again(buffer, moody):
     assert moody.spool.pending() == 0
 
 
-def test_leases_are_renewed_where_they_are(buffer, moody):
-    """Memory and file each know their own claims."""
+def test_leases_are_renewed_where_they_were_made(buffer, moody):
+    """Memory renews its own claims, and the file renews its own."""
     put(buffer, "in the file", keys=["user:a"])
     in_file = take(buffer)
     moody.failing = frozenset({"accept"})
@@ -244,8 +250,8 @@ def test_leases_are_renewed_where_they_are(buffer, moody):
     assert buffer.renew(in_file, now=3.0)
 
 
-def test_numbers_of_a_file_that_cannot_be_read(buffer, moody, caplog):
-    """Observing never raises for the file's sake."""
+def test_counting_does_not_raise_when_the_file_cannot_be_read(buffer, moody, path, caplog):
+    """If the file cannot be read, what is in memory is counted and the log says so."""
     put(buffer, "m")
     moody.failing = frozenset({"look"})
 
@@ -254,12 +260,12 @@ def test_numbers_of_a_file_that_cannot_be_read(buffer, moody, caplog):
     assert buffer.mark() == 0
     assert not buffer.has_pending(5)
     buffer.make_due(now=2.0)
-    assert "the spool cannot be counted" in caplog.text
-    assert "the spool cannot be read" in caplog.text
+    assert f"spool {path}: the file's messages cannot be counted: spool: look failed" in caplog.messages
+    assert f"spool {path}: the file cannot be read: spool: look failed" in caplog.messages
 
 
 def test_dead_letters_reach_the_file(buffer, moody):
-    """X1: those that the file could not take are moved there before they are listed, counted or taken."""
+    """X1: dead letters that the file could not take are moved there before any are listed, counted or taken."""
     moody.failing = _EVERYTHING
     buffer.bury({"messageId": "d1"}, reason="plugin_failed", now=1.0)
     moody.failing = frozenset()
@@ -270,8 +276,8 @@ def test_dead_letters_reach_the_file(buffer, moody):
     assert len(buffer.take_dead()) == 2
 
 
-def test_both_are_dropped_from(buffer, moody):
-    """D1: a contact's messages go from the file and from memory."""
+def test_messages_are_dropped_from_both_places(buffer, moody):
+    """D1: a contact's messages are removed from the file and from memory."""
     put(buffer, "m1")
     moody.failing = frozenset({"accept"})
     put(buffer, "m2")
@@ -280,41 +286,42 @@ def test_both_are_dropped_from(buffer, moody):
     assert [message["messageId"] for message in dropped] == ["m1", "m2"]
 
 
-def test_a_shelf_that_failed_forgets(buffer, moody, caplog):
-    """O4: what the shelf holds after a failed change is no longer what was last written, so it answers nothing."""
+def test_a_store_that_failed_is_empty(buffer, moody, path, caplog):
+    """O4: after a failed change the store may not have what was written last, so it answers nothing."""
     store = buffer.store()
     store.put("kind", "a", "1")
     store.update("kind", "b", lambda old: "2")
     store.forget("kind", "a")
     assert (store.get("kind", "a"), store.get("kind", "b")) == (None, "2")
-    moody.failing = frozenset({"shelf"})
+    moody.failing = frozenset({"store"})
     store.put("kind", "b", "3")
     moody.failing = frozenset()
 
     assert store.get("kind", "b") is None
     store.put("kind", "b", "4")
     assert moody.spool.store().get("kind", "b") == "2"
-    assert "the directory goes on without the spool" in caplog.text
+    fault = "spool: store failed"
+    assert f"spool {path}: the workspace cache does not use the file any more: {fault}" in caplog.messages
 
 
-def test_a_shelf_that_cannot_be_read_forgets(buffer, moody):
-    """O4: the directory asks Intercom instead."""
+def test_a_store_that_cannot_be_read_is_empty(buffer, moody):
+    """O4: a store that cannot be read answers nothing, so the workspace cache asks Intercom instead."""
     store = buffer.store()
     store.put("kind", "a", "1")
-    moody.failing = frozenset({"shelf"})
+    moody.failing = frozenset({"store"})
 
     assert store.get("kind", "a") is None
 
 
-def test_a_buffer_without_a_shelf_has_none(buffer, moody):
-    """The directory then lives in memory."""
-    moody.failing = frozenset({"no shelf"})
+def test_a_spool_without_a_store_gives_none(buffer, moody):
+    """If the spool has no store, the workspace cache works in memory."""
+    moody.failing = frozenset({"no store"})
 
     assert buffer.store() is None
 
 
 def test_closing_saves_what_the_file_takes(buffer, moody, path, caplog):
-    """Q3: a last attempt to make durable what is in memory; ends not noted are tried once more."""
+    """Q3: closing tries once more to settle claims and to move messages in memory into the file."""
     put(buffer, "old")
     claim = take(buffer)
     moody.failing = _EVERYTHING
@@ -329,8 +336,8 @@ def test_closing_saves_what_the_file_takes(buffer, moody, path, caplog):
     assert "lost" not in caplog.text
 
 
-def test_closing_tells_what_is_lost(buffer, moody, caplog):
-    """W2: what no file takes is a number in the log."""
+def test_closing_logs_what_is_lost(buffer, moody, path, caplog):
+    """W2: the number of messages that the file did not take is logged."""
     put(buffer, "old")
     claim = take(buffer)
     moody.failing = _EVERYTHING
@@ -338,24 +345,25 @@ def test_closing_tells_what_is_lost(buffer, moody, caplog):
     put(buffer, "new")
     buffer.close()
 
-    lost = [record for record in caplog.records if record.message.endswith("messages in memory are lost")]
+    lost = [record for record in caplog.records if "messages in memory are lost" in record.msg]
     assert [record.pending for record in lost] == [1]
-    assert "delivered messages could not be noted" in caplog.text
+    assert [record.args[:2] for record in lost] == [(str(path), 1)]
+    assert f"spool {path}: delivered messages could not be settled" in caplog.text
 
 
-def test_a_child_begins_empty(buffer, moody, caplog):
-    """W3: memory and unsettled claims are the parent's; a file that fails then is tried again with the next message."""
+def test_a_child_starts_empty(buffer, moody, path, caplog):
+    """W3: messages in memory and unsettled claims are the parent's; a file that fails then is tried again with the next message."""
     moody.failing = _EVERYTHING
     put(buffer, "m")
     moody.failing = frozenset({"after_fork"})
     buffer.after_fork()
 
     assert buffer.pending() == 0
-    assert "the spool failed after a fork" in caplog.text
+    assert f"spool {path}: the file failed after a fork: spool: after_fork failed" in caplog.messages
 
 
-def test_mixed_ends_from_memory(buffer, moody):
-    """Settlements of memory's claims keep their kinds."""
+def test_a_claim_from_memory_is_settled_as_any_other(buffer, moody):
+    """Messages of a claim from memory may be settled in different ways."""
     moody.failing = _EVERYTHING
     put(buffer, "a", now=1.0)
     put(buffer, "b", now=1.0)

@@ -1,4 +1,4 @@
-"""The journals themselves (rule Q3): whole lines or none, and a clear error where a folder is gone."""
+"""The files of the journals (rule Q3): complete lines or none, and a clear error when a folder is gone."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import shutil
 
 import pytest
 
-from metarouter_intercom._delivery.buffers import journal as _intake
-from metarouter_intercom._delivery.buffers.journal import Intake
+from metarouter_intercom._delivery.buffers.journal import Journal, journal_sizes, read_lines
+from metarouter_intercom._delivery.buffers.journal_owners import lock_dead_owners
 from metarouter_intercom.errors import SpoolFailed
 
 
@@ -18,73 +18,75 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def intake(folder):
+def journal(folder):
     """An open journal."""
-    made = Intake(folder, sync=True)
-    yield made
-    made.close(is_empty=False)
+    opened = Journal(folder, sync=True)
+    yield opened
+    opened.close(is_ingested=False)
 
 
-def _append(intake, name, text=""):
-    intake.append({"messageId": name, "text": text}, keys=["user:a"], upserts=True, message_id=name, now=1.5)
+def _append(journal, name, text=""):
+    journal.append({"messageId": name, "text": text}, keys=["user:a"], upserts=True, message_id=name, now=1.5)
 
 
-def test_lines_are_read_as_they_were_written(folder, intake):
-    """Nothing of a message or of what stands beside it is changed."""
-    _append(intake, "m", "é\n\u2028")
+def test_lines_are_read_as_they_were_written(folder, journal):
+    """A message and its keys are read exactly as they were written."""
+    _append(journal, "m", "é\n\u2028")
 
-    (line,) = _intake.read(folder, intake.name, 0, intake.size)
+    (line,) = read_lines(folder, journal.name, start=0, end=journal.size)
     assert line[:4] == (1.5, True, "m", ["user:a"])
-    assert line.end == intake.size
+    assert line.end == journal.size
 
 
-def test_reading_goes_on_where_it_ended(folder, intake):
-    """Each line once."""
-    _append(intake, "m")
-    position = intake.size
-    _append(intake, "n")
+def test_reading_continues_where_it_ended(folder, journal):
+    """Reading from the end of the last line yields each line once."""
+    _append(journal, "m")
+    position = journal.size
+    _append(journal, "n")
 
-    assert [line.message_id for line in _intake.read(folder, intake.name, position, intake.size)] == ["n"]
+    assert [
+        line.message_id for line in read_lines(folder, journal.name, start=position, end=journal.size)
+    ] == ["n"]
 
 
 def test_a_removed_journal_has_no_lines(folder):
-    """Its process sorted it in to its end before it removed it."""
-    assert list(_intake.read(folder, "4711-gone.1.journal", 0, 1000)) == []
+    """A process removes a journal only after it was ingested to its end, so nothing is left to read."""
+    assert list(read_lines(folder, "4711-gone.1.journal", start=0, end=1000)) == []
 
 
-def test_a_folder_that_went_away_is_told(folder, intake):
-    """Nobody can say what stood in it."""
+def test_a_folder_that_is_gone_is_reported(folder, journal):
+    """A folder that is gone is an error, because nobody knows which lines were in it."""
     shutil.rmtree(folder)
 
     with pytest.raises(SpoolFailed, match="cannot write to"):
-        _intake.journals(folder)
+        journal_sizes(folder)
 
 
-def test_a_journal_that_cannot_be_replaced_grows(folder, intake):
-    """A long journal is better than none."""
+def test_a_journal_that_cannot_be_replaced_grows(folder, journal):
+    """If no new journal can be made, the long one is used on."""
     for number in range(30):
-        _append(intake, f"m{number}", "x" * 10_000)
-    name = intake.name
+        _append(journal, f"m{number}", "x" * 10_000)
+    name = journal.name
     shutil.rmtree(folder)
 
-    assert intake.restart() is None
-    assert intake.name == name
-    _append(intake, "after")
+    assert journal.restart() is None
+    assert journal.name == name
+    _append(journal, "after")
 
 
-def test_a_journal_that_is_no_file_is_told(folder, intake, tmp_path):
-    """An error of the system becomes one of ours."""
+def test_a_journal_that_is_no_file_is_reported(folder, journal, tmp_path):
+    """An error of the operating system is raised as ``SpoolFailed``."""
     (tmp_path / "intake" / "4711-odd.1.journal").mkdir()
 
     with pytest.raises(SpoolFailed, match="cannot write to"):
-        list(_intake.read(folder, "4711-odd.1.journal", 0, 100))
+        list(read_lines(folder, "4711-odd.1.journal", start=0, end=100))
 
 
-def test_a_lock_that_is_no_file_is_nobodys(folder, intake, tmp_path):
-    """Who cannot be told dead is left alone, and so is whoever lives."""
+def test_a_lock_that_is_no_file_belongs_to_nobody(folder, journal, tmp_path):
+    """A lock that cannot be opened is left alone, and so is that of a living process."""
     (tmp_path / "intake" / "4711-odd.lock").mkdir()
-    other = Intake(folder, sync=False)
+    other = Journal(folder, sync=False)
 
-    assert _intake.adopt(folder, intake.owner) == {}
-    other.close(is_empty=True)
-    assert _intake.adopt(folder, intake.owner) == {}
+    assert lock_dead_owners(folder, journal.owner) == {}
+    other.close(is_ingested=True)
+    assert lock_dead_owners(folder, journal.owner) == {}

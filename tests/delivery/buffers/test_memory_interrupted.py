@@ -1,4 +1,4 @@
-"""Ctrl-C, or a signal's handler that exits, may strike between any two steps of the buffer: nothing is lost or stuck (W2, W3)."""
+"""Ctrl-C, or a signal handler that exits, may interrupt the buffer in memory at any line: nothing is lost or stuck (W2, W3)."""
 
 from __future__ import annotations
 
@@ -8,25 +8,27 @@ import sys
 
 import pytest
 
-from metarouter_intercom._delivery.buffers import memory as _memory
+from metarouter_intercom._delivery.buffers import memory, memory_dead_letters, memory_lanes
 from metarouter_intercom._delivery.buffers.memory import MemoryBuffer
 from metarouter_intercom.plugins import Settlement
 
+_FILES = frozenset(module.__file__ for module in (memory, memory_lanes, memory_dead_letters))
 _NOW = 1_000.0
 _PEOPLE = (["user:a"], ["user:b"], ["user:a", "email:a@example.com"], [], ["email:a@example.com"], ["user:c"])
 
 
-class _Strike:
-    """Raises at the n-th line that runs in the buffer's module."""
+class _Interruption:
+    """Raises at the n-th line that runs in the buffer's modules."""
 
     def __init__(self, at):
         self.left = at
 
     def __call__(self, frame, event, argument):
-        if frame.f_code.co_filename != _memory.__file__:
+        file = frame.f_code.co_filename
+        if file not in _FILES:
             return None
-        # A trace function can raise before a lock is let go, where no signal's handler ever runs.
-        line = linecache.getline(_memory.__file__, frame.f_lineno).strip()
+        # A trace function can raise before a lock is released, where Python runs no signal handler.
+        line = linecache.getline(file, frame.f_lineno).strip()
         if event == "line" and not line.startswith("with "):
             self.left -= 1
             if self.left == 0:
@@ -58,7 +60,7 @@ def _settlements(claim):
 
 
 def _drain(buffer):
-    """Settle all that is left, and return the ids in the order in which they came."""
+    """Acknowledge all that is left, and return the ids in the order in which they were claimed."""
     ids = []
     while (claim := buffer.claim(now=_NOW + 10, limit=5)) is not None:
         ids += [entry.message["messageId"] for entry in claim.entries]
@@ -75,7 +77,7 @@ def _settle(buffer):
     try:
         buffer.settle(claim, _settlements(claim), now=_NOW + 1)
     except KeyboardInterrupt:
-        # As the dispatcher does: it cannot know whether the buffer had begun.
+        # As the consumer does: it cannot know how much the buffer had done.
         buffer.settle(claim, [Settlement(entry.seq, "release") for entry in claim.entries], now=_NOW + 1)
 
 
@@ -88,23 +90,23 @@ def _drop(buffer):
 
 
 _EVERYTHING = {f"m{number}" for number in range(12)}
-# What was settled as done, or dropped, before it struck.
+# Messages that may be acknowledged or dropped before the interruption.
 _MAY_GO = {_settle: {"m0"}, _drop: {"m1", "m7"}}
 
 
 @pytest.mark.parametrize("work", [_claim, _settle, _look, _drop])
-def test_wherever_it_strikes_what_was_accepted_can_still_be_claimed(work):
-    """Each message is claimed once more, in order, or was settled; nothing stays pending for ever."""
-    at, was_struck = 1, True
-    while was_struck:
+def test_after_any_interruption_accepted_messages_can_be_claimed(work):
+    """Each message is claimed once more, in order, or was settled; none stays pending for ever."""
+    at, was_interrupted = 1, True
+    while was_interrupted:
         buffer = _filled()
-        was_struck = False
-        strike = _Strike(at)
-        with contextlib.suppress(KeyboardInterrupt), strike:
+        was_interrupted = False
+        interruption = _Interruption(at)
+        with contextlib.suppress(KeyboardInterrupt), interruption:
             work(buffer)
-        was_struck = strike.left <= 0
-        if was_struck:
-            left = set(buffer._live)
+        was_interrupted = interruption.left <= 0
+        if was_interrupted:
+            left = set(buffer._unsettled)
             ids = _drain(buffer)
 
             assert set(ids) == left, at
@@ -117,19 +119,21 @@ def test_wherever_it_strikes_what_was_accepted_can_still_be_claimed(work):
     assert at > 20
 
 
-def test_a_claim_in_other_hands_goes_on_unharmed():
-    """One thread's interruption takes no lease from another."""
+def test_a_claim_of_another_thread_is_not_affected():
+    """An interruption of one thread ends no lease of another."""
     buffer = _filled()
     other = buffer.claim(now=_NOW + 1, limit=2)
     buffer.accept(
         {"messageId": "late", "type": "track", "timestamp": 1.0}, keys=["user:z"], upserts=False, now=_NOW
     )
-    with contextlib.suppress(KeyboardInterrupt), _Strike(12):
+    with contextlib.suppress(KeyboardInterrupt), _Interruption(12):
         buffer.claim(now=_NOW + 1, limit=5)
 
-    held = {entry.message["messageId"] for entry in other.entries}
+    leased = {entry.message["messageId"] for entry in other.entries}
     ids = _drain(buffer)
-    assert held.isdisjoint(ids)
+    assert leased.isdisjoint(ids)
     buffer.settle(other, [Settlement(entry.seq, "ack") for entry in other.entries], now=_NOW + 2)
-    assert sorted([*ids, *_drain(buffer), *held]) == sorted([*(f"m{number}" for number in range(12)), "late"])
+    assert sorted([*ids, *_drain(buffer), *leased]) == sorted(
+        [*(f"m{number}" for number in range(12)), "late"]
+    )
     assert buffer.pending() == 0

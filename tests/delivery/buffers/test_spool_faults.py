@@ -1,4 +1,4 @@
-"""Files that cannot be used (rule Q3): each one a clear error that names the file, the fault and the remedy."""
+"""Files that cannot be used (rule Q3): each is a clear error that names the file, the fault and the remedy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .filling import drain, put
 
 
 def _open(path):
-    return SpoolBuffer(path, limit=1000, dead_letters=10, patience=0.05)
+    return SpoolBuffer(path, limit=1000, dead_letters=10, busy_timeout=0.05)
 
 
 @contextmanager
@@ -35,19 +35,19 @@ def longest_file(size):
 
 
 def test_a_folder_that_is_not_there(tmp_path):
-    """The text says what to choose instead."""
+    """A path in a folder that does not exist is an error that says what to choose instead."""
     with pytest.raises(SpoolFailed, match=r"nowhere/spool\.db .*choose a file in a folder"):
         _open(tmp_path / "nowhere" / "spool.db")
 
 
 def test_a_folder_instead_of_a_file(tmp_path):
-    """The text says that it is no file."""
+    """A path of a folder is an error that says it is no file."""
     with pytest.raises(SpoolFailed, match="no plain file"):
         _open(tmp_path)
 
 
 def test_a_file_that_is_no_database(tmp_path):
-    """It is left as it is."""
+    """A file that is no database is an error, and stays unchanged."""
     path = tmp_path / "spool.db"
     path.write_bytes(b"something else entirely, and long enough to be looked at" * 100)
 
@@ -57,7 +57,7 @@ def test_a_file_that_is_no_database(tmp_path):
 
 
 def test_a_database_with_broken_pages(tmp_path):
-    """The fault is told by the step that meets it; it does not pass by itself."""
+    """The step that meets a broken page raises, and says that the fault does not pass by itself."""
     path = tmp_path / "spool.db"
     spool = _open(path)
     for number in range(200):
@@ -74,7 +74,7 @@ def test_a_database_with_broken_pages(tmp_path):
 
 
 def test_a_folder_that_may_not_be_written_to():
-    """As somebody without the right; told with the remedy."""
+    """Without the right to write, opening is an error that says so."""
     code = (
         "import os, sys\n"
         "from metarouter_intercom._delivery.buffers.spool import SpoolBuffer\n"
@@ -91,19 +91,19 @@ def test_a_folder_that_may_not_be_written_to():
     with tempfile.TemporaryDirectory() as folder:
         _open(f"{folder}/old.db").close()
         os.chmod(f"{folder}/old.db", 0o444)
-        told = subprocess.run(
+        printed = subprocess.run(
             [sys.executable, "-c", code, folder], check=True, capture_output=True, text=True
         )
         os.chmod(folder, 0o755)
 
-    assert [line.split(" (")[1].split(")")[0] for line in told.stdout.splitlines()] == [
+    assert [line.split(" (")[1].split(")")[0] for line in printed.stdout.splitlines()] == [
         "Permission denied",
         "this process may not read and write it",
     ]
 
 
 def test_a_journal_folder_that_is_a_file(tmp_path):
-    """Nothing is left open, and the text names the place."""
+    """A file where the journals' folder should be is an error that names the path."""
     (tmp_path / "spool.db-intake").write_text("in the way")
 
     with pytest.raises(SpoolFailed, match=r"cannot write to .*spool\.db-intake"):
@@ -111,7 +111,7 @@ def test_a_journal_folder_that_is_a_file(tmp_path):
 
 
 def test_a_full_disk_leaves_the_journal_whole(tmp_path):
-    """A message that does not fit is refused, and those before and after it are kept."""
+    """A message that does not fit on the disk is refused, and those before and after it are kept."""
     spool = _open(tmp_path / "spool.db")
     put(spool, "before")
     with longest_file(2_000), pytest.raises(SpoolFailed, match="free space there"):
@@ -123,7 +123,7 @@ def test_a_full_disk_leaves_the_journal_whole(tmp_path):
 
 
 def test_a_newer_file_is_left_alone(tmp_path):
-    """Who goes back to an older version is told to upgrade."""
+    """A file of a newer version is an error that says to upgrade."""
     path = str(tmp_path / "spool.db")
     connect(path, sync="normal", steps=[*STEPS, "CREATE TABLE more (x)"]).close()
 
@@ -132,7 +132,7 @@ def test_a_newer_file_is_left_alone(tmp_path):
 
 
 def test_an_older_file_is_brought_up_to_date(tmp_path):
-    """Its messages stay."""
+    """A migration keeps the messages."""
     path = tmp_path / "spool.db"
     spool = _open(path)
     put(spool, "m")
@@ -147,7 +147,7 @@ def test_an_older_file_is_brought_up_to_date(tmp_path):
 
 
 def test_a_migration_that_fails_changes_nothing(tmp_path):
-    """All of it or nothing."""
+    """A migration is made completely or not at all."""
     path = tmp_path / "spool.db"
     _open(path).close()
 

@@ -1,4 +1,4 @@
-"""A spool between real processes (rules Q3, O1, W3): killed, forked, and what they leave behind."""
+"""A spool that real processes share (rules Q3, O1, W3): killed ones, forked ones, and what they leave behind."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def spool(path):
 
 
 def _start(code, path):
-    """Run *code* in a new process, with ``spool``, ``put`` and their kin at hand."""
+    """Run *code* in a new process, with ``spool`` and the functions of ``filling`` defined."""
     prelude = (
         "import os, subprocess, sys, threading\n"
         "from metarouter_intercom._delivery.buffers.spool import SpoolBuffer\n"
         "from tests.delivery.buffers.filling import drain, names, put, settle, take\n"
         "spool = SpoolBuffer(sys.argv[1], limit=1000, dead_letters=100)\n"
-        "def tell(*words):\n"
+        "def say(*words):\n"
         "    os.write(1, (' '.join(map(str, words)) + '\\n').encode())\n"
     )
     return subprocess.Popen(
@@ -59,21 +59,21 @@ def _kill(process):
 
 
 def _result(process):
-    told, _ = process.communicate(timeout=_DEADLINE)
-    return told.split()
+    printed, _ = process.communicate(timeout=_DEADLINE)
+    return printed.split()
 
 
 _CLAIMS_AND_WAITS = """
     put(spool, "claimed")
     take(spool)
     put(spool, "in the journal", keys=["user:b"])
-    tell("ready")
+    say("ready")
     sys.stdin.read()
 """
 
 
-def test_what_a_killed_process_held_is_taken_over_at_once(path, spool):
-    """Q3: neither its journal nor its lease is waited for: the kernel tells that it is gone."""
+def test_messages_of_a_killed_process_are_taken_over_at_once(path, spool):
+    """Q3: another process takes over the journal and the leases at once, because the kernel ends the lock of the killed one."""
     process = _start(_CLAIMS_AND_WAITS, path)
     process.stdout.readline()
     assert names(take(spool, now=2.0)) == ["in the journal"]
@@ -84,8 +84,8 @@ def test_what_a_killed_process_held_is_taken_over_at_once(path, spool):
     assert {file.name.split("-")[0] for file in folder.iterdir()} == {str(os.getpid())}
 
 
-def test_what_a_killed_process_held_is_there_for_the_next_one(path):
-    """Q3: also when nobody was there to see it die."""
+def test_messages_of_a_killed_process_are_there_for_the_next_one(path):
+    """Q3: a process that opens the spool later takes them over too."""
     process = _start(_CLAIMS_AND_WAITS, path)
     process.stdout.readline()
     _kill(process)
@@ -96,8 +96,8 @@ def test_what_a_killed_process_held_is_there_for_the_next_one(path):
     assert list((path.parent / f"{path.name}-intake").iterdir()) == []
 
 
-def test_half_a_line_of_a_killed_process_is_kept_aside(path, caplog):
-    """A call that never returned accepted nothing; what it wrote is kept for whoever wants to look."""
+def test_an_incomplete_line_of_a_killed_process_is_kept_aside(path, caplog):
+    """A call that never returned accepted nothing; its journal is kept under another name and logged."""
     process = _start(_CLAIMS_AND_WAITS, path)
     process.stdout.readline()
     _kill(process)
@@ -110,11 +110,11 @@ def test_half_a_line_of_a_killed_process_is_kept_aside(path, caplog):
     assert sorted(drain(spool)) == ["claimed", "in the journal"]
     spool.close()
     assert [file.name for file in folder.iterdir()] == [f"{journal.name}.torn"]
-    assert "a journal ends in half a line" in caplog.text
+    assert f"spool {path}: journal {journal.name} ends in an incomplete line at byte" in caplog.text
 
 
 def test_a_living_process_is_left_alone(path, spool):
-    """O1: its lease holds, and its journal stays."""
+    """O1: a living process keeps its lease and its journal."""
     process = _start(_CLAIMS_AND_WAITS, path)
     process.stdout.readline()
 
@@ -123,7 +123,7 @@ def test_a_living_process_is_left_alone(path, spool):
 
 
 def test_a_forked_child_has_a_connection_and_a_journal_of_its_own(path):
-    """W3: parent and child go on with the same spool, and neither loses, doubles or locks anything."""
+    """W3: parent and child use the same spool, and no message is lost, doubled or locked."""
     process = _start(
         """
         put(spool, "parent before")
@@ -132,30 +132,30 @@ def test_a_forked_child_has_a_connection_and_a_journal_of_its_own(path):
         if child == 0:
             spool.after_fork()
             put(spool, "child")
-            tell("child-delivers", *sorted(drain(spool)))
+            say("child-delivers", *sorted(drain(spool)))
             spool.close()
             os._exit(0)
         put(spool, "parent-after", keys=["user:p"])
         _, code = os.waitpid(child, 0)
         settle(spool, claim)
-        tell("code", code, "rest", *sorted(drain(spool)))
-        tell(spool.pending(), *spool._database.ask("PRAGMA integrity_check"))
+        say("code", code, "rest", *sorted(drain(spool)))
+        say(spool.pending(), *spool._database.fetch_one("PRAGMA integrity_check"))
         spool.close()
         """,
         path,
     )
 
-    told = _result(process)
+    words = _result(process)
 
-    assert told[0] == "child-delivers"
-    assert told[told.index("code") + 1] == "0"
-    assert told[-2:] == ["0", "ok"]
-    delivered = [word for word in told if word in ("child", "parent-after")]
+    assert words[0] == "child-delivers"
+    assert words[words.index("code") + 1] == "0"
+    assert words[-2:] == ["0", "ok"]
+    delivered = [word for word in words if word in ("child", "parent-after")]
     assert sorted(delivered) == ["child", "parent-after"]
 
 
-def test_a_child_holds_a_lock_of_its_own_on_the_file(path):
-    """W3: after the parent is gone nobody takes the child's file for abandoned, and removes the log it writes to."""
+def test_a_child_has_its_own_lock_on_the_file(path):
+    """W3: after the parent has ended, no other process removes the write-ahead log that the child writes to."""
     process = _start(
         """
         put(spool, "m")
@@ -175,7 +175,7 @@ def test_a_child_holds_a_lock_of_its_own_on_the_file(path):
         visit = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT 1 FROM numbers'); c.close()"
         subprocess.run([sys.executable, "-c", visit, sys.argv[1]], check=True)
         put(spool, "n", keys=["user:b"])
-        tell(os.path.exists(sys.argv[1] + "-wal"), *sorted(drain(spool)))
+        say(os.path.exists(sys.argv[1] + "-wal"), *sorted(drain(spool)))
         spool.close()
         """,
         path,
@@ -184,8 +184,8 @@ def test_a_child_holds_a_lock_of_its_own_on_the_file(path):
     assert _result(process) == ["True", "m", "n"]
 
 
-def test_a_fork_in_the_midst_of_work_hangs_nobody(path):
-    """W3: a fork waits until the connection is at rest, however busy other threads keep it."""
+def test_a_fork_while_other_threads_work_blocks_nobody(path):
+    """W3: a fork waits until no other thread uses the connection, and neither side hangs."""
     process = _start(
         """
         done = threading.Event()
@@ -211,7 +211,7 @@ def test_a_fork_in_the_midst_of_work_hangs_nobody(path):
         for thread in threads:
             thread.join()
         drain(spool, now=100.0)
-        tell(sum(codes), spool.pending(), *spool._database.ask("PRAGMA integrity_check"))
+        say(sum(codes), spool.pending(), *spool._database.fetch_one("PRAGMA integrity_check"))
         spool.close()
         """,
         path,
@@ -221,7 +221,7 @@ def test_a_fork_in_the_midst_of_work_hangs_nobody(path):
 
 
 def test_a_child_without_the_forks_hook_works_too(path):
-    """W3: under a server that forks outside Python no hook runs, so the child finds an open connection and leaves it alone."""
+    """W3: where a server forks outside Python, the child finds an open connection of the parent and leaves it alone."""
     process = _start(
         """
         import ctypes
@@ -231,10 +231,10 @@ def test_a_child_without_the_forks_hook_works_too(path):
         if child == 0:
             spool.after_fork()
             put(spool, "n", keys=["user:b"])
-            tell(*sorted(drain(spool)))
+            say(*sorted(drain(spool)))
             os._exit(0)
         os.waitpid(child, 0)
-        tell(spool.pending(), *spool._database.ask("PRAGMA integrity_check"))
+        say(spool.pending(), *spool._database.fetch_one("PRAGMA integrity_check"))
         spool.close()
         """,
         path,
@@ -244,7 +244,7 @@ def test_a_child_without_the_forks_hook_works_too(path):
 
 
 def test_a_child_that_cannot_open_the_file_tries_again(path):
-    """Q3, W3: nothing is written into what is no longer this process's; the next message tries anew."""
+    """Q3, W3: a child that could not open the file writes nothing to the parent's, and tries again with the next message."""
     process = _start(
         """
         from metarouter_intercom.errors import SpoolFailed
@@ -257,11 +257,11 @@ def test_a_child_that_cannot_open_the_file_tries_again(path):
                 try:
                     step()
                 except SpoolFailed as error:
-                    tell("cannot")
+                    say("cannot")
             os.unlink(folder)
             os.rename(folder + "-away", folder)
             put(spool, "accepted")
-            tell(*drain(spool))
+            say(*drain(spool))
             spool.close()
             os._exit(0)
         os.waitpid(child, 0)
@@ -273,8 +273,8 @@ def test_a_child_that_cannot_open_the_file_tries_again(path):
     assert _result(process) == ["cannot", "cannot", "accepted"]
 
 
-def test_put_and_take_in_this_process_stay_apart(path, spool):
-    """Two clients of one process are as apart as two processes."""
+def test_two_spools_of_one_process_are_separate(path, spool):
+    """Two clients in one process share a file as two processes do."""
     other = SpoolBuffer(path, limit=1000, dead_letters=100)
     put(spool, "m")
     put(other, "n", keys=["user:b"], now=1.5)

@@ -1,4 +1,4 @@
-"""Where the directory keeps what it knows (rule O4): shared, durable, bounded."""
+"""The store of the workspace cache (rule O4): shared, durable, bounded."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from metarouter_intercom._delivery.buffers.store import SpoolStore
 @pytest.fixture
 def database(tmp_path):
     """The spool's file."""
-    made = Database(str(tmp_path / "spool.db"), sync="normal")
-    yield made
-    made.close()
+    opened = Database(str(tmp_path / "spool.db"), sync="normal")
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
 def store(database):
-    """A shelf of three values a kind."""
+    """A store of three values of each kind."""
     return SpoolStore(database, capacity=3)
 
 
 def test_values_are_kept_by_kind_and_key(store):
-    """Two kinds never meet."""
+    """The same key of another kind is another value."""
     store.put("contact", "a", "1")
     store.put("company", "a", "2")
     store.forget("company", "a")
@@ -32,7 +32,7 @@ def test_values_are_kept_by_kind_and_key(store):
 
 
 def test_values_are_changed_in_one_step(store):
-    """A change sees the value before it; None removes."""
+    """A change gets the value before it; None removes the value."""
     store.update("contact", "a", lambda old: f"{old}!")
     store.update("contact", "a", lambda old: f"{old}!")
     assert store.get("contact", "a") == "None!!"
@@ -42,7 +42,7 @@ def test_values_are_changed_in_one_step(store):
 
 
 def test_a_change_that_fails_changes_nothing(store):
-    """All of it or nothing."""
+    """A change that raises leaves the value as it was."""
     store.put("contact", "a", "1")
 
     def fail(old):
@@ -53,20 +53,20 @@ def test_a_change_that_fails_changes_nothing(store):
     assert store.get("contact", "a") == "1"
 
 
-def test_the_oldest_values_leave(store):
-    """W4: each kind is bounded, and one kind's many values push out no other kind's."""
+def test_the_oldest_values_are_removed(store):
+    """W4: each kind has its own bound, so many values of one kind remove none of another."""
     store.put("company", "a", "1")
     for number in range(999):
         store.put("contact", f"c{number}", "1")
 
-    found = [number for number in range(999) if store.get("contact", f"c{number}") is not None]
-    assert found == [996, 997, 998]
+    kept = [number for number in range(999) if store.get("contact", f"c{number}") is not None]
+    assert kept == [996, 997, 998]
     assert store.get("company", "a") == "1"
 
 
-def test_a_connection_at_rest_is_opened_again(database, store):
-    """W3: between two uses the file may be closed."""
+def test_a_closed_connection_is_opened_again(database, store):
+    """W3: a connection that was closed between two uses is opened by the next one."""
     store.put("contact", "a", "1")
-    database.rest()
+    database.disconnect()
 
     assert store.get("contact", "a") == "1"

@@ -9,28 +9,28 @@ import pytest
 from metarouter_intercom.sandbox import Sandbox
 
 try:
-    from . import browsing
-except ImportError:  # selenium is in the extra [test]; whoever runs without it skips these tests
-    browsing = None
+    from . import chromium
+except ImportError:  # selenium is in the extra [test]; without it these tests are skipped
+    chromium = None
 
 
 @pytest.fixture(scope="session")
 def _running(tmp_path_factory):
-    """Run a browser, or say why not."""
-    if browsing is None:
+    """Run a browser, or skip the test with the reason."""
+    if chromium is None:
         pytest.skip("selenium is not installed")
-    lacking = browsing.missing()
-    if lacking is not None:
-        pytest.skip(lacking)
-    with browsing.browser(tmp_path_factory.mktemp("profile")) as driver:
+    reason = chromium.missing()
+    if reason is not None:
+        pytest.skip(reason)
+    with chromium.browser(tmp_path_factory.mktemp("profile")) as driver:
         yield driver
 
 
 @pytest.fixture
 def driver(_running):
-    """The browser in its usual state, with an empty page and an empty console."""
-    browsing.resize(_running, 1180)
-    browsing.prefer(_running, "light", reduced_motion=True)
+    """The browser at its default size, with light colours, an empty page and an empty console."""
+    chromium.resize(_running, 1180)
+    chromium.prefer(_running, "light", reduced_motion=True)
     _running.get("about:blank")
     _running.get_log("browser")
     return _running

@@ -1,7 +1,7 @@
 """
 Takes the pictures of the documentation: ``python -m tests.end_to_end.browser.screenshots`` writes ``docs/images/*.png``.
 
-What they show are the sample people and the demo's captured messages, sent through the client into a sandbox, and three requests that
+They show the sample people and the demo's captured messages, sent through the client into a sandbox, and three requests that
 Intercom refuses.
 """
 
@@ -18,7 +18,7 @@ from metarouter_intercom.plugins import Request
 from metarouter_intercom.sandbox import Sandbox
 from metarouter_intercom.sandbox.samples import add_samples
 
-from .browsing import browser, missing, prefer, resize
+from .chromium import browser, missing, prefer, resize
 
 IMAGES = Path(__file__).parents[3] / "docs" / "images"
 WIDE, NARROW = 1180, 360
@@ -37,7 +37,7 @@ PICTURES = (
 
 
 def fill(sandbox: Sandbox) -> None:
-    """Send what the pictures show."""
+    """Fill the sandbox with what the pictures show."""
     add_samples(sandbox.workspace)
     captured = files("metarouter_intercom").joinpath("_cli/demo_messages.jsonl").read_text()
     with Client(
@@ -53,9 +53,9 @@ def fill(sandbox: Sandbox) -> None:
 
 def main() -> None:
     """Take every picture."""
-    lacking = missing()
-    if lacking is not None:
-        raise SystemExit(lacking)
+    reason = missing()
+    if reason is not None:
+        raise SystemExit(reason)
     IMAGES.mkdir(exist_ok=True)
     with Sandbox() as sandbox, tempfile.TemporaryDirectory() as profile, browser(Path(profile)) as driver:
         fill(sandbox)
@@ -63,10 +63,10 @@ def main() -> None:
             resize(driver, width, height)
             prefer(driver, colours, reduced_motion=True)
             driver.get(sandbox.url + page)
-            taken = driver.execute_cdp_cmd(
+            picture = driver.execute_cdp_cmd(
                 "Page.captureScreenshot", {"format": "png", "optimizeForSpeed": False}
             )
-            (IMAGES / f"{name}.png").write_bytes(base64.b64decode(taken["data"]))
+            (IMAGES / f"{name}.png").write_bytes(base64.b64decode(picture["data"]))
 
 
 if __name__ == "__main__":

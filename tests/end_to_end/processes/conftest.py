@@ -1,4 +1,4 @@
-"""A sandbox that lives through all tests of the folder, a person of its own for each test, and scripts in fresh interpreters."""
+"""One sandbox for all tests of the folder, a person of its own for each test, and scripts in fresh interpreters."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ import atexit, os, signal, sys, threading, time
 from metarouter_intercom import Client
 
 ADDRESS, PERSON = sys.argv[1:3]
-# Whoever runs the tests as a shell's background job has it ignored, and children inherit that.
+# A shell ignores SIGINT for its background jobs, and their children inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def make(**choices):
-    given = {"api_key": "sandbox-token", "base_url": ADDRESS, "flush_interval": 0.01, "backoff_base": 0.01}
-    return Client(**given | choices)
+    defaults = {"api_key": "sandbox-token", "base_url": ADDRESS, "flush_interval": 0.01, "backoff_base": 0.01}
+    return Client(**defaults | choices)
 
 
 def track(client, *numbers):
@@ -50,7 +50,7 @@ def sandbox():
 
 class Stage:
     """
-    One person of the workspace, and scripts that track what happened to that person.
+    One person of the workspace, and scripts that track events of that person.
 
     Attributes:
         person: The external id.
@@ -63,11 +63,11 @@ class Stage:
         sandbox.workspace.handle(Request("POST", "/contacts", {"role": "user", "external_id": person}))
 
     def command(self, script: str) -> list[str]:
-        """Return the command line that runs *script*, after what all scripts share."""
+        """Return the command line that runs *script*, after the lines that all scripts share."""
         return [
             sys.executable,
             "-W",
-            "ignore::DeprecationWarning",  # of forking with threads, which is what many of these tests are about
+            "ignore::DeprecationWarning",  # about forking with threads, which many of these tests do on purpose
             "-c",
             _PRELUDE + textwrap.dedent(script),
             self._sandbox.url,
@@ -93,7 +93,7 @@ class Stage:
 
     @property
     def numbers(self) -> list[int]:
-        """What arrived, in the order in which it did."""
+        """The numbers of the events that arrived, in the order in which they did."""
         return [event.metadata["number"] for event in self._sandbox.workspace.events(self.person)]
 
     @property
@@ -107,6 +107,6 @@ _names = count(1)
 
 @pytest.fixture
 def stage(sandbox):
-    """A person that no other test knows, in a workspace where nothing goes wrong."""
+    """A person that no other test uses, in a workspace without faults."""
     sandbox.faults = Faults()
     return Stage(sandbox, f"person-{next(_names)}")

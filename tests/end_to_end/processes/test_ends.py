@@ -1,4 +1,4 @@
-"""However a process comes to its end, what it accepted is delivered within ``exit_timeout``, or the number of what is not is logged (W2)."""
+"""However a process ends, its messages are delivered within ``exit_timeout``, or the number of undelivered ones is logged (W2)."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from .conftest import DEADLINE
     ids=["normal", "sys.exit", "error"],
 )
 def test_an_end_without_flush_delivers_everything(stage, ending, status):
-    """A script that just ends, however it ends, has delivered everything."""
+    """A script that ends without a flush, however it ends, has delivered everything."""
     stage.run(f"client = make()\ntrack(client, *range(30))\n{ending}", expect=status)
 
     assert stage.numbers == list(range(30))
     assert stage.repeated == 0
 
 
-def test_a_client_that_nobody_holds_any_more_delivers_at_the_end(stage):
+def test_a_client_without_references_delivers_at_the_end(stage):
     """The messages of a client made inside a function survive the function."""
     stage.run(
         """
@@ -48,7 +48,7 @@ def test_a_client_that_nobody_holds_any_more_delivers_at_the_end(stage):
 
 
 def test_work_in_flight_at_the_end_is_finished(stage, sandbox):
-    """Requests that are on their way when the interpreter ends are waited for."""
+    """The interpreter's exit waits for requests that are on their way."""
     sandbox.faults = Faults(latency=0.02)
 
     stage.run("client = make()\ntrack(client, *range(30))\ntime.sleep(0.05)")
@@ -58,7 +58,7 @@ def test_work_in_flight_at_the_end_is_finished(stage, sandbox):
 
 
 def test_a_handler_that_exits_leads_to_the_exit_flush(stage):
-    """We install no handler; a host's ``sys.exit`` in one of its own is an end like any other."""
+    """The package installs no signal handler; a ``sys.exit`` in the host's handler is an end like any other."""
     process = stage.start(
         """
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(5))
@@ -76,10 +76,10 @@ def test_a_handler_that_exits_leads_to_the_exit_flush(stage):
 
 
 @pytest.mark.parametrize("spool", [False, True], ids=["memory", "spool"])
-def test_a_handler_that_closes_the_client_never_hangs_wherever_it_strikes(
+def test_a_handler_that_closes_the_client_never_hangs_wherever_it_interrupts(
     stage, tmp_path, monkeypatch, spool
 ):
-    """W3: ``client.close`` from the host's own handler works, although calls are interrupted in the midst of a lock."""
+    """W3: ``client.close`` in the host's own handler works, although it may interrupt a call that holds a lock."""
     path = str(tmp_path / "a.spool") if spool else None
     script = f"""
         client = make(spool={path!r}, max_buffered=1_000_000)
@@ -102,29 +102,29 @@ def test_a_handler_that_closes_the_client_never_hangs_wherever_it_strikes(
         accepted = int(stage.run(script, expect=5).stdout)
         arrived = [number for number in stage.numbers if number >= start]
 
-        # The call that was struck had not returned, so its message may be there or not.
+        # The interrupted call had not returned, so its message may be there or not.
         assert arrived in ([*range(start, start + accepted)], [*range(start, start + accepted + 1)])
 
 
-def test_a_handler_that_only_closes_lets_the_interrupted_call_go_on(stage):
-    """W3: a close inside a call's own lock ends the accepting; delivery goes on, and the exit waits for it."""
+def test_a_handler_that_only_closes_lets_the_interrupted_call_continue(stage):
+    """W3: a close while the interrupted call holds a lock stops accepting; delivery continues, and the exit waits for it."""
     stage.run(
         """
         from metarouter_intercom import ClientClosed
         from metarouter_intercom._delivery.buffers.memory import MemoryBuffer
 
-        struck = []
+        interrupted = []
 
-        class Struck(MemoryBuffer):
+        class Interrupted(MemoryBuffer):
             def pending(self):
-                if not struck:
-                    struck.append(True)
+                if not interrupted:
+                    interrupted.append(True)
                     os.kill(os.getpid(), signal.SIGTERM)
                 return super().pending()
 
         reports = []
         signal.signal(signal.SIGTERM, lambda *_: reports.append(client.close(5)))
-        client = make(buffer=Struck(limit=10, dead_letters=10))
+        client = make(buffer=Interrupted(limit=10, dead_letters=10))
         track(client, 1, 2)
         client.stats()
         assert reports[0].accepted == 2, reports
@@ -138,9 +138,35 @@ def test_a_handler_that_only_closes_lets_the_interrupted_call_go_on(stage):
     assert stage.numbers == [1, 2]
 
 
+def test_a_handler_that_closes_the_client_during_its_first_check_does_not_hang(stage):
+    """W3: the first request holds the transport's lock while it loads its libraries; a close there waits until the exit."""
+    done = stage.run(
+        """
+        from metarouter_intercom._delivery.http import transport
+
+        load = transport._load
+
+        def interrupted_load():
+            signal.raise_signal(signal.SIGTERM)
+            load()
+
+        transport._load = interrupted_load
+        signal.signal(signal.SIGTERM, lambda *_: reports.append(client.close(5)))
+        signal.alarm(30)
+        reports = []
+        client = make(delivery="manual")
+        track(client, *range(3))
+        print(client.check().region, reports[0].pending, client.health().status)
+        """
+    )
+
+    assert done.stdout.split()[1:] == ["3", "closed"]
+    assert stage.numbers == [0, 1, 2]
+
+
 @pytest.mark.parametrize("delivery", ["background", "manual"])
 def test_an_interrupted_flush_leaves_its_messages_to_the_exit(stage, sandbox, delivery):
-    """Ctrl-C in a flush that takes too long ends the flush; what it had in hand goes out at the end."""
+    """Ctrl-C during a long flush ends the flush; its messages are delivered at the exit."""
     sandbox.faults = Faults(latency=0.02)
     process = stage.start(
         f"""
@@ -160,8 +186,8 @@ def test_an_interrupted_flush_leaves_its_messages_to_the_exit(stage, sandbox, de
     assert sorted(set(stage.numbers)) == list(range(100))
 
 
-def test_an_exit_flush_has_an_end_and_the_rest_is_logged_as_a_number(stage, sandbox):
-    """A hanging Intercom costs the end of a process ``exit_timeout``, not the read time-out; the loss is logged."""
+def test_an_exit_flush_ends_in_time_and_logs_the_number_of_lost_messages(stage, sandbox):
+    """A hanging Intercom delays the exit by ``exit_timeout``, not by the read timeout; the loss is logged."""
     sandbox.faults = Faults(hang=1.0, hang_seconds=DEADLINE)
 
     done = stage.run(
@@ -175,12 +201,12 @@ def test_an_exit_flush_has_an_end_and_the_rest_is_logged_as_a_number(stage, sand
         timeout=20,
     )
 
-    assert "closed with undelivered messages in memory: they are lost 7" in done.stderr
+    assert "closed with undelivered messages in memory: 7 lost 7" in done.stderr
     assert stage.numbers == []
 
 
 def test_what_an_exit_flush_leaves_in_a_spool_the_next_process_delivers(stage, sandbox, tmp_path):
-    """With a spool nothing is lost: a client that only opens the file delivers, without a call of its own."""
+    """With a spool nothing is lost: a client that only opens the file delivers, without any call."""
     spool = str(tmp_path / "a.spool")
     sandbox.faults = Faults(unavailable=1.0)
     stage.run(f"client = make(exit_timeout=0.1, spool={spool!r})\ntrack(client, *range(7))")
@@ -194,7 +220,7 @@ def test_what_an_exit_flush_leaves_in_a_spool_the_next_process_delivers(stage, s
 
 
 def test_a_first_message_at_the_very_end_is_delivered(stage):
-    """Since CPython 3.12 no thread can be started in an exit handler: then the exit flush itself delivers."""
+    """Since CPython 3.12 an exit handler cannot start a thread; the exit flush then delivers in its own thread."""
     stage.run(
         """
         client = make()
@@ -206,7 +232,7 @@ def test_a_first_message_at_the_very_end_is_delivered(stage):
 
 
 def test_a_system_without_threads_still_delivers(stage):
-    """When no thread can be started at all, a call is not troubled by it, and a flush delivers itself."""
+    """If the system gives no thread at all, calls work as usual, and a flush delivers in its own thread."""
     done = stage.run(
         """
         import logging
@@ -223,12 +249,12 @@ def test_a_system_without_threads_still_delivers(stage):
     )
 
     assert done.stdout.split() == ["5"]
-    assert "no thread could be started" in done.stderr
+    assert "connection default: the system gives no more threads; 0 of 4 workers run" in done.stderr
     assert stage.numbers == list(range(5))
 
 
-def test_threads_that_go_on_calling_do_not_trouble_the_end(stage):
-    """Daemon threads of the host that still call while the interpreter ends see ClientClosed at worst; nothing hangs."""
+def test_threads_that_still_call_do_not_disturb_the_exit(stage):
+    """Daemon threads of the host that call during the exit get ClientClosed at worst; nothing hangs."""
     done = stage.run(
         """
         from metarouter_intercom import ClientClosed
@@ -256,8 +282,8 @@ def test_threads_that_go_on_calling_do_not_trouble_the_end(stage):
     assert stage.numbers != []
 
 
-def test_several_clients_are_all_delivered_and_one_that_fails_stops_none(stage):
-    """Each client gets its exit flush, also after one whose end goes wrong."""
+def test_a_client_that_fails_at_the_exit_stops_no_other_one(stage):
+    """Each client gets its exit flush, also after a client that could not be closed."""
     stage.run(
         """
         class Broken:

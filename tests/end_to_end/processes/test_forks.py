@@ -1,4 +1,4 @@
-"""A forked child begins with empty memory and its own threads, locks and connections: nothing is sent twice, nothing hangs (W3)."""
+"""A forked child starts with empty memory and its own threads, locks and connections: nothing is sent twice, nothing hangs (W3)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system doe
 
 
 def test_a_fork_before_the_first_use(stage):
-    """The usual preloading server: made in the parent, used in the child alone."""
+    """A preloading server makes the client in the parent and uses it only in the child."""
     stage.run(
         """
         client = make()
@@ -31,8 +31,8 @@ def test_a_fork_before_the_first_use(stage):
 
 
 @pytest.mark.parametrize("delivery", ["background", "manual"])
-def test_a_fork_with_messages_in_hand(stage, sandbox, delivery):
-    """What the parent has buffered and on its way, the parent delivers; the child only its own."""
+def test_a_fork_with_buffered_messages(stage, sandbox, delivery):
+    """The parent delivers what it has buffered and on its way; the child delivers only its own messages."""
     sandbox.faults = Faults(latency=0.02)
 
     done = stage.run(
@@ -56,7 +56,7 @@ def test_a_fork_with_messages_in_hand(stage, sandbox, delivery):
 
 
 def test_a_child_that_ends_as_python_ends_gets_its_exit_flush(stage):
-    """Exit handlers run in a child of ``os.fork`` that returns from its script; the parent's messages stay the parent's."""
+    """Exit handlers run in a child of ``os.fork`` that returns from its script; the parent keeps its own messages."""
     stage.run(
         """
         client = make(delivery="manual")
@@ -74,7 +74,7 @@ def test_a_child_that_ends_as_python_ends_gets_its_exit_flush(stage):
 
 
 def test_a_child_that_never_calls_sends_nothing(stage):
-    """A child that inherits a client with messages in hand and does not use it ends at once, without a word to Intercom."""
+    """A child that inherits a client with buffered messages and does not use it ends at once and sends nothing."""
     stage.run(
         """
         client = make(delivery="manual")
@@ -83,7 +83,7 @@ def test_a_child_that_never_calls_sends_nothing(stage):
         if not child:
             sys.exit(0)
         wait_for([child])
-        client._parts.transport.send = None
+        client._dependencies.transport.send = None
         os._exit(0)
         """
     )
@@ -92,7 +92,7 @@ def test_a_child_that_never_calls_sends_nothing(stage):
 
 
 def test_one_client_in_ten_children_and_their_children(stage):
-    """Every process on its own: ten children that are used at once, each with a child of its own."""
+    """Every process delivers its own messages: ten children at the same time, each with a child of its own."""
     stage.run(
         """
         client = make()
@@ -121,8 +121,8 @@ def test_one_client_in_ten_children_and_their_children(stage):
     assert stage.repeated == 0
 
 
-def test_a_fork_in_the_midst_of_everything(stage):
-    """Threads that accept, flush and deliver hold every lock there is at some moment: no child ever finds one shut."""
+def test_forks_while_threads_accept_flush_and_deliver(stage):
+    """Other threads may hold any lock at the moment of a fork; no child ever waits for such a lock."""
     done = stage.run(
         """
         client = make(workers=4)
@@ -165,8 +165,8 @@ def test_a_fork_in_the_midst_of_everything(stage):
 
 
 @pytest.mark.parametrize("held", ["pool", "opening", "engine"])
-def test_a_lock_that_another_thread_holds_during_a_fork_is_no_trap(stage, held):
-    """A child makes its own locks; letting go of the parent's connections needs none of the parent's."""
+def test_a_lock_that_another_thread_holds_during_a_fork_blocks_no_child(stage, held):
+    """A child makes its own locks, and dropping the parent's connections needs none of the parent's locks."""
     stage.run(
         f"""
         import gc
@@ -174,9 +174,9 @@ def test_a_lock_that_another_thread_holds_during_a_fork_is_no_trap(stage, held):
         client = make()
         track(client, 0)
         client.flush()
-        engine, transport = client._engine, client._parts.transport
+        engine, transport = client._engine, client._dependencies.transport
         locks = {{
-            "pool": [engine.circuit._lock, engine.counters._lock, client._buffer._lock],
+            "pool": [engine.circuit._lock, engine.counters._lock, client._dependencies.buffer._lock],
             "opening": [transport._locks[os.getpid()]] if {held!r} == "opening" else [],
             "engine": [engine.ending, engine._workers._condition],
         }}[{held!r}]
@@ -211,13 +211,13 @@ def test_a_lock_that_another_thread_holds_during_a_fork_is_no_trap(stage, held):
 
 
 def test_a_process_that_forks_without_telling_python(stage):
-    """Some servers fork in C, and no hook of Python's runs: every call looks at the process id."""
+    """Some servers fork in C, so that no fork hook of Python runs: every call compares the process id."""
     stage.run(
         """
         import ctypes
 
-        # Such a fork copies CPython's own locks as they are, and none of them may be held: the threads must be at rest. From 3.13 on
-        # it is safe only while no other thread lives.
+        # Such a fork copies CPython's own locks as they are, so the threads must be at rest and hold none. From 3.13 on it is safe
+        # only while there is no other thread.
         client = make(delivery="background" if sys.version_info < (3, 13) else "manual", flush_interval=60)
         track(client, *range(5))
         client.flush()
@@ -248,7 +248,7 @@ def test_a_process_that_forks_without_telling_python(stage):
 
 
 def test_an_own_session_does_not_share_its_connections_with_a_child(stage):
-    """The caller's ``requests.Session`` serves parent and child, each over connections of its own."""
+    """Parent and child use the caller's ``requests.Session``, each over its own connections."""
     stage.run(
         """
         import requests
@@ -272,7 +272,7 @@ def test_an_own_session_does_not_share_its_connections_with_a_child(stage):
 
 
 def test_a_fork_of_a_closed_client_stays_closed(stage):
-    """What was closed before the fork takes no messages in the child either."""
+    """A client that was closed before the fork accepts no messages in the child either."""
     stage.run(
         """
         from metarouter_intercom import ClientClosed
@@ -293,7 +293,7 @@ def test_a_fork_of_a_closed_client_stays_closed(stage):
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_multiprocessing(stage, method):
-    """Forked children use the parent's client, spawned ones make their own; either closes it at its end."""
+    """Forked children use the parent's client, spawned children make their own; both close it at their end."""
     if method == "spawn" and sys.platform == "darwin":
         pytest.skip("a script given by -c cannot be spawned")
     stage.run(
@@ -334,7 +334,7 @@ def test_multiprocessing(stage, method):
 
 
 def test_a_spool_is_shared_by_parent_and_children(stage, tmp_path):
-    """One spool file, several processes: each message goes out once, whoever delivers it."""
+    """Several processes share one spool file: each message is sent once, whichever process delivers it."""
     spool = str(tmp_path / "a.spool")
     stage.run(
         f"""

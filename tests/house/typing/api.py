@@ -1,4 +1,4 @@
-"""The public interface as users type it: read by mypy, never run."""
+"""The public interface as users type it; mypy reads it, nothing runs it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from metarouter_intercom import (
     Client,
     ClientClosed,
     ConfigurationError,
+    DeadLetters,
     DeliveryFailed,
     Health,
     MetarouterError,
+    RateBudget,
     Region,
     RejectedMessage,
     Report,
@@ -65,13 +67,15 @@ stats: Stats = client.stats()
 numbers: tuple[int, int, int] = (stats.accepted, stats.delivered, stats.pending)
 reasons: Mapping[str, int] = stats.dead
 oldest: float | None = stats.oldest_age
-remaining: int | None = stats.rate.remaining
+rate: RateBudget = stats.rate
+remaining: int | None = rate.remaining
 health: Health = client.health()
 fine: bool = health.is_ok
 
 # --- dead letters ------------------------------------------------------------------------------------------
 
-letters: Sequence[plugins.DeadLetter] = client.dead_letters.list("http_400", limit=10)
+dead_letters: DeadLetters = client.dead_letters
+letters: Sequence[plugins.DeadLetter] = dead_letters.list("http_400", limit=10)
 for letter in client.dead_letters:
     reason: str = letter.reason
 retried: int = client.dead_letters.retry(reason="http_400")
@@ -102,7 +106,7 @@ def without_staff(message: messages.Message) -> messages.Message | plugins.Drop:
     return attrs.evolve(message, context={})
 
 
-def note_down(delivery: plugins.Delivery) -> None:
+def print_end(delivery: plugins.Delivery) -> None:
     """An after-hook."""
     outcome: plugins.Outcome = delivery.outcome
     print(outcome, delivery.reason, [note.rule for note in delivery.notes])
@@ -133,12 +137,12 @@ def everybody_is_tagged(message: messages.Message) -> operations.Translation:
     return operations.Translation()
 
 
-def tell(error: Exception, concerned: Sequence[Mapping[str, Any]]) -> None:
+def print_error(error: Exception, concerned: Sequence[Mapping[str, Any]]) -> None:
     """An on_error hook."""
     print(error, len(concerned))
 
 
-def tell_dropped(message: Mapping[str, Any], reason: str) -> None:
+def print_drop(message: Mapping[str, Any], reason: str) -> None:
     """An on_drop hook."""
     print(message["messageId"], reason)
 
@@ -150,7 +154,7 @@ extended = Client(
     clock=Stopped(),
     translator=everybody_is_tagged,
     before=[without_staff],
-    after=[note_down],
-    on_error=tell,
-    on_drop=tell_dropped,
+    after=[print_end],
+    on_error=print_error,
+    on_drop=print_drop,
 )

@@ -1,1 +1,1 @@
-"""Benchmarks beside today's peers: ``python -m tests.measure.benchmarks`` runs them all and prints a table."""
+"""Benchmarks next to today's peers: ``python -m tests.measure.benchmarks`` runs them and prints a table."""

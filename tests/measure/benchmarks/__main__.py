@@ -1,4 +1,4 @@
-"""The command line: ``python -m tests.measure.benchmarks [NAMES] [--json FILE] [--rounds N] [--page FILE] [--show FILE ...]``."""
+"""The command line of the benchmarks: ``python -m tests.measure.benchmarks --help``."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _MEASURES = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measure, print the table, and tell by the exit code whether every bound held."""
+    """Measure and print the table; the exit code is 0 if every bound holds, else 1."""
     options = _options(arguments)
     figures: list[Figure] = []
     if options.show:
         for file in options.show:
-            found = json.loads(file.read_text())
-            figures += (Figure(**figure) for figure in found["figures"])
-            versions = found["peers"]
+            run = json.loads(file.read_text())
+            figures += (Figure(**figure) for figure in run["figures"])
+            versions = run["peers"]
     else:
         python = peers.interpreter(options.peers)
         setup = Setup(sys.executable, python, options.rounds)
@@ -42,30 +42,47 @@ def main(arguments: list[str] | None = None) -> int:
         versions = peers.versions(python)
     print(table(figures))
     if options.json is not None:
-        found = {
+        run = {
             "python": platform.python_version(),
             "rounds": options.rounds,
             "peers": versions,
             "figures": [figure._asdict() for figure in figures],
         }
-        options.json.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+        options.json.write_text(json.dumps(run, indent=1, ensure_ascii=False) + "\n")
     if options.page is not None:
         write_page(options.page, figures, versions)
     return 1 if any(figure.holds is False for figure in figures) else 0
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.measure.benchmarks", description=__doc__)
-    parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"any of {', '.join(_MEASURES)}; all of them"
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.measure.benchmarks",
+        description="Measure what the library costs, next to its peers, and print a table.",
+        epilog="The exit code is 0 if every bound holds, else 1.",
     )
-    parser.add_argument("--json", type=Path, help="write the figures there too")
-    parser.add_argument("--page", type=Path, help="write the page of the documentation there")
     parser.add_argument(
-        "--show", type=Path, nargs="+", help="measure nothing; take figures from these JSON files"
+        "names", nargs="*", metavar="NAME", help=f"benchmarks to run: {', '.join(_MEASURES)}; by default all"
     )
-    parser.add_argument("--rounds", type=int, default=9, help="turns of each contestant (9)")
-    parser.add_argument("--peers", type=Path, default=peers.folder(), help="the peers' environment")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
+    parser.add_argument(
+        "--page", type=Path, metavar="FILE", help="write the page of the documentation to this file"
+    )
+    parser.add_argument(
+        "--show",
+        type=Path,
+        metavar="FILE",
+        nargs="+",
+        help="measure nothing; read the figures from these JSON files",
+    )
+    parser.add_argument(
+        "--rounds", type=int, metavar="NUMBER", default=9, help="rounds of each library (default 9)"
+    )
+    parser.add_argument(
+        "--peers",
+        type=Path,
+        default=peers.folder(),
+        help="folder of the environment in which the peers are installed",
+    )
     options = parser.parse_args(arguments)
     unknown = [name for name in options.names if name not in _MEASURES]
     if unknown:

@@ -1,11 +1,11 @@
 """
-What a backlog costs: accepting, claiming and acknowledging with a million messages in the spool, beside ten thousand.
+What a backlog costs: accepting, claiming and acknowledging with a million messages in the spool, next to ten thousand.
 
-``python -m tests.measure.benchmarks.backlog [--large N] [--small N] [--json FILE]``. Each kind of backlog is built anew in a process of its own,
-measured, and thrown away:
+``python -m tests.measure.benchmarks.backlog --help``. A process builds each kind of backlog, another one measures it, and then it is
+deleted:
 
-- *even*: ten messages a contact;
-- *one large*: one contact holds a tenth of all;
+- *even*: ten messages per contact;
+- *one large*: one contact has a tenth of all messages;
 - *half waits*: half of the contacts wait for a retry.
 """
 
@@ -27,12 +27,12 @@ from metarouter_intercom.plugins import Response, Settlement
 
 KINDS = ("even", "one large", "half waits")
 STEPS = ("accept", "claim", "acknowledge")
-_MOST_TIMES = 1.3
-_MOST_MEMORY = 60 * 2**20
-_MOST_START = 1.0
+_MAX_RATIO = 1.3
+_MAX_MEMORY = 60 * 2**20
+_MAX_START = 1.0
 _PER_CONTACT = 10
-# The two sizes are measured in turns.
-_TURNS = 60
+# The two sizes are measured in alternating rounds.
+_ROUNDS = 60
 _CALLS = 50
 _CLAIMS = 5
 _DAY = 86_400.0
@@ -47,7 +47,7 @@ def build(path: Path, kind: str, size: int) -> None:
         _put(buffer, number, person)
     buffer.pending()
     if kind == "half waits":
-        _let_wait(buffer, size // _PER_CONTACT // 2)
+        _retry_later(buffer, size // _PER_CONTACT // 2)
     buffer.close()
 
 
@@ -64,50 +64,54 @@ def _put(buffer: SpoolBuffer, number: int, person: int) -> None:
     buffer.accept(message, keys=[f"user:person-{person}"], upserts=False, now=1_750_000_000.0 + number / 1e3)
 
 
-def _let_wait(buffer: SpoolBuffer, lanes: int) -> None:
+def _retry_later(buffer: SpoolBuffer, lanes: int) -> None:
     now = time.time()
     claims = []
     while len(claims) < lanes and (claim := buffer.claim(now=now, limit=100)) is not None:
         claims.append(claim)
-        again = [Settlement(entry.seq, "retry", now + _DAY) for entry in claim.entries]
-        buffer.settle(claim, again, now=now)
+        retries = [Settlement(entry.seq, "retry", now + _DAY) for entry in claim.entries]
+        buffer.settle(claim, retries, now=now)
 
 
 def measure(path: Path, size: int) -> None:
     """
-    Measure a spool that ``build`` filled; meant for a new process.
+    Measure a spool that ``build`` filled, in a new process.
 
-    Tells start and memory first and then, for every line on its standard input, the costs of one turn.
+    Writes the start time and memory first, then the costs of one round for each line on standard input.
     """
     idle = _memory_of_idle_client(path.parent / "idle.db")
-    begun = time.perf_counter()
+    started = time.perf_counter()
     client = Client(
-        api_key="benchmark", spool=path, transport=_Silent(), delivery="manual", max_buffered=10 * size
+        api_key="benchmark",
+        spool=path,
+        transport=_UnusedTransport(),
+        delivery="manual",
+        max_buffered=10 * size,
     )
     client.track("person-1", "Order Completed", {"order": 0})
-    start = time.perf_counter() - begun
-    # A buffer of our own on the same file: its steps are measured without the client's.
+    start = time.perf_counter() - started
+    # A second buffer on the same file, so that its steps are measured without the client.
     buffer = SpoolBuffer(path, limit=10 * size, dead_letters=100)
-    _turn(buffer, 2 * size)
-    _tell({"start": start, "memory": _resident() - idle})
-    for turn, _ in enumerate(sys.stdin):
-        _tell(_turn(buffer, 2 * size + (turn + 1) * _CALLS))
-    _tell({"memory": _resident() - idle})
+    _round(buffer, 2 * size)
+    _write({"start": start, "memory": _resident() - idle})
+    for number, _ in enumerate(sys.stdin, start=1):
+        _write(_round(buffer, 2 * size + number * _CALLS))
+    _write({"memory": _resident() - idle})
     buffer.close()
     client.close(0.0)
 
 
-def _tell(facts: dict[str, float]) -> None:
-    print(json.dumps(facts), flush=True)
+def _write(figures: dict[str, float]) -> None:
+    print(json.dumps(figures), flush=True)
 
 
-def _turn(buffer: SpoolBuffer, first: int) -> dict[str, float]:
+def _round(buffer: SpoolBuffer, first: int) -> dict[str, float]:
     accepting = _timed(lambda: _accept(buffer, first)) / _CALLS
     claiming, acknowledging = [], []
     for _ in range(_CLAIMS):
-        found = []
-        claiming.append(_timed(lambda found=found: found.append(_claim(buffer))))
-        acknowledging.append(_timed(lambda found=found: _acknowledge(buffer, found[0])))
+        claims = []
+        claiming.append(_timed(lambda claims=claims: claims.append(_claim(buffer))))
+        acknowledging.append(_timed(lambda claims=claims: _acknowledge(buffer, claims[0])))
     return {"accept": accepting, "claim": min(claiming), "acknowledge": min(acknowledging)}
 
 
@@ -117,7 +121,7 @@ def _accept(buffer: SpoolBuffer, first: int) -> None:
     buffer.mark()
 
 
-def _claim(buffer: SpoolBuffer):  # type: ignore[no-untyped-def]  # a claim or a failure of this script
+def _claim(buffer: SpoolBuffer):  # type: ignore[no-untyped-def]  # returns a claim
     claim = buffer.claim(now=time.time(), limit=100)
     if claim is None:
         raise RuntimeError("the backlog is empty; nothing was measured")
@@ -129,23 +133,23 @@ def _acknowledge(buffer: SpoolBuffer, claim) -> None:  # type: ignore[no-untyped
 
 
 def _timed(step) -> float:  # type: ignore[no-untyped-def]  # any function without arguments
-    begun = time.perf_counter()
+    started = time.perf_counter()
     step()
-    return time.perf_counter() - begun
+    return time.perf_counter() - started
 
 
-class _Silent:
-    """A transport that is never used: everything here is about the spool."""
+class _UnusedTransport:
+    """A transport that is never used, because nothing is sent."""
 
     def send(self, request: object) -> Response:
         raise AssertionError("nothing is sent")
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there is nothing to release."""
 
 
 def _memory_of_idle_client(path: Path) -> int:
-    with Client(api_key="benchmark", spool=path, transport=_Silent(), delivery="manual"):
+    with Client(api_key="benchmark", spool=path, transport=_UnusedTransport(), delivery="manual"):
         return _resident()
 
 
@@ -154,26 +158,29 @@ def _resident() -> int:
         return int(numbers.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-class Subject:
-    """A backlog with the process that measures it."""
+class Backlog:
+    """A backlog and the process that measures it."""
 
     def __init__(self, folder: Path, kind: str, size: int) -> None:
         folder.mkdir()
         path = folder / "spool.db"
-        subprocess.run(_command("build", path, kind, size), check=True)
+        subprocess.run(_command("build", path, kind=kind, size=size), check=True)
         self._process = subprocess.Popen(
-            _command("measure", path, kind, size), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            _command("measure", path, kind=kind, size=size),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         self.first = self._read()
 
-    def turn(self) -> dict[str, float]:
-        """Let it measure one turn."""
-        self._process.stdin.write("turn\n")  # type: ignore[union-attr]  # a pipe
+    def run_round(self) -> dict[str, float]:
+        """Measure one round; return its figures."""
+        self._process.stdin.write("round\n")  # type: ignore[union-attr]  # a pipe
         self._process.stdin.flush()  # type: ignore[union-attr]  # a pipe
         return self._read()
 
     def end(self) -> dict[str, float]:
-        """End it; returns its last figures."""
+        """End the process; return its last figures."""
         self._process.stdin.close()  # type: ignore[union-attr]  # a pipe
         last = self._read()
         self._process.stdout.close()  # type: ignore[union-attr]  # a pipe
@@ -181,20 +188,27 @@ class Subject:
         return last
 
     def _read(self) -> dict[str, float]:
-        found: dict[str, float] = json.loads(self._process.stdout.readline())  # type: ignore[union-attr]  # a pipe
-        return found
+        figures: dict[str, float] = json.loads(self._process.stdout.readline())  # type: ignore[union-attr]  # a pipe
+        return figures
 
 
-def _command(step: str, path: Path, kind: str, size: int) -> list[str]:
+def _command(step: str, path: Path, *, kind: str, size: int) -> list[str]:
     return [sys.executable, "-m", "tests.measure.benchmarks.backlog", f"--{step}", str(path), kind, str(size)]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measure, print the table, and tell by the exit code whether every bound held."""
-    parser = argparse.ArgumentParser(prog="python -m tests.measure.benchmarks.backlog", description=__doc__)
-    parser.add_argument("--large", type=int, default=1_000_000)
-    parser.add_argument("--small", type=int, default=10_000)
-    parser.add_argument("--json", type=Path)
+    """Measure and print one line per kind; the exit code is 0 if every bound holds, else 1."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.measure.benchmarks.backlog",
+        description="Measure the spool with a large backlog, next to a small one.",
+    )
+    parser.add_argument(
+        "--large", type=int, metavar="NUMBER", default=1_000_000, help="messages (default 1000000)"
+    )
+    parser.add_argument(
+        "--small", type=int, metavar="NUMBER", default=10_000, help="messages (default 10000)"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
     parser.add_argument("--build", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--measure", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
@@ -212,22 +226,22 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _compare(kind: str, small: int, large: int) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as folder:
-        few, many = (Subject(Path(folder) / str(size), kind, size) for size in (small, large))
-        turns = [(few.turn(), many.turn()) for _ in range(_TURNS)]
+        few, many = (Backlog(Path(folder) / str(size), kind, size) for size in (small, large))
+        rounds = [(few.run_round(), many.run_round()) for _ in range(_ROUNDS)]
         memory = max(many.first["memory"], many.end()["memory"])
         few.end()
-    # Turn by turn, so that what else the machine does meets both.
-    times = {step: median(b[step] / a[step] for a, b in turns) for step in STEPS}
-    costs = {step: median(b[step] for _, b in turns) for step in STEPS}
+    # Ratios round by round, because other work on the machine affects both sides of a round.
+    ratios = {step: median(b[step] / a[step] for a, b in rounds) for step in STEPS}
+    costs = {step: median(b[step] for _, b in rounds) for step in STEPS}
     start = many.first["start"]
-    holds = max(times.values()) <= _MOST_TIMES and memory <= _MOST_MEMORY and start <= _MOST_START
-    shown = ", ".join(f"{step} {costs[step] * 1e6:.0f} us ({times[step]:.2f} times)" for step in STEPS)
+    holds = max(ratios.values()) <= _MAX_RATIO and memory <= _MAX_MEMORY and start <= _MAX_START
+    shown = ", ".join(f"{step} {costs[step] * 1e6:.0f} us ({ratios[step]:.2f} times)" for step in STEPS)
     print(
-        f"{kind}: {large:,} beside {small:,}: {shown}; start {start * 1e3:.0f} ms,"
-        f" memory {memory / 2**20:+.1f} MB: {'holds' if holds else 'FALLS SHORT'}",
+        f"{kind}: {large:,} messages next to {small:,}: {shown}; start {start * 1e3:.0f} ms,"
+        f" memory {memory / 2**20:+.1f} MB: {'holds' if holds else 'DOES NOT HOLD'}",
         flush=True,
     )
-    return {"kind": kind, "costs": costs, "times": times, "start": start, "memory": memory, "holds": holds}
+    return {"kind": kind, "costs": costs, "times": ratios, "start": start, "memory": memory, "holds": holds}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a benchmark found: one figure beside its peer, with the bound it is held to."""
+"""The results of a benchmark: our figure next to the figure of a peer, with the bound that it must keep."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from typing import NamedTuple
 
 class Figure(NamedTuple):
     """
-    One measured thing.
+    One row of the table.
 
     Attributes:
-        name: Of the benchmark: ``accept``.
-        what: Is measured.
-        ours: The median of the rounds.
-        peer: Who is measured beside it.
-        theirs: The peer's median.
-        unit: Of both.
-        ratio: Ours to the peer's, the median of the rounds' ratios.
-        bound: What is asked for, in words; empty where the peer is only shown.
-        holds: Whether it is so; None without a bound.
-        best: The ratio of the best rounds of both, which a busy machine disturbs least.
+        name: Name of the benchmark, such as ``accept``.
+        what: What is measured.
+        ours: Our median over all rounds.
+        peer: Name of the peer.
+        theirs: The median of the peer.
+        unit: Unit of both medians.
+        ratio: Median over all rounds of our figure divided by the peer's.
+        bound: The bound in words; empty without a bound.
+        holds: Whether the bound holds; None without a bound.
+        best: Ratio of the best rounds of both, which other work on the machine affects least.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The page of the documentation, written from the figures of a real run."""
+"""Writes the page of the documentation from the figures of a run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ $ python -m tests.measure.benchmarks --page docs/explanation/benchmarks.md
 `python -m tests.measure.benchmarks --help` lists the options: single benchmarks by name, the number of rounds, the figures as JSON. The first run
 installs the peers with pip into a separate environment, outside the project. The exit code is 0 if every bound holds.
 
-Compare the ratios rather than the figures, because the figures depend on the machine. In each round every contestant runs once, in a process
+Compare the ratios rather than the figures, because the figures depend on the machine. In each round every library runs once, in a process
 of its own, so that other work on the machine affects all of them alike. *Ratio* is the median of the rounds' ratios. *Of the best* compares
 the best round of each, which a busy machine disturbs least. The figures are medians.
 """
@@ -86,8 +86,8 @@ def write_page(file: Path, figures: list[Figure], versions: dict[str, str]) -> N
     Write the page.
 
     Args:
-        file: Where.
-        figures: Of a run; those of one name stand under one heading.
+        file: Path of the page.
+        figures: The figures of a run; those with one name are under one heading.
         versions: Peer -> version.
     """
     parts = [_HEAD]

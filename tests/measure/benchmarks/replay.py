@@ -1,4 +1,4 @@
-"""A day replayed into two workspaces on a clock of its own: by a client, and as the usual destinations do it."""
+"""Replays a day on a simulated clock into two workspaces: with a client, and message by message as most destinations do."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from metarouter_intercom.sandbox.transport import WorkspaceTransport
 from metarouter_intercom.sandbox.workspace import Workspace
 
 from .day import MIDNIGHT, attributes
-from .usual import UsualDestination
+from .one_by_one import OneByOneDestination
 
 
 class ModelClock:
-    """A clock that goes where it is told to."""
+    """A clock that is set by hand."""
 
     def __init__(self, now: float) -> None:
         self.at = now
@@ -25,13 +25,13 @@ class ModelClock:
         return self.at
 
     def sleep(self, seconds: float) -> None:
-        """Let *seconds* pass at once."""
+        """Move the clock by *seconds* without waiting."""
         self.at += seconds
 
 
 class CountingTransport:
     """
-    Hands requests to a workspace in this process and counts them.
+    Sends requests to a workspace in this process and counts them.
 
     Attributes:
         counts: ``contact``, ``company``, ``link``, ``event``, ``other`` -> requests.
@@ -42,22 +42,22 @@ class CountingTransport:
         self._transport = WorkspaceTransport(workspace)
 
     def send(self, request: Request) -> Response:
-        """Count the request and hand it on."""
+        """Count the request and send it."""
         self.counts[_kind(request)] += 1
         return self._transport.send(request)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there is nothing to release."""
 
 
 class Replay(NamedTuple):
     """
-    What a replay left and took.
+    The result of a replay.
 
     Attributes:
-        workspace: As it is at the end of the day.
-        counts: Kind -> requests.
-        report: Of the client; None for the usual destination.
+        workspace: The workspace at the end of the day.
+        counts: Kind -> number of requests.
+        report: The client's report; None for message by message.
     """
 
     workspace: Workspace
@@ -66,17 +66,17 @@ class Replay(NamedTuple):
 
     @property
     def requests(self) -> int:
-        """All requests."""
+        """Number of all requests."""
         return sum(self.counts.values())
 
 
 def replay_by_client(messages: list[dict[str, Any]], settings: Settings) -> Replay:
     """
-    Replay through a client that delivers once a second, as the default ``flush_interval`` has it.
+    Replay with a client that delivers once a second, the default ``flush_interval``.
 
     Args:
-        messages: Of a day; the clock follows their instants.
-        settings: With ``delivery="manual"``: workers follow the machine's clock, not a day's.
+        messages: The messages of a day; the clock follows their timestamps.
+        settings: With ``delivery="manual"``, because background threads follow the clock of the machine.
     """
     clock = ModelClock(MIDNIGHT)
     workspace = _workspace(clock)
@@ -99,7 +99,7 @@ def replay_one_by_one(messages: list[dict[str, Any]], settings: Settings) -> Rep
     clock = ModelClock(MIDNIGHT)
     workspace = _workspace(clock)
     transport = CountingTransport(workspace)
-    destination = UsualDestination(settings, transport)
+    destination = OneByOneDestination(settings, transport)
     for message in messages:
         clock.at = max(clock.at, message["timestamp"])
         destination.deliver(message)
@@ -117,13 +117,13 @@ def least_requests(messages: list[dict[str, Any]]) -> Counter[str]:
 
 
 def last_seen_apart(one: Workspace, other: Workspace) -> float:
-    """Return the longest time, in seconds, by which ``last_seen_at`` of a contact differs; it is refreshed now and then only (O3)."""
+    """Return the largest difference of ``last_seen_at`` of a contact, in seconds; the client does not write every change of it (rule O3)."""
     seen: dict[Any, Any] = {contact["external_id"]: contact["last_seen_at"] for contact in one.contacts()}
-    return max(abs(seen[contact["external_id"]] - contact["last_seen_at"]) for contact in other.contacts())  # type: ignore[operator, type-var, return-value]  # numbers, as every contact has been seen
+    return max(abs(seen[contact["external_id"]] - contact["last_seen_at"]) for contact in other.contacts())  # type: ignore[operator, type-var, return-value]  # numbers, because every contact has been seen
 
 
 def _workspace(clock: ModelClock) -> Workspace:
-    # The rate is a measure of its own; here nobody is to wait.
+    # Without a rate limit, which would only make the replay wait.
     return Workspace(
         now=clock.now, attributes=attributes(), app_limit=1_000_000, workspace_limit=1_000_000, log_limit=1
     )

@@ -1,4 +1,4 @@
-"""A local server that reads requests and answers at once, for senders that are to be measured and not their server."""
+"""A local server that reads requests and answers at once, so that a benchmark measures the sender and not the server."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _answer(status: bytes, body: bytes) -> bytes:
     )
 
 
-_TAKEN = _answer(b"202 Accepted", b"")
+_ACCEPTED = _answer(b"202 Accepted", b"")
 _WRITTEN = _answer(b"200 OK", _CONTACT)
 
 
@@ -42,7 +42,7 @@ def _serve(connection: socket.socket) -> None:
                     return
                 pending += chunk
             pending = pending[end + 4 + length :]
-            connection.sendall(_TAKEN if head.startswith(b"POST /events ") else _WRITTEN)
+            connection.sendall(_ACCEPTED if head.startswith(b"POST /events ") else _WRITTEN)
 
 
 def _length(head: bytes) -> int:
@@ -54,7 +54,7 @@ def _length(head: bytes) -> int:
 
 
 def main() -> None:
-    """Listen on a free port of this machine, print it, and serve until the process is ended."""
+    """Listen on a free port, print the port, and serve until the process is killed."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=64)
     print(listener.getsockname()[1], flush=True)
     while True:
@@ -66,7 +66,7 @@ def _serve_quietly(connection: socket.socket) -> None:
     try:
         _serve(connection)
     except OSError:
-        return  # the peer went away in the middle; the next connection is another one's
+        return  # the client closed the connection during a request; other connections continue
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """
-Records what other SDKs really post, as test data: ``python tests/measure/capture/capture.py SDK_PYTHON NODE_FOLDER``.
+Records what other SDKs send, as test data: ``python tests/measure/capture/capture.py SDK_PYTHON NODE_FOLDER``.
 
-*SDK_PYTHON* is an interpreter with ``segment-analytics-python`` and ``rudder-sdk-python`` installed, *NODE_FOLDER* a folder in which
-``npm install @segment/analytics-node`` was run. Everything stays on this machine: a local server takes the posts.
+*SDK_PYTHON* is an interpreter with ``segment-analytics-python`` and ``rudder-sdk-python`` installed. *NODE_FOLDER* is a folder in which
+``npm install @segment/analytics-node`` was run. Nothing leaves this machine: a local server receives the requests.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ DEMO = HERE.parents[2] / "metarouter_intercom" / "_cli" / "demo_messages.jsonl"
 
 
 class Recorder(BaseHTTPRequestHandler):
-    """Keeps each posted body and answers as the SDKs' own servers do."""
+    """Records each body and answers like the servers of the SDKs."""
 
-    posted: list[object] = []  # noqa: RUF012  # exchanged between runs
+    posted: list[object] = []  # noqa: RUF012  # replaced before each run
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
@@ -45,11 +45,11 @@ class Recorder(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """Stay quiet."""
+        """Log nothing."""
 
 
 def record(name: str, command: list[str], folder: Path | None = None) -> list[object]:
-    """Run *command* with the recorder's address as its last argument and store what it posts."""
+    """Run *command* with the address of the recorder as its last argument; store and return what it sends."""
     Recorder.posted = []
     server = ThreadingHTTPServer(("127.0.0.1", 0), Recorder)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -68,7 +68,7 @@ def record(name: str, command: list[str], folder: Path | None = None) -> list[ob
 
 
 def main(sdk_python: str, node_folder: str) -> None:
-    """Capture all three and write the demo's file."""
+    """Record all three SDKs, and write the file of the demo."""
     batches = record("segment-analytics-python", [sdk_python, str(HERE / "segment_python.py")])
     batches += record("rudder-sdk-python", [sdk_python, str(HERE / "rudder_python.py")])
     shutil.copy(HERE / "segment_node.mjs", Path(node_folder) / "segment_node.mjs")

@@ -1,4 +1,4 @@
-"""Calls of ``rudder-sdk-python``, which puts traits into the context; the last argument is the address to post to."""
+"""Calls of ``rudder-sdk-python``, which puts traits into the context; the last argument is the address to send to."""
 
 import sys
 

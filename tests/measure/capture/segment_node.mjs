@@ -1,4 +1,4 @@
-// Calls of @segment/analytics-node; the last argument is the address to post to.
+// Calls of @segment/analytics-node; the last argument is the address to send to.
 import { Analytics } from '@segment/analytics-node'
 
 const analytics = new Analytics({ writeKey: 'capture', host: process.argv.at(-1), maxEventsInBatch: 4 })

@@ -1,4 +1,4 @@
-"""Calls of ``segment-analytics-python`` as backends make them; the last argument is the address to post to."""
+"""Calls of ``segment-analytics-python`` as backends make them; the last argument is the address to send to."""
 
 import sys
 from datetime import datetime, timezone

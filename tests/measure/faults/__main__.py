@@ -1,9 +1,4 @@
-"""
-Run the faults and tell what was lost: ``python -m tests.measure.faults --help``.
-
-Without options: every scenario at its full size, our client with both buffers beside the others. ``--only`` names scenarios,
-``--clients`` clients; ``--write`` puts the results into the documentation.
-"""
+"""The command line of the faults: ``python -m tests.measure.faults --help``."""
 
 from __future__ import annotations
 
@@ -11,161 +6,194 @@ import argparse
 import sys
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
-from . import killing, ordering, rating, table
-from .rivals import names, rival
+from . import killing, ordering, rate_limit, table
+from .peers import names, peer
 from .scenarios import OURS, SCENARIOS, run
 
-_LONG = ("kill_points", "shared_spool", "order", "rate")
+_SPOOL, _MEMORY = OURS
+
+
+class Results(NamedTuple):
+    """
+    The results so far.
+
+    Attributes:
+        rows: Rows of the table; see ``table.write_page``.
+        facts: Sentences for the list below the table.
+        broken: What our client lost, doubled or disordered against its promises.
+    """
+
+    rows: list
+    facts: list
+    broken: list
+
+    def add_row(self, scenario, library, findings, *, hung=False, counted=0, logs=(), must_keep=True):
+        """Add and print a row; note whether our client broke a promise, if it *must_keep* every message."""
+        row = {
+            "scenario": scenario,
+            "client": library.title,
+            **findings._asdict(),
+            "hung": hung,
+            "counted": counted,
+            "logs": sorted(set(logs))[:5],
+        }
+        self.rows.append(row)
+        print(", ".join(f"{name}: {value}" for name, value in row.items() if name != "logs"), flush=True)
+        if library in OURS and must_keep:
+            self.broken.extend(_broken(row, library))
+        return row
+
+    def add_fact(self, fact):
+        """Add and print a fact."""
+        self.facts.append(fact)
+        print(fact, flush=True)
 
 
 def main(arguments=None) -> int:
-    """Run; the exit code is 1 when our client lost, doubled or disordered anything that its rules promise to keep."""
-    chosen = _parser().parse_args(arguments)
-    if chosen.page_of:
-        table.write_page(*table.read_json(chosen.page_of))
+    """Run; the exit code is 1 if our client lost, doubled or disordered anything against its promises."""
+    options = _parser().parse_args(arguments)
+    if options.page_of:
+        table.write_page(*table.read_json(options.page_of))
         return 0
-    wanted = chosen.only or [*SCENARIOS, *_LONG]
-    rows, facts, faults = [], [], []
-    contenders = [one for one in OURS if _key(one) in chosen.clients]
-    if SCENARIOS.keys() & set(wanted):
-        contenders += [rival(name) for name in names() if name in chosen.clients]
-    for name in wanted:
-        if name in SCENARIOS:
-            for contender in contenders:
-                row = _scenario(name, contender, chosen.messages)
-                faults += _broken(row, SCENARIOS[name].lives or contender.spooled, contender)
-                rows.append(row)
-                _tell(row)
-    for name, run_long in (
-        ("kill_points", _kill_points),
-        ("shared_spool", _shared_spool),
-        ("order", _order),
-        ("rate", _rate),
-    ):
-        if name in wanted:
-            run_long(chosen, rows, facts, faults)
-    if chosen.json:
-        table.write_json(rows, facts, chosen.json)
-    if chosen.write:
-        table.write_page(rows, facts)
-    for fault in faults:
-        print(f"BROKEN: {fault}")
-    return 1 if faults else 0
+    chosen = options.only or [*SCENARIOS, *_LONG]
+    results = Results([], [], [])
+    _run_scenarios([name for name in chosen if name in SCENARIOS], options, results)
+    for name, run_long in _LONG.items():
+        if name in chosen:
+            run_long(options, results)
+    if options.json:
+        table.write_json(results.rows, results.facts, options.json)
+    if options.write:
+        table.write_page(results.rows, results.facts)
+    for broken in results.broken:
+        print(f"BROKEN: {broken}")
+    return 1 if results.broken else 0
 
 
 def _parser():
-    parser = argparse.ArgumentParser(prog="python -m tests.measure.faults", description=__doc__)
-    everything = [*SCENARIOS, *_LONG]
-    parser.add_argument("--only", nargs="+", choices=everything, metavar="NAME", help=", ".join(everything))
-    clients = ["spool", "memory", *names()]
-    parser.add_argument("--clients", nargs="+", choices=clients, default=clients, help="all by default")
-    parser.add_argument("--messages", type=int, default=1000, help="in each of the scenarios")
-    parser.add_argument("--kills", type=int, default=200, help="kill points")
-    parser.add_argument("--seconds", type=float, default=60.0, help="of killing with a shared spool")
-    parser.add_argument("--contacts", type=int, default=1000, help="of the order scenario, 60 messages each")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--json", type=Path, help="write the results there")
-    parser.add_argument(
-        "--page-of", type=Path, nargs="+", help="only write the page, of the JSON of earlier runs"
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.measure.faults",
+        description="Inject faults and show what each library loses. Without options: all scenarios at full size, all libraries.",
+        epilog="The exit code is 1 if our client lost, doubled or disordered anything against its promises.",
     )
-    parser.add_argument("--write", action="store_true", help="write the results into the documentation")
+    scenarios = [*SCENARIOS, *_LONG]
+    libraries = ["spool", "memory", *names()]
+    add = parser.add_argument
+    add(
+        "--only",
+        nargs="+",
+        choices=scenarios,
+        metavar="NAME",
+        help=f"scenarios to run: {', '.join(scenarios)}",
+    )
+    add(
+        "--clients",
+        nargs="+",
+        choices=libraries,
+        default=libraries,
+        metavar="NAME",
+        help=f"libraries to run: {', '.join(libraries)} (spool and memory are ours)",
+    )
+    add("--messages", type=int, default=1000, help="messages per scenario")
+    add("--kills", type=int, default=200, help="kills of the scenario kill_points")
+    add("--seconds", type=float, default=60.0, help="duration of the scenario shared_spool")
+    add("--contacts", type=int, default=1000, help="contacts of the scenario order, 60 messages each")
+    add("--seed", type=int, default=1, help="seed of everything random")
+    add("--json", type=Path, metavar="FILE", help="also write the results to this file")
+    add(
+        "--page-of",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="run nothing; write the page of the documentation from these JSON files",
+    )
+    add("--write", action="store_true", help="write the results to the page of the documentation")
     return parser
 
 
-def _key(contender):
-    return "spool" if contender.spooled else "memory"
+def _run_scenarios(chosen, options, results):
+    if not chosen:
+        return
+    libraries = [
+        library for name, library in (("spool", _SPOOL), ("memory", _MEMORY)) if name in options.clients
+    ]
+    libraries += [peer(name) for name in names() if name in options.clients]
+    for name in chosen:
+        scenario = SCENARIOS[name]
+        for library in libraries:
+            outcome = run(scenario, library, messages=options.messages)
+            results.add_row(
+                scenario.title,
+                library,
+                outcome.findings,
+                hung=outcome.hung,
+                counted=outcome.counted,
+                logs=outcome.logs,
+                must_keep=scenario.lives or library.spooled,
+            )
 
 
-def _scenario(name, contender, messages):
-    outcome = run(SCENARIOS[name], contender, messages=messages)
-    return {
-        "scenario": SCENARIOS[name].title,
-        "client": contender.title,
-        **outcome.findings._asdict(),
-        "hung": outcome.hung,
-        "counted": outcome.counted,
-        "logs": sorted(set(outcome.logs))[:5],
-    }
-
-
-def _row(scenario, client, findings):
-    return {
-        "scenario": scenario,
-        "client": client,
-        **findings._asdict(),
-        "hung": False,
-        "counted": 0,
-        "logs": [],
-    }
-
-
-def _broken(row, must_keep, contender):
-    if contender not in OURS or not must_keep:
-        return []
+def _broken(row, library):
     wrong = {name: row[name] for name in ("lost", "doubled", "disordered") if row[name]}
-    if not contender.spooled and row["counted"] >= row["lost"]:
+    if not library.spooled and row["counted"] >= row["lost"]:
         wrong.pop("lost", None)
     if row["hung"]:
         wrong["hung"] = 1
     return [f"{row['scenario']}, {row['client']}: {wrong}"] if wrong else []
 
 
-def _kill_points(chosen, rows, facts, faults):
-    title = f"kill -9 at {chosen.kills} random moments, accepting and delivering"
-    row = _row(title, OURS[0].title, killing.run_kill_points(chosen.kills, seed=chosen.seed))
-    rows.append(row)
-    _tell(row)
-    faults += _broken(row, True, OURS[0])
-    facts.append(f"Killed {chosen.kills} times: {row['disordered']} messages out of their contact's order.")
+def _kill_points(options, results):
+    findings = killing.run_kill_points(options.kills, seed=options.seed)
+    title = f"kill -9 at {options.kills} random moments, accepting and delivering"
+    row = results.add_row(title, _SPOOL, findings)
+    results.facts.append(
+        f"Killed {options.kills} times: {row['disordered']} messages out of their contact's order."
+    )
 
 
-def _shared_spool(chosen, rows, facts, faults):
+def _shared_spool(options, results):
     for processes in (2, 3, 4):
-        seconds = chosen.seconds
-        findings, lives = killing.run_shared_spool(seconds, processes=processes, seed=chosen.seed + processes)
-        title = f"{processes} processes on one spool, {lives} of them killed in {seconds:.0f} s"
-        row = _row(title, OURS[0].title, findings)
-        rows.append(row)
-        _tell(row)
-        faults += _broken(row, True, OURS[0])
-        facts.append(
+        findings, started = killing.run_shared_spool(
+            options.seconds, processes=processes, seed=options.seed + processes
+        )
+        title = f"{processes} processes on one spool, {started} of them killed in {options.seconds:.0f} s"
+        row = results.add_row(title, _SPOOL, findings)
+        results.facts.append(
             f"{processes} processes on one spool: {row['disordered']} messages out of their contact's order."
         )
 
 
-def _order(chosen, rows, facts, faults):
-    messages = list(ordering.messages_of(chosen.contacts, 20, seed=chosen.seed))
-    wanted = ordering.deliver_one_by_one(messages)
+def _order(options, results):
+    messages = list(ordering.messages_of(options.contacts, 20, seed=options.seed))
+    expected = ordering.deliver_one_by_one(messages)
     for is_spooled in (True, False):
         with tempfile.TemporaryDirectory() as folder:
             spool = Path(folder) / "spool.db" if is_spooled else None
-            got, report = ordering.deliver_under_faults(messages, spool=spool, seed=chosen.seed)
-        found = ordering.differences(wanted, got)
+            actual, report = ordering.deliver_under_faults(messages, spool=spool, seed=options.seed)
+        differences = ordering.differences(expected, actual)
         fact = (
-            f"Order, {'spool' if is_spooled else 'memory'}: {len(messages):,} messages of {chosen.contacts:,} contacts under"
-            f" random faults ({report.retried:,} attempts put off): {len(found)} differences from delivery one by one."
+            f"Order, {'spool' if is_spooled else 'memory'}: {len(messages):,} messages of {options.contacts:,} contacts under"
+            f" random faults ({report.retried:,} retries): {len(differences)} differences from delivery one by one."
         )
-        facts.append(fact)
-        print(fact, flush=True)
-        if found or report.dead:
-            faults.append(f"{fact} {found[:5]} {report.dead}")
+        results.add_fact(fact)
+        if differences or report.dead:
+            results.broken.append(f"{fact} {differences[:5]} {report.dead}")
 
 
-def _rate(chosen, rows, facts, faults):
-    used = rating.run_rate(30.0)
+def _rate(_options, results):
+    used = rate_limit.run_rate(30.0)
     fact = (
         f"Rate: four processes on a limit of 200 requests in 2 s used {used.share:.1%} of {used.windows} windows;"
         f" {used.refused} answers were 429."
     )
-    facts.append(fact)
-    print(fact, flush=True)
+    results.add_fact(fact)
     if used.share < 0.97 or used.refused > 2:
-        faults.append(fact)
+        results.broken.append(fact)
 
 
-def _tell(row):
-    print(", ".join(f"{name}: {value}" for name, value in row.items() if name != "logs"), flush=True)
+_LONG = {"kill_points": _kill_points, "shared_spool": _shared_spool, "order": _order, "rate": _rate}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Processes that are killed while they accept and deliver, one after the other or several on one spool at once."""
+"""Kills processes while they accept and deliver: one after the other, or several that share a spool."""
 
 from __future__ import annotations
 
@@ -8,71 +8,71 @@ import tempfile
 from pathlib import Path
 from random import Random
 
-from .host import BLOCK
+from .application import BLOCK
 from .judging import judge_intercom
-from .processes import Application, FarEnd, let_pass, now
-from .scenarios import PLENTY, drain
+from .processes import Application, ServerProcess, now, wait
+from .scenarios import NO_LIMITS, deliver_rest
 
 _CONTACTS = 20
-# Killed while it accepts: the calls of one life are spread over about a second.
-_PER_LIFE = 400
+# The calls of one process are spread over about a second, so that a kill hits it while it accepts.
+_PER_PROCESS = 400
 _PAUSE = 0.025
 
 
 def run_kill_points(points, *, seed):
     """
-    Kill a process at *points* random moments, each time going on with a new one on the same spool.
+    Kill a process at *points* random moments, and start a new one on the same spool each time.
 
     Returns:
-        The findings over all of them.
+        The findings of all processes together.
     """
-    jitter = Random(seed)
+    random = Random(seed)
     accepted, cut_off = {}, {}
-    with tempfile.TemporaryDirectory() as folder, FarEnd("intercom", **PLENTY) as far_end:
-        plan = _plan(far_end.address, Path(folder))
+    with tempfile.TemporaryDirectory() as folder, ServerProcess("intercom", **NO_LIMITS) as server:
+        plan = _plan(server.address, Path(folder))
         for point in range(points):
             application = Application(sys.executable, plan | {"first": point * BLOCK})
-            application.wait_for_accepted(jitter.randrange(1, _PER_LIFE))
-            # Half of the points hit a process that accepts, half one that only delivers or has just begun to.
-            let_pass(jitter.choice([0.0, jitter.uniform(0.0, 0.6)]))
+            application.wait_for_accepted(random.randrange(1, _PER_PROCESS))
+            # Half of the kills hit a process that accepts, the other half one that has started to deliver.
+            wait(random.choice([0.0, random.uniform(0.0, 0.6)]))
             _kill(application, accepted, cut_off)
-        drain(sys.executable, plan)
-        shown = far_end.show()
-    return judge_intercom(shown, accepted, cut_off, _CONTACTS)
+        deliver_rest(sys.executable, plan)
+        state = server.state()
+    return judge_intercom(state, accepted, cut_off, contacts=_CONTACTS)
 
 
 def run_shared_spool(seconds, *, processes, seed):
     """
-    Let *processes* processes share one spool for *seconds*, killed and restarted in turn.
+    Let *processes* processes share one spool for *seconds*, and kill and restart a random one again and again.
 
     Returns:
-        The findings, and how many were killed.
+        The findings, and how many processes were killed.
     """
-    jitter = Random(seed)
+    random = Random(seed)
     accepted, cut_off = {}, {}
-    lives = 0
-    with tempfile.TemporaryDirectory() as folder, FarEnd("intercom", **PLENTY) as far_end:
-        plan = _plan(far_end.address, Path(folder))
+    started = 0
+    with tempfile.TemporaryDirectory() as folder, ServerProcess("intercom", **NO_LIMITS) as server:
+        plan = _plan(server.address, Path(folder))
 
-        def begin():
-            nonlocal lives
-            lives += 1
-            return Application(sys.executable, plan | {"first": (lives - 1) * BLOCK})
+        def start():
+            nonlocal started
+            started += 1
+            return Application(sys.executable, plan | {"first": (started - 1) * BLOCK})
 
-        alive = [begin() for _ in range(processes)]
-        until = now() + seconds
-        while now() < until:
-            let_pass(jitter.uniform(0.1, 1.2))
-            victim = jitter.randrange(processes)
-            alive[victim].wait_for_accepted(1)
-            _kill(alive[victim], accepted, cut_off)
-            alive[victim] = begin()
-        for application in alive:
+        running = [start() for _ in range(processes)]
+        end = now() + seconds
+        while now() < end:
+            wait(random.uniform(0.1, 1.2))
+            victim = random.randrange(processes)
+            running[victim].wait_for_accepted(1)
+            _kill(running[victim], accepted, cut_off)
+            running[victim] = start()
+        for application in running:
             application.wait_for_accepted(1)
             _kill(application, accepted, cut_off)
-        drain(sys.executable, plan)
-        shown = far_end.show()
-    return judge_intercom(shown, accepted, cut_off, _CONTACTS), lives
+        deliver_rest(sys.executable, plan)
+        state = server.state()
+    return judge_intercom(state, accepted, cut_off, contacts=_CONTACTS), started
 
 
 def _plan(address, folder):
@@ -81,7 +81,7 @@ def _plan(address, folder):
         "address": address,
         "settings": {"spool": str(folder / "spool.db")},
         "first": 0,
-        "count": _PER_LIFE,
+        "count": _PER_PROCESS,
         "pause": _PAUSE,
         "contacts": _CONTACTS,
         "forks": 0,
@@ -91,6 +91,6 @@ def _plan(address, folder):
 
 def _kill(application, accepted, cut_off):
     application.signal(signal.SIGKILL)
-    told = application.end()
-    accepted.update(told.accepted)
-    cut_off.update(told.cut_off)
+    output = application.end()
+    accepted.update(output.accepted)
+    cut_off.update(output.cut_off)

@@ -1,4 +1,4 @@
-"""Under random faults each contact ends up as if its messages had been delivered one by one."""
+"""Checks that under random faults each contact ends up as if its messages had been delivered one by one."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from random import Random
 from metarouter_intercom import Client
 from metarouter_intercom.sandbox import Workspace, WorkspaceTransport
 
-from .host import BASE
-from .processes import FarEnd
-from .scenarios import PLENTY
+from .application import BASE
+from .processes import ServerProcess
+from .scenarios import NO_LIMITS
 
 FAULTS = {
     "server_error": 0.03,
@@ -27,24 +27,24 @@ _KINDS = ("identify", "track", "group")
 
 
 def messages_of(contacts, each, *, seed):
-    """Yield *each* messages of every kind for every contact, mixed, in the order of acceptance; an identify is each one's first."""
-    jitter = Random(seed)
-    left = {f"person-{number}": list(_KINDS) * each for number in range(contacts)}
-    for kinds in left.values():
-        jitter.shuffle(kinds)
+    """Yield *each* messages of each kind for each contact in random order; the first message of a contact is an identify."""
+    random = Random(seed)
+    unsent = {f"person-{number}": list(_KINDS) * each for number in range(contacts)}
+    for kinds in unsent.values():
+        random.shuffle(kinds)
         kinds.append(kinds.pop(kinds.index("identify")))
-    order = [person for person, kinds in left.items() for _ in kinds]
-    jitter.shuffle(order)
+    order = [person for person, kinds in unsent.items() for _ in kinds]
+    random.shuffle(order)
     for number, person in enumerate(order):
-        kind = left[person].pop()
+        kind = unsent[person].pop()
         message = {"type": kind, "userId": person, "timestamp": BASE + number}
         if kind == "identify":
-            traits = {"name": f"Name {jitter.randrange(5)}", "plan": jitter.choice(_PLANS), "step": number}
-            message["traits"] = {name: traits[name] for name in jitter.sample(sorted(traits), 2)}
+            traits = {"name": f"Name {random.randrange(5)}", "plan": random.choice(_PLANS), "step": number}
+            message["traits"] = {name: traits[name] for name in random.sample(sorted(traits), 2)}
         elif kind == "track":
-            message |= {"event": jitter.choice(["Opened", "Paid", "Left"]), "properties": {"step": number}}
+            message |= {"event": random.choice(["Opened", "Paid", "Left"]), "properties": {"step": number}}
         else:
-            company = jitter.randrange(max(1, contacts // 5))
+            company = random.randrange(max(1, contacts // 5))
             message |= {
                 "groupId": f"company-{company}",
                 "traits": {"name": f"Company {company}", "step": number},
@@ -53,8 +53,8 @@ def messages_of(contacts, each, *, seed):
 
 
 def deliver_one_by_one(messages):
-    """Deliver each message alone, in order, without faults; returns the final snapshot."""
-    workspace = Workspace(**PLENTY)
+    """Deliver the messages one by one, in order and without faults; return the final snapshot."""
+    workspace = Workspace(**NO_LIMITS)
     with Client(
         api_key="sandbox-token",
         delivery="inline",
@@ -68,13 +68,13 @@ def deliver_one_by_one(messages):
 
 
 def deliver_under_faults(messages, *, spool, seed):
-    """Deliver all in the background while requests meet random faults; returns the final snapshot and the client's report."""
-    # Short windows: a refused rate waits for the end of one.
-    with FarEnd("intercom", **PLENTY, window=1.0, reset_slack=0.0) as far_end:
-        far_end.faults(seed=seed, **FAULTS)
+    """Deliver the messages in the background under random faults; return the final snapshot and the report of the client."""
+    # Short rate limit windows, because a request refused with 429 waits for the end of its window.
+    with ServerProcess("intercom", **NO_LIMITS, window=1.0, reset_slack=0.0) as server:
+        server.set_faults(seed=seed, **FAULTS)
         with Client(
             api_key="sandbox-token",
-            base_url=far_end.address,
+            base_url=server.address,
             spool=spool,
             max_buffered=1_000_000,
             backoff_base=0.05,
@@ -83,12 +83,12 @@ def deliver_under_faults(messages, *, spool, seed):
             for message in messages:
                 client.send(message)
             report = client.flush()
-        shown = far_end.show()
-    return {name: shown[name] for name in ("contacts", "companies")}, report
+        state = server.state()
+    return {name: state[name] for name in ("contacts", "companies")}, report
 
 
 def differences(one, other):
-    """Return the paths at which two snapshots differ, at most 20."""
+    """Return at most 20 differences of two snapshots, each with its path."""
     return list(itertools.islice(_differences(one, other, ""), 20))
 
 

@@ -1,4 +1,4 @@
-"""Starts, kills and ends the processes of a run: the far end and the applications."""
+"""Starts, kills and ends the processes of a run: the server and the applications."""
 
 from __future__ import annotations
 
@@ -13,41 +13,41 @@ import time
 from pathlib import Path
 
 _HERE = Path(__file__).parent
-_TOP = _HERE.parent.parent
+_ROOT = _HERE.parents[2]
 
 
-class FarEnd:
+class ServerProcess:
     """
-    The server process that a run's applications talk to.
+    The server that the applications of a run talk to; it runs ``server.py``.
 
     Args:
         kind: ``intercom`` or ``receiver``.
-        choices: Of the sandbox's workspace.
+        options: Options of the sandbox's workspace.
     """
 
-    def __init__(self, kind, **choices):
+    def __init__(self, kind, **options):
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.measure.faults.server", kind, json.dumps(choices)],
-            cwd=_TOP,
+            [sys.executable, "-m", "tests.measure.faults.server", kind, json.dumps(options)],
+            cwd=_ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
         self.address = json.loads(self._process.stdout.readline())["address"]
 
-    def tell(self, do, **facts):
+    def command(self, name, **arguments):
         """Send one command and return its answer."""
-        self._process.stdin.write(json.dumps({"do": do, **facts}) + "\n")
+        self._process.stdin.write(json.dumps({"do": name, **arguments}) + "\n")
         self._process.stdin.flush()
         return json.loads(self._process.stdout.readline())
 
-    def faults(self, **faults):
-        """Put faults in place; see ``read_faults``."""
-        self.tell("faults", faults=faults)
+    def set_faults(self, **faults):
+        """Replace the faults of the server; without arguments there are none. See ``read_faults``."""
+        self.command("faults", faults=faults)
 
-    def show(self):
+    def state(self):
         """Return what arrived."""
-        return self.tell("show")
+        return self.command("state")
 
     def __enter__(self):
         return self
@@ -62,17 +62,17 @@ class FarEnd:
             self._process.wait()
 
 
-class Told:
+class Output:
     """
-    What an application told on its way.
+    What an application wrote.
 
     Attributes:
-        accepted: Number -> (begun, returned), both in Unix seconds, of each call that returned.
-        cut_off: The same of the calls that the process died in; the end is the process's.
+        accepted: Number -> (start, return) in Unix seconds, for each call that returned.
+        cut_off: The same for calls during which the process died; their return is the end of the process.
         logs: What the library logged.
-        counted: How many messages the library itself said are lost.
+        counted: How many messages the library reported as lost.
         report: Its last report, or None.
-        exit_code: Below 0 for a signal; None when it had to be killed because it did not end.
+        exit_code: Negative for a signal; None if the process was killed because it did not end.
     """
 
     def __init__(self):
@@ -86,19 +86,19 @@ class Told:
 
 class Application:
     """
-    One run of ``host.py``.
+    A process that runs ``application.py``.
 
     Args:
-        interpreter: Which Python runs it.
-        plan: See ``host.py``.
+        interpreter: Python interpreter that runs it.
+        plan: See ``application.py``.
     """
 
     def __init__(self, interpreter, plan):
-        self.told = Told()
-        self._seen = threading.Condition()
+        self.output = Output()
+        self._changed = threading.Condition()
         self._words = set()
         self._process = subprocess.Popen(
-            [interpreter, str(_HERE / "host.py"), json.dumps(plan)],
+            [interpreter, str(_HERE / "application.py"), json.dumps(plan)],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
@@ -110,35 +110,37 @@ class Application:
     def _read(self):
         for line in self._process.stdout:
             word, _, rest = line.rstrip("\n").partition(" ")
-            with self._seen:
+            with self._changed:
                 if word == "calling":
-                    number, _, begun = rest.partition(" ")
-                    self.told.cut_off[int(number)] = (float(begun), float("inf"))
+                    number, _, started = rest.partition(" ")
+                    self.output.cut_off[int(number)] = (float(started), float("inf"))
                 elif word == "accepted":
                     number, _, returned = rest.partition(" ")
-                    begun, _ = self.told.cut_off.pop(int(number))
-                    self.told.accepted[int(number)] = (begun, float(returned))
+                    started, _ = self.output.cut_off.pop(int(number))
+                    self.output.accepted[int(number)] = (started, float(returned))
                 elif word == "log":
-                    self.told.logs.append(rest)
+                    self.output.logs.append(rest)
                 elif word == "lost":
-                    self.told.counted += int(rest)
+                    self.output.counted += int(rest)
                 elif word == "report":
-                    self.told.report = json.loads(rest)
+                    self.output.report = json.loads(rest)
                 self._words.add(word)
-                self._seen.notify_all()
-        with self._seen:
+                self._changed.notify_all()
+        with self._changed:
             self._words.add("ended")
-            self._seen.notify_all()
+            self._changed.notify_all()
 
     def wait_for(self, word, timeout=60.0):
-        """Wait until it told a line that begins with *word*, or ended."""
-        with self._seen:
-            self._seen.wait_for(lambda: word in self._words or "ended" in self._words, timeout)
+        """Wait until it wrote a line that begins with *word*, or ended."""
+        with self._changed:
+            self._changed.wait_for(lambda: word in self._words or "ended" in self._words, timeout)
 
     def wait_for_accepted(self, number, timeout=60.0):
-        """Wait until *number* of its calls returned, or it ended."""
-        with self._seen:
-            self._seen.wait_for(lambda: len(self.told.accepted) >= number or "ended" in self._words, timeout)
+        """Wait until *number* of its calls have returned, or it ended."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: len(self.output.accepted) >= number or "ended" in self._words, timeout
+            )
 
     def signal(self, number):
         """Send it a signal."""
@@ -146,21 +148,21 @@ class Application:
             self._process.send_signal(number)
 
     def end(self, timeout=120.0):
-        """Wait for its end; kill it with its children when it does not come. Returns what it told."""
+        """Wait for its end, and kill it with its children after *timeout*; return its output."""
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self.told.exit_code = self._process.wait(timeout)
+            self.output.exit_code = self._process.wait(timeout)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._reader.join(10)
         self._process.stdout.close()
         ended_at = time.time()
-        self.told.cut_off = {number: (times[0], ended_at) for number, times in self.told.cut_off.items()}
-        return self.told
+        self.output.cut_off = {number: (times[0], ended_at) for number, times in self.output.cut_off.items()}
+        return self.output
 
 
-def let_pass(seconds):
-    """Let *seconds* of real time pass: the runs are about real processes."""
+def wait(seconds):
+    """Wait *seconds* of real time, because the runs use real processes."""
     threading.Event().wait(seconds)
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong: each scenario as data, and how one is run with one client."""
+"""The scenarios, and how one is run with one library."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .judging import Findings, judge_intercom, judge_receiver
-from .processes import Application, FarEnd, let_pass
+from .processes import Application, ServerProcess, wait
 
 CONTACTS = 50
-# Far above what a run sends: the rate limit has a scenario of its own.
-PLENTY = {"app_limit": 1_000_000, "workspace_limit": 1_000_000, "log_limit": 100_000}
-# After so many seconds an application that should end by itself counts as hanging.
-PATIENCE = 60.0
+# Limits that no run reaches, because the rate limit has its own scenario.
+NO_LIMITS = {"app_limit": 1_000_000, "workspace_limit": 1_000_000, "log_limit": 100_000}
+# An application that has not ended after so many seconds counts as hanging.
+END_TIMEOUT = 60.0
 
 
 class Scenario(NamedTuple):
     """
-    One kind of trouble.
+    One fault, or one way to end.
 
     Attributes:
-        title: For the table.
-        end: How the application ends; see ``host.py``.
-        faults: Put in place before the application starts.
-        refused_for: Seconds in which connections are refused, from the start on.
-        settings: Of our client, beyond the defaults.
-        forks: Children that a preloading server makes.
+        title: Its name in the table.
+        end: How the application ends; see ``application.py``.
+        faults: Faults of the server from the start.
+        refused_for: For how many seconds connections are refused, from the start.
+        settings: Settings of our client that differ from the defaults.
+        forks: Number of forked child processes.
         used: The parent uses the client before it forks.
-        signal: Sent once everything was accepted.
-        lives: The process lives until everything can be delivered, so memory must lose nothing either.
+        signal: Signal that is sent when everything was accepted.
+        lives: The process lives until everything can be delivered, so a client without a spool must lose nothing either.
     """
 
     title: str
@@ -51,20 +51,22 @@ SCENARIOS = {
     "rate_429": Scenario("429 with a reset header for 3 s", faults={"outage": 429, "outage_for": 3.0}),
     "refused": Scenario("connection refused for 5 s", refused_for=5.0),
     "hang": Scenario(
-        "requests hang for 30 s, those of the first 5 s",
+        "requests of the first 5 s hang for 30 s",
         faults={"outage": "hang", "outage_for": 5.0, "hang_seconds": 30.0},
     ),
     "held_401": Scenario(
         "401 for 10 s", faults={"outage": 401, "outage_for": 10.0}, settings={"auth_probe": 2.0}
     ),
     "lost_answer": Scenario("answer lost after it was applied (5 %)", faults={"lost": 0.05}),
-    "truncated": Scenario("answer broken off (5 %)", faults={"truncated": 0.05}),
-    "malformed": Scenario("answer that is no JSON (5 %)", faults={"malformed": 0.05}),
+    "truncated": Scenario("answer cut off (5 %)", faults={"truncated": 0.05}),
+    "malformed": Scenario("answer that is not JSON (5 %)", faults={"malformed": 0.05}),
     "html_502": Scenario("a proxy's HTML page, 502 (5 %)", faults={"html": 0.05}),
-    "killed": Scenario("kill -9 when the last call returned", end="wait", signal=signal.SIGKILL, lives=False),
+    "killed": Scenario(
+        "kill -9 after the last call returned", end="wait", signal=signal.SIGKILL, lives=False
+    ),
     "sigterm": Scenario("SIGTERM, no handler", end="wait", signal=signal.SIGTERM, lives=False),
     "sigterm_handled": Scenario(
-        "SIGTERM, the host's handler calls sys.exit", end="handler", signal=signal.SIGTERM
+        "SIGTERM, the application's handler calls sys.exit", end="handler", signal=signal.SIGTERM
     ),
     "exit": Scenario("normal exit without a flush", end="exit"),
     "exit_1": Scenario("sys.exit(1)", end="exit1"),
@@ -73,15 +75,15 @@ SCENARIOS = {
 }
 
 
-class Contender(NamedTuple):
+class Library(NamedTuple):
     """
-    A client with the way it keeps messages.
+    A library, and how it buffers messages.
 
     Attributes:
-        client: The name that ``host.py`` knows it by.
-        title: For the table.
-        spooled: Keeps messages in a file.
-        interpreter: Which Python has it installed.
+        client: Its name in ``application.py``.
+        title: Its name in the table.
+        spooled: It buffers messages in a file.
+        interpreter: Python interpreter that has it installed.
     """
 
     client: str
@@ -91,21 +93,21 @@ class Contender(NamedTuple):
 
 
 OURS = (
-    Contender("metarouter", "metarouter-intercom, spool", spooled=True),
-    Contender("metarouter", "metarouter-intercom, memory"),
+    Library("metarouter", "metarouter-intercom, spool", spooled=True),
+    Library("metarouter", "metarouter-intercom, memory"),
 )
 
 
 class Outcome(NamedTuple):
     """
-    What one run showed.
+    The result of one run.
 
     Attributes:
-        findings: Lost, repeated, doubled.
-        hung: The application did not end by itself.
-        counted: Messages that the library itself said are lost.
+        findings: Lost, repeated and doubled messages.
+        hung: The application did not end.
+        counted: How many messages the library reported as lost.
         logs: What the library logged.
-        report: Our client's own report, where the application lived to tell it.
+        report: The report of our client; None if the application did not live to write it.
     """
 
     findings: Findings
@@ -115,42 +117,41 @@ class Outcome(NamedTuple):
     report: Mapping[str, Any] | None
 
 
-def run(scenario, contender, *, messages, patience=PATIENCE):
+def run(scenario, library, *, messages, end_timeout=END_TIMEOUT):
     """
-    Run *scenario* with *contender* and *messages* messages; returns an ``Outcome``.
+    Run *scenario* with *library* and *messages* messages; return an ``Outcome``.
 
-    With a spool, what the application left there is delivered by one more process afterwards, as after a restart.
+    With a spool, another process delivers what the application left in it, as after a restart.
     """
-    is_ours = contender.client == "metarouter"
+    is_ours = library.client == "metarouter"
     with (
         tempfile.TemporaryDirectory() as folder,
-        FarEnd("intercom" if is_ours else "receiver", **(PLENTY if is_ours else {})) as far_end,
+        ServerProcess("intercom" if is_ours else "receiver", **(NO_LIMITS if is_ours else {})) as server,
     ):
-        plan = _plan(scenario, contender, far_end.address, Path(folder), messages)
+        plan = _plan(scenario, library, address=server.address, folder=Path(folder), messages=messages)
         if scenario.faults:
-            far_end.faults(**scenario.faults)
-        told = _act(scenario, contender, plan, far_end, patience)
-        accepted, cut_off = dict(told.accepted), dict(told.cut_off)
-        if contender.spooled:
-            far_end.faults()
-            drain(contender.interpreter, plan)
-        shown = far_end.show()
+            server.set_faults(**scenario.faults)
+        output = _run_application(scenario, library.interpreter, plan, server=server, end_timeout=end_timeout)
+        if library.spooled:
+            server.set_faults()
+            deliver_rest(library.interpreter, plan)
+        state = server.state()
     findings = (
-        judge_intercom(shown, accepted, cut_off, CONTACTS, scenario.forks > 0)
+        judge_intercom(state, output.accepted, output.cut_off, contacts=CONTACTS, is_apart=scenario.forks > 0)
         if is_ours
-        else judge_receiver(shown, accepted)
+        else judge_receiver(state, output.accepted)
     )
-    return Outcome(findings, told.exit_code is None, told.counted, tuple(told.logs), told.report)
+    return Outcome(findings, output.exit_code is None, output.counted, tuple(output.logs), output.report)
 
 
-def _plan(scenario, contender, address, folder, messages):
+def _plan(scenario, library, *, address, folder, messages):
     settings = {}
-    if contender.client == "metarouter":
+    if library.client == "metarouter":
         settings = dict(scenario.settings)
-    if contender.spooled:
+    if library.spooled:
         settings["spool"] = str(folder / "spool.db")
     return {
-        "client": contender.client,
+        "client": library.client,
         "address": address,
         "settings": settings,
         "first": 0,
@@ -162,21 +163,21 @@ def _plan(scenario, contender, address, folder, messages):
     }
 
 
-def _act(scenario, contender, plan, far_end, patience):
+def _run_application(scenario, interpreter, plan, *, server, end_timeout):
     if scenario.refused_for:
-        far_end.tell("close")
-    application = Application(contender.interpreter, plan)
+        server.command("close")
+    application = Application(interpreter, plan)
     if scenario.refused_for:
         application.wait_for("calling")
-        let_pass(scenario.refused_for)
-        far_end.tell("start")
+        wait(scenario.refused_for)
+        server.command("start")
     if scenario.signal is not None:
         application.wait_for("waiting")
         application.signal(scenario.signal)
-    return application.end(patience)
+    return application.end(end_timeout)
 
 
-def drain(interpreter, plan):
-    """Let one more process deliver what is in the spool."""
-    rest = Application(interpreter, plan | {"count": 0, "forks": 0, "end": "close"})
-    return rest.end(PATIENCE)
+def deliver_rest(interpreter, plan):
+    """Let another process deliver what is in the spool."""
+    application = Application(interpreter, plan | {"count": 0, "forks": 0, "end": "close"})
+    return application.end(END_TIMEOUT)

@@ -1,7 +1,7 @@
 """
-The far end as a process of its own: Intercom's sandbox for our client, a plain receiver for the others, with the same faults.
+The server of a run, in a separate process: the sandbox for our client, a simple receiver for the other libraries, with the same faults.
 
-Takes one JSON command a line on its standard input, answers each with one JSON line, and ends with its input.
+Reads one JSON command per line from standard input, answers each with one line of JSON, and ends when its input ends.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _HTML = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
 class Intercom:
     """The sandbox."""
 
-    def __init__(self, choices):
-        self._sandbox = Sandbox(workspace=Workspace(**choices), app=_no_pages)
+    def __init__(self, options):
+        self._sandbox = Sandbox(workspace=Workspace(**options), app=_no_pages)
 
     def start(self):
         return self._sandbox.start().url
@@ -33,7 +33,7 @@ class Intercom:
     def set_faults(self, faults):
         self._sandbox.faults = faults
 
-    def show(self):
+    def state(self):
         service, workspace = self._sandbox.service, self._sandbox.workspace
         with service.lock:
             return {
@@ -41,7 +41,7 @@ class Intercom:
                 "repeated": workspace.repeated_events,
                 "handled": workspace.handled,
                 "refused": [record.at for record in workspace.requests if record.status == 429],
-                "windows": dict(workspace.rate.history),
+                "windows": dict(workspace.rate.admitted),
             }
 
 
@@ -51,9 +51,9 @@ def _no_pages(environ, start_response):
 
 
 class Receiver:
-    """A server that takes batches as the collecting services do, and remembers the numbers it was sent."""
+    """A server that accepts batches like the servers of the other libraries, and records the numbers of the messages."""
 
-    def __init__(self, choices):
+    def __init__(self, _options):
         self._lock = threading.Lock()
         self._counter = FaultCounter(NO_FAULTS)
         self._numbers = []
@@ -69,7 +69,7 @@ class Receiver:
             owner = receiver
 
         self._ending.clear()
-        self._server = _PatientServer(("127.0.0.1", self._port), Handler)
+        self._server = _QuietServer(("127.0.0.1", self._port), Handler)
         self._port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return f"http://127.0.0.1:{self._port}"
@@ -83,34 +83,47 @@ class Receiver:
         with self._lock:
             self._counter = FaultCounter(faults)
 
-    def show(self):
+    def state(self):
         with self._lock:
             return {"numbers": list(self._numbers), "handled": self._requests}
 
-    def meet(self, path, content, now):
-        """Let one request meet its fault, and apply it unless the fault forbids it."""
+    def receive(self, path, content, now):
+        """Return the fault of one request, and record its messages unless the fault prevents that."""
         with self._lock:
             fault, _ = self._counter.next("POST", path, now)
             self._requests += 1
             if fault is None or fault.kind in ("lost", "truncated", "malformed"):
                 for item in json.loads(content).get("batch", []):
-                    facts = item.get("traits") or item.get("$set") or item.get("properties") or {}
-                    facts = facts if "step" in facts else item.get("context", {}).get("traits", facts)
-                    facts = facts if "step" in facts else item.get("properties", {}).get("$set", facts)
-                    if "step" in facts:
-                        self._numbers.append(facts["step"])
+                    number = _number_of(item)
+                    if number is not None:
+                        self._numbers.append(number)
             return fault
 
     def hang(self):
-        """Let the time of a hanging request pass."""
+        """Wait as long as a hanging request does."""
         self._ending.wait(self._counter.faults.hang_seconds)
 
 
-class _PatientServer(ThreadingHTTPServer):
+def _number_of(item):
+    """Return the number of a message: each library puts its traits and properties elsewhere."""
+    properties = item.get("properties") or {}
+    for values in (
+        item.get("traits"),
+        item.get("$set"),
+        properties,
+        item.get("context", {}).get("traits"),
+        properties.get("$set"),
+    ):
+        if values and "step" in values:
+            return values["step"]
+    return None
+
+
+class _QuietServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request, client_address):
-        """Pass over applications that were killed in the middle of a request; tell everything else."""
+        """Ignore applications that were killed during a request; report every other error."""
         if not isinstance(sys.exc_info()[1], (OSError, json.JSONDecodeError)):
             super().handle_error(request, client_address)
 
@@ -125,7 +138,7 @@ class _Handler(BaseHTTPRequestHandler):
         content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self.headers.get("Content-Encoding") == "gzip":
             content = gzip.decompress(content)
-        fault = self.owner.meet(self.path, content, time.time())
+        fault = self.owner.receive(self.path, content, time.time())
         self._answer(fault)
 
     def _answer(self, fault: Fault | None):
@@ -158,7 +171,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_):
-        """Nothing is logged."""
+        """Log nothing."""
 
 
 def _in_two_seconds():
@@ -171,8 +184,8 @@ def main() -> None:
     """Serve until the input ends."""
     import time
 
-    kind, choices = sys.argv[1], json.loads(sys.argv[2])
-    server = {"intercom": Intercom, "receiver": Receiver}[kind](choices)
+    kind, options = sys.argv[1], json.loads(sys.argv[2])
+    server = {"intercom": Intercom, "receiver": Receiver}[kind](options)
     answer = {"address": server.start()}
     sys.stdout.write(json.dumps(answer) + "\n")
     sys.stdout.flush()
@@ -186,7 +199,7 @@ def main() -> None:
         elif command["do"] == "close":
             server.close()
         else:
-            answer = server.show()
+            answer = server.state()
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
 

@@ -1,4 +1,4 @@
-"""The fault suite at a small size: real processes, real sockets, and nothing that was accepted is lost (rules Q3, O1, T, W2, W3)."""
+"""The faults at a small size: with real processes and sockets, no accepted message is lost (rules Q3, O1, T, W2, W3)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .scenarios import OURS, SCENARIOS, run
 
 _SPOOL, _MEMORY = OURS
 _MESSAGES = 150
-# The same troubles, shorter: what they are is what counts here, not how long they last.
+# The same faults, shorter: their kind matters here, not their duration.
 _SHORT = {
     "errors_500": {"faults": {"outage": 500, "outage_for": 0.5}},
     "refused": {"refused_for": 0.5},
@@ -20,19 +20,19 @@ _SHORT = {
     },
     "held_401": {"faults": {"outage": 401, "outage_for": 0.5}, "settings": {"auth_probe": 0.3}},
 }
-# What every later scenario shares with one of these is tested at full size by the command.
+# The other scenarios differ little from these; the command runs them at full size.
 _BOTH = ["errors_500", "hang", "held_401", "lost_answer", "exit_1", "fork_after"]
 _SPOOLED = ["refused", "html_502", "malformed", "killed", "fork_before"]
 
 
-def _run(name, contender):
+def _run(name, library):
     scenario = SCENARIOS[name]._replace(**_SHORT.get(name, {}))
-    return run(scenario, contender, messages=_MESSAGES, patience=45.0)
+    return run(scenario, library, messages=_MESSAGES, end_timeout=45.0)
 
 
 @pytest.mark.parametrize("name", [*_BOTH, *_SPOOLED])
 def test_a_spool_loses_nothing(name):
-    """Q3: whatever happens to the process or to Intercom, each message takes effect once, in its contact's order."""
+    """Whatever happens to the process or to Intercom, each message takes effect once, in the order of its contact (rule Q3)."""
     outcome = _run(name, _SPOOL)
 
     assert (outcome.findings.lost, outcome.findings.doubled, outcome.findings.disordered) == (0, 0, 0)
@@ -42,7 +42,7 @@ def test_a_spool_loses_nothing(name):
 
 @pytest.mark.parametrize("name", [*_BOTH, "sigterm_handled"])
 def test_memory_loses_nothing_while_the_process_lives(name):
-    """T1, W2: what could not be delivered before an orderly end is counted and logged, and nothing else is lost."""
+    """If the process exits normally, undelivered messages are counted and logged, and nothing else is lost (rules T1, W2)."""
     outcome = _run(name, _MEMORY)
 
     assert outcome.findings.lost <= outcome.counted
@@ -51,7 +51,7 @@ def test_memory_loses_nothing_while_the_process_lives(name):
 
 
 def test_kill_points():
-    """Q3: killed at random moments, accepting and delivering, each life goes on where the last one ended."""
+    """Killed at random moments, each process continues where the last one ended (rule Q3)."""
     findings = killing.run_kill_points(6, seed=7)
 
     assert findings[1:] == (0, findings.repeated, 0, 0)
@@ -59,29 +59,29 @@ def test_kill_points():
 
 
 def test_processes_on_one_spool():
-    """Q3, O1: several processes share a spool and are killed and restarted in turn."""
-    findings, lives = killing.run_shared_spool(3.0, processes=3, seed=7)
+    """Several processes that share a spool and are killed and restarted lose nothing (rules Q3, O1)."""
+    findings, started = killing.run_shared_spool(3.0, processes=3, seed=7)
 
     assert findings[1:] == (0, findings.repeated, 0, 0)
-    assert lives > 3
+    assert started > 3
 
 
 @pytest.mark.parametrize("is_spooled", [True, False])
 def test_each_contact_ends_as_if_delivered_one_by_one(tmp_path, is_spooled):
-    """O1, O2: under random faults the workspace ends up the same as with one message after the other."""
+    """Under random faults the workspace ends up as if the messages were delivered one by one (rules O1, O2)."""
     messages = list(ordering.messages_of(12, 5, seed=3))
     spool = tmp_path / "spool.db" if is_spooled else None
 
-    got, report = ordering.deliver_under_faults(messages, spool=spool, seed=3)
+    actual, report = ordering.deliver_under_faults(messages, spool=spool, seed=3)
 
-    assert ordering.differences(ordering.deliver_one_by_one(messages), got) == []
+    assert ordering.differences(ordering.deliver_one_by_one(messages), actual) == []
     assert report.dead == {}
 
 
-# --- the judge itself ---------------------------------------------------------------------------------------------
+# --- the checks themselves ----------------------------------------------------------------------------------------
 
 
-def _shown(steps, last):
+def _state(steps, last):
     events = [{"metadata": {"step": step}} for step in steps]
     return {"contacts": {"person-0": {"events": events, "custom_attributes": {"step": last}}}, "repeated": 0}
 
@@ -89,26 +89,31 @@ def _shown(steps, last):
 _TIMES = {number: (float(number), number + 0.5) for number in range(13)}
 
 
-def test_the_judge_finds_what_is_missing():
-    """A suite that cannot fail proves nothing: events and writes that are not there are lost."""
+def test_missing_messages_are_found():
+    """Events and writes that did not arrive count as lost."""
     events_only = {number: _TIMES[number] for number in (1, 2, 3)}
 
-    assert judge_intercom(_shown([1, 3], 0), events_only | {0: _TIMES[0]}, {}, 1).lost == 1
-    assert judge_intercom(_shown([1, 2, 3], None), events_only | {0: _TIMES[0]}, {}, 1).lost == 1
-    assert judge_intercom(_shown([1, 2, 3], 0), events_only | {0: _TIMES[0], 10: _TIMES[10]}, {}, 1).lost == 1
+    assert judge_intercom(_state([1, 3], 0), events_only | {0: _TIMES[0]}, {}, contacts=1).lost == 1
+    assert judge_intercom(_state([1, 2, 3], None), events_only | {0: _TIMES[0]}, {}, contacts=1).lost == 1
+    assert (
+        judge_intercom(
+            _state([1, 2, 3], 0), events_only | {0: _TIMES[0], 10: _TIMES[10]}, {}, contacts=1
+        ).lost
+        == 1
+    )
     assert judge_receiver({"numbers": [1, 1, 3]}, events_only)[1:3] == (1, 1)
 
 
-def test_the_judge_finds_what_is_doubled_or_out_of_order():
-    """The same event twice, and one that came after a later accepted one."""
+def test_doubled_and_disordered_messages_are_found():
+    """An event that is there twice counts as doubled, and one behind a later accepted one as disordered."""
     accepted = {number: _TIMES[number] for number in (0, 1, 2, 3)}
-    findings = judge_intercom(_shown([1, 3, 2, 3], 0), accepted, {}, 1)
+    findings = judge_intercom(_state([1, 3, 2, 3], 0), accepted, {}, contacts=1)
 
     assert (findings.lost, findings.doubled, findings.disordered) == (0, 1, 1)
 
 
-def test_the_table_takes_the_place_of_the_last_one(tmp_path):
-    """The page around the results stays as it is."""
+def test_the_table_replaces_the_last_one(tmp_path):
+    """Only the results of the page change."""
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- results: begin -->\nold\n<!-- results: end -->\nafter\n", encoding="utf-8")
     row = {"scenario": "a", "client": "b", "messages": 1000, "lost": 3, "repeated": 0, "doubled": None}

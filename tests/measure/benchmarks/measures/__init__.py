@@ -1,1 +1,1 @@
-"""One module for each figure: each has ``measure(setup)``, which returns figures."""
+"""One module per benchmark; its function ``measure(setup)`` returns the figures."""

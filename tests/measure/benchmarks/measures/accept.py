@@ -1,63 +1,47 @@
-"""The caller's cost of ``track()`` in memory, and of a durable one, beside the peers' calls."""
+"""What ``track()`` costs the caller, in memory and with the spool, next to the calls of the peers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from statistics import median
 
-from ..contest import compete, module, ratio, sink
 from ..figures import Figure
+from ..interleaving import ratio, run_interleaved, runner_command, sink
 from .setup import Setup
 
 _CALLS = 500
-_NAMES = {
+_PEERS = {
     "segment": "segment-analytics-python",
     "sentry": "sentry-sdk logs",
     "rudder": "rudder-sdk-python",
     "posthog": "posthog",
 }
-_QUARTER = "at most 1/4"
+_MEMORY, _SPOOL = "track() in memory", "track() with the spool"
+# Name of the benchmark, what is measured, our runner, the peer, the bound in words, the largest ratio.
+_ROWS: tuple[tuple[str, str, str, str, str, float | None], ...] = (
+    ("accept", _MEMORY, "ours", "segment", "at most 1/4", 0.25),
+    ("accept", _MEMORY, "ours", "sentry", "below it", 1.0),
+    ("accept", _MEMORY, "ours", "rudder", "", None),
+    ("accept", _MEMORY, "ours", "posthog", "", None),
+    ("durable", _SPOOL, "spool", "segment", "at most 1", 1.0),
+)
 
 
 def measure(setup: Setup) -> list[Figure]:
-    """Compare ``track()`` with six properties and a context of three keys while everything is really sent."""
+    """Compare calls of ``track()`` with six properties and a context of three keys, while everything is really sent."""
     with sink() as address:
-        ours = {who: module(setup.python, "accept", who, address) for who in ("ours", "spool")}
-        theirs = {who: module(setup.peers, "accept", who, address) for who in _NAMES}
-        found = compete(ours | theirs, rounds=setup.rounds, number=_CALLS, warm_up=2)
-    calls = {who: [one["call"] for one in rounds] for who, rounds in found.items()}
+        interpreters = {"ours": setup.python, "spool": setup.python, **dict.fromkeys(_PEERS, setup.peers)}
+        commands = {
+            name: runner_command(python, "accept", name, address) for name, python in interpreters.items()
+        }
+        results = run_interleaved(commands, rounds=setup.rounds, size=_CALLS, warm_up=2)
+    calls = {name: [one["call"] for one in rounds] for name, rounds in results.items()}
     figures = []
-    for who, bound, most in (
-        ("segment", _QUARTER, 0.25),
-        ("sentry", "below it", 1.0),
-        ("rudder", "", None),
-        ("posthog", "", None),
-    ):
-        figures.append(_figure("accept", "track() in memory", calls["ours"], calls[who], who, bound, most))
-    figures.append(
-        _figure(
-            "durable",
-            "track() with the spool",
-            calls["spool"],
-            calls["segment"],
-            "segment",
-            "at most 1",
-            1.0,
+    for name, what, own, peer, bound, limit in _ROWS:
+        ours, theirs = calls[own], calls[peer]
+        measured = ratio(ours, theirs)
+        holds = None if limit is None else measured <= limit
+        best = min(ours) / min(theirs)
+        figures.append(
+            Figure(name, what, median(ours), _PEERS[peer], median(theirs), "µs", measured, bound, holds, best)
         )
-    )
     return figures
-
-
-def _figure(
-    name: str,
-    what: str,
-    ours: Sequence[float],
-    theirs: Sequence[float],
-    who: str,
-    bound: str,
-    most: float | None,
-) -> Figure:
-    times = ratio(ours, theirs)
-    holds = None if most is None else times <= most
-    best = min(ours) / min(theirs)
-    return Figure(name, what, median(ours), _NAMES[who], median(theirs), "µs", times, bound, holds, best)

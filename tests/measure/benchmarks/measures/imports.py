@@ -1,4 +1,4 @@
-"""What importing the package costs beyond attrs and cattrs, in fresh interpreters."""
+"""What importing the package costs beyond attrs and cattrs, in new interpreters."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import json
 import subprocess
 from statistics import median
 
-from ..contest import ROOT, ratio
 from ..figures import Figure
+from ..interleaving import ROOT, ratio
 from .setup import Setup
 
 _BASE = "import attrs, cattrs"
-# Each with what a first call needs: some packages import their client only when it is named.
+# What a first call of each peer needs; some packages import their client only when it is named.
 _PEERS = {
     "segment-analytics-python": "import segment.analytics",
     "rudder-sdk-python": "import rudderstack.analytics",
@@ -19,11 +19,11 @@ _PEERS = {
     "sentry-sdk": "import sentry_sdk",
     "python-intercom": "from intercom import Intercom",
 }
-_MOST = 15.0
+_MAX_MS = 15.0
 
 
 def measure(setup: Setup) -> list[Figure]:
-    """Compare processor time of imports, each in a fresh interpreter, in turns."""
+    """Compare the processor time of imports, each in a new interpreter, in alternating rounds."""
     commands = {
         "base": (setup.python, _BASE),
         "package": (setup.python, f"{_BASE}; import metarouter_intercom"),
@@ -31,14 +31,14 @@ def measure(setup: Setup) -> list[Figure]:
         **{name: (setup.peers, statement) for name, statement in _PEERS.items()},
     }
     spent: dict[str, list[float]] = {name: [] for name in commands}
-    for at in range(max(setup.rounds, 7) + 1):
+    for number in range(max(setup.rounds, 7) + 1):
         for name, (python, statement) in commands.items():
-            taken = _import(python, statement)
-            if at > 0:
-                spent[name].append(taken)
+            milliseconds = _import(python, statement)
+            if number > 0:
+                spent[name].append(milliseconds)
     package = _beyond("import metarouter_intercom", spent["package"], spent["base"])
     return [
-        package._replace(bound="at most 15 ms", holds=package.ours <= _MOST),
+        package._replace(bound="at most 15 ms", holds=package.ours <= _MAX_MS),
         _beyond("with Client, as a first call needs it", spent["client"], spent["base"]),
         *(
             Figure(
@@ -57,7 +57,7 @@ def measure(setup: Setup) -> list[Figure]:
 
 
 def _beyond(what: str, whole: list[float], base: list[float]) -> Figure:
-    """Return what is spent beyond attrs and cattrs, beside those."""
+    """Return the time beyond attrs and cattrs, next to the time of those two."""
     beyond = median(one - other for one, other in zip(whole, base, strict=True))
     return Figure(
         "import",

@@ -1,4 +1,4 @@
-"""What ten thousand buffered messages take."""
+"""How much memory ten thousand buffered messages need."""
 
 from __future__ import annotations
 
@@ -6,44 +6,44 @@ import json
 import subprocess
 from statistics import median
 
-from ..contest import ROOT, module
 from ..figures import Figure
+from ..interleaving import ROOT, runner_command
 from .setup import Setup
 
 _MESSAGES = 10_000
-_MOST = 12.0
-_NAMES = {"segment": "segment-analytics-python", "rudder": "rudder-sdk-python", "posthog": "posthog"}
-_WAYS = {"heap": "Python's own count", "resident": "resident memory"}
+_MAX_MB = 12.0
+_PEERS = {"segment": "segment-analytics-python", "rudder": "rudder-sdk-python", "posthog": "posthog"}
+_KINDS = {"heap": "Python's own count", "resident": "resident memory"}
 
 
 def measure(setup: Setup) -> list[Figure]:
-    """Compare the memory of fresh processes, by Python's own count and by the system's."""
+    """Compare the memory of new processes, as Python counts it and as the system counts it."""
     figures = []
-    for way, told in _WAYS.items():
-        taken = {
-            who: [_taken(module(python, "memory", who, way, str(_MESSAGES))) for _ in range(3)]
-            for who, python in {"ours": setup.python, **dict.fromkeys(_NAMES, setup.peers)}.items()
+    for kind, description in _KINDS.items():
+        megabytes = {
+            name: [_megabytes(runner_command(python, "memory", name, kind, str(_MESSAGES))) for _ in range(3)]
+            for name, python in {"ours": setup.python, **dict.fromkeys(_PEERS, setup.peers)}.items()
         }
-        ours = median(taken["ours"])
-        for who, name in _NAMES.items():
-            theirs = median(taken[who])
+        ours = median(megabytes["ours"])
+        for name, peer in _PEERS.items():
+            theirs = median(megabytes[name])
             figures.append(
                 Figure(
                     "memory",
-                    f"10,000 buffered messages, {told}",
+                    f"10,000 buffered messages, {description}",
                     ours,
-                    name,
+                    peer,
                     theirs,
                     "MB",
                     ours / theirs,
                     "at most 12 MB",
-                    ours <= _MOST,
+                    ours <= _MAX_MB,
                 )
             )
     return figures
 
 
-def _taken(command: list[str]) -> float:
+def _megabytes(command: list[str]) -> float:
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
     megabytes: float = json.loads(done.stdout.splitlines()[-1]) / 1e6
     return megabytes

@@ -1,4 +1,4 @@
-"""What every measure is given."""
+"""The settings of a run, the same for every benchmark."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ class Setup(NamedTuple):
     How to measure.
 
     Attributes:
-        python: Our interpreter.
-        peers: The interpreter of the peers' environment.
-        rounds: How often each contestant has its turn.
+        python: Interpreter of this environment.
+        peers: Interpreter of the peers' environment.
+        rounds: Rounds of each library.
     """
 
     python: str

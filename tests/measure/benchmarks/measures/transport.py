@@ -1,52 +1,52 @@
-"""Requests a second on one connection, beside a bare pool, a session and the official client."""
+"""Requests per second on one connection, next to a bare pool, a session and the official client."""
 
 from __future__ import annotations
 
 from statistics import median
 
-from ..contest import compete, module, ratio, sink
 from ..figures import Figure
+from ..interleaving import ratio, run_interleaved, runner_command, sink
 from .setup import Setup
 
-# Short turns and many of them: what else the machine does meets all alike.
+# Many short rounds, so that other work on the machine affects all libraries alike.
 _REQUESTS = 100
-_TURNS = 4
-_NAMES = {
+_ROUNDS_FACTOR = 4
+_PEERS = {
     "urllib3": "bare urllib3 PoolManager",
     "session": "requests.Session.post",
     "contacts": "python-intercom, contacts",
     "events": "python-intercom, events",
 }
-_LEAST = 0.8
+_MIN_RATIO = 0.8
 
 
 def measure(setup: Setup) -> list[Figure]:
-    """Compare loops of one request after the other against a local server in another process."""
+    """Compare loops that send one request after the other to a local server in another process."""
     with sink() as address:
         commands = {
-            "ours": module(setup.python, "transport", "ours", address),
-            "urllib3": module(setup.python, "transport", "urllib3", address),
-            "session": module(setup.python, "transport", "session", address),
-            "contacts": module(setup.peers, "transport", "contacts", address),
-            "events": module(setup.peers, "transport", "events", address),
+            "ours": runner_command(setup.python, "transport", "ours", address),
+            "urllib3": runner_command(setup.python, "transport", "urllib3", address),
+            "session": runner_command(setup.python, "transport", "session", address),
+            "contacts": runner_command(setup.peers, "transport", "contacts", address),
+            "events": runner_command(setup.peers, "transport", "events", address),
         }
-        found = compete(commands, rounds=setup.rounds * _TURNS, number=_REQUESTS)
+        results = run_interleaved(commands, rounds=setup.rounds * _ROUNDS_FACTOR, size=_REQUESTS)
     figures = []
-    for who, name in _NAMES.items():
-        times = ratio(found["ours"], found[who])
-        is_held = who == "urllib3"
+    for who, name in _PEERS.items():
+        measured = ratio(results["ours"], results[who])
+        is_bound = who == "urllib3"
         figures.append(
             Figure(
                 "transport",
                 "requests on one connection",
-                median(found["ours"]),
+                median(results["ours"]),
                 name,
-                median(found[who]),
+                median(results[who]),
                 "/s",
-                times,
-                "at least 0.8" if is_held else "",
-                times >= _LEAST if is_held else None,
-                max(found["ours"]) / max(found[who]),
+                measured,
+                "at least 0.8" if is_bound else "",
+                measured >= _MIN_RATIO if is_bound else None,
+                max(results["ours"]) / max(results[who]),
             )
         )
     return figures

@@ -1,0 +1,45 @@
+"""What follows when a message is lost on purpose: it is counted and the hooks are called; knows no buffer."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from .._delivery.log import redacted
+from ..plugins import Delivery
+
+if TYPE_CHECKING:
+    from .._delivery.engine import Engine
+    from .._types import JsonObject
+    from ..plugins import OnDrop
+
+_log = logging.getLogger("metarouter_intercom")
+
+
+class Dropper:
+    """
+    Counts and reports dropped messages; safe to use from any thread.
+
+    Args:
+        on_drop: The hook, called with each message and the reason; None calls nothing.
+        connection: The client's name, for the log.
+    """
+
+    def __init__(self, on_drop: OnDrop | None, connection: str) -> None:
+        self._on_drop = on_drop
+        self._connection = connection
+
+    def drop(self, engine: Engine, message: JsonObject, reason: str) -> None:
+        """Count *message* as dropped in *engine* and call the hooks; an error of a hook is logged and changes nothing."""
+        engine.finish(Delivery(message=message, outcome="dropped", reason=reason, attempts=0))
+        if self._on_drop is None:
+            return
+        try:
+            self._on_drop(message, reason)
+        except Exception as error:
+            _log.error(
+                "connection %s: the on_drop hook raised",
+                self._connection,
+                exc_info=redacted(error),
+                extra={"connection": self._connection},
+            )

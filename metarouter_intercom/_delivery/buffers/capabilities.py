@@ -1,0 +1,56 @@
+"""What a buffer can do beyond a queue: keep values and dead letters; knows the protocols and no built-in buffer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, cast
+
+from ...plugins import DeadLetterStore
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..._types import JsonObject
+    from ...plugins import Buffer, DeadLetter, Store
+
+
+class _EarlierBuffer(Protocol):
+    """A buffer that was written when ``store`` was called ``shelf``."""
+
+    def shelf(self) -> Store | None: ...
+
+
+def store_of(buffer: Buffer) -> Store | None:
+    """Return where *buffer* keeps the values of the workspace cache, or None; asks a buffer of version 0.1 by the earlier name."""
+    if hasattr(buffer, "store"):
+        return buffer.store()
+    return cast("_EarlierBuffer", buffer).shelf()
+
+
+def dead_letter_store_of(buffer: Buffer) -> DeadLetterStore:
+    """Return *buffer* if it keeps dead letters, else a store that keeps none."""
+    return buffer if isinstance(buffer, DeadLetterStore) else NoDeadLetters()
+
+
+class NoDeadLetters:
+    """
+    Implements ``plugins.DeadLetterStore`` for a buffer that keeps no dead letters: it is always empty.
+
+    A dead letter is lost here, but not unseen: the delivery has counted and logged it and passed it to the hooks.
+    """
+
+    def bury(self, message: JsonObject, *, reason: str, now: float) -> None:
+        """Keep nothing."""
+
+    def dead_letters(
+        self, *, reason: str | None = None, after: int = 0, limit: int = 100
+    ) -> list[DeadLetter]:
+        """Return an empty list."""
+        return []
+
+    def count_dead(self) -> dict[str, int]:
+        """Return no counts."""
+        return {}
+
+    def take_dead(self, *, ids: Sequence[int] | None = None, reason: str | None = None) -> list[DeadLetter]:
+        """Return an empty list."""
+        return []

@@ -1,0 +1,116 @@
+"""Lock files that say which process owns which journals, and whether it lives; knows nothing of what is in a journal."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from ...errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def owner_of(name: str) -> str:
+    """Return the owner of a journal or lock file."""
+    return name.split(".", 1)[0]
+
+
+def lock_new_owner(folder: str) -> tuple[str, int]:
+    """
+    Make a new owner for this process, and lock its file: returns its name and the open lock file.
+
+    The kernel ends the lock when this process dies, however it dies.
+
+    Raises:
+        ConfigurationError: The system has no file locks.
+        OSError: The folder cannot be written to.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        raise ConfigurationError(
+            "spool: this system has no file locks; leave spool out and keep messages in memory"
+        ) from None
+    while True:
+        owner = f"{os.getpid()}-{os.urandom(6).hex()}"
+        path = os.path.join(folder, f"{owner}.lock")
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Before the lock was taken, another process could take the file for that of a dead process, and remove it.
+            if os.path.exists(path):
+                return owner, lock
+        except BlockingIOError:
+            # Another process holds the lock and removes the file: try again under a new name.
+            pass
+        os.close(lock)
+
+
+def lock_dead_owners(folder: str, own: str) -> dict[str, int]:
+    """
+    Lock the files of the processes that died: owner -> open lock file, to be passed to ``remove_owner`` or closed.
+
+    Args:
+        folder: Of the journals.
+        own: The owner of this process, which is left out.
+    """
+    import fcntl
+
+    dead: dict[str, int] = {}
+    with os.scandir(folder) as files:
+        names = [file.name for file in files if file.name.endswith(".lock")]
+    for name in names:
+        owner = owner_of(name)
+        if owner == own:
+            continue
+        try:
+            lock = os.open(os.path.join(folder, name), os.O_RDWR)
+        except OSError:
+            # Another process has just removed it, or it is no file.
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            # Its process lives.
+            os.close(lock)
+            continue
+        dead[owner] = lock
+    return dead
+
+
+def remove_owner(folder: str, owner: str, *, lock: int, ends: Mapping[str, int]) -> dict[str, int]:
+    """
+    Remove the files of a dead process, after all complete lines of its journals were ingested.
+
+    A process that died while it wrote leaves an incomplete line. That call never returned, so no message was accepted. The journal is
+    kept under another name, ``.torn``, in case somebody wants to look at it.
+
+    Args:
+        folder: Of the journals.
+        owner: The dead process.
+        lock: Its file, from ``lock_dead_owners``; is closed.
+        ends: Journal -> byte at which its last complete line ends.
+
+    Returns:
+        Those of *ends* that were kept as ``.torn``.
+    """
+    torn = {}
+    for name, end in ends.items():
+        path = os.path.join(folder, name)
+        if os.path.getsize(path) > end:
+            torn[name] = end
+            os.replace(path, f"{path}.torn")
+        else:
+            remove_file(folder, name)
+    remove_file(folder, f"{owner}.lock")
+    os.close(lock)
+    return torn
+
+
+def remove_file(folder: str, name: str) -> None:
+    """Remove a file; nothing happens when it is not there."""
+    try:
+        os.unlink(os.path.join(folder, name))
+    except FileNotFoundError:
+        return

@@ -1,0 +1,166 @@
+"""Reports how each message ended: to the counters, the hooks and the log (rules P2, W5); knows no buffer and no threads."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from ..errors import DeliveryFailed
+from ..plugins import Delivery
+from .log import redacted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from .._intercom.responses import FlowResult
+    from .._types import JsonObject, JsonValue
+    from ..plugins import After, OnError
+    from .executor import Delivered
+    from .report import Counters
+
+_log = logging.getLogger("metarouter_intercom")
+
+
+class Outcomes:
+    """
+    Counts the end of every message and passes it on; safe to use from several threads at once.
+
+    Args:
+        counters: Count every end.
+        after: Hooks that receive the end of every message (P2).
+        on_error: Hook that receives held credentials and dead letters.
+        connection: The connection's name, for the log.
+
+    Attributes:
+        awaited: Message id -> its end, None until then: the messages whose end a call waits for (inline delivery).
+    """
+
+    def __init__(
+        self, *, counters: Counters, after: Sequence[After], on_error: OnError | None, connection: str
+    ) -> None:
+        self._counters = counters
+        self._after = after
+        self._on_error = on_error
+        self._connection = connection
+        self.awaited: dict[str, Delivery | None] = {}
+
+    def report(self, delivered: Delivered) -> None:
+        """Report every message of a settled claim that has ended, and count the retries."""
+        for attempt, settlement in zip(delivered.attempts, delivered.settlements, strict=True):
+            if settlement.kind in ("retry", "wait"):
+                self.count_retry()
+            delivery = attempt.delivery(settlement.reason)
+            if delivery is None:
+                continue
+            self.finish(delivery)
+            if delivery.outcome == "dead":
+                self._report_dead(attempt.entry.message, settlement.reason, settlement.answer)
+
+    def count_retry(self) -> None:
+        """Count an attempt that failed and is repeated later."""
+        self._counters.add("retried")
+
+    def finish(self, delivery: Delivery) -> None:
+        """Count the end of a message and pass it to the after-hooks."""
+        counters = self._counters
+        if delivery.outcome == "delivered":
+            counters.add("delivered")
+            if delivery.unchanged:
+                counters.add("unchanged")
+            elif delivery.merged:
+                counters.add("merged")
+        else:
+            counters.add_reason(delivery.outcome, delivery.reason or "unknown")
+        if delivery.notes:
+            counters.add_notes(delivery.notes)
+        message_id = str(delivery.message["messageId"])
+        if message_id in self.awaited:
+            self.awaited[message_id] = delivery
+        for hook in self._after:
+            try:
+                hook(delivery)
+            except Exception as error:
+                counters.add_reason("notes", "P2: after-hook raised")
+                _log.error(
+                    "connection %s: an after-hook raised an error; the message is not affected",
+                    self._connection,
+                    exc_info=redacted(error),
+                    extra={"connection": self._connection},
+                )
+
+    def finish_dead(self, message: JsonObject, reason: str, *, attempts: int) -> None:
+        """Report a message that became a dead letter without an answer of Intercom."""
+        self.finish(Delivery(message=message, outcome="dead", reason=reason, attempts=attempts))
+        self._report_dead(message, reason, None)
+
+    def report_held(self, result: FlowResult, messages: Sequence[Mapping[str, JsonValue]]) -> None:
+        """Report that Intercom refuses the credentials."""
+        _log.error(
+            "connection %s: Intercom refuses the credentials (status %s, code %s, request id %s); "
+            "all messages are held until you correct them",
+            self._connection,
+            result.status,
+            result.code,
+            result.request_id,
+            extra={
+                "connection": self._connection,
+                "status": result.status,
+                "code": result.code,
+                "request_id": result.request_id,
+            },
+        )
+        self.report_error(delivery_failed("credentials refused", "held", result.answer()), messages)
+
+    def report_error(self, error: Exception, messages: Sequence[Mapping[str, JsonValue]]) -> None:
+        """Call the ``on_error`` hook; if the hook raises, that is logged and changes nothing."""
+        if self._on_error is None:
+            return
+        try:
+            self._on_error(error, messages)
+        except Exception as raised:
+            _log.error(
+                "connection %s: the on_error hook raised an error; the messages are not affected",
+                self._connection,
+                exc_info=redacted(raised),
+                extra={"connection": self._connection},
+            )
+
+    def _report_dead(self, message: JsonObject, reason: str | None, answer: JsonObject | None) -> None:
+        error = delivery_failed("a message became a dead letter", reason, answer)
+        _log.warning(
+            "connection %s: a message became a dead letter (reason %s, status %s, code %s, request id %s)",
+            self._connection,
+            error.reason,
+            error.status,
+            error.code,
+            error.request_id,
+            extra={
+                "connection": self._connection,
+                "reason": error.reason,
+                "status": error.status,
+                "code": error.code,
+                "request_id": error.request_id,
+            },
+        )
+        self.report_error(error, [message])
+
+
+def delivery_failed(text: str, reason: str | None, answer: JsonObject | None) -> DeliveryFailed:
+    """
+    Return the error for a message or call that failed.
+
+    Args:
+        text: What failed.
+        reason: Why; None becomes ``unknown``.
+        answer: Intercom's last answer as a dead letter keeps it; None if there was none.
+    """
+    answer = answer or {}
+    status, code, request_id = answer.get("status"), answer.get("code"), answer.get("request_id")
+    words = f": {answer['message']}" if answer.get("message") else ""
+    return DeliveryFailed(
+        f"{text} ({reason}){words}",
+        reason=reason or "unknown",
+        status=status if isinstance(status, int) else None,
+        code=code if isinstance(code, str) else None,
+        request_id=request_id if isinstance(request_id, str) else None,
+    )

@@ -1,0 +1,1 @@
+"""HTTP for the sandbox: listening, requests and responses as bytes, and running WSGI applications. It knows no endpoint."""

@@ -1,0 +1,255 @@
+"""What answers do to the messages of a claim: retries, poison, the circuit and probes (rules T1, T2, T4, T5)."""
+
+from __future__ import annotations
+
+import pytest
+
+from metarouter_intercom.errors import ConnectFailed, ReadFailed
+from metarouter_intercom.plugins import Claim, Response
+
+from .._support.flow_driving import contact, make_cache, missing, refusal
+from .executor_harness import NOW, Harness, event_of, upsert
+
+# --- answers --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"), [(ConnectFailed("no"), "connect_failed"), (ReadFailed("no"), "read_failed")]
+)
+def test_no_answer_is_retried(error, reason):
+    """T1: whether the request was never sent or may have been applied, it is retried after the back-off."""
+    harness = Harness([error])
+
+    assert harness.deliver([event_of()]) == ["retry"]
+    settlement = harness.delivered.settlements[0]
+    assert (settlement.reason, settlement.due_at, settlement.failed) == (reason, NOW + 0.25, False)
+
+
+@pytest.mark.parametrize("attempts", [0, 1, 3, 30])
+def test_the_back_off_grows(attempts):
+    """T2: the back-off is exponential with full jitter."""
+    harness = Harness([refusal(500)])
+    harness.deliver([event_of()], attempts=attempts)
+
+    assert harness.delivered.settlements[0].due_at == NOW + 0.5 * min(60.0, 0.5 * 2**attempts)
+
+
+def test_retries_end():
+    """T2: after ``retry_for`` the message is a dead letter with the last answer."""
+    harness = Harness([refusal(503)], retry_for=60)
+
+    assert harness.deliver([event_of()], accepted_at=NOW - 60) == ["bury"]
+    assert harness.delivered.settlements[0].reason == "retry_expired"
+    assert harness.delivered.settlements[0].answer["status"] == 503
+
+
+@pytest.mark.parametrize("body", ["<html>Sign in to this network</html>", '{"type":"contact","id":"c', "OK"])
+def test_a_success_that_is_no_json_is_retried(body):
+    """T1: after a proxy's page, or an answer that was cut short, the request may or may not have been applied."""
+    harness = Harness([Response(200, body)])
+
+    assert harness.deliver([upsert(name="Ann")]) == ["retry"]
+    assert harness.delivered.settlements[0].reason == "read_failed"
+    assert harness.cache.contact_id("user:u1") is None
+
+
+@pytest.mark.parametrize("body", [None, "", " \n"])
+def test_a_success_without_a_body_is_a_success(body):
+    """Contract, section 5: Intercom answers events without a body."""
+    assert Harness([Response(202, body)]).deliver([event_of()]) == ["ack"]
+
+
+def test_refused_credentials_hold_everything():
+    """T1: refused credentials lose no message and count no attempt."""
+    harness = Harness([Response(202), refusal(401, "Access Token Invalid", code="unauthorized")])
+
+    kinds = harness.deliver([event_of("A")], [event_of("B")], [event_of("C")])
+
+    assert kinds == ["ack", "release", "release"]
+    assert (harness.delivered.held.status, harness.delivered.held.code) == (401, "unauthorized")
+
+
+def test_a_translator_that_raises_costs_its_own_message():
+    """P3: a replaced translator may fail for one message; the others are delivered."""
+    harness = Harness([Response(202)])
+    claim = harness.claim([event_of()], [event_of()])
+    del harness.translations["m1"]
+
+    done = harness.executor.deliver(claim)
+
+    assert [(one.kind, one.reason) for one in done.settlements] == [
+        ("bury", "translator_failed"),
+        ("ack", None),
+    ]
+
+
+def test_a_message_that_cannot_be_read_costs_no_other():
+    """A spool may hold messages that another version wrote."""
+    harness = Harness([Response(202)])
+    claim = harness.claim([event_of()], [event_of()])
+    first, second = claim.entries
+    broken = first._replace(message={"type": "whatever", "messageId": "m1", "userId": "u1"})
+
+    done = harness.executor.deliver(claim._replace(entries=(broken, second)))
+
+    assert [one.kind for one in done.settlements] == ["bury", "ack"]
+
+
+# --- poison ---------------------------------------------------------------------------------------------------
+
+
+def _bad_bea(request):
+    return refusal(500) if (request.body or {}).get("name") == "Bea" else contact("c1")
+
+
+def test_a_500_while_others_pass_counts_against_the_message():
+    """T2: it counts towards poison if one message fails while other requests succeed."""
+    harness = Harness(_bad_bea)
+    harness.circuit.answered(Response(200), NOW)
+
+    assert harness.deliver([upsert(name="Bea")]) == ["retry"]
+    assert harness.delivered.settlements[0].failed is True
+
+
+def test_a_500_while_nothing_passes_does_not_count():
+    """T2: an outage makes no message poison."""
+    harness = Harness(_bad_bea)
+
+    harness.deliver([upsert(name="Bea")])
+
+    assert harness.delivered.settlements[0].failed is False
+
+
+def test_the_tenth_500_ends_the_message():
+    """T2: the tenth failure makes a message a dead letter, the ninth does not."""
+    ninth, tenth = Harness(_bad_bea), Harness(_bad_bea)
+    for harness in (ninth, tenth):
+        harness.circuit.answered(Response(200), NOW)
+
+    assert ninth.deliver([upsert(name="Bea")], failures=8) == ["retry"]
+    assert tenth.deliver([upsert(name="Bea")], failures=9) == ["bury"]
+    assert tenth.delivered.settlements[0].reason == "poison"
+
+
+def test_a_poisoned_first_message_of_a_merged_write_ends_alone():
+    """T2: running it message by message belongs to the same attempt; the later message is delivered."""
+    harness = Harness(_bad_bea)
+    harness.circuit.answered(Response(200), NOW)
+
+    kinds = harness.deliver([upsert(name="Bea", phone="1")], [upsert(phone="2")], failures=9)
+
+    assert kinds == ["bury", "ack"]
+
+
+def test_a_merged_write_is_poisoned_only_when_all_its_messages_are():
+    """T2: a message that is new in the merged write does not become a dead letter with the others."""
+    harness = Harness(_bad_bea)
+    harness.circuit.answered(Response(200), NOW)
+    claim = harness.claim([upsert(name="Bea")], [upsert(phone="2")])
+    claim = claim._replace(entries=(claim.entries[0]._replace(failures=9), claim.entries[1]))
+
+    done = harness.executor.deliver(claim)
+
+    assert [one.kind for one in done.settlements] == ["retry", "retry"]
+
+
+@pytest.mark.parametrize(("remembered", "is_counted_again"), [(2, False), (1, True)])
+def test_the_memory_of_failing_messages_is_bounded(remembered, is_counted_again):
+    """T2: the oldest failures are forgotten first."""
+    harness = Harness(_bad_bea, remembered=remembered)
+    harness.circuit.answered(Response(200), NOW)
+    one, other = harness.claim([upsert(name="Bea")], [upsert(name="Bea")]).entries
+    for entry in (one, other):
+        harness.executor.deliver(Claim(1, (entry,)))
+
+    again = harness.executor.deliver(Claim(1, (one,)))
+
+    assert again.settlements[0].failed is is_counted_again
+
+
+# --- the circuit ----------------------------------------------------------------------------------------------
+
+
+def test_after_a_429_the_request_waits_and_is_sent_again():
+    """T4: everyone waits until the reset; that does not count as an attempt."""
+    headers = {"x-ratelimit-limit": "10", "x-ratelimit-remaining": "0", "x-ratelimit-reset": "10005"}
+    harness = Harness([Response(429, None, headers), Response(202)])
+
+    assert harness.deliver([event_of()]) == ["ack"]
+    assert harness.pauses == [5.0]
+
+
+def test_endless_429s_delay_the_message():
+    """T4: after some repeats the claim goes back, so that one worker does not keep the lane for ever."""
+    harness = Harness(lambda request: Response(429))
+
+    assert harness.deliver([event_of()]) == ["retry"]
+    assert harness.pauses == [1.0, 2.0, 4.0, 8.0, 16.0]
+
+
+def test_a_circuit_that_stops_passing_releases_the_rest():
+    """T5: messages in hand go back untouched, and a write that was not finished leaves no fingerprint."""
+    cache = make_cache()
+    cache.remember_contact("user:u1", "c1")
+    cache.remember_written("contact", "c1", {"name": "Ann"}, now=NOW)
+    harness = Harness([], cache=cache)
+    harness.circuit.hold("http_401", NOW)
+
+    assert harness.deliver([upsert(name="Bea")], [event_of()]) == ["release", "release"]
+    assert cache.was_written("contact", "c1", {"name": "Ann"}, now=NOW, within=60) is False
+
+
+def test_a_probe_goes_through_a_held_circuit_and_releases_it():
+    """T1: the credentials work again, so the rest of the claim is delivered too."""
+    harness = Harness([Response(202), Response(202)])
+    harness.circuit.hold("http_401", NOW)
+
+    assert harness.deliver([event_of("A")], [event_of("B")], probe=True) == ["ack", "ack"]
+    assert harness.circuit.state == "passing"
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"),
+    [
+        (missing(), "passing"),
+        (refusal(400), "passing"),
+        (refusal(401), "held"),
+        (refusal(403), "held"),
+        (refusal(500), "held"),
+    ],
+)
+def test_what_a_probe_shows(answer, state):
+    """T1: any answer about the message shows that the credentials work; a failure shows nothing."""
+    harness = Harness([answer])
+    harness.circuit.hold("http_401", NOW)
+
+    harness.deliver([event_of()], probe=True)
+
+    assert harness.circuit.state == state
+
+
+@pytest.mark.parametrize("case", ["unchanged", "refused name"])
+def test_a_probe_that_sends_nothing_shows_nothing(case):
+    """T1: an operation that needed no request says nothing about the credentials."""
+    harness = Harness([])
+    harness.cache.remember_contact("user:u1", "c1")
+    harness.cache.remember_written(
+        "contact", "c1", {"role": "user", "external_id": "u1", "name": "Ann"}, now=NOW
+    )
+    harness.cache.refuse("event", "seen", NOW)
+    harness.circuit.hold("http_401", NOW)
+
+    harness.deliver([upsert(name="Ann") if case == "unchanged" else event_of()], probe=True)
+
+    assert harness.circuit.state == "held"
+
+
+@pytest.mark.parametrize("error", [RuntimeError("odd"), KeyboardInterrupt()])
+def test_a_request_that_raises_something_else_is_no_longer_on_its_way(error):
+    """T4: if it still counted as on its way, the budget would shrink with each such error."""
+    harness = Harness(lambda request: error)
+    for _ in range(6):
+        with pytest.raises(type(error)):
+            harness.executor.deliver(harness.claim([event_of()]))
+
+    assert harness.circuit.wait_before_send(NOW, probe=False) == 0.0
