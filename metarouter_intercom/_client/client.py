@@ -15,8 +15,7 @@ from .._intercom import account as _account
 from .._intercom.account import Account
 from .._types import ExternalId
 from ..errors import ConfigurationError
-from ..operations import DeleteContact, Who
-from ..operations import DefaultTranslator
+from ..operations import DefaultTranslator, DeleteContact, Who
 from ..settings import Settings
 from .accepting import Acceptor
 from .calls import Calls

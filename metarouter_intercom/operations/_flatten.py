@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from .._types import JsonObject, JsonValue
     from ..settings import Nesting, Settings
 
+    Items = Iterable[tuple[str, JsonValue]]
+
 # Rule A5: a value nested deeper is written as JSON text.
 _DEEPEST = 5
 
@@ -42,9 +44,7 @@ class Flattener:
         self.text_rule = "E7" if of_events else "A3"
         self.date_rule = "E7" if of_events else "A4"
 
-    def write(
-        self, items: Iterable[tuple[str, JsonValue]], out: JsonObject, *, notes: list[Note], path: str
-    ) -> None:
+    def write(self, items: Items, out: JsonObject, *, notes: list[Note], path: str) -> None:
         """
         Write *items* into *out*, in order; the first one that has a name keeps it.
 
@@ -74,8 +74,7 @@ class Flattener:
                     elif seconds is not None:
                         name, value = self.date_name(name), seconds
             elif kind is bool:
-                if of_events:
-                    value = "true" if value else "false"
+                value = value if not of_events else "true" if value else "false"
             elif kind is float:
                 if not math.isfinite(value):  # type: ignore[arg-type]  # kind proves that it is a number
                     notes.append(Note("A1", f"{path}.{key}", "not a finite number"))

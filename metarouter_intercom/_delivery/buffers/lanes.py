@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # How many ids of delivered messages are remembered, to recognise duplicates (rule Q5).
 _REMEMBERED = 100_000
+_COLUMNS = "seq, body, accepted_at, attempts, failures, waiting_since, waiting"
 
 
 class Lanes:
@@ -51,17 +52,28 @@ class Lanes:
 
     def _rows(self, lane: int, limit: int) -> list[tuple[Any, ...]]:
         """Return the first *limit* messages; if they all wait for their contact, upserts from behind them come along (rule M2)."""
-        columns = "seq, body, accepted_at, attempts, failures, waiting_since, waiting"
         rows = self._run(
-            f"SELECT {columns} FROM messages WHERE lane = ? ORDER BY seq LIMIT ?", (lane, limit)
+            f"SELECT {_COLUMNS} FROM messages WHERE lane = ? ORDER BY seq LIMIT ?", (lane, limit)
         ).fetchall()
         if len(rows) == limit and all(row[6] for row in rows):
-            rows += self._run(
-                f"SELECT {columns} FROM messages INDEXED BY messages_upserts"
-                " WHERE lane = ? AND upserts = 1 AND waiting = 0 AND seq > ? ORDER BY seq LIMIT ?",
-                (lane, rows[-1][0], limit),
-            ).fetchall()
+            rows += self._upserts_behind(lane, rows[-1][0], limit)
         return rows
+
+    def _upserts_behind(self, lane: int, seq: int, limit: int) -> list[tuple[Any, ...]]:
+        """Return the next upserts that do not wait, with the waiting ones before them: no upsert passes another one (rule O1)."""
+        fresh = self._run(
+            f"SELECT {_COLUMNS} FROM messages INDEXED BY messages_upserts"
+            " WHERE lane = ? AND upserts = 1 AND waiting = 0 AND seq > ? ORDER BY seq LIMIT ?",
+            (lane, seq, limit),
+        ).fetchall()
+        if not fresh:
+            return []
+        waiting = self._run(
+            f"SELECT {_COLUMNS} FROM messages"
+            " WHERE lane = ? AND seq > ? AND seq < ? AND upserts = 1 AND waiting = 1",
+            (lane, seq, fresh[-1][0]),
+        ).fetchall()
+        return sorted(fresh + waiting)
 
     def renew(self, number: int, now: float) -> bool:
         """Lengthen a lease; False when it ended or was lost to another process."""

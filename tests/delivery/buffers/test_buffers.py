@@ -451,6 +451,19 @@ def test_threads_share_a_buffer(buffer):
             assert own == sorted(own)
 
 
+def test_an_upsert_that_waits_is_not_passed_by_a_later_one(make_buffer):
+    """O1, M2: an upsert passes messages that wait for its contact, but never an earlier upsert of the contact."""
+    buffer = make_buffer()
+    put(buffer, "event", keys=["user:a"], now=1.0)
+    put(buffer, "first", keys=["user:a"], upserts=True, now=1.0)
+    settle(buffer, take(buffer, now=2.0, limit=2), "wait", now=2.0, due_at=10.0, reason="r")
+    put(buffer, "second", keys=["user:a"], upserts=True, now=3.0)
+
+    claimed = names(take(buffer, now=4.0, limit=1))
+
+    assert claimed[:2] == ["event", "first"]
+
+
 KEYS = st.lists(
     st.sampled_from(["user:a", "user:b", "email:a", "email:b", "contact:c"]), max_size=3, unique=True
 )
