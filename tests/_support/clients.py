@@ -79,10 +79,6 @@ class BlockingTransport:
         """Do nothing: there is nothing to release."""
 
 
-# The name that tests of other folders still use.
-Gated = BlockingTransport
-
-
 def in_thread(work: Callable[[], object]) -> threading.Thread:
     """Start *work* in a thread and return the thread."""
     thread = threading.Thread(target=work, daemon=True)

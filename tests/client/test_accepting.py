@@ -11,7 +11,14 @@ from metarouter_intercom import (
 )
 from metarouter_intercom.testing import FakeClock, ScriptedTransport
 
-from .._support.clients import DEADLINE, Gated, answering, background_client, in_thread, manual_client
+from .._support.clients import (
+    DEADLINE,
+    BlockingTransport,
+    answering,
+    background_client,
+    in_thread,
+    manual_client,
+)
 
 
 def test_a_call_returns_its_message_id_and_sends_nothing():
@@ -148,7 +155,7 @@ def test_a_full_buffer_drops_new_messages_by_default(caplog):
 
 def test_a_full_buffer_can_make_the_caller_wait():
     """Q4: with ``when_full="block"`` the call waits until there is room, and then accepts the message."""
-    circuit = Gated()
+    circuit = BlockingTransport()
     client = background_client(circuit, max_buffered=1, when_full="block", block_timeout=DEADLINE)
     client.track("u-1", "A")
     assert circuit.entered.wait(DEADLINE)

@@ -21,7 +21,7 @@ from metarouter_intercom.testing import FakeClock, ScriptedTransport
 
 from .._support.clients import (
     DEADLINE,
-    Gated,
+    BlockingTransport,
     answering,
     background_client,
     in_thread,
@@ -169,7 +169,7 @@ def test_delete_raises_a_refusal():
 
 def test_delete_waits_for_messages_that_are_being_sent():
     """D1: the deletion comes after a write that a worker is sending, because that write would bring the contact back."""
-    circuit = Gated(lambda request: Response(200, {"id": "c-1", "data": [], "contacts": []}))
+    circuit = BlockingTransport(lambda request: Response(200, {"id": "c-1", "data": [], "contacts": []}))
     client = background_client(circuit)
     client.identify("u-1", {"name": "Ada"})
     assert circuit.entered.wait(DEADLINE)

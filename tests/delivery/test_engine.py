@@ -15,7 +15,14 @@ from metarouter_intercom._delivery.buffers.memory import MemoryBuffer
 from metarouter_intercom.plugins import Response, Settlement
 from metarouter_intercom.testing import FakeClock, ScriptedTransport
 
-from .._support.clients import DEADLINE, Gated, answering, background_client, in_thread, manual_client
+from .._support.clients import (
+    DEADLINE,
+    BlockingTransport,
+    answering,
+    background_client,
+    in_thread,
+    manual_client,
+)
 
 # --- who delivers (W1) --------------------------------------------------------------------------------------
 
@@ -61,7 +68,7 @@ def test_inline_refused_credentials_are_raised_and_the_message_is_held():
 
 def test_inline_a_message_that_another_thread_delivers_is_waited_for():
     """W1: two calls about one contact share a lane; the second returns once its message is delivered too, by either thread."""
-    transport = Gated()
+    transport = BlockingTransport()
     client = Client(api_key="k", delivery="inline", transport=transport)
     first = in_thread(lambda: client.track("u-1", "A"))
     assert transport.entered.wait(DEADLINE)

@@ -14,7 +14,14 @@ from metarouter_intercom._delivery.buffers.memory import MemoryBuffer
 from metarouter_intercom.plugins import Response
 from metarouter_intercom.testing import FakeClock, ScriptedTransport
 
-from .._support.clients import DEADLINE, Gated, answering, background_client, in_thread, manual_client
+from .._support.clients import (
+    DEADLINE,
+    BlockingTransport,
+    answering,
+    background_client,
+    in_thread,
+    manual_client,
+)
 
 
 def test_a_flush_waits_for_what_was_accepted_before_it():
@@ -31,7 +38,7 @@ def test_a_flush_waits_for_what_was_accepted_before_it():
 
 def test_a_flush_does_not_wait_for_what_came_after_it():
     """W2: a busy application must be able to flush, so a flush ignores messages that arrive during it."""
-    late, transport = threading.Event(), Gated()
+    late, transport = threading.Event(), BlockingTransport()
     client = background_client(transport, workers=2, after=[lambda delivery: late.set()])
     client.track("u-1", "Before")
     assert transport.entered.wait(DEADLINE)
@@ -57,7 +64,7 @@ def test_a_flush_does_not_wait_for_what_came_after_it():
 
 def test_a_flush_ends_in_time_although_a_request_hangs():
     """W2: a worker that waits for an answer does not keep the caller longer than *timeout*; its message is pending."""
-    transport = Gated()
+    transport = BlockingTransport()
     client = background_client(transport)
     client.track("u-1", "A")
 
@@ -158,7 +165,7 @@ def test_what_close_cannot_deliver_from_memory_is_dropped_and_reported(caplog):
 
 def test_a_message_of_a_hanging_thread_is_pending_in_the_last_report(caplog):
     """W2: its end is unknown, so it counts as neither delivered nor dropped; the logged number includes it."""
-    transport = Gated()
+    transport = BlockingTransport()
     client = background_client(transport)
     client.track("u-1", "A")
     assert transport.entered.wait(DEADLINE)
@@ -198,7 +205,7 @@ def test_a_closed_client_still_reports_its_numbers(tmp_path):
 
 def test_closing_from_several_threads_closes_once_and_all_wait():
     """W2: later closes return the same last report, after the first close has ended."""
-    transport = Gated()
+    transport = BlockingTransport()
     client = background_client(transport)
     client.track("u-1", "A")
     assert transport.entered.wait(DEADLINE)
@@ -268,7 +275,7 @@ def test_closing_with_a_spool_does_not_wait_for_the_end_of_an_outage(tmp_path):
 
 def test_a_second_close_waits_no_longer_than_its_timeout():
     """W2: a close with a timeout returns in time although another close is running."""
-    transport = Gated()
+    transport = BlockingTransport()
     client = background_client(transport)
     client.track("u-1", "A")
     assert transport.entered.wait(DEADLINE)
