@@ -1,4 +1,4 @@
-"""Runs the tests that concern the pure core and wants every branch of it covered; what is pure says tests/house/test_architecture.py."""
+"""Runs the tests of the pure core and fails unless they cover every branch; tests/house/test_architecture.py says what is pure."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Uses the installed package without any extra: import, public names, a client against the local Intercom, and clear words for what is missing."""
+"""Uses the installed package without extras: import, public names, a client against the local Intercom, and the line that says what to install."""
 
 import importlib.util
 import subprocess
@@ -24,9 +24,9 @@ def main() -> None:
         report = client.flush(timeout=30)
     assert (report.delivered, report.pending) == (2, 0), report
     command = Path(sys.executable).with_name("metarouter-intercom")
-    told = subprocess.run([command, "--help"], capture_output=True, encoding="utf-8")
-    assert told.returncode == 2, told
-    assert "metarouter-intercom[cli]" in told.stderr, told
+    done = subprocess.run([command, "--help"], capture_output=True, encoding="utf-8")
+    assert done.returncode == 2, done
+    assert "metarouter-intercom[cli]" in done.stderr, done
     print(f"metarouter-intercom {metarouter_intercom.__version__} works with its core dependencies alone")
 
 

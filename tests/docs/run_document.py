@@ -1,12 +1,12 @@
 """
-Runs the blocks of one document in order, as a reader would who follows it: one Python, one shell directory.
+Runs the blocks of one document in order, as a reader does: in one Python and one folder.
 
     python -m tests.docs.run_document DOCUMENT
 
-The working directory is the reader's; where Intercom is stands in the environment. Blocks of ``python`` and ``sh`` are run, but for
+It runs in the current directory; the environment says where Intercom is. Blocks of ``python`` and ``sh`` are run, except
 those below ``<!-- not run: reason -->``, ``<!-- command: name -->`` (the README's two, which .ci/run runs) and ``<!-- needs: module -->``
 without that module, which are only compiled. ``<!-- run: pytest -->`` and ``<!-- run: unittest -->`` hand a block to that test runner.
-A ``text`` block below ``<!-- output -->`` is what the block before it has to print; ``...`` in it stands for anything.
+A ``text`` block below ``<!-- output -->`` is what the block before it must print; ``...`` in it stands for anything.
 """
 
 from __future__ import annotations
