@@ -360,7 +360,7 @@ def test_opening_a_second_one_ends_no_lock(path, spool):
 
 def test_threads_may_close_while_others_accept(open_spool):
     """A call that comes after the close raises, and no accepted message is lost."""
-    spool = open_spool()
+    spool = open_spool(limit=10_000)
     accepted, rejected = [], []
 
     def accept():
