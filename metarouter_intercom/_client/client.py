@@ -259,7 +259,7 @@ class Client(Calls):
         )
 
     def _report_error(self, error: Exception, messages: Sequence[Mapping[str, JsonValue]]) -> None:
-        self._engine.tell_error(error, messages)
+        self._engine.report_error(error, messages)
 
 
 def _settings(settings: Settings | None, options: dict[str, Any]) -> Settings:

@@ -103,13 +103,13 @@ class Engine:
         """Count and report a message that became a dead letter before it reached a worker."""
         self._outcomes.finish_dead(message, reason, attempts=0)
 
-    def tell_error(self, error: Exception, messages: Sequence[Mapping[str, JsonValue]]) -> None:
+    def report_error(self, error: Exception, messages: Sequence[Mapping[str, JsonValue]]) -> None:
         """Call the ``on_error`` hook."""
         self._outcomes.report_error(error, messages)
 
     # --- delivering -----------------------------------------------------------------------------------
 
-    def see_to_delivery(self, message_id: str) -> None:
+    def start_delivery(self, message_id: str) -> None:
         """
         Start what the setting ``delivery`` asks for after a message was accepted.
 
