@@ -153,8 +153,11 @@ def _was_sent(source: _Source, stored: ProgressFile, size: int | None) -> bool:
         Failed: The spool is missing, although an earlier run read messages into it.
     """
     if stored.progress.sent_bytes == size:
-        remedy = f"delete {source.spool} and {stored.path} to send it again"
-        echo(f"{source.file}: the whole file was already sent; {remedy}", err=True)
+        echo(
+            f"{source.file}: the whole file was already sent; its dead letters are kept in {source.spool}: export or retry them "
+            f"before you delete it; to send the file again, delete {source.spool} and {stored.path}",
+            err=True,
+        )
         return True
     if stored.progress.read and not source.spool.exists():
         raise Failed(

@@ -78,7 +78,10 @@ def test_what_was_sent_is_not_sent_again(connected, sandbox, file):
     done = connected("send", file)
 
     assert done.code == 0
-    assert done.err.startswith(f"{file}: the whole file was already sent; delete {file}.spool and ")
+    assert done.err == (
+        f"{file}: the whole file was already sent; its dead letters are kept in {file}.spool: export or retry them before you delete it; "
+        f"to send the file again, delete {file}.spool and {file}.spool.progress.json\n"
+    )
     assert sandbox.workspace.handled == handled + 1  # the check of the key
 
 
