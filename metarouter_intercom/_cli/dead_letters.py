@@ -20,6 +20,9 @@ from .exit_codes import ExitCode, Failed
 from .formatting import echo, is_complete, number_of, report_lines, report_object
 from .options import connection_options, json_option, settings_of
 
+# How every SQLite file begins, and so every spool that is not empty.
+_SQLITE_START = b"SQLite format 3\0"
+
 _spool_option = click.option(
     "--spool", required=True, type=click.Path(dir_okay=False), help="Spool file of the client."
 )
@@ -38,11 +41,16 @@ def open_spool(path: str) -> SpoolBuffer:
     Open the existing spool at *path*.
 
     Raises:
-        Failed: There is no such file.
+        Failed: There is no such file, or it is another kind of file.
         SpoolFailed: The file cannot be read.
     """
     if not Path(path).exists():
         raise Failed(f"{path}: no such file; use the path in the client's `spool` setting", ExitCode.FILE)
+    with open(path, "rb") as file:
+        start = file.read(len(_SQLITE_START))
+    if start and start != _SQLITE_START:
+        hint = f"did you mean {path}.spool?" if Path(f"{path}.spool").exists() else "use the path of a spool file"
+        raise Failed(f"{path} is not a spool; {hint}", ExitCode.FILE)
     return SpoolBuffer(path, limit=sys.maxsize, dead_letters=sys.maxsize)
 
 

@@ -219,4 +219,17 @@ def test_a_wrong_spool_path_is_one_line(connected, tmp_path, command):
     assert (missing.code, other.code) == (5, 5)
     assert missing.err.endswith("no such file; use the path in the client's `spool` setting\n")
     assert other.err.count("\n") == 1
+    assert "events.jsonl is not a spool; use the path of a spool file\n" in other.err
     assert not (tmp_path / "missing").exists()
+
+
+def test_the_file_that_was_sent_is_not_its_spool(cli, spool, tmp_path):
+    """If a spool lies beside a file that is none, the line asks whether it was meant."""
+    file = tmp_path / "events.jsonl"
+    file.write_text('{"type": "page"}\n')
+    spool.rename(f"{file}.spool")
+
+    done = cli("stats", file)
+
+    assert done.code == 5
+    assert done.err == f"metarouter-intercom: {file} is not a spool; did you mean {file}.spool?\n"
