@@ -165,14 +165,47 @@ def discard(
 ) -> None:
     """Delete dead letters for good. Choose them by IDS, --reason or --all."""
     _require_one_choice(ids, every, reason)
-    if not yes:
-        click.confirm("This cannot be undone. Delete these dead letters?", abort=True, err=True)
+    # Without any there is nothing to ask, and what may be added meanwhile is kept.
+    is_wanted = yes or _is_confirmed(_count(spool, ids, reason))
     with closing(open_spool(spool)) as buffer:
-        number = _letters(buffer).discard(list(ids) or None, reason=reason)
+        number = _letters(buffer).discard(list(ids) or None, reason=reason) if is_wanted else 0
     if as_json:
         click.echo(json.dumps({"discarded": number}))
     else:
         echo(f"{number_of(number, 'dead letter was', 'dead letters were')} discarded")
+
+
+def _count(spool: str, ids: tuple[int, ...], reason: str | None) -> int:
+    with closing(open_spool(spool)) as buffer:
+        if ids:
+            # Of an id that does not exist, the next one is found; the set counts it once.
+            found = {letter.id for id in ids for letter in buffer.dead_letters(after=id - 1, limit=1)}
+            return len(found.intersection(ids))
+        counts = _letters(buffer).count()
+    return sum(counts.values()) if reason is None else counts.get(reason, 0)
+
+
+def _is_confirmed(number: int) -> bool:
+    """
+    Ask whether *number* dead letters may be deleted; False if there are none.
+
+    Raises:
+        Abort: The answer is no.
+        Failed: There is nobody to ask.
+    """
+    if not number:
+        return False
+    question = f"This cannot be undone. Delete {number_of(number, 'dead letter')}?"
+    try:
+        is_confirmed = click.confirm(question, err=True)
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        echo(err=True)
+        raise Failed("add --yes to discard without asking", ExitCode.USAGE) from None
+    if not is_confirmed:
+        raise click.Abort
+    return True
 
 
 @dead_letters.command(short_help="Write dead letters as JSON lines.")

@@ -153,6 +153,33 @@ def test_discard_asks_first(cli, spool):
     assert _ids(cli, spool) == []
 
 
+def test_discard_says_how_many_it_asks_about(cli, spool):
+    """The question names the number of chosen dead letters that exist."""
+    first, _ = _ids(cli, spool)
+
+    one = cli("dead-letters", "discard", "--spool", spool, 0, first, 999, stdin="n\n")
+    every = cli("dead-letters", "discard", "--spool", spool, "--all", stdin="n\n")
+
+    assert "Delete 1 dead letter?" in one.err
+    assert "Delete 2 dead letters?" in every.err
+
+
+def test_discard_without_anybody_to_ask_says_what_to_add(cli, spool):
+    """Without a terminal nothing is deleted, and one line names `--yes`; exit code 2."""
+    done = cli("dead-letters", "discard", "--spool", spool, "--all", stdin="")
+
+    assert done.code == 2
+    assert done.err.splitlines()[-1] == "metarouter-intercom: add --yes to discard without asking"
+    assert len(_ids(cli, spool)) == 2
+
+
+def test_discard_of_none_asks_nothing(cli, spool):
+    """If no dead letter is chosen, there is no question."""
+    done = cli("dead-letters", "discard", "--spool", spool, "--reason", "poison", stdin="")
+
+    assert (done.code, done.out, done.err) == (0, "0 dead letters were discarded\n", "")
+
+
 @pytest.mark.parametrize("command", ["retry", "discard"])
 @pytest.mark.parametrize("choice", [(), ("1", "--all"), ("--all", "--reason", "poison")])
 def test_dead_letters_must_be_chosen_in_one_way(connected, spool, command, choice):
