@@ -13,6 +13,7 @@ from .._client.client import Client
 from .._intercom.account import Account
 from ..settings import Settings
 from .connections import write_connection
+from .exit_codes import naming_address
 from .formatting import echo
 from .options import REGIONS, base_url_option, connection_options, json_option, settings_of
 
@@ -79,7 +80,7 @@ def check(as_json: bool, **options: Any) -> None:
 
 
 def _account(settings: Settings) -> Account:
-    with Client(settings) as client:
+    with Client(settings) as client, naming_address(settings.address):
         return client.check()
 
 

@@ -16,7 +16,7 @@ from .._client.client import Client
 from .._client.dead_letters import DeadLetters, line_of
 from .._delivery.buffers.spool import SpoolBuffer
 from ..plugins import DeadLetter
-from .exit_codes import ExitCode, Failed
+from .exit_codes import ExitCode, Failed, naming_address
 from .formatting import echo, is_complete, number_of, report_lines, report_object
 from .options import connection_options, json_option, settings_of
 
@@ -49,7 +49,11 @@ def open_spool(path: str) -> SpoolBuffer:
     with open(path, "rb") as file:
         start = file.read(len(_SQLITE_START))
     if start and start != _SQLITE_START:
-        hint = f"did you mean {path}.spool?" if Path(f"{path}.spool").exists() else "use the path of a spool file"
+        hint = (
+            f"did you mean {path}.spool?"
+            if Path(f"{path}.spool").exists()
+            else "use the path of a spool file"
+        )
         raise Failed(f"{path} is not a spool; {hint}", ExitCode.FILE)
     return SpoolBuffer(path, limit=sys.maxsize, dead_letters=sys.maxsize)
 
@@ -139,7 +143,8 @@ def retry(
     client = Client(settings_of(**connection, spool=spool))
     try:
         # Check the key first: with a refused key the messages would only leave the dead letters and wait in the spool.
-        client.check()
+        with naming_address(client.settings.address):
+            client.check()
         number = client.dead_letters.retry(list(ids) or None, reason=reason)
     except BaseException:
         client.close(0)

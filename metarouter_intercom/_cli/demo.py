@@ -18,7 +18,7 @@ from ..errors import RejectedMessage
 from ..messages._title import title_of
 from ..plugins import Delivery
 from ..settings import Settings
-from .exit_codes import ExitCode, Failed
+from .exit_codes import ExitCode, Failed, naming_address
 from .formatting import echo, is_complete, number_of, report_lines
 from .message_files import FileEntry, read_messages
 from .options import has_key
@@ -66,7 +66,8 @@ def demo(*, file: str | None, yes: bool, keep_open: bool, port: int) -> int:
         server = None if has_key() else stack.enter_context(_local_intercom(port))
         settings = _real_settings(yes) if server is None else _local_settings(server)
         client = stack.enter_context(Client(settings, after=[outcomes]))
-        account = client.check()
+        with naming_address(settings.address):
+            account = client.check()
         echo(f"connected to {account.name or 'a workspace'} ({account.app_id}) at {settings.address}")
         names, number = _send(client, _messages(stack, file), file or "the demo's messages")
         report = client.flush(60)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 
 from ..errors import BufferFull, ConfigurationError, DeliveryFailed, SpoolFailed, TransportError
@@ -39,14 +41,32 @@ class Failed(Exception):
         self.code = code
 
 
+@contextmanager
+def naming_address(address: str) -> Iterator[None]:
+    """
+    Let the line about a missing answer begin with the address that was asked.
+
+    Raises:
+        Failed: There was no answer.
+    """
+    try:
+        yield
+    except TransportError as error:
+        raise _no_answer(f"{address}: {error}") from error
+
+
+def _no_answer(text: str) -> Failed:
+    line = " ".join(text.split())
+    return Failed(
+        f"{line}; check the network, a proxy (HTTPS_PROXY), and the address or region", ExitCode.UNREACHABLE
+    )
+
+
 def failure(error: BaseException) -> Failed | None:
     """Return the line and the exit code for *error*; None if it is not an expected error."""
     text = " ".join(str(error).split())
     if isinstance(error, TransportError):
-        return Failed(
-            f"no answer from Intercom ({text}); check the network, a proxy (HTTPS_PROXY), and the address or region",
-            ExitCode.UNREACHABLE,
-        )
+        return _no_answer(text)
     if isinstance(error, ConfigurationError):
         return Failed(text, ExitCode.SETTINGS)
     if isinstance(error, DeliveryFailed):

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from .._client.client import Client
 from .._delivery.buffers.spool import SpoolBuffer
-from .exit_codes import ExitCode, Failed
+from .exit_codes import ExitCode, Failed, naming_address
 from .formatting import echo, is_complete, number_of, report_lines, report_object
 from .message_files import read_messages
 from .options import connection_options, json_option, settings_of
@@ -196,7 +196,7 @@ def _replay(
 
 def _check_key(settings: Settings) -> None:
     """Ask Intercom whether it accepts the key, before anything is read from the file."""
-    with Client(attrs.evolve(settings, spool=None)) as client:
+    with Client(attrs.evolve(settings, spool=None)) as client, naming_address(settings.address):
         client.check()
 
 

@@ -76,10 +76,11 @@ def _refusal_text(response: Response, settings: Settings) -> str:
     error = error_of(response)["message"] or f"HTTP {response.status}"
     if response.status == 403:
         return f"api_key: Intercom knows the token but gives it no access ({error}); check its scopes and your plan"
-    return (
-        f"api_key: Intercom refused the token ({error}); copy the access token of your app from Intercom's Developer Hub, and "
-        f"check that the workspace is in region={settings.region.value!r}"
-    )
+    refusal = f"api_key: Intercom refused the token ({error}); copy the access token of your app from Intercom's Developer Hub"
+    # An explicit address makes the region irrelevant.
+    if settings.base_url is not None:
+        return refusal
+    return f"{refusal}, and check that the workspace is in region={settings.region.value!r}"
 
 
 def _unreadable(response: Response, settings: Settings) -> DeliveryFailed:

@@ -118,6 +118,8 @@ def test_no_network_is_one_line(cli):
     assert done.code == 4
     assert done.err.count("\n") == 1
     assert "check the network, a proxy (HTTPS_PROXY), and the address or region" in done.err
+    assert done.err.startswith(f"metarouter-intercom: {url}: no connection to Intercom (")
+    assert done.err.count("(") == 2  # the kind of error, and HTTPS_PROXY
 
 
 def test_an_address_that_is_not_intercoms_is_one_line(cli, sandbox):

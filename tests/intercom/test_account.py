@@ -59,6 +59,12 @@ def test_wrong_credentials_raise_an_error_with_a_remedy(response, options, words
         read_account(response, _settings(**options))
 
 
+def test_a_refusal_at_a_base_url_does_not_name_the_region():
+    """With a ``base_url`` the region is not used, so the remedy of a refused token leaves it out."""
+    with pytest.raises(ConfigurationError, match=r"Developer Hub$"):
+        read_account(Response(401), _settings(base_url="http://127.0.0.1:1"))
+
+
 def test_a_base_url_is_not_checked_against_the_region():
     """With a ``base_url`` any region is right, because a sandbox or proxy may stand for it."""
     account = read_account(Response(200, _ME), _settings(region="us", base_url="http://127.0.0.1:1"))
