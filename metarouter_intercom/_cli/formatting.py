@@ -10,7 +10,7 @@ import click
 from .._delivery.report import Report
 from .._types import JsonObject
 
-_NUMBERS = ("delivered", "merged", "unchanged", "retried", "held", "pending", "duplicates")
+_NUMBERS = ("delivered", "merged", "unchanged", "held", "pending", "duplicates")
 _BY_REASON = ("skipped", "dropped", "rejected", "dead", "notes")
 
 
@@ -34,6 +34,9 @@ def report_lines(report: Report) -> list[str]:
     values = attrs.asdict(report)
     numbers = [f"{values[name]:,} {name}" for name in _NUMBERS if values[name]]
     lines = [f"{report.accepted:,} accepted: " + (", ".join(numbers) or "nothing delivered")]
+    if report.retried:
+        # Attempts, not messages, so they do not belong to the numbers above.
+        lines.append(f"  retries: {report.retried:,}")
     for name in _BY_REASON:
         reasons = sorted(values[name].items(), key=lambda item: (-item[1], item[0]))
         lines += [f"  {name}: {count:,} x {reason}" for reason, count in reasons]

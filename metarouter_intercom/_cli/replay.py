@@ -48,6 +48,7 @@ class Replay:
         size: Bytes of the file; None for a stream.
         is_finished: The whole file was read, and no message is pending.
         read_before: Messages that earlier runs have read.
+        rejected_before: How many of them were rejected.
     """
 
     file: str
@@ -60,6 +61,8 @@ class Replay:
     size: int | None
     is_finished: bool = attrs.field(default=False, init=False)
     read_before: int = attrs.field(init=False)
+    rejected_before: int = attrs.field(init=False)
+    _unreadable: int = attrs.field(default=0, init=False)
     _shown_at: float = attrs.field(default=0.0, init=False)
     _is_shown: bool = attrs.field(default=False, init=False)
     _is_estimated: bool = attrs.field(default=False, init=False)
@@ -67,6 +70,10 @@ class Replay:
     @read_before.default
     def _read_so_far(self) -> int:
         return self.progress.read
+
+    @rejected_before.default
+    def _rejected_so_far(self) -> int:
+        return self.progress.rejected
 
     @property
     def is_interrupted(self) -> bool:
@@ -76,6 +83,8 @@ class Replay:
     def run(self, stream: IO[bytes]) -> Report:
         """
         Read *stream* from where the last run stopped, and wait until every message is settled or an interrupt comes.
+
+        The returned report is the client's, and counts as rejected also what is no message (``unreadable``).
 
         Raises:
             Failed: The file is not the one that earlier runs have read, or Intercom refuses the key.
@@ -92,6 +101,8 @@ class Replay:
             self.progress.sent_bytes = self.size
             self.save()
         self._show(report=report)
+        if self._unreadable:
+            return attrs.evolve(report, rejected={**report.rejected, "unreadable": self._unreadable})
         return report
 
     def _read(self, stream: IO[bytes]) -> bool:
@@ -107,6 +118,7 @@ class Replay:
             digest = digest_of(self.progress.digest, entry)
             if entry.message is None:
                 self._reject(entry, [entry.problem])
+                self._unreadable += 1
             elif not self._accept(entry, entry.message, f"file-{digest}"):
                 return False
             self.progress.digest = digest

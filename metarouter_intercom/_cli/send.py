@@ -232,9 +232,15 @@ def _summary_object(replay: Replay, report: Report) -> JsonObject:
 
 def _summary(replay: Replay, report: Report) -> str:
     read = number_of(replay.progress.read, "message")
-    before = f" ({replay.read_before:,} of them by earlier runs)" if replay.read_before else ""
-    heading = f"{replay.file}: {read} read{before}, {replay.progress.rejected:,} rejected"
+    heading = (
+        f"{replay.file}: {read} read{_of_earlier_runs(replay.read_before)}, "
+        f"{replay.progress.rejected:,} rejected{_of_earlier_runs(replay.rejected_before)}"
+    )
     return "\n".join([heading, *report_lines(report)])
+
+
+def _of_earlier_runs(number: int) -> str:
+    return f" ({number:,} of them by earlier runs)" if number else ""
 
 
 def _print_hints(replay: Replay, report: Report, source: _Source) -> None:

@@ -11,8 +11,10 @@ from itertools import islice
 
 import pytest
 
+from metarouter_intercom._cli.formatting import report_lines
 from metarouter_intercom._cli.message_files import read_messages
 from metarouter_intercom._cli.progress import Progress, ProgressFile, digest_of
+from metarouter_intercom._delivery.report import Report
 from metarouter_intercom.sandbox import Sandbox, Workspace
 
 from .replaying import differences, write_messages
@@ -173,6 +175,7 @@ def test_invalid_messages_are_reported_and_written_to_a_file(connected, sandbox,
     assert done.code == 1
     assert differences(sandbox.workspace, _NUMBER) == []
     assert done.out.splitlines()[0] == f"{file}: 103 messages read, 3 rejected"
+    assert done.out.splitlines()[-2:] == ["  rejected: 2 x invalid", "  rejected: 1 x unreadable"]
     assert [line.rpartition(";")[0] for line in done.err.splitlines()[:-1]] == [
         f"{file}:4: not JSON at column 2: Expecting property name enclosed in double quotes",
         f"{file}:8: event: missing or blank",
@@ -185,6 +188,25 @@ def test_invalid_messages_are_reported_and_written_to_a_file(connected, sandbox,
     assert kept[1]["message"] == {"type": "track", "userId": "u-1"}
     assert [one["path"] for one in kept[2]["faults"]] == ["userId", "traits"]
     assert rejects.stat().st_mode & 0o777 == 0o600
+
+
+def test_rejections_of_earlier_runs_are_told_apart(connected, file):
+    """The reasons cover this run, so the heading says how many were rejected before."""
+    _with_faults(file)
+    connected("send", file)
+    file.write_text(file.read_text() + "\n{\n")
+
+    done = connected("send", file)
+
+    assert done.out.splitlines()[0].endswith(", 4 rejected (3 of them by earlier runs)")
+    assert done.out.splitlines()[-1] == "  rejected: 1 x unreadable"
+
+
+def test_retries_are_not_counted_as_messages():
+    """A retry is an attempt, so it has a line of its own beside the numbers of messages."""
+    lines = report_lines(Report(accepted=4, delivered=2, retried=9, pending=2))
+
+    assert lines == ["4 accepted: 2 delivered, 2 pending", "  retries: 9"]
 
 
 def test_many_invalid_messages_do_not_flood_the_terminal(connected, tmp_path):
