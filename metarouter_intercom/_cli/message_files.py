@@ -21,6 +21,7 @@ from .json_stream import JsonStream
 _MAX_LINE = 64 * 1024 * 1024
 # So much of an invalid line is kept for the rejects file.
 _MAX_TEXT = 1 << 16
+_COMPLETE = "get a complete copy of the file"
 _SHARED = ("context", "integrations", "sentAt", "receivedAt")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -35,6 +36,7 @@ class FileEntry(NamedTuple):
         message: The message; None if there is none.
         fault: Why there is none.
         text: The piece of the file that is not a message, for the rejects file.
+        remedy: What to do about the fault.
     """
 
     line: int
@@ -42,11 +44,12 @@ class FileEntry(NamedTuple):
     message: JsonObject | None
     fault: str | None = None
     text: str = ""
+    remedy: str = "send one JSON object per line"
 
     @property
     def problem(self) -> Problem:
         """The fault of an entry without a message, as acceptance reports faults."""
-        return Problem("", self.fault or "unreadable", "send one JSON object per line")
+        return Problem("", self.fault or "unreadable", self.remedy)
 
     def where(self, file: str, path: str = "") -> str:
         """Return ``file:line: path``, where *path* is that of a value in the message."""
@@ -67,9 +70,8 @@ def read_messages(stream: IO[bytes]) -> Iterator[FileEntry]:
             line = entry.line
             yield entry
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        yield FileEntry(
-            line, "", None, f"the gzip data is broken after this line ({error}); the rest was not read"
-        )
+        fault = f"the gzip data is broken after this line ({error}); the rest was not read"
+        yield FileEntry(line, "", None, fault, remedy=_COMPLETE)
 
 
 def _entries(stream: IO[bytes]) -> Iterator[FileEntry]:
@@ -180,4 +182,4 @@ def _value_entries(stream: JsonStream) -> Iterator[FileEntry]:
         else:
             yield FileEntry(line, place, None, fault, stream.skip_member()[:_MAX_TEXT])
     if in_array:
-        yield FileEntry(line, "", None, "the file ends inside its array; was it cut off?")
+        yield FileEntry(line, "", None, "the file ends inside its array; was it cut off?", remedy=_COMPLETE)

@@ -188,6 +188,7 @@ def test_an_array_that_was_cut_off_is_reported(end):
 
     assert entries[0].message == _A
     assert entries[-1].fault == "the file ends inside its array; was it cut off?"
+    assert entries[-1].problem.remedy == "get a complete copy of the file"
 
 
 def test_bad_utf8_in_an_array_is_reported():
@@ -229,6 +230,7 @@ def test_broken_gzip_ends_the_file_with_a_fault(form):
     assert len(entries) > 1_000
     assert [one.message for one in entries[:-1]] == messages[: len(entries) - 1]
     assert entries[-1].fault.startswith("the gzip data is broken after this line")
+    assert entries[-1].problem.remedy == "get a complete copy of the file"
 
 
 def test_a_gzip_header_without_more_is_a_fault():
