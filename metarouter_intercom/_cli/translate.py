@@ -62,6 +62,8 @@ def translate(*, file: str, summary: bool, assignments: tuple[str, ...], as_json
                 echo(_text(name, entry, result))
     if summary:
         echo(_summary(number, counts, as_json=as_json))
+    elif not number and not as_json:
+        echo(f"{name}: 0 messages read")
     return ExitCode.INCOMPLETE if counts["rejected"] else ExitCode.DONE
 
 

@@ -57,6 +57,17 @@ def test_the_summary_counts_by_reason(cli, file):
     ]
 
 
+def test_an_empty_file_is_said_to_be_empty(cli, tmp_path):
+    """If there is nothing to show, one line says so; JSON stays empty."""
+    file = tmp_path / "empty.jsonl"
+    file.touch()
+
+    done = cli("translate", file)
+
+    assert (done.code, done.out) == (0, f"{file}: 0 messages read\n")
+    assert cli("translate", file, "--json").out == ""
+
+
 def test_translate_prints_json(cli, file):
     """`--json` prints one object per message, or one for the summary."""
     rows = [json.loads(line) for line in cli("translate", file, "--json").out.splitlines()]
