@@ -97,9 +97,8 @@ def _members(people: Sequence[Person], company_id: str) -> int:
 
 def _show_person(person: Person) -> None:
     contact = person.contact
-    echo(
-        f"{_text(contact.get('name')) or 'without a name'}  ({contact.get('role')} {contact.get('external_id')})"
-    )
+    ids = " ".join(_text(contact[name]) for name in ("role", "external_id") if contact.get(name))
+    echo(f"{_text(contact.get('name')) or 'without a name'}  ({ids})")
     for field in _FIELDS:
         if contact.get(field) is not None:
             echo(f"  {field}: {_value(field, contact[field])}")

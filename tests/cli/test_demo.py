@@ -74,6 +74,19 @@ def test_the_demo_takes_a_file(cli, tmp_path):
     assert "  nothing\n\nReport" in streamed.out
 
 
+def test_a_person_without_a_user_id_is_shown_without_one(cli, tmp_path):
+    """A contact that has no user id is shown with its role alone."""
+    path = tmp_path / "events.jsonl"
+    path.write_text(
+        json.dumps({"type": "identify", "anonymousId": "a-1", "traits": {"email": "ada@example.com"}})
+    )
+
+    done = cli("demo", path)
+
+    assert "without a name  (user)\n" in done.out
+    assert "None" not in done.out
+
+
 def test_events_without_a_contact_are_shown_as_dead_letters(cli):
     """Dead letters are listed by reason, and the exit code is 1."""
     event = {"type": "track", "userId": "u-nobody", "event": "Clicked"}
