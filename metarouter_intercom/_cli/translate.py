@@ -27,6 +27,8 @@ from .options import json_option
 
 # How many different requests, notes or faults a summary counts one by one.
 _MAX_KINDS = 1_000
+# How many pieces that are no message are shown, so that a file of another kind does not flood the terminal.
+_MAX_UNREADABLE = 20
 
 
 @click.command(short_help="Dry run: show the requests, notes and skips for a file.")
@@ -50,16 +52,20 @@ def translate(*, file: str, summary: bool, assignments: tuple[str, ...], as_json
     counts: dict[str, Counter[str]] = {
         name: Counter() for name in ("requests", "notes", "skipped", "rejected")
     }
-    number = 0
+    number = unreadable = 0
     with ExitStack() as stack:
         stream = sys.stdin.buffer if file == "-" else stack.enter_context(open(file, "rb"))
         name = "<stdin>" if file == "-" else file
         for number, entry, result in _results(stream, settings):  # noqa: B007  # after the loop, the number of messages
             _count(counts, result)
+            unreadable += entry.message is None
             if as_json and not summary:
                 click.echo(json.dumps(_object(name, entry, result)))
-            elif not summary:
+            elif not summary and (entry.message is not None or unreadable <= _MAX_UNREADABLE):
                 echo(_text(name, entry, result))
+    if unreadable > _MAX_UNREADABLE and not summary and not as_json:
+        hidden = number_of(unreadable - _MAX_UNREADABLE, "more unreadable line")
+        echo(f"{hidden} not shown; --summary counts the faults", err=True)
     if summary:
         echo(_summary(number, counts, as_json=as_json))
     elif not number and not as_json:

@@ -68,6 +68,20 @@ def test_an_empty_file_is_said_to_be_empty(cli, tmp_path):
     assert cli("translate", file, "--json").out == ""
 
 
+def test_many_unreadable_lines_do_not_flood_the_terminal(cli, tmp_path):
+    """The first lines that are no message are shown, the others are counted; every message is shown."""
+    file = tmp_path / "picture.png"
+    file.write_bytes(b"\x89PNG\n" * 100 + json.dumps(_PAGE).encode())
+
+    done = cli("translate", file)
+
+    assert done.code == 1
+    assert done.out.count(": unreadable\n") == 20
+    assert done.out.splitlines()[-2:] == [f"{file}:101: page u-1", "  skipped: page_off"]
+    assert done.err == "80 more unreadable lines not shown; --summary counts the faults\n"
+    assert len(cli("translate", file, "--json").out.splitlines()) == 101
+
+
 def test_translate_prints_json(cli, file):
     """`--json` prints one object per message, or one for the summary."""
     rows = [json.loads(line) for line in cli("translate", file, "--json").out.splitlines()]
