@@ -248,8 +248,8 @@ def build_engine(dependencies: Dependencies) -> Engine:
     circuit = _build_circuit(settings, rate, jitter)
     stop, deadline, settled = StopLatch(), FlushDeadline(), SettlementSignal()
     pause = make_pause(deadline, clock=clock, stop=stop, is_background=settings.delivery == "background")
-    executor = _build_executor(dependencies, circuit, pause, jitter=jitter)
     outcomes = _build_outcomes(dependencies, counters)
+    executor = _build_executor(dependencies, circuit, pause, jitter=jitter, outcomes=outcomes)
     consumer = _build_consumer(dependencies, executor, circuit=circuit, outcomes=outcomes, settled=settled)
     workers = _build_workers(settings, consumer, stop)
     flushing = Flushing(
@@ -294,6 +294,7 @@ def _build_executor(
     pause: Callable[[float], None],
     *,
     jitter: Callable[[], float],
+    outcomes: Outcomes,
 ) -> Executor:
     return Executor(
         dependencies.settings,
@@ -305,6 +306,7 @@ def _build_executor(
         pause=pause,
         jitter=jitter,
         lock_of=StripedLocks().of,
+        on_foreign=outcomes.report_foreign,
     )
 
 

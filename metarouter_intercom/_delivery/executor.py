@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from .._intercom.context import World
 from .._intercom.field_repair import REFUSED_VALUE
 from .._intercom.flows import flow_of
+from .._intercom.foreign_answers import is_foreign
 from .._intercom.responses import FlowResult
 from ..errors import ConnectFailed, ReadFailed, TransportError
 from ..messages import _codec
@@ -37,6 +38,14 @@ _RATE_REPEATS = 5
 _POISON = 10
 
 
+class _ForeignAnswer(ReadFailed):
+    """Somebody else answered, for example a proxy. Intercom may have applied the request before that (rule T6)."""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+        super().__init__("the answer is not Intercom's")
+
+
 class Delivered(NamedTuple):
     """How the messages of a claim ended: a settlement and an attempt for each, and the result that held the credentials, if any."""
 
@@ -59,6 +68,7 @@ class Executor:
         pause: Lets seconds pass before a request; raises ``Paused`` when the client closes.
         jitter: Returns a random number in [0, 1) for the back-off.
         lock_of: Returns the lock to hold while writing what several contacts share.
+        on_foreign: Receives each answer that is not Intercom's.
         remembered: For how many failing messages the number of other successes is remembered; the oldest are forgotten first.
     """
 
@@ -74,6 +84,7 @@ class Executor:
         pause: Callable[[float], None],
         jitter: Callable[[], float],
         lock_of: Callable[[str], AbstractContextManager[object]],
+        on_foreign: Callable[[Response], None],
         remembered: int = 10_000,
     ) -> None:
         self._settings = settings
@@ -85,6 +96,7 @@ class Executor:
         self._pause = pause
         self._jitter = jitter
         self._lock_of = lock_of
+        self._on_foreign = on_foreign
         self._remembered = remembered
         # Message id -> how many requests had succeeded when that message last failed.
         self._successes_at_failure: dict[str, int] = {}
@@ -145,14 +157,17 @@ class Executor:
 
         Raises:
             Paused: The circuit is tripped or held.
-            TransportError: There is no answer.
+            TransportError: There is no answer of Intercom's.
         """
         repeats = 0
         while True:
             while (seconds := self._circuit.wait_before_send(self._clock.now(), probe=probe)) > 0:
                 self._pause(seconds)
             try:
-                response = _readable(self._transport.send(request))
+                response = self._transport.send(request)
+                if is_foreign(response):
+                    self._on_foreign(response)
+                    raise _ForeignAnswer(response.status)
             except TransportError as error:
                 self._circuit.unanswered(_reason(error), self._clock.now())
                 raise
@@ -193,7 +208,7 @@ class Executor:
                 try:
                     response = self.exchange(request, probe=probe)
                 except TransportError as error:
-                    failure = FlowResult("retry", _reason(error))
+                    failure = FlowResult("retry", _reason(error), getattr(error, "status", None))
                     try:
                         request = flow.throw(error)
                     except TransportError:
@@ -247,18 +262,6 @@ class Executor:
         )
 
 
-def _readable(response: Response) -> Response:
-    """
-    Return *response*, unless it cannot come from Intercom.
-
-    Raises:
-        ReadFailed: A success that is no JSON: a proxy's page, or an answer that was cut short.
-    """
-    if 200 <= response.status < 300 and isinstance(response.body, str) and response.body.strip():
-        raise ReadFailed("the answer is a success, but no JSON")
-    return response
-
-
 def _shows_good_credentials(result: FlowResult) -> bool:
     """Return whether Intercom accepted the credentials; an operation that needed no request does not show that."""
     if result.kind == "delivered":
@@ -293,6 +296,8 @@ def _fields(operation: UpsertContact | UpsertCompany) -> dict[str, JsonValue]:
 
 
 def _reason(error: TransportError) -> str:
+    if isinstance(error, _ForeignAnswer):
+        return "foreign_answer"
     return "connect_failed" if isinstance(error, ConnectFailed) else "read_failed"
 
 

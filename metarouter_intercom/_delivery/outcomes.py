@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from .._intercom.responses import FlowResult
     from .._types import JsonObject, JsonValue
-    from ..plugins import After, OnError
+    from ..plugins import After, OnError, Response
     from .executor import Delivered
     from .report import Counters
 
@@ -28,7 +28,7 @@ class Outcomes:
     Args:
         counters: Count every end.
         after: Hooks that receive the end of every message (P2).
-        on_error: Hook that receives held credentials and dead letters.
+        on_error: Hook that receives held credentials, dead letters and the first answer that is not Intercom's.
         connection: The connection's name, for the log.
 
     Attributes:
@@ -43,6 +43,7 @@ class Outcomes:
         self._on_error = on_error
         self._connection = connection
         self.awaited: dict[str, Delivery | None] = {}
+        self._has_reported_foreign = False
 
     def report(self, delivered: Delivered) -> None:
         """Report every message of a settled claim that has ended, and count the retries."""
@@ -110,6 +111,21 @@ class Outcomes:
             },
         )
         self.report_error(delivery_failed("credentials refused", "held", result.answer()), messages)
+
+    def report_foreign(self, response: Response) -> None:
+        """Report, once, that somebody else answered in Intercom's place (rule T6)."""
+        if self._has_reported_foreign:
+            return
+        self._has_reported_foreign = True
+        _log.warning(
+            "connection %s: an answer with status %s is not Intercom's; a proxy or another server is in between, "
+            "and its messages are sent again",
+            self._connection,
+            response.status,
+            extra={"connection": self._connection, "status": response.status},
+        )
+        answer: JsonObject = {"status": response.status}
+        self.report_error(delivery_failed("an answer is not Intercom's", "foreign_answer", answer), ())
 
     def report_error(self, error: Exception, messages: Sequence[Mapping[str, JsonValue]]) -> None:
         """Call the ``on_error`` hook; if the hook raises, that is logged and changes nothing."""

@@ -125,7 +125,10 @@ After: TypeAlias = "Callable[[Delivery], None]"
 """Called at the end of each message, in a worker's thread."""
 
 OnError: TypeAlias = "Callable[[Exception, Sequence[Mapping[str, JsonValue]]], None]"
-"""Called when Intercom refuses the credentials and when messages become dead letters, with those messages."""
+"""
+Called when Intercom refuses the credentials and when messages become dead letters, with those messages; and once, without messages, when
+an answer is not Intercom's.
+"""
 
 OnDrop: TypeAlias = "Callable[[Mapping[str, JsonValue], str], None]"
 """Called with each dropped message and the reason."""

@@ -48,6 +48,7 @@ class Harness:
         self.clock = FakeClock(NOW)
         self.cache = cache or make_cache()
         self.pauses = []
+        self.foreign = []
         self.circuit = Circuit(
             RateLimit(share=1.0),
             lock=contextlib.nullcontext(),
@@ -67,6 +68,7 @@ class Harness:
             pause=self._pause,
             jitter=lambda: 0.5,
             lock_of=lock_of,
+            on_foreign=self.foreign.append,
             remembered=remembered,
         )
 

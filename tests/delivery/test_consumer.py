@@ -45,6 +45,12 @@ class Harness:
             base=0.5,
             longest=60.0,
         )
+        self.outcomes = Outcomes(
+            counters=self.counters,
+            after=(self.reported.append, *after),
+            on_error=on_error or (lambda error, messages: self.errors.append((error, messages))),
+            connection="test",
+        )
         executor = Executor(
             Settings(api_key="key"),
             translator=translator or _translate,
@@ -55,12 +61,7 @@ class Harness:
             pause=self.clock.sleep,
             jitter=lambda: 0.5,
             lock_of=nullcontext,
-        )
-        self.outcomes = Outcomes(
-            counters=self.counters,
-            after=(self.reported.append, *after),
-            on_error=on_error or (lambda error, messages: self.errors.append((error, messages))),
-            connection="test",
+            on_foreign=self.outcomes.report_foreign,
         )
         self.consumer = Consumer(
             buffer=self.buffer,
@@ -180,6 +181,24 @@ def test_a_dead_letter_is_reported(caplog):
         "(reason http_400, status 400, code parameter_invalid, request id r1)"
     ]
     assert (caplog.records[0].reason, caplog.records[0].status) == ("http_400", 400)
+
+
+def test_an_answer_that_is_not_intercoms_is_reported_once(caplog):
+    """T6: however many answers a proxy gives, there is one warning and one call of ``on_error``."""
+    harness = Harness([Response(413, "<html></html>"), Response(400), _TAKEN])
+    harness.put("m1")
+    for _ in range(3):
+        harness.consumer.work()
+        harness.clock.sleep(60.0)
+
+    assert harness.ends() == [("m1", "delivered")]
+    assert [(error.reason, error.status, messages) for error, messages in harness.errors] == [
+        ("foreign_answer", 413, ())
+    ]
+    assert [record.getMessage() for record in caplog.records] == [
+        "connection test: an answer with status 413 is not Intercom's; a proxy or another server is in between, "
+        "and its messages are sent again"
+    ]
 
 
 def test_hooks_that_raise_change_nothing(caplog):

@@ -145,6 +145,7 @@ def _run(messages, *, deliver_every, faults=NO_FAULTS, seed=0, **options):
         pause=clock.sleep,
         jitter=jitter,
         lock_of=nullcontext,
+        on_foreign=lambda response: None,
     )
     stamper = Stamper(choices, ())
     for at, message in enumerate(messages, start=1):

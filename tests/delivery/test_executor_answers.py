@@ -43,14 +43,64 @@ def test_retries_end():
     assert harness.delivered.settlements[0].answer["status"] == 503
 
 
-@pytest.mark.parametrize("body", ["<html>Sign in to this network</html>", '{"type":"contact","id":"c', "OK"])
-def test_a_success_that_is_no_json_is_retried(body):
-    """T1: after a proxy's page, or an answer that was cut short, the request may or may not have been applied."""
-    harness = Harness([Response(200, body)])
+_PAGE = "<html><h1>Sign in to this network</h1></html>"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *(Response(200, body) for body in (_PAGE, '{"type":"contact","id":"c', "OK")),
+        *(Response(status, _PAGE) for status in (400, 401, 403, 404, 407, 409, 410, 413, 422, 431)),
+        *(Response(400, body) for body in (None, {}, {"code": "too_large"}, {"errors": "none"}, ["no"], 5)),
+        Response(403, {"message": "Access denied"}),
+        Response(407),
+    ],
+    ids=lambda answer: f"{answer.status} {answer.body}"[:40],
+)
+def test_what_is_not_intercoms_is_retried(answer):
+    """T6: an answer of a proxy says nothing about the message, and the request may or may not have been applied."""
+    harness = Harness([answer])
 
     assert harness.deliver([upsert(name="Ann")]) == ["retry"]
-    assert harness.delivered.settlements[0].reason == "read_failed"
+    assert harness.delivered.settlements[0].reason == "foreign_answer"
     assert harness.cache.contact_id("user:u1") is None
+    assert harness.foreign == [answer]
+
+
+def test_retries_of_what_is_not_intercoms_end():
+    """T2, T6: after ``retry_for`` the dead letter says which status the proxy answered."""
+    harness = Harness([Response(413, _PAGE)], retry_for=60)
+
+    assert harness.deliver([event_of()], accepted_at=NOW - 60) == ["bury"]
+    assert harness.delivered.settlements[0].reason == "retry_expired"
+    assert harness.delivered.settlements[0].answer["status"] == 413
+
+
+def test_an_event_waits_for_no_contact_that_a_proxy_misses():
+    """T6: a proxy's 404 does not say that the contact is missing."""
+    harness = Harness([Response(404, _PAGE)])
+
+    assert harness.deliver([event_of()]) == ["retry"]
+    assert harness.delivered.settlements[0].reason == "foreign_answer"
+
+
+@pytest.mark.parametrize("body", [None, {}, {"error": "token"}])
+def test_a_401_without_a_list_of_errors_holds(body):
+    """T1: whoever refuses the credentials, holding the messages loses none of them."""
+    harness = Harness([Response(401, body)])
+
+    assert harness.deliver([event_of()]) == ["release"]
+    assert harness.delivered.held.status == 401
+
+
+def test_foreign_answers_trip_the_circuit():
+    """T5, T6: where a proxy answers everything, one request at a time is sent."""
+    harness = Harness(lambda request: Response(413, _PAGE))
+
+    for _ in range(5):
+        harness.deliver([event_of()])
+
+    assert (harness.circuit.state, harness.circuit.reason) == ("tripped", "foreign_answer")
 
 
 @pytest.mark.parametrize("body", [None, "", " \n"])
