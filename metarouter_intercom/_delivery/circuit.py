@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from .._intercom.responses import RETRYABLE
 from .backoff import backoff
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ class Circuit:
             self._rate.after(response.headers, response.status, now)
             if response.status >= 500 or 300 <= response.status < 400:
                 self._fail(f"http_{response.status}", now)
-            elif response.status not in (408, 425, 429):
+            elif response.status not in RETRYABLE:
                 self._succeed(response.status)
 
     def unanswered(self, reason: str, now: float) -> None:

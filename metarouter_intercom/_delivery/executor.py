@@ -208,7 +208,7 @@ class Executor:
                 try:
                     response = self.exchange(request, probe=probe)
                 except TransportError as error:
-                    failure = FlowResult("retry", _reason(error), getattr(error, "status", None))
+                    failure = FlowResult("retry", _reason(error), _status(error))
                     try:
                         request = flow.throw(error)
                     except TransportError:
@@ -299,6 +299,10 @@ def _reason(error: TransportError) -> str:
     if isinstance(error, _ForeignAnswer):
         return "foreign_answer"
     return "connect_failed" if isinstance(error, ConnectFailed) else "read_failed"
+
+
+def _status(error: TransportError) -> int | None:
+    return error.status if isinstance(error, _ForeignAnswer) else None
 
 
 def _one_by_one(step: Step, attempts: list[Attempt]) -> list[Step]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,8 @@ class Outcomes:
         self._on_error = on_error
         self._connection = connection
         self.awaited: dict[str, Delivery | None] = {}
-        self._has_reported_foreign = False
+        # Its first number is 0. Two threads never get the same number, so only one of them reports.
+        self._foreign_answers = itertools.count()
 
     def report(self, delivered: Delivered) -> None:
         """Report every message of a settled claim that has ended, and count the retries."""
@@ -114,9 +116,8 @@ class Outcomes:
 
     def report_foreign(self, response: Response) -> None:
         """Report, once, that somebody else answered in Intercom's place (rule T6)."""
-        if self._has_reported_foreign:
+        if next(self._foreign_answers) > 0:
             return
-        self._has_reported_foreign = True
         _log.warning(
             "connection %s: an answer with status %s is not Intercom's; a proxy or another server is in between, "
             "and its messages are sent again",

@@ -8,6 +8,7 @@ from ..errors import ConfigurationError, DeliveryFailed
 from ..plugins import Request, Response
 from ..settings import Region
 from .response_parsing import error_of
+from .responses import RETRYABLE
 
 if TYPE_CHECKING:
     from .._types import JsonObject
@@ -85,7 +86,7 @@ def _refusal_text(response: Response, settings: Settings) -> str:
 
 def _unreadable(response: Response, settings: Settings) -> DeliveryFailed:
     error = error_of(response)
-    if response.status in (408, 425, 429) or response.status >= 500:
+    if response.status in RETRYABLE or response.status >= 500:
         remedy = "Intercom is busy or down; ask again later"
     else:
         remedy = f"check that {settings.address} is Intercom's API"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .response_parsing import is_success
+from .responses import RETRYABLE
+
 if TYPE_CHECKING:
     from ..plugins import Response
-
-# What these statuses ask for is right whoever sends them: wait and send again (rule T1).
-_RETRIED_ANYWAY = frozenset({408, 425, 429})
 
 
 def is_foreign(response: Response) -> bool:
@@ -19,12 +19,10 @@ def is_foreign(response: Response) -> bool:
     as refused credentials, unless its body is a page: holding the messages loses none of them.
     """
     status, body = response.status, response.body
-    if 200 <= status < 300:
+    if is_success(response) or status == 401:
         return _is_text(body)
-    if not 400 <= status < 500 or status in _RETRIED_ANYWAY:
+    if not 400 <= status < 500 or status in RETRYABLE:
         return False
-    if status == 401:
-        return _is_text(body)
     return not (isinstance(body, dict) and isinstance(body.get("errors"), list))
 
 

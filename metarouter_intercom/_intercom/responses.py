@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from .._types import JsonObject, Note
     from ..plugins import Request, Response
 
-_RETRYABLE = frozenset({408, 425, 429})
+RETRYABLE = frozenset({408, 425, 429})
+"""The 4xx that ask to wait and send again, whoever sends them (rule T1)."""
 # A 403 on one of these writes means that the token may not write at all: no message would pass, so the client is held (rule T1).
 _HELD_PATHS = ("/contacts", "/companies", "/events")
 
@@ -77,7 +78,7 @@ def classify(request: Request, response: Response) -> FlowResult:
     if is_success(response):
         return DELIVERED
     status = response.status
-    if status in _RETRYABLE or status >= 500 or status < 400:
+    if status in RETRYABLE or status >= 500 or status < 400:
         # The client follows no redirect (rule T3). A 3xx comes from a proxy, and says nothing about the message.
         return _result("retry", response)
     if status == 401 or (status == 403 and _is_core_write(request)):
