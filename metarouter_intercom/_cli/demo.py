@@ -99,7 +99,8 @@ def _real_settings(yes: bool) -> Settings:
 def _local_intercom(port: int) -> Sandbox:
     from ..sandbox import Sandbox
 
-    return listening(Sandbox(port=port))
+    # The demo shows at once what was written; Intercom's lists show it a while later.
+    return listening(Sandbox(port=port, search_lag=0.0))
 
 
 def _local_settings(server: Sandbox) -> Settings:

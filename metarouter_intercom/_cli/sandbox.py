@@ -37,8 +37,24 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Create unknown custom attributes; Intercom itself refuses them.",
 )
+@click.option(
+    "--search-lag",
+    type=click.FloatRange(min=0),
+    default=20.0,
+    show_default=True,
+    help="Seconds until searches and lists of people see a write, as in Intercom; 0 shows it at once.",
+)
 @json_option
-def sandbox(*, port: int, host: str, token: str, seed: bool, auto_attributes: bool, as_json: bool) -> None:
+def sandbox(
+    *,
+    port: int,
+    host: str,
+    token: str,
+    seed: bool,
+    auto_attributes: bool,
+    search_lag: float,
+    as_json: bool,
+) -> None:
     """
     Run a local Intercom for development, with web pages that show its contents.
 
@@ -47,7 +63,9 @@ def sandbox(*, port: int, host: str, token: str, seed: bool, auto_attributes: bo
     from ..sandbox import Sandbox
     from ..sandbox.samples import add_samples
 
-    server = Sandbox(port=port, host=host, token=token, auto_attributes=auto_attributes)
+    server = Sandbox(
+        port=port, host=host, token=token, auto_attributes=auto_attributes, search_lag=search_lag
+    )
     if seed:
         add_samples(server.workspace)
     with listening(server), until_interrupted():

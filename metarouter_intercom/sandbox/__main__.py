@@ -17,6 +17,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on; loopback by default")
     parser.add_argument("--token", default="sandbox-token", help="the access token that clients must send")
     parser.add_argument("--auto-attributes", action="store_true", help="create unknown custom attributes")
+    parser.add_argument("--search-lag", type=float, default=20.0, help="seconds until searches see a write")
     parser.add_argument("--app-limit", type=int, default=1666, help="requests in ten seconds")
     options = parser.parse_args(arguments)
     stop = threading.Event()
@@ -27,6 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
         host=options.host,
         token=options.token,
         auto_attributes=options.auto_attributes,
+        search_lag=options.search_lag,
         app_limit=options.app_limit,
         workspace_limit=max(options.app_limit, 4166),
     ) as sandbox:

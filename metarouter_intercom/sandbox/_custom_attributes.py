@@ -7,13 +7,15 @@ from metarouter_intercom._types import JsonObject, JsonValue
 from ._errors import ApiError, malformed
 from ._request import ApiRequest
 from ._settings import Model
-from ._validation import LATEST_SECOND, check_object
+from ._validation import check_object
 from ._workspace_state import Attribute
 
 
 def write_custom_attributes(request: ApiRequest, model: Model, stored: JsonObject) -> None:
     """
-    Write the request's ``custom_attributes`` into *stored*; null removes a value, and a missing field changes nothing.
+    Write the request's ``custom_attributes`` into *stored*; null clears a value, and a missing field changes nothing.
+
+    A cleared attribute stays in responses with null, as recordings show.
 
     Raises:
         ApiError: A value does not fit its attribute, or there is no such attribute. Then nothing is written.
@@ -24,11 +26,7 @@ def write_custom_attributes(request: ApiRequest, model: Model, stored: JsonObjec
     values = check_object("custom_attributes", field)
     for name, value in values.items():
         _check_value(request, _attribute(request, model, name=name, value=value), value)
-    for name, value in values.items():
-        if value is None:
-            stored.pop(name, None)
-        else:
-            stored[name] = value
+    stored.update(values)
 
 
 def _attribute(request: ApiRequest, model: Model, *, name: str, value: JsonValue) -> Attribute:
@@ -59,15 +57,16 @@ def _check_value(request: ApiRequest, attribute: Attribute, value: JsonValue) ->
     if value is None:
         return
     if not _fits(attribute.data_type, value):
-        if attribute.data_type == "date" and isinstance(value, int | float) and value > LATEST_SECOND:
-            raise malformed(f"Custom attribute '{name}' must be in seconds", rule="not_seconds", field=name)
         raise ApiError(
             400,
             "parameter_invalid",
             f"Custom attribute '{name}' must be of type {attribute.data_type}",
             rule="wrong_attribute_type",
             field=name,
+            assumed=True,
         )
+    if attribute.data_type == "date":
+        request.record_time(name, value)
     if isinstance(value, str) and len(value) > request.settings.text_limit:
         limit = request.settings.text_limit
         raise malformed(f"Custom attribute '{name}' is longer than {limit}", rule="too_long", field=name)
@@ -78,6 +77,7 @@ def _check_value(request: ApiRequest, attribute: Attribute, value: JsonValue) ->
             f"Custom attribute '{name}' must be one of its options",
             rule="not_an_option",
             field=name,
+            assumed=True,
         )
 
 
@@ -90,5 +90,4 @@ def _fits(data_type: str, value: JsonValue) -> bool:
         return False
     if data_type == "float":
         return True
-    whole = isinstance(value, int) or value.is_integer()
-    return whole and (data_type == "integer" or value <= LATEST_SECOND)
+    return isinstance(value, int) or value.is_integer()

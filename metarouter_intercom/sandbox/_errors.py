@@ -1,4 +1,9 @@
-"""Every error that the sandbox answers with: status, code and text as Intercom documents them. It knows no endpoint."""
+"""
+Every error that the sandbox answers with. It knows no endpoint.
+
+Status, code and text are Intercom's where a document or a recording of the real API shows them. An error that is *assumed* is the
+sandbox's own guess: that something is refused, or how the refusal reads. ``docs/reference/sandbox.md`` lists each rule with its source.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +25,7 @@ class ApiError(Exception):
         field: The field that is at fault; None when the error names none.
         violation: Whether the request itself is malformed. A correct client never sends such a request.
         headers: Response headers to add; names in lower case.
+        assumed: Whether no source shows this error's status, code or text.
     """
 
     def __init__(
@@ -32,6 +38,7 @@ class ApiError(Exception):
         field: str | None = None,
         violation: bool = False,
         headers: Mapping[str, str] | None = None,
+        assumed: bool = False,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -41,6 +48,7 @@ class ApiError(Exception):
         self.field = field
         self.violation = violation
         self.headers = headers or {}
+        self.assumed = assumed
 
 
 def error_body(error: ApiError, *, request_id: str) -> JsonObject:
@@ -69,19 +77,24 @@ SERVICE_ERRORS: Mapping[int, tuple[str, str]] = {
 
 
 def malformed(
-    message: str, *, rule: str, code: str = "parameter_invalid", field: str | None = None
+    message: str,
+    *,
+    rule: str,
+    code: str = "parameter_invalid",
+    field: str | None = None,
+    assumed: bool = True,
 ) -> ApiError:
-    """Return a 400 for a request that a correct client does not send."""
-    return ApiError(400, code, message, rule=rule, field=field, violation=True)
+    """Return a 400 for a request that a correct client does not send. Its text is assumed unless the caller knows a source."""
+    return ApiError(400, code, message, rule=rule, field=field, violation=True, assumed=assumed)
 
 
 def bad_parameter(name: str) -> ApiError:
-    """Return a 400 for a field that the endpoint does not know."""
-    return malformed(f"bad '{name}' parameter", rule="unknown_field", code="bad_request", field=name)
+    """Return a 400 for a field that the endpoint of companies does not know."""
+    return malformed(f"bad '{name}' parameter", rule="unknown_field", code="bad_request", assumed=False)
 
 
 def not_in_version() -> ApiError:
-    """Return a 400 for an endpoint that the requested API version does not have."""
+    """Return a 400 for an API version that does not exist, or that does not have the endpoint."""
     return ApiError(
         400,
         "intercom_version_invalid",

@@ -63,7 +63,7 @@ def unauthorized(headers: Mapping[str, str]) -> ApiError:
     """Return the error for a request without a valid access token."""
     if not headers.get("authorization"):
         text = "Authorization header is missing"
-        return ApiError(401, "missing_authorization", text, rule="unauthorized", violation=True)
+        return ApiError(401, "missing_authorization", text, rule="unauthorized", violation=True, assumed=True)
     return ApiError(401, "unauthorized", "Access Token Invalid", rule="unauthorized")
 
 
@@ -102,6 +102,8 @@ def header_violations(received: ReceivedRequest) -> Iterator[tuple[str, str]]:
     """Yield, as (rule, detail), the mistakes in the headers that the API accepts."""
     if received.headers.get("intercom-version") == "":
         yield "missing_version", "Intercom-Version decides what the answer means"
+    if KNOWN_VERSIONS.get(received.headers.get("intercom-version", ""), FIRST_VERSION) < FIRST_VERSION:
+        yield "old_version", "the sandbox answers 1.x in the shapes of 2.x"
     content_type = received.headers.get("content-type", "json")
     if received.body is not None and "json" not in content_type.lower():
         yield "content_type", f"a JSON body was called {content_type or 'nothing'}"
@@ -110,6 +112,6 @@ def header_violations(received: ReceivedRequest) -> Iterator[tuple[str, str]]:
 def read_version(headers: Mapping[str, str], default: str) -> Version:
     """Return the API version that the request names, else *default*; raise ``ApiError`` for an unknown one."""
     version = KNOWN_VERSIONS.get(headers.get("intercom-version") or default)
-    if version is None or version < FIRST_VERSION:
+    if version is None:
         raise not_in_version()
     return version

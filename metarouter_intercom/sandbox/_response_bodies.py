@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from metarouter_intercom._types import JsonObject, JsonValue
 
+from ._errors import malformed
 from ._request import ApiRequest
 from ._settings import WorkspaceSettings
 from ._workspace_state import Company, Contact, Tag
@@ -16,6 +19,7 @@ Item = TypeVar("Item")
 # A contact lists this many of its tags, notes and companies; the list's URL leads to all of them.
 _LISTED = 10
 
+_UTM_FIELDS = ("utm_campaign", "utm_content", "utm_medium", "utm_source", "utm_term")
 # What a contact shows for standard fields that were never written.
 _DEFAULTS: JsonObject = {
     "phone": None,
@@ -48,19 +52,29 @@ _DEFAULTS: JsonObject = {
     "ios_os_version": None,
     "ios_sdk_version": None,
     "ios_last_seen_at": None,
+    **dict.fromkeys(_UTM_FIELDS),
+    "referrer": None,
+    "enabled_push_messaging": None,
 }
+_LOCATION_PARTS = ("country", "region", "city", "country_code", "continent_code")
 
 
-def view_contact(request: ApiRequest, contact: Contact) -> JsonObject:
-    """Return the contact as the API shows it. The owner's id is text since 2.16, a number before."""
+def view_contact(request: ApiRequest, contact: Contact, *, listed: bool = False) -> JsonObject:
+    """
+    Return the contact as the API shows it. The owner's id is text since 2.16, a number before.
+
+    Args:
+        request: Whose version decides what is shown.
+        contact: The contact.
+        listed: Whether a search or a list shows it. Without an e-mail these show null, the other endpoints an empty text.
+    """
     shown: JsonObject = {
         "type": "contact",
         "id": contact.id,
         "workspace_id": request.settings.app_id,
         "external_id": contact.external_id,
         "role": contact.role,
-        # The published schema does not allow null here, and Intercom shows a cleared e-mail as an empty text.
-        "email": contact.email or "",
+        "email": contact.email or (None if listed else ""),
         **_DEFAULTS,
         **contact.fields,
         "created_at": contact.created_at,
@@ -74,7 +88,9 @@ def view_contact(request: ApiRequest, contact: Contact) -> JsonObject:
         shown["avatar"] = {"type": "avatar", "image_url": avatar}
     shown.pop("email_verified", None)
     shown["social_profiles"] = {"type": "list", "data": []}
-    shown["location"] = {"type": "location", "country": None, "region": None, "city": None}
+    shown["location"] = {"type": "location", **dict.fromkeys(_LOCATION_PARTS)}
+    if request.version >= (2, 16) and request.query.get("include_merge_history") == "true":
+        shown["merge_history"] = list(contact.merges)
     _show_related(request.settings, contact, shown)
     return shown
 
@@ -129,14 +145,41 @@ def view_company(request: ApiRequest, company: Company) -> JsonObject:
         "tags": {"type": "tag.list", "tags": tags},
         "segments": {"type": "segment.list", "segments": []},
         "plan": {} if plan is None else {"type": "plan", "id": str(plan), "name": plan},
+        "remote_created_at": fields.get("remote_created_at", company.created_at),
         "custom_attributes": dict(company.custom),
     }
-    for name in ("size", "website", "industry", "remote_created_at"):
+    for name in ("size", "website", "industry"):
         if name in fields:
             shown[name] = fields[name]
     if company.last_request_at is not None:
         shown["last_request_at"] = company.last_request_at
     return shown
+
+
+def new_visitor(visitor_id: str, *, app_id: str, now: int) -> JsonObject:
+    """Return a visitor as the API shows it, without the ids, the e-mail and the name that the workspace gives it."""
+    times: JsonObject = dict.fromkeys(("created_at", "remote_created_at", "signed_up_at", "updated_at"), now)
+    unset: JsonObject = dict.fromkeys(
+        ("phone", "pseudonym", "last_request_at", "owner_id", "referrer", "do_not_track", *_UTM_FIELDS)
+    )
+    flags = ("unsubscribed_from_emails", "marked_email_as_spam", "has_hard_bounced")
+    return {
+        "type": "visitor",
+        "id": visitor_id,
+        "anonymous": True,
+        "app_id": app_id,
+        "avatar": {"type": "avatar", "image_url": None},
+        "companies": {"type": "company.list", "companies": []},
+        "location_data": {},
+        "session_count": 0,
+        "social_profiles": {"type": "social_profile.list", "social_profiles": []},
+        "tags": {"type": "tag.list", "tags": []},
+        "segments": {"type": "segment.list", "segments": []},
+        "custom_attributes": {},
+        **times,
+        **unset,
+        **dict.fromkeys(flags, False),
+    }
 
 
 def view_tag(tag: Tag) -> JsonObject:
@@ -150,6 +193,20 @@ def view_applied_tag(request: ApiRequest, tag_id: str, applied_at: int) -> JsonO
     shown["applied_at"] = applied_at
     shown["applied_by"] = {"type": "admin", "id": request.settings.admins[0].id}
     return shown
+
+
+def make_cursor(position: int) -> str:
+    """Return the text by which a client asks for the page that begins at *position*."""
+    return base64.urlsafe_b64encode(f"[{position}]".encode()).decode()
+
+
+def read_cursor(text: str) -> int:
+    """Return the position that ``make_cursor`` wrote; raises ``ApiError`` for any other text."""
+    try:
+        position = base64.urlsafe_b64decode(text.encode()).decode().strip("[]")
+        return abs(int(position))
+    except (binascii.Error, ValueError) as error:
+        raise malformed("starting_after is not a cursor", rule="bad_page", field="starting_after") from error
 
 
 def numbered_page(

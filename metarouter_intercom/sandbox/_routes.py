@@ -16,6 +16,7 @@ from ._endpoints import (
     events,
     lifecycle,
     search,
+    segments,
     tags,
     teammates,
 )
@@ -32,12 +33,17 @@ class Route(NamedTuple):
         endpoint: The function that answers the request.
         status: The status of a success.
         since: The first API version that has the endpoint.
+        reads: Whether the endpoint only reads, as each GET does.
     """
 
     endpoint: Endpoint
     status: int = 200
     since: Version = (2, 0)
+    reads: bool = False
 
+
+# What 1.x has too, where people are users and leads instead of contacts. The sandbox answers it in the shapes of 2.x.
+_OLDEST: Version = (1, 0)
 
 ROUTES: Mapping[str, Route] = {
     "POST /contacts": Route(contacts.create_contact),
@@ -45,9 +51,10 @@ ROUTES: Mapping[str, Route] = {
     "GET /contacts/{}": Route(contacts.show_contact),
     "PUT /contacts/{}": Route(contacts.update_contact),
     "DELETE /contacts/{}": Route(lifecycle.delete),
-    "POST /contacts/search": Route(search.search_contacts),
+    "POST /contacts/search": Route(search.search_contacts, reads=True),
     "GET /contacts/find_by_external_id/{}": Route(contacts.find_by_external_id, since=(2, 13)),
     "POST /contacts/merge": Route(lifecycle.merge),
+    "POST /contacts/merge/preview": Route(lifecycle.preview_merge, since=PREVIEW, reads=True),
     "POST /contacts/{}/archive": Route(lifecycle.archive),
     "POST /contacts/{}/unarchive": Route(lifecycle.unarchive),
     "POST /contacts/{}/block": Route(lifecycle.block, since=(2, 13)),
@@ -64,34 +71,37 @@ ROUTES: Mapping[str, Route] = {
     "GET /contacts/{}/subscriptions": Route(teammates.list_subscriptions),
     "POST /contacts/{}/subscriptions": Route(teammates.set_subscription),
     "DELETE /contacts/{}/subscriptions/{}": Route(teammates.remove_subscription),
-    "POST /companies": Route(companies.upsert_company),
-    "GET /companies": Route(companies.find_companies),
-    "POST /companies/list": Route(companies.list_companies),
-    "GET /companies/scroll": Route(companies.scroll_companies),
-    "GET /companies/{}": Route(companies.show_company),
+    "POST /companies": Route(companies.upsert_company, since=_OLDEST),
+    "GET /companies": Route(companies.find_companies, since=_OLDEST),
+    "POST /companies/list": Route(companies.list_companies, since=_OLDEST, reads=True),
+    "GET /companies/scroll": Route(companies.scroll_companies, since=_OLDEST),
+    "GET /companies/{}": Route(companies.show_company, since=_OLDEST),
     "PUT /companies/{}": Route(companies.update_company),
     "DELETE /companies/{}": Route(companies.delete_company),
     "GET /companies/{}/contacts": Route(companies.list_people),
     "GET /companies/{}/segments": Route(teammates.list_company_segments),
     "GET /companies/{}/notes": Route(teammates.list_company_notes, since=(2, 15)),
     "POST /companies/{}/notes": Route(teammates.add_company_note),
-    "POST /events": Route(events.submit_event, status=202),
-    "GET /events": Route(events.list_events),
+    "POST /events": Route(events.submit_event, status=202, since=_OLDEST),
+    "GET /events": Route(events.list_events, since=_OLDEST),
     "POST /events/summaries": Route(events.set_summary),
     "GET /data_attributes": Route(attributes.list_attributes),
     "POST /data_attributes": Route(attributes.create_attribute),
     "PUT /data_attributes/{}": Route(attributes.update_attribute),
-    "GET /tags": Route(tags.list_tags),
-    "POST /tags": Route(tags.write_tag),
+    "GET /tags": Route(tags.list_tags, since=_OLDEST),
+    "POST /tags": Route(tags.write_tag, since=_OLDEST),
     "GET /tags/{}": Route(tags.show_tag),
     "DELETE /tags/{}": Route(tags.delete_tag),
+    "GET /segments": Route(segments.list_segments, since=_OLDEST),
+    "GET /segments/{}": Route(segments.show_segment, since=_OLDEST),
+    "GET /notes/{}": Route(teammates.show_note),
     "GET /subscription_types": Route(teammates.list_subscription_types),
     "GET /visitors": Route(lifecycle.show_visitor),
     "PUT /visitors": Route(lifecycle.update_visitor),
     "POST /visitors/convert": Route(lifecycle.convert_visitor),
-    "GET /admins": Route(teammates.list_admins),
-    "GET /admins/{}": Route(teammates.show_admin),
-    "GET /me": Route(teammates.show_me),
+    "GET /admins": Route(teammates.list_admins, since=_OLDEST),
+    "GET /admins/{}": Route(teammates.show_admin, since=_OLDEST),
+    "GET /me": Route(teammates.show_me, since=_OLDEST),
     "POST /contacts/bulk": Route(bulk.create_contacts, status=202, since=PREVIEW),
     "PUT /contacts/bulk": Route(bulk.update_contacts, status=202, since=PREVIEW),
     "POST /contacts/bulk/delete": Route(bulk.delete_contacts, status=202, since=PREVIEW),

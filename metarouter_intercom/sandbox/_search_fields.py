@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from metarouter_intercom._types import JsonObject, JsonValue
+from metarouter_intercom._types import JsonValue
 
 from ._errors import ApiError, malformed
 from ._request import ApiRequest
@@ -12,6 +12,8 @@ from ._workspace_state import Contact
 
 DATE_FIELDS = frozenset({"created_at", "updated_at", "signed_up_at", "last_seen_at"})
 LIST_FIELDS = frozenset({"tag_id", "company_id"})
+# Fields that a contact's record has as attributes.
+_RECORD_FIELDS = frozenset({"id", "role", "external_id", "email", "created_at", "updated_at"})
 _OTHER_FIELDS = frozenset(
     {
         "id",
@@ -66,10 +68,10 @@ def make_reader(request: ApiRequest, field: str) -> FieldReader:
         if ("contact", custom) not in request.state.attributes:
             text = f"Custom attribute '{custom}' does not exist"
             raise ApiError(400, "parameter_invalid", text, rule="unknown_attribute")
-        return lambda contact: _indexed_custom_attributes(request, contact).get(custom)
+        return lambda contact: contact.custom.get(custom)
     if field not in _OTHER_FIELDS and field not in DATE_FIELDS and field not in LIST_FIELDS:
         raise malformed(f"'{field}' cannot be searched", rule="bad_search_field", field="field")
-    return lambda contact: _read_field(request, contact, field)
+    return lambda contact: _read_field(contact, field)
 
 
 def is_date(request: ApiRequest, field: str) -> bool:
@@ -81,47 +83,18 @@ def is_date(request: ApiRequest, field: str) -> bool:
     return name != field and attribute is not None and attribute.data_type == "date"
 
 
-def is_indexed(request: ApiRequest, contact: Contact) -> bool:
-    """Whether the search sees the contact already; a delayed one sees a new contact later."""
-    lag = request.settings.search_lag
-    return lag <= 0 or any(since <= request.now - lag for since, _ in contact.versions)
-
-
-def _read_field(request: ApiRequest, contact: Contact, field: str) -> JsonValue:
+def _read_field(contact: Contact, field: str) -> JsonValue:
     if field == "tag_id":
         return list(contact.tags)
     if field == "company_id":
         return list(contact.companies)
-    if field == "id":
-        return contact.id
-    if field in ("created_at", "updated_at"):
-        return contact.created_at if field == "created_at" else contact.updated_at
-    fields = _indexed_fields(request, contact)
+    if field in _RECORD_FIELDS:
+        value: JsonValue = getattr(contact, field)
+        return value
     if field == "email_domain":
-        return str(fields.get("email") or "").rpartition("@")[2] or None
+        return (contact.email or "").rpartition("@")[2] or None
     if field in ("has_hard_bounced", "marked_email_as_spam"):
         return False
     if field == "unsubscribed_from_emails":
-        return fields.get(field, False)
-    value = fields.get(field)
-    return None if value == "" else value
-
-
-def _indexed_custom_attributes(request: ApiRequest, contact: Contact) -> JsonObject:
-    if request.settings.search_lag <= 0:
-        return contact.custom
-    custom = _indexed_fields(request, contact).get("custom")
-    return custom if isinstance(custom, dict) else {}
-
-
-def _indexed_fields(request: ApiRequest, contact: Contact) -> JsonObject:
-    """Return the contact's fields as the search sees them: the latest ones, or with a delay those of an earlier write."""
-    if request.settings.search_lag <= 0:
-        return {
-            **contact.fields,
-            "role": contact.role,
-            "external_id": contact.external_id,
-            "email": contact.email,
-        }
-    visible_at = request.now - request.settings.search_lag
-    return next(fields for since, fields in reversed(contact.versions) if since <= visible_at)
+        return contact.fields.get(field, False)
+    return contact.fields.get(field)

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from metarouter_intercom._types import JsonObject, JsonValue
 
 from ._errors import malformed
-from ._request import PREVIEW, ApiRequest
-from ._search_fields import LIST_FIELDS, FieldReader, is_date, make_reader
-from ._validation import check_integer, check_list, check_object, check_string, refuse_unknown, require
+from ._request import ApiRequest
+from ._search_fields import DATE_FIELDS, LIST_FIELDS, FieldReader, is_date, make_reader
+from ._validation import check_integer, check_list, check_object, check_string, require
 from ._workspace_state import Contact
 
 _MOST_FILTERS = 15
@@ -17,7 +17,10 @@ _MOST_LEVELS = 2
 _DAY = 24 * 3600
 _GROUPS = ("AND", "OR")
 _OPERATORS = ("=", "!=", "IN", "NIN", "<", ">", "<=", ">=", "~", "!~", "^", "$")
-_DATE_OPERATORS = ("=", "!=", "<", ">")
+_DATE_OPERATORS = ("=", "<", ">")
+_TAG_OPERATORS = ("=", "!=")
+# Since this version standard dates are compared by the second, and custom ones by the day in UTC.
+_SECONDS_SINCE = (2, 17)
 
 Filter = Callable[[Contact], bool]
 ValueTest = Callable[[JsonValue], bool]
@@ -33,7 +36,7 @@ def compile_query(request: ApiRequest, query: JsonObject, *, level: int = 1) -> 
     operator = check_string("operator", require(query, "operator"))
     if operator not in _GROUPS:
         return _compile_filter(request, query, operator)
-    refuse_unknown(query, ("operator", "value"))
+    request.record_unknown(query, ("operator", "value"))
     if level > _MOST_LEVELS:
         raise malformed(f"filters can be nested {_MOST_LEVELS} levels deep", rule="search_too_deep")
     parts = check_list("value", require(query, "value"))
@@ -46,7 +49,7 @@ def compile_query(request: ApiRequest, query: JsonObject, *, level: int = 1) -> 
 
 
 def _compile_filter(request: ApiRequest, query: JsonObject, operator: str) -> Filter:
-    refuse_unknown(query, ("field", "operator", "value"))
+    request.record_unknown(query, ("field", "operator", "value"))
     if operator not in _OPERATORS:
         raise malformed(f"operator '{operator}' is unknown", rule="bad_operator", field="operator")
     field = check_string("field", require(query, "field"))
@@ -54,12 +57,14 @@ def _compile_filter(request: ApiRequest, query: JsonObject, operator: str) -> Fi
         raise malformed("value not specified", rule="missing_field", field="value")
     value = query["value"]
     read = make_reader(request, field)
+    if field == "tag_id" and operator not in _TAG_OPERATORS:
+        raise malformed("tag_id knows = != only", rule="bad_operator", field="operator")
     if field in LIST_FIELDS:
         return _filter_lists(read, operator, value)
     if is_date(request, field):
         if operator not in _DATE_OPERATORS:
             raise malformed(f"{field} is a date and knows = < > only", rule="bad_operator", field="operator")
-        return _filter_dates(request, read, operator=operator, value=value)
+        return _filter_dates(_day_reader(request, field), read, operator=operator, value=value)
     test = _make_test(operator, value, ignore_case=field in ("email", "email_domain"))
     return lambda contact: test(read(contact))
 
@@ -80,33 +85,46 @@ def _as_texts(value: JsonValue) -> list[str]:
 # --- dates ------------------------------------------------------------------------------------------------
 
 
-def _filter_dates(request: ApiRequest, read: FieldReader, *, operator: str, value: JsonValue) -> Filter:
-    """Compare days in the workspace's time zone, as every numbered version does; Preview compares seconds."""
+def _filter_dates(
+    day: Callable[[float], float], read: FieldReader, *, operator: str, value: JsonValue
+) -> Filter:
+    """Return the filter that compares what *day* makes of two times."""
     if value is None:
         return lambda contact: (read(contact) is None) == (operator == "=")
     if isinstance(value, str) and value.isascii() and value.isdigit():
         value = int(value)
-    wanted = _day(request, check_integer("value", value))
+    wanted = day(check_integer("value", value))
 
     def matches(contact: Contact) -> bool:
         at = read(contact)
-        if not isinstance(at, int):
-            return operator == "!="
-        day = _day(request, at)
-        return {"=": day == wanted, "!=": day != wanted, "<": day < wanted, ">": day > wanted}[operator]
+        if not isinstance(at, int | float):
+            return False
+        found = day(at)
+        return {"=": found == wanted, "<": found < wanted, ">": found > wanted}[operator]
 
     return matches
 
 
-def _day(request: ApiRequest, at: int) -> int:
-    if request.version >= PREVIEW:
-        return at
-    if request.settings.timezone == "UTC":
-        return at // _DAY
-    from datetime import datetime
+def _day_reader(request: ApiRequest, field: str) -> Callable[[float], float]:
+    """Return what a search compares for a time: up to 2.16 the day in the workspace's time zone."""
+    if request.version >= _SECONDS_SINCE and field in DATE_FIELDS:
+        return lambda at: at
+    if request.version >= _SECONDS_SINCE or request.settings.timezone == "UTC":
+        return lambda at: at // _DAY
+    from datetime import datetime, timedelta, timezone
     from zoneinfo import ZoneInfo
 
-    return datetime.fromtimestamp(at, ZoneInfo(request.settings.timezone)).toordinal()
+    zone = ZoneInfo(request.settings.timezone)
+    epoch = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+    def day(at: float) -> float:
+        try:
+            return (epoch + timedelta(seconds=at)).astimezone(zone).toordinal()
+        except OverflowError:
+            # A time beyond the calendar, such as one in microseconds, has no time zone.
+            return epoch.toordinal() + at // _DAY
+
+    return day
 
 
 # --- texts and numbers ------------------------------------------------------------------------------------

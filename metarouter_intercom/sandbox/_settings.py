@@ -29,6 +29,15 @@ class SubscriptionType:
     consent_type: Literal["opt_in", "opt_out"]
 
 
+@attrs.frozen(kw_only=True)
+class Segment:
+    """A segment of people. In the sandbox it has no rule and no members."""
+
+    id: str
+    name: str
+    person_type: Literal["contact", "user"] = "user"
+
+
 DEFAULT_ADMINS = (
     Admin(id="991267459", name="Ada Example", email="ada@example.com"),
     Admin(id="991267460", name="Ben Example", email="ben@example.com"),
@@ -37,12 +46,16 @@ DEFAULT_SUBSCRIPTIONS = (
     SubscriptionType(id="91", name="Newsletters", consent_type="opt_out"),
     SubscriptionType(id="93", name="Text messages", consent_type="opt_in"),
 )
+DEFAULT_SEGMENTS = (
+    Segment(id="656a0b7c5d1f4e0d8c000001", name="New"),
+    Segment(id="656a0b7c5d1f4e0d8c000002", name="Active"),
+)
 
 
 @attrs.frozen(kw_only=True)
 class WorkspaceSettings:
     """
-    The settings of a sandbox workspace. The defaults are as strict as Intercom's documentation.
+    The settings of a sandbox workspace. By default it behaves as Intercom's documents and recordings of the real API show.
 
     Attributes:
         token: The access token that clients must send.
@@ -57,14 +70,18 @@ class WorkspaceSettings:
         default_version: The API version of a request that names none.
         admins: Who can own contacts. The token belongs to the first one.
         subscription_types: What contacts can opt in to or out of.
+        segments: The segments of people.
         attributes: Custom attributes that exist from the start: model -> name -> data type.
         auto_attributes: Whether a write creates an unknown custom attribute instead of being refused.
         in_use: Names of attributes that cannot be archived and of tags that cannot be deleted, because something uses them.
         forbidden: Routes that the token has no scope for, such as ``"POST /data_attributes"``; they answer 403.
-        unknown_fields: Whether a contact write with an unknown top-level field is refused, or the field ignored.
-            Intercom documents neither, so the default is to refuse it.
+        unknown_fields: Whether an unknown top-level field of a contact is ignored and recorded as a violation, as by Intercom,
+            or the write refused.
         unique_emails: Whether creating a user with another user's e-mail is refused even when their external ids differ.
-        search_lag: Seconds until searches see a written contact.
+        search_lag: Seconds until ``POST /contacts/search`` and ``GET /contacts`` see a write; until then they show the contact as
+            it was. 0 shows it at once. In recordings of the real API a list was still 17 seconds behind, and nothing 120 seconds;
+            the documents speak of minutes.
+        deletion_grace: Seconds for which the external id and the e-mail of a permanently deleted user stay taken.
         restore_deleted_status: The status when a permanently deleted contact is unarchived: 400, or 500 as in 2021.
         company_lookup: Whether ``GET /companies?company_id=`` answers the company itself, or a list with it.
         app_limit: The most requests of one app in one window.
@@ -90,13 +107,15 @@ class WorkspaceSettings:
     default_version: str = "2.16"
     admins: tuple[Admin, ...] = DEFAULT_ADMINS
     subscription_types: tuple[SubscriptionType, ...] = DEFAULT_SUBSCRIPTIONS
+    segments: tuple[Segment, ...] = DEFAULT_SEGMENTS
     attributes: Mapping[Model, Mapping[str, DataType]] = attrs.field(factory=dict)
     auto_attributes: bool = False
     in_use: Collection[str] = ()
     forbidden: Collection[str] = ()
-    unknown_fields: Literal["refuse", "ignore"] = "refuse"
+    unknown_fields: Literal["refuse", "ignore"] = "ignore"
     unique_emails: bool = False
-    search_lag: float = 0.0
+    search_lag: float = 20.0
+    deletion_grace: float = 7 * 24 * 3600.0
     restore_deleted_status: Literal[400, 500] = 400
     company_lookup: Literal["object", "list"] = "object"
     # Intercom allows 10,000 requests a minute for an app and 25,000 for a workspace, spread over windows of ten seconds.

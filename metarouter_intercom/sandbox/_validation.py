@@ -8,7 +8,7 @@ from metarouter_intercom._types import JsonObject, JsonValue
 
 from ._errors import bad_parameter, malformed
 
-# Ten digits of seconds reach the year 2286; anything longer is milliseconds.
+# Ten digits of seconds reach the year 2286; anything longer is no time in seconds.
 LATEST_SECOND = 9_999_999_999
 LARGEST_INT32 = 2_147_483_647
 
@@ -42,22 +42,6 @@ def check_integer(name: str, value: JsonValue) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise malformed(f"{name} must be an integer", rule="wrong_type", field=name)
     return value
-
-
-def check_seconds(name: str, value: JsonValue) -> int:
-    """Return a time in Unix seconds; milliseconds are refused."""
-    number = check_integer(name, value)
-    if not 0 <= number <= LATEST_SECOND:
-        raise malformed(f"{name} must be a time in seconds", rule="not_seconds", field=name)
-    return number
-
-
-def check_url(name: str, value: JsonValue) -> str:
-    """Return an http or https address."""
-    text = check_string(name, value)
-    if not text.startswith(("http://", "https://")):
-        raise malformed(f"{name} must be a URL", rule="not_a_url", field=name)
-    return text
 
 
 def check_spend(name: str, value: JsonValue) -> int:

@@ -53,7 +53,7 @@ def _show_contact(state: WorkspaceState, contact: Contact, without: Collection[s
         "role": contact.role,
         "email": contact.email or "",
         "fields": _sorted(fields),
-        "custom_attributes": _sorted(dict(contact.custom)),
+        "custom_attributes": _set(contact.custom),
         "companies": _sorted_texts(state.companies[company].company_id for company in contact.companies),
         "tags": _sorted_texts(state.tags[tag].name for tag in contact.tags),
         "consents": dict(sorted(contact.consents.items())),
@@ -68,7 +68,7 @@ def _show_company(state: WorkspaceState, company: Company, without: Collection[s
     fields = {name: value for name, value in company.fields.items() if name not in without}
     return {
         "fields": _sorted(fields),
-        "custom_attributes": _sorted(dict(company.custom)),
+        "custom_attributes": _set(company.custom),
         "tags": _sorted_texts(state.tags[tag].name for tag in company.tags),
         "people": _sorted_texts(_name(state.contacts[contact]) for contact in company.people),
     }
@@ -76,6 +76,11 @@ def _show_company(state: WorkspaceState, company: Company, without: Collection[s
 
 def _sorted_texts(values: Iterable[str]) -> list[JsonValue]:
     return [*sorted(values)]
+
+
+def _set(values: JsonObject) -> JsonObject:
+    """Return the values that are set: a cleared attribute counts as one that was never written."""
+    return _sorted({name: value for name, value in values.items() if value is not None})
 
 
 def _sorted(values: JsonObject) -> JsonObject:

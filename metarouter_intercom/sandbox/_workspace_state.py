@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections import deque
 from collections.abc import Iterator
 
 import attrs
@@ -70,8 +71,9 @@ class Contact:
         events: In the order of arrival.
         summaries: Counters of events that a caller set, by the event's name.
         merged_into: The Intercom id of the contact that this one was merged into.
+        deleted_at: When the contact was permanently deleted, in Unix seconds.
         merges: The merge history, as the API shows it.
-        versions: What a delayed search sees, as (since, fields), oldest first.
+        versions: What a delayed search sees, as (since, the contact as it was then), oldest first.
     """
 
     id: str
@@ -91,15 +93,31 @@ class Contact:
     summaries: dict[str, JsonObject] = attrs.field(factory=dict)
     archived: bool = False
     deleted: bool = False
+    deleted_at: float = 0.0
     blocked: bool = False
     merged_into: str | None = None
     merges: list[JsonObject] = attrs.field(factory=list)
-    versions: list[tuple[float, JsonObject]] = attrs.field(factory=list)
+    versions: list[tuple[float, Contact]] = attrs.field(factory=list)
 
     @property
     def is_live(self) -> bool:
         """Whether the API can read and write the contact."""
         return not (self.archived or self.deleted or self.merged_into)
+
+    def copy(self) -> Contact:
+        """Return the contact as it is now, without events and versions; later changes do not show in it."""
+        return attrs.evolve(
+            self,
+            fields=dict(self.fields),
+            custom=dict(self.custom),
+            companies=dict(self.companies),
+            tags=dict(self.tags),
+            notes=list(self.notes),
+            consents=dict(self.consents),
+            events=[],
+            merges=list(self.merges),
+            versions=[],
+        )
 
 
 @attrs.define(eq=False)
@@ -139,9 +157,13 @@ class WorkspaceState:
         self.event_names: set[str] = set()
         self.event_keys: set[tuple[str, str, int]] = set()
         self.repeated_events = 0
-        self.scroll: tuple[str, float, int] | None = None
-        self._users_by_external_id: dict[str, str] = {}
+        # By app: the scroll's name, the time of its last request, and where it goes on.
+        self.scrolls: dict[str, tuple[str, float, int]] = {}
+        # The indexes also hold values that a contact had before; whoever reads them compares with the contact.
+        self._ids_by_external_id: dict[str, dict[str, None]] = {}
         self._ids_by_email: dict[str, dict[str, None]] = {}
+        self._deleted: deque[Contact] = deque()
+        self._contact_count = 0
         digest = hashlib.sha256(str(seed).encode()).hexdigest()
         self._prefix = digest[:16]
         self._namespace = uuid.UUID(digest[:32])
@@ -166,34 +188,61 @@ class WorkspaceState:
 
     # --- contacts ---
 
+    def next_seq(self) -> int:
+        """Return the place of the next contact in the order of creation."""
+        self._contact_count += 1
+        return self._contact_count
+
     def add(self, contact: Contact) -> None:
         """Store a new contact."""
         self.contacts[contact.id] = contact
         self.index(contact)
 
     def index(self, contact: Contact) -> None:
-        """Add *contact* to the indexes by external id and e-mail."""
-        if contact.external_id is not None and contact.role == "user":
-            self._users_by_external_id[contact.external_id] = contact.id
+        """Add *contact* to the indexes by external id and e-mail; call it again when one of them has changed."""
+        if contact.external_id is not None:
+            self._ids_by_external_id.setdefault(contact.external_id, {})[contact.id] = None
         if contact.email:
             self._ids_by_email.setdefault(contact.email.lower(), {})[contact.id] = None
 
-    def unindex(self, contact: Contact) -> None:
-        """Remove *contact* from the indexes; call it before its external id, e-mail or role changes."""
-        external_id = contact.external_id
-        if external_id is not None and self._users_by_external_id.get(external_id) == contact.id:
-            del self._users_by_external_id[external_id]
-        if contact.email:
-            self._ids_by_email.get(contact.email.lower(), {}).pop(contact.id, None)
+    def by_external_id(self, external_id: str) -> list[Contact]:
+        """Return every contact with that external id: leads, and archived, deleted and merged contacts too."""
+        found = (
+            self.contacts.get(contact_id) for contact_id in self._ids_by_external_id.get(external_id, ())
+        )
+        return [contact for contact in found if contact is not None and contact.external_id == external_id]
 
     def user_by_external_id(self, external_id: str) -> Contact | None:
-        """Return the user with that external id, even an archived or deleted one."""
-        contact_id = self._users_by_external_id.get(external_id)
-        return None if contact_id is None else self.contacts[contact_id]
+        """Return the user with that external id: the live one, or without one an archived or deleted one."""
+        users = [contact for contact in self.by_external_id(external_id) if contact.role == "user"]
+        return next((user for user in users if user.is_live), users[-1] if users else None)
 
     def by_email(self, email: str) -> list[Contact]:
         """Return every contact with that e-mail, even archived and deleted ones."""
-        return [self.contacts[contact_id] for contact_id in self._ids_by_email.get(email.lower(), ())]
+        folded = email.lower()
+        return [contact for contact in self.once_by_email(email) if (contact.email or "").lower() == folded]
+
+    def once_by_email(self, email: str) -> list[Contact]:
+        """Return every contact that has that e-mail or had it before."""
+        found = (self.contacts.get(contact_id) for contact_id in self._ids_by_email.get(email.lower(), ()))
+        return [contact for contact in found if contact is not None]
+
+    def mark_deleted(self, contact: Contact, now: float) -> None:
+        """Delete *contact* for good; it is kept until ``forget_deleted``, because its external id and e-mail stay taken."""
+        contact.deleted, contact.deleted_at = True, now
+        contact.events.clear()
+        self._deleted.append(contact)
+
+    def forget_deleted(self, until: float) -> None:
+        """Forget the contacts that were deleted at *until* or before."""
+        while self._deleted and self._deleted[0].deleted_at <= until:
+            self.contacts.pop(self._deleted.popleft().id, None)
+
+    def remember(self, contact: Contact, *, now: float, lag: float) -> None:
+        """Store what a search that lags *lag* seconds behind will see of the contact as it is now."""
+        seen = [since for since, _ in contact.versions if since <= now - lag]
+        contact.versions = [version for version in contact.versions if not seen or version[0] >= seen[-1]]
+        contact.versions.append((now, contact.copy()))
 
     def live_contacts(self) -> Iterator[Contact]:
         """Yield the contacts that are not archived, deleted or merged."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
@@ -25,23 +27,23 @@ from ._request_parsing import (
     read_version,
     unauthorized,
 )
-from ._response_bodies import view_company, view_contact
+from ._response_bodies import new_visitor, view_company, view_contact
 from ._settings import WorkspaceSettings
 from ._workspace_snapshot import take_snapshot
 from ._workspace_state import Company, Contact, Event, WorkspaceState
 
 _MOST_VIOLATIONS = 10_000
-_WRITES = frozenset({"POST", "PUT", "DELETE"})
 
 
 class _Success(NamedTuple):
     status: int
     body: JsonValue
+    is_write: bool
 
 
 class Workspace:
     """
-    One Intercom workspace in memory. It refuses what Intercom's documentation says that Intercom refuses.
+    One Intercom workspace in memory. It refuses what documents or recordings of the real API show that Intercom refuses.
 
     The methods are not thread-safe: hold a lock around them when several threads use a workspace. A request may leave out
     headers: only one that is there but empty counts as missing, and the HTTP server passes missing ones as empty texts.
@@ -106,10 +108,12 @@ class Workspace:
             return self._finish(received, unauthorized(received.headers), limits)
         message, limits = self.rate.take(app, received.at)
         if message is not None:
-            rate_limited = ApiError(429, "rate_limit_exceeded", message, rule="rate_limit")
+            # The text about the app is documented, the one about the workspace is made like it.
+            assumed = "Workspace" in message
+            rate_limited = ApiError(429, "rate_limit_exceeded", message, rule="rate_limit", assumed=assumed)
             return self._finish(received, rate_limited, limits)
         try:
-            return self._finish(received, self._dispatch(received), limits)
+            return self._finish(received, self._dispatch(received, app), limits)
         except ApiError as error:
             return self._finish(received, error, limits)
 
@@ -121,15 +125,16 @@ class Workspace:
         kind, _, token = authorization.partition(" ")
         return self._apps.get(token.strip()) if kind.lower() == "bearer" else None
 
-    def _dispatch(self, received: ReceivedRequest) -> _Success:
+    def _dispatch(self, received: ReceivedRequest, app: str) -> _Success:
         """Find the endpoint and let it answer; raises ``ApiError``."""
+        self.state.forget_deleted(received.at - self.settings.deletion_grace)
         check_accept(received.headers.get("accept", "*/*"))
         version = read_version(received.headers, self.settings.default_version)
         path, _, query = received.path.partition("?")
         route, name, ids = find_route(received.method, path, version)
         if name in self.settings.forbidden:
             text = "The token is not authorized for this resource"
-            raise ApiError(403, "forbidden", text, rule="forbidden")
+            raise ApiError(403, "forbidden", text, rule="forbidden", assumed=True)
         body = received.body
         if body is not None and not isinstance(body, dict):
             raise malformed("The request body is not a JSON object", rule="malformed_json")
@@ -141,12 +146,18 @@ class Workspace:
             ids=ids,
             query=dict(parse_qsl(query, keep_blank_values=True)) if query else {},
             body=body or {},
+            app=app,
         )
         try:
-            return _Success(route.status, route.endpoint(request))
+            answer = route.endpoint(request)
         finally:
             for rule, detail in (*request.violations, *header_violations(received)):
                 self._add_violation(received, rule, detail, number=self._handled + 1)
+        is_write = received.method != "GET" and not route.reads
+        if is_write and self.settings.search_lag > 0:
+            for contact in request.touched.values():
+                self.state.remember(contact, now=received.at, lag=self.settings.search_lag)
+        return _Success(route.status, answer, is_write)
 
     def _finish(
         self, received: ReceivedRequest, outcome: ApiError | _Success, limits: Mapping[str, str]
@@ -168,7 +179,9 @@ class Workspace:
                 self._add_violation(received, rule, str(outcome.message), number=self._handled)
         else:
             body = outcome.body
-            if received.method in _WRITES:
+            if body is not None:
+                headers["etag"] = _etag(body)
+            if outcome.is_write:
                 # Intercom sends the reads of the next second to a database that has this write already.
                 headers["set-cookie"] = f"recent_write={int(received.at)}; path=/; max-age=1"
         self._exchanges.append(
@@ -183,6 +196,7 @@ class Workspace:
                 answer=body,
                 rule=rule,
                 request_id=request_id,
+                assumed=isinstance(outcome, ApiError) and outcome.assumed,
             )
         )
         return Response(outcome.status, body, headers)
@@ -257,19 +271,8 @@ class Workspace:
     def add_visitor(self, *, user_id: str, email: str = "", name: str | None = None) -> str:
         """Add an anonymous visitor, as a visit to the website does; returns the Intercom id."""
         visitor_id = self.state.new_id()
-        now = int(self.now())
-        self.state.visitors[visitor_id] = {
-            "type": "visitor",
-            "id": visitor_id,
-            "user_id": user_id,
-            "anonymous": True,
-            "email": email,
-            "name": name,
-            "app_id": self.settings.app_id,
-            "created_at": now,
-            "updated_at": now,
-            "custom_attributes": {},
-        }
+        visitor = new_visitor(visitor_id, app_id=self.settings.app_id, now=int(self.now()))
+        self.state.visitors[visitor_id] = {**visitor, "user_id": user_id, "email": email, "name": name}
         return visitor_id
 
     def _read_request(self) -> ApiRequest:
@@ -283,3 +286,9 @@ class Workspace:
             query={},
             body={},
         )
+
+
+def _etag(body: JsonValue) -> str:
+    """Return the weak tag of a response, as every successful one with a body has it."""
+    content = json.dumps(body, sort_keys=True).encode()
+    return f'W/"{hashlib.md5(content, usedforsecurity=False).hexdigest()}"'

@@ -36,10 +36,10 @@ def background_client(transport, **settings) -> Client:
     return Client(transport=transport, **options | settings)
 
 
-def workspace_client(**settings) -> tuple[Client, Workspace]:
-    """Return a manual client and the workspace in this process that it delivers to."""
+def workspace_client(*, search_lag: float = 20.0, **settings) -> tuple[Client, Workspace]:
+    """Return a manual client and the workspace in this process that it delivers to; the workspace's searches lag by default."""
     clock = FakeClock()
-    workspace = Workspace(now=clock.now)
+    workspace = Workspace(now=clock.now, search_lag=search_lag)
     return manual_client(WorkspaceTransport(workspace), clock=clock, **settings), workspace
 
 

@@ -140,7 +140,7 @@ def test_delete_drops_what_is_buffered_and_deletes():
 
 def test_delete_by_email_archive_and_of_somebody_unknown():
     """D1: an e-mail address names a contact too, ``archive`` only archives it, and a contact that does not exist counts as deleted."""
-    client, workspace = workspace_client()
+    client, workspace = workspace_client(search_lag=0.0)
     client.identify("u-1", {"email": "ada@example.com"})
     client.flush()
 

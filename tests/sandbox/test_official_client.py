@@ -13,8 +13,9 @@ intercom = pytest.importorskip("intercom", reason="python-intercom is not instal
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """A running sandbox with an attribute for each model."""
-    with Sandbox(attributes={"contact": {"plan": "string"}, "company": {"tier": "string"}}) as running:
+    """A running sandbox with an attribute for each model, whose searches see each write at once."""
+    attributes = {"contact": {"plan": "string"}, "company": {"tier": "string"}}
+    with Sandbox(attributes=attributes, search_lag=0.0) as running:
         yield running
 
 
@@ -100,6 +101,9 @@ def test_tags_attributes_and_consent(sandbox, client):
     note = client.notes.create(contact.id, body="Hello")
 
     assert client.tags.tag_contact(contact.id, tag_id=tag.id).name == "vip"
+    assert client.notes.find(int(note.id)).body == "<p>Hello</p>"
+    segments = client.segments.list().segments
+    assert client.segments.find(segments[0].id).name == segments[0].name == "New"
     assert (attribute.full_name, choice.id, note.body) == ("custom_attributes.ring", "91", "<p>Hello</p>")
     assert "ring" in [one.name for one in client.data_attributes.list(model="contact").data]
     assert sandbox.workspace.violations == []

@@ -10,7 +10,7 @@ from metarouter_intercom._types import JsonObject, JsonValue
 
 from .._errors import ApiError
 from .._request import ApiRequest
-from .._validation import check_id, check_object, refuse_unknown, require
+from .._validation import check_id, check_object, require
 from .companies import delete_company, update_company, upsert_company
 from .contacts import create_contact, update_contact
 from .lifecycle import delete
@@ -72,12 +72,12 @@ def show_job(request: ApiRequest) -> JsonValue:
     """``GET /{contacts,companies}/bulk/{id}``."""
     job = request.state.jobs.get(request.ids[0])
     if job is None:
-        raise ApiError(404, "job_not_found", "Job not found", rule="job_not_found")
+        raise ApiError(404, "job_not_found", "Job not found", rule="job_not_found", assumed=True)
     return dict(job)
 
 
 def _run(request: ApiRequest, kind: str, write: WriteItem, *, identified: bool) -> JsonObject:
-    refuse_unknown(request.body, (kind, "job"))
+    request.record_unknown(request.body, (kind, "job"))
     items = _read_items(request, kind, identified=identified)
     failed = 0
     for item in items:

@@ -14,7 +14,6 @@ from .._validation import (
     Check,
     check_boolean,
     check_integer,
-    check_seconds,
     check_spend,
     check_string,
     check_text,
@@ -31,7 +30,7 @@ _CHANGEABLE: Mapping[str, Check] = {
     "industry": check_string,
     "monthly_spend": check_spend,
 }
-_CREATABLE: Mapping[str, Check] = {**_CHANGEABLE, "remote_created_at": check_seconds}
+_CREATABLE: Mapping[str, Check] = {**_CHANGEABLE, "remote_created_at": check_integer}
 _DEFAULT_PER_PAGE = 15
 _MOST_PER_PAGE = 60
 _ATTACHED_PER_PAGE = 50
@@ -80,6 +79,7 @@ def _refuse_unknown(request: ApiRequest, body: JsonObject, known: tuple[str, ...
 def _write(request: ApiRequest, company: Company, checks: Mapping[str, Check]) -> None:
     body = request.body
     fields = {name: check(name, body[name]) for name, check in checks.items() if name in body}
+    request.record_time("remote_created_at", fields.get("remote_created_at"))
     was_seen = check_boolean("update_last_request_at", body.get("update_last_request_at", False))
     write_custom_attributes(request, "company", company.custom)
     company.fields.update(fields)
@@ -127,21 +127,26 @@ def list_companies(request: ApiRequest) -> JsonValue:
 
 def scroll_companies(request: ApiRequest) -> JsonValue:
     """``GET /companies/scroll``: an app has one open scroll, which ends after a minute without a request."""
-    scroll = request.state.scroll
+    scrolls = request.state.scrolls
+    scroll = scrolls.pop(request.app, None)
     if scroll is not None and request.now - scroll[1] > _SCROLL_IDLE:
-        scroll = request.state.scroll = None
+        scroll = None
     scroll_param = request.query.get("scroll_param")
     if scroll_param is None:
         if scroll is not None:
-            raise ApiError(
-                423, "scroll_exists", "scroll already exists for this workspace", rule="scroll_exists"
-            )
+            scrolls[request.app] = scroll
+            text = "scroll already exists for this workspace"
+            raise ApiError(423, "scroll_exists", text, rule="scroll_exists", assumed=True)
         scroll = (request.state.new_uuid(), request.now, 0)
     elif scroll is None or scroll[0] != scroll_param:
-        raise ApiError(404, "not_found", "scroll parameter not found", rule="scroll_not_found")
+        if scroll is not None:
+            scrolls[request.app] = scroll
+        text = "scroll parameter not found"
+        raise ApiError(404, "not_found", text, rule="scroll_not_found", assumed=True)
     name, _, begin = scroll
     companies = _visible(request)[begin : begin + _SCROLL_PAGE]
-    request.state.scroll = (name, request.now, begin + len(companies)) if companies else None
+    if companies:
+        scrolls[request.app] = (name, request.now, begin + len(companies))
     return {
         "type": "list",
         "data": [view_company(request, company) for company in companies],
@@ -155,7 +160,9 @@ def delete_company(request: ApiRequest) -> JsonValue:
     """``DELETE /companies/{id}``: detaches its contacts; a new company may have the same ``company_id``."""
     company = _company(request, request.ids[0])
     for contact_id in list(company.people):
-        request.state.detach(request.state.contacts[contact_id], company)
+        contact = request.state.contacts[contact_id]
+        request.state.detach(contact, company)
+        request.touch(contact)
     del request.state.companies[company.id]
     del request.state.companies_by_own_id[company.company_id]
     return {"id": company.id, "object": "company", "deleted": True}
@@ -202,10 +209,10 @@ def list_people(request: ApiRequest) -> JsonValue:
 def attach(request: ApiRequest) -> JsonValue:
     """``POST /contacts/{id}/companies``: a second time changes nothing."""
     contact = request.contact(method="write")
-    refuse_unknown(request.body, ("id",))
     if request.body.get("id") is None:
         text = "company not specified"
-        raise malformed(text, rule="missing_field", code="parameter_not_found")
+        raise malformed(text, rule="missing_field", code="parameter_not_found", assumed=False)
+    request.record_unknown(request.body, ("id",))
     company = _company(request, check_string("id", request.body["id"]))
     most = request.settings.company_limit
     if company.id not in contact.companies and len(contact.companies) >= most:

@@ -14,10 +14,8 @@ from .._validation import (
     Check,
     check_boolean,
     check_integer,
-    check_seconds,
     check_string,
     check_text,
-    check_url,
     nullable,
 )
 from .._workspace_state import Contact
@@ -26,39 +24,38 @@ from .._workspace_state import Contact
 _PLAIN_FIELDS: Mapping[str, Check] = {
     "name": nullable(check_string),
     "phone": nullable(check_string),
-    "avatar": nullable(check_url),
-    "signed_up_at": nullable(check_seconds),
-    "last_seen_at": nullable(check_seconds),
+    "avatar": nullable(check_string),
+    "signed_up_at": nullable(check_integer),
+    "last_seen_at": nullable(check_integer),
     "unsubscribed_from_emails": nullable(check_boolean),
 }
 _SINCE: Mapping[str, Version] = {"email_verified": (2, 16), "language_override": PREVIEW}
 _OTHER_FIELDS = frozenset({"role", "external_id", "email", "owner_id", "custom_attributes", *_SINCE})
 _ROLES = ("user", "lead")
-# A new contact needs at least one of these.
-_IDENTIFYING_FIELDS = ("email", "external_id", "role")
 
 
 def create_contact(request: ApiRequest) -> JsonValue:
     """``POST /contacts``."""
     body = request.body
-    if not any(name in body for name in _IDENTIFYING_FIELDS):
-        text = "email, external_id or role must be present"
-        raise malformed(text, rule="missing_field", code="parameter_not_found")
-    fields = _read_fields(request, body)
     role = _read_role(body) or "user"
     external_id = _read_external_id(body)
     email = _read_email(body)
+    if role == "user" and external_id is None and not email:
+        # Without a lead's role a contact needs an address or an id; `{"role": "user"}` alone is refused.
+        text = "email or external_id must be present"
+        raise malformed(text, rule="missing_field", code="parameter_not_found")
+    fields = _read_fields(request, body)
     if role == "lead":
         if external_id is not None:
             request.record_violation("lead_external_id", "Intercom assigns the external id of a lead itself")
         external_id = request.state.new_uuid()
     else:
-        _refuse_existing(request, external_id=external_id, email=email, creating=True)
+        _refuse_existing(request, external_id=external_id, email=email)
     custom: JsonObject = {}
     write_custom_attributes(request, "contact", custom)
     contact = Contact(
         id=request.state.new_id(),
-        seq=len(request.state.contacts) + 1,
+        seq=request.state.next_seq(),
         role=role,
         external_id=external_id,
         email=email,
@@ -68,7 +65,7 @@ def create_contact(request: ApiRequest) -> JsonValue:
         custom=custom,
     )
     request.state.add(contact)
-    remember_version(request, contact)
+    request.touch(contact)
     return view_contact(request, contact)
 
 
@@ -85,24 +82,19 @@ def update_contact(request: ApiRequest) -> JsonValue:
     if external_id is not None and role == "lead":
         request.record_violation("lead_external_id", "the external id of a lead cannot be changed")
         external_id = None
+    if external_id is None:
+        external_id = contact.external_id
     email = _read_email(body) if "email" in body else contact.email
-    if role == "user":
-        _refuse_existing(
-            request,
-            external_id=contact.external_id if external_id is None else external_id,
-            email=email,
-            creating=False,
-            updated=contact,
-        )
+    is_same = (role, external_id, email) == (contact.role, contact.external_id, contact.email)
+    if role == "user" and not is_same:
+        _refuse_existing(request, external_id=external_id, email=email, updated=contact)
     write_custom_attributes(request, "contact", contact.custom)
-    request.state.unindex(contact)
     contact.role = role
-    contact.external_id = contact.external_id if external_id is None else external_id
+    contact.external_id = external_id
     contact.email = email
     contact.fields.update(fields)
     contact.updated_at = request.timestamp
     request.state.index(contact)
-    remember_version(request, contact)
     return view_contact(request, contact)
 
 
@@ -112,27 +104,15 @@ def show_contact(request: ApiRequest) -> JsonValue:
 
 
 def find_by_external_id(request: ApiRequest) -> JsonValue:
-    """``GET /contacts/find_by_external_id/{external_id}``: users only."""
-    user = request.state.user_by_external_id(request.ids[0])
-    if user is None or not user.is_live:
-        raise user_not_found()
-    return view_contact(request, user)
-
-
-def remember_version(request: ApiRequest, contact: Contact) -> None:
-    """Store what a delayed search will see of the contact as it is now; does nothing when searches are not delayed."""
-    if request.settings.search_lag <= 0:
-        return
-    fields: JsonObject = {
-        **contact.fields,
-        "role": contact.role,
-        "external_id": contact.external_id,
-        "email": contact.email,
-        "custom": dict(contact.custom),
-    }
-    visible = [since for since, _ in contact.versions if since <= request.now - request.settings.search_lag]
-    contact.versions = [version for version in contact.versions if not visible or version[0] >= visible[-1]]
-    contact.versions.append((request.now, fields))
+    """``GET /contacts/find_by_external_id/{external_id}``: users only, but a merged lead points to its user."""
+    external_id = request.ids[0]
+    user = request.state.user_by_external_id(external_id)
+    if user is not None and user.is_live:
+        return view_contact(request, user)
+    for contact in request.state.by_external_id(external_id):
+        if contact.merged_into is not None:
+            raise request.merged_error(contact)
+    raise user_not_found()
 
 
 # --- reading a body ---------------------------------------------------------------------------------------
@@ -146,6 +126,11 @@ def _read_fields(request: ApiRequest, body: JsonObject) -> JsonObject:
             fields[name] = check(name, value)
         elif name not in _OTHER_FIELDS or request.version < _SINCE.get(name, (0, 0)):
             _handle_unknown(request, name)
+    for name in ("signed_up_at", "last_seen_at"):
+        request.record_time(name, fields.get(name))
+    avatar = fields.get("avatar")
+    if isinstance(avatar, str) and not avatar.startswith(("http://", "https://")):
+        request.record_violation("not_a_url", "avatar must be the address of an image")
     if fields.get("unsubscribed_from_emails", False) is None:
         fields["unsubscribed_from_emails"] = False
     if "owner_id" in body:
@@ -181,7 +166,7 @@ def _read_owner(request: ApiRequest, value: JsonValue) -> str | None:
 
 
 def _read_role(body: JsonObject) -> str | None:
-    if "role" not in body:
+    if body.get("role") is None:
         return None
     role = check_string("role", body["role"])
     if role not in _ROLES:
@@ -190,16 +175,18 @@ def _read_role(body: JsonObject) -> str | None:
 
 
 def _read_external_id(body: JsonObject) -> str | None:
-    return check_text("external_id", body["external_id"]) if "external_id" in body else None
+    """Return the external id; null is ignored, as recordings show."""
+    return None if body.get("external_id") is None else check_text("external_id", body["external_id"])
 
 
 def _read_email(body: JsonObject) -> str | None:
-    if "email" not in body:
+    """Return the e-mail; null and an empty text are none, as recordings show."""
+    if body.get("email") is None:
         return None
     email = check_string("email", body["email"])
     if email and ("@" not in email or email != email.strip()):
         raise malformed("email is not an e-mail address", rule="not_an_email", field="email")
-    return email
+    return email or None
 
 
 # --- uniqueness -------------------------------------------------------------------------------------------
@@ -210,23 +197,23 @@ def _refuse_existing(
     *,
     external_id: str | None,
     email: str | None,
-    creating: bool,
     updated: Contact | None = None,
 ) -> None:
     """
-    Raise when another user than *updated* has the external id or e-mail. Archived and deleted users count, leads do not.
+    Raise when another user than *updated* has the external id or e-mail. Leads do not count.
 
-    Two users may have the same e-mail when both have an external id and the external ids differ.
+    Archived and deleted users count for a new contact only: an update may take over their external id and e-mail. Two users may
+    have the same e-mail when both have an external id and the external ids differ.
     """
-    if external_id is not None:
-        user = request.state.user_by_external_id(external_id)
-        if user is not None and user is not updated:
-            raise contact_exists(user.id, archived=not user.is_live)
-    if not email:
-        return
-    for other in request.state.by_email(email):
-        if other is updated or other.role != "user":
-            continue
+    rivals = request.state.by_external_id(external_id) if external_id is not None else []
+    for other in request.state.by_email(email) if email else []:
         ids_differ = external_id is not None and other.external_id is not None
-        if not ids_differ or (creating and request.settings.unique_emails):
-            raise contact_exists(other.id, archived=not other.is_live)
+        if not ids_differ or (updated is None and request.settings.unique_emails):
+            rivals.append(other)
+    rivals = [other for other in rivals if other.role == "user" and other is not updated]
+    if updated is not None:
+        rivals = [other for other in rivals if other.is_live]
+    if rivals:
+        # The live one is named, when there is one.
+        rival = next((other for other in rivals if other.is_live), rivals[0])
+        raise contact_exists(rival.id, archived=not rival.is_live)

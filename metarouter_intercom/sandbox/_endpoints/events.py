@@ -5,15 +5,13 @@ from __future__ import annotations
 from metarouter_intercom._types import JsonObject, JsonValue
 
 from .._errors import ApiError, ambiguous_email, malformed, user_not_found
-from .._request import ApiRequest
+from .._request import PREVIEW, ApiRequest
 from .._validation import (
     check_integer,
     check_object,
-    check_seconds,
     check_string,
     check_text,
     read_query_number,
-    refuse_unknown,
     require,
 )
 from .._workspace_state import Contact, Event
@@ -34,12 +32,14 @@ def submit_event(request: ApiRequest) -> JsonValue:
     An event repeats another one when the contact, the second and the name, in any case, are the same. The metadata may differ.
     """
     body = request.body
-    refuse_unknown(body, _FIELDS)
-    name = check_text("event_name", require(body, "event_name"))
-    created_at = check_seconds("created_at", require(body, "created_at"))
+    request.record_unknown(body, _FIELDS)
+    # Intercom writes these two signs of a name as hyphens.
+    name = check_text("event_name", require(body, "event_name")).replace(".", "-").replace("$", "-")
+    created_at = check_integer("created_at", require(body, "created_at"))
+    request.record_time("created_at", created_at)
     metadata = _read_metadata(request, body)
     contact = _find_contact(request, body)
-    folded_name = name.strip().lower().replace(".", "-").replace("$", "-")
+    folded_name = name.strip().lower()
     key = (contact.external_id or contact.id, folded_name, created_at)
     if key in request.state.event_keys:
         request.state.repeated_events += 1
@@ -47,7 +47,8 @@ def submit_event(request: ApiRequest) -> JsonValue:
     if folded_name not in request.state.event_names:
         if len(request.state.event_names) >= request.settings.event_name_limit:
             text = f"Cannot have more than {request.settings.event_name_limit} active event names"
-            raise ApiError(422, "422", text, rule="event_name_limit")
+            # The Messenger answers this; what the API answers, no source shows.
+            raise ApiError(422, "422", text, rule="event_name_limit", assumed=True)
         request.state.event_names.add(folded_name)
     request.state.event_keys.add(key)
     contact.events.append(
@@ -97,18 +98,22 @@ def _read_metadata(request: ApiRequest, body: JsonObject) -> JsonObject:
     kept = dict(list(metadata.items())[:limit])
     for key, value in kept.items():
         if not key or not _FORBIDDEN_IN_KEYS.isdisjoint(key):
-            raise malformed(f"metadata key {key!r} is not allowed", rule="bad_metadata_key", field="metadata")
+            request.record_violation("bad_metadata_key", f"metadata key {key!r} is not allowed")
         _check_metadata(request, key, value)
     return kept
 
 
 def _check_metadata(request: ApiRequest, key: str, value: JsonValue) -> None:
-    field = f"metadata.{key}"
-    if isinstance(value, str) and len(value) > request.settings.text_limit:
-        limit = request.settings.text_limit
-        raise malformed(f"{field} is longer than {limit}", rule="too_long", field=field)
-    if isinstance(value, list) or (isinstance(value, dict) and not (_is_link(value) or _is_money(value))):
-        raise malformed(f"{field} must not be nested", rule="nested_metadata", field=field)
+    """Record a value that breaks Intercom's rules. No source says that an event with it is refused."""
+    limit = request.settings.text_limit
+    if isinstance(value, str) and len(value) > limit:
+        request.record_violation("too_long", f"metadata.{key} is longer than {limit}")
+    is_nested = isinstance(value, list) or (
+        isinstance(value, dict) and not (_is_link(value) or _is_money(value))
+    )
+    # In Preview metadata may have any type.
+    if is_nested and request.version < PREVIEW:
+        request.record_violation("nested_metadata", f"metadata.{key} must not be nested")
 
 
 def _is_link(value: JsonObject) -> bool:
@@ -194,15 +199,17 @@ def _summarize(request: ApiRequest, contact: Contact) -> JsonObject:
 
 def set_summary(request: ApiRequest) -> JsonValue:
     """``POST /events/summaries``: set the count of one event name of one user."""
-    refuse_unknown(request.body, ("user_id", "event_summaries"))
+    request.record_unknown(request.body, ("user_id", "event_summaries"))
     contact = _find_contact(request, {"user_id": require(request.body, "user_id")})
     summary = check_object("event_summaries", require(request.body, "event_summaries"))
-    refuse_unknown(summary, _SUMMARY_FIELDS)
+    request.record_unknown(summary, _SUMMARY_FIELDS)
     name = check_text("event_name", require(summary, "event_name"))
     contact.summaries[name] = {
         "name": name,
-        "first": str(check_seconds("first", require(summary, "first"))),
-        "last": str(check_seconds("last", require(summary, "last"))),
+        "first": str(check_integer("first", require(summary, "first"))),
+        "last": str(check_integer("last", require(summary, "last"))),
         "count": check_integer("count", require(summary, "count")),
     }
+    for edge in ("first", "last"):
+        request.record_time(edge, summary[edge])
     return None

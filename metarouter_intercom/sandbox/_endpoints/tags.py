@@ -32,12 +32,12 @@ def write_tag(request: ApiRequest) -> JsonValue:
     body = request.body
     name = body.get("name")
     if not isinstance(name, str) or not name.strip() or ("users" in body and "companies" in body):
-        raise malformed("invalid tag parameters", rule="bad_tag")
+        raise malformed("invalid tag parameters", rule="bad_tag", assumed=False)
     if "users" in body:
         return _tag_users(request, name)
     if "companies" in body:
         return _tag_companies(request, name)
-    refuse_unknown(body, ("name", "id"))
+    request.record_unknown(body, ("name", "id"))
     if body.get("id") is None:
         return view_tag(_tag_by_name(request, name))
     tag = _tag(request, check_id("id", body["id"]))
@@ -46,11 +46,11 @@ def write_tag(request: ApiRequest) -> JsonValue:
 
 
 def _tag_users(request: ApiRequest, name: str) -> JsonValue:
-    refuse_unknown(request.body, ("name", "users"))
+    request.record_unknown(request.body, ("name", "users"))
     contacts: list[tuple[str, Contact | None]] = []
     for entry in check_list("users", request.body["users"]):
         user = check_object("users", entry)
-        refuse_unknown(user, ("id",))
+        request.record_unknown(user, ("id",))
         contact_id = check_id("id", require(user, "id"))
         contact = request.state.contacts.get(contact_id)
         if contact is not None and not contact.is_live:
@@ -62,16 +62,17 @@ def _tag_users(request: ApiRequest, name: str) -> JsonValue:
     for _, contact in contacts:
         if contact is not None:
             contact.tags.setdefault(tag.id, request.timestamp)
+            request.touch(contact)
     results = [(contact_id, contact is not None) for contact_id, contact in contacts]
     return _view_results(request, tag, users=results)
 
 
 def _tag_companies(request: ApiRequest, name: str) -> JsonValue:
-    refuse_unknown(request.body, ("name", "companies"))
+    request.record_unknown(request.body, ("name", "companies"))
     companies: list[tuple[str, Company | None, bool]] = []
     for entry in check_list("companies", request.body["companies"]):
         fields = check_object("companies", entry)
-        refuse_unknown(fields, ("id", "company_id", "untag"))
+        request.record_unknown(fields, ("id", "company_id", "untag"))
         company: Company | None
         if fields.get("id") is not None:
             company_id = check_id("id", fields["id"])
@@ -115,7 +116,8 @@ def delete_tag(request: ApiRequest) -> JsonValue:
         raise ApiError(400, "tag_has_dependent_objects", text, rule="tag_in_use")
     del request.state.tags[tag.id]
     for contact in request.state.contacts.values():
-        contact.tags.pop(tag.id, None)
+        if contact.tags.pop(tag.id, None) is not None:
+            request.touch(contact)
     for company in request.state.companies.values():
         company.tags.pop(tag.id, None)
     return None

@@ -93,8 +93,18 @@ def list_company_notes(request: ApiRequest) -> JsonValue:
     return _list_notes(request, company)
 
 
+def show_note(request: ApiRequest) -> JsonValue:
+    """``GET /notes/{id}``: a note on a contact or a company."""
+    owners: list[Contact | Company] = [*request.state.contacts.values(), *request.state.companies.values()]
+    for owner in owners:
+        for note in owner.notes:
+            if note.id == request.ids[0]:
+                return _view_note(request, note, owner)
+    raise resource_not_found("note_not_found")
+
+
 def _add_note(request: ApiRequest, notes: list[Note]) -> Note:
-    refuse_unknown(request.body, ("body", "admin_id", "contact_id"))
+    request.record_unknown(request.body, ("body", "admin_id", "contact_id"))
     text = check_text("body", require(request.body, "body"))
     admin_id = None
     if request.body.get("admin_id") is not None:

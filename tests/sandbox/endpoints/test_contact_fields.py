@@ -118,24 +118,21 @@ def test_unknown_attributes_can_be_created_by_a_write():
     [
         ({}, "missing_field"),
         ({"name": "Ann"}, "missing_field"),
-        ({"external_id": "u1", "zodiac": "fish"}, "unknown_field"),
-        ({"external_id": "u1", "user_id": "u1"}, "unknown_field"),
-        ({"external_id": "u1", "companies": []}, "unknown_field"),
-        ({"external_id": "u1", "language_override": "de"}, "unknown_field"),
         ({"external_id": 1}, "wrong_type"),
         ({"external_id": " "}, "blank"),
-        ({"external_id": None}, "wrong_type"),
-        ({"email": None}, "wrong_type"),
+        ({"external_id": None}, "missing_field"),
+        ({"external_id": None, "email": None, "role": None}, "missing_field"),
+        ({"email": None}, "missing_field"),
+        ({"email": ""}, "missing_field"),
+        ({"role": "user"}, "missing_field"),
+        ({"role": "user", "name": "Ann", "phone": "1"}, "missing_field"),
         ({"email": "nobody"}, "not_an_email"),
         ({"email": " a@example.com"}, "not_an_email"),
         ({"role": "admin"}, "unknown_role"),
         ({"external_id": "u1", "name": 5}, "wrong_type"),
-        ({"external_id": "u1", "avatar": "cat.png"}, "not_a_url"),
         ({"external_id": "u1", "avatar": {"image_url": "https://example.com/a.png"}}, "wrong_type"),
         ({"external_id": "u1", "signed_up_at": "2024-01-01"}, "wrong_type"),
         ({"external_id": "u1", "signed_up_at": True}, "wrong_type"),
-        ({"external_id": "u1", "signed_up_at": 1_700_000_000_000}, "not_seconds"),
-        ({"external_id": "u1", "last_seen_at": -1}, "not_seconds"),
         ({"external_id": "u1", "last_seen_at": 1.5}, "wrong_type"),
         ({"external_id": "u1", "unsubscribed_from_emails": "yes"}, "wrong_type"),
         ({"external_id": "u1", "email_verified": True}, "email_verified_alone"),
@@ -143,7 +140,6 @@ def test_unknown_attributes_can_be_created_by_a_write():
         ({"external_id": "u1", "custom_attributes": {"plan": {"a": 1}}}, "nested_attribute"),
         ({"external_id": "u1", "custom_attributes": {"plan": ["a"]}}, "nested_attribute"),
         ({"external_id": "u1", "custom_attributes": {"plan": "x" * 256}}, "too_long"),
-        ({"external_id": "u1", "custom_attributes": {"joined_at": 1_700_000_000_000}}, "not_seconds"),
     ],
 )
 def test_malformed_contacts_are_violations(api, body, rule):
@@ -155,19 +151,71 @@ def test_malformed_contacts_are_violations(api, body, rule):
     assert api.workspace.contacts() == []
 
 
-def test_unknown_fields_can_be_ignored():
-    """With the setting, unknown fields are ignored and recorded as violations."""
-    api = Api(unknown_fields="ignore")
+@pytest.mark.parametrize(
+    "field",
+    [{"zodiac": "fish"}, {"user_id": "u1"}, {"companies": []}, {"language_override": "de"}, {"type": "user"}],
+)
+@pytest.mark.parametrize("update", [False, True])
+def test_an_unknown_field_of_a_contact_is_ignored(api, field, update):
+    """A field that contacts do not have is ignored with 200, and recorded as a violation."""
+    if update:
+        answer = api.put(f"/contacts/{api.contact(external_id='u1')}", {"name": "Ann", **field})
+    else:
+        answer = api.post("/contacts", {"external_id": "u1", "name": "Ann", **field})
 
-    assert api.post("/contacts", {"external_id": "u1", "zodiac": "fish"}).status == 200
+    assert (answer.status, answer.body["name"], answer.body["type"]) == (200, "Ann", "contact")
     assert api.rules() == ["unknown_field"]
 
 
+def test_unknown_fields_can_be_refused():
+    """With the setting, an unknown field of a contact refuses the write with the text that companies have."""
+    api = Api(unknown_fields="refuse")
+
+    answer = api.post("/contacts", {"external_id": "u1", "zodiac": "fish"})
+
+    assert refusal(answer) == (400, "bad_request", "bad 'zodiac' parameter")
+    assert api.rules() == ["unknown_field"]
+    assert api.workspace.contacts() == []
+
+
+@pytest.mark.parametrize(
+    ("field", "rule"),
+    [
+        ({"signed_up_at": 1_700_000_000_000}, "not_seconds"),
+        ({"last_seen_at": 1_700_000_000_000_000}, "not_seconds"),
+        ({"last_seen_at": -(10**12)}, "not_seconds"),
+        ({"custom_attributes": {"joined_at": 1_700_000_000_000}}, "not_seconds"),
+        ({"avatar": "cat.png"}, "not_a_url"),
+    ],
+)
+def test_what_no_source_refuses_is_stored_and_recorded(api, field, rule):
+    """No source says what Intercom answers to milliseconds or to an avatar without address: it is stored, and a violation."""
+    assert api.post("/contacts", {"external_id": "u1", **field}).status == 200
+    assert api.rules() == [rule]
+    [shown] = api.workspace.contacts()
+    assert [shown[name] for name in field] == [
+        {"type": "avatar", "image_url": value} if name == "avatar" else value for name, value in field.items()
+    ]
+
+
+@pytest.mark.parametrize("name", ["signed_up_at", "last_seen_at"])
+def test_a_time_before_1970_is_a_time(api, name):
+    """A time before 1970 is stored and is no violation."""
+    contact = api.contact(external_id="u1", **{name: -86_400})
+
+    assert api.get(f"/contacts/{contact}").body[name] == -86_400
+    assert api.rules() == []
+
+
 def test_fields_of_newer_versions(api):
-    """email_verified exists since 2.16, and language_override only in Preview."""
+    """email_verified exists since 2.16 and is ignored before, and language_override exists only in Preview."""
     verified = {"email": "a@example.com", "email_verified": True}
 
-    assert api.post("/contacts", verified, version="2.15").status == 400
+    assert (
+        api.post("/contacts", {"email": "b@example.com", "email_verified": True}, version="2.15").status
+        == 200
+    )
+    assert api.rules() == ["unknown_field"]
     assert api.post("/contacts", verified).status == 200
     answer = api.post("/contacts", {"external_id": "u2", "language_override": "de"}, version="Preview")
     assert answer.body["language_override"] == "de"

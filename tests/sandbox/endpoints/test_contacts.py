@@ -86,6 +86,51 @@ def test_updating_to_a_taken_external_id_is_a_conflict(api):
     assert answer.status == 409
 
 
+@pytest.mark.parametrize("end", ["archive", "delete"])
+def test_an_update_may_take_over_the_ids_of_an_archived_user(api, end):
+    """An update can give a user the external id and e-mail of an archived or deleted one; only a new user is a conflict."""
+    gone = api.contact(external_id="u1", email="a@example.com")
+    live = api.contact(external_id="u2")
+    if end == "archive":
+        api.post(f"/contacts/{gone}/archive")
+    else:
+        api.delete(f"/contacts/{gone}")
+    taken = {"external_id": "u1", "email": "a@example.com"}
+
+    assert refusal(api.post("/contacts", taken))[0] == 409
+    answer = api.put(f"/contacts/{live}", taken)
+
+    assert (answer.status, answer.body["external_id"], answer.body["email"]) == (200, "u1", "a@example.com")
+    assert api.get("/contacts/find_by_external_id/u1").body["id"] == live
+    text = f"A contact matching those details already exists with id={live}"
+    assert refusal(api.post("/contacts", {"external_id": "u1"})) == (409, "conflict", text)
+    assert api.rules() == []
+
+
+def test_a_restored_twin_is_recorded(api):
+    """No source says what becomes of an archived user whose external id another one has: it is restored, and a violation."""
+    gone = api.contact(external_id="u1")
+    live = api.contact(external_id="u2")
+    api.post(f"/contacts/{gone}/archive")
+    api.put(f"/contacts/{live}", {"external_id": "u1"})
+
+    assert api.post(f"/contacts/{gone}/unarchive").status == 200
+    assert api.rules() == ["restored_twin"]
+    assert api.put(f"/contacts/{gone}", {"name": "Ann"}).status == 200
+
+
+def test_an_update_may_repeat_an_email(api):
+    """An update can give a user the e-mail of another one with another external id, but not of one without."""
+    other = api.contact(external_id="u1", email="a@example.com")
+    unnamed = api.contact(email="b@example.com")
+    user = api.contact(external_id="u2")
+
+    assert api.put(f"/contacts/{user}", {"email": "a@example.com"}).status == 200
+    answer = api.put(f"/contacts/{unnamed}", {"email": "a@example.com"})
+    assert answer.status == 409
+    assert refusal(answer)[2].endswith(f"id={other}")
+
+
 def test_an_update_changes_only_what_it_names(api):
     """PUT leaves fields and attributes that it does not name as they are."""
     contact = api.contact(external_id="u1", name="Ann", custom_attributes={"plan": "free", "age": 4})
@@ -97,19 +142,36 @@ def test_an_update_changes_only_what_it_names(api):
 
 
 def test_null_clears(api):
-    """Null removes name, phone and custom attributes, and a removed e-mail reads back as an empty text."""
+    """Null clears name, phone and e-mail; a cleared e-mail reads back as an empty text, a cleared attribute stays with null."""
     contact = api.contact(
         external_id="u1", email="a@example.com", name="Ann", phone="1", custom_attributes={"plan": "x"}
     )
 
     answer = api.put(
         f"/contacts/{contact}",
-        {"name": None, "phone": None, "email": "", "custom_attributes": {"plan": None}},
+        {"name": None, "phone": None, "email": None, "custom_attributes": {"plan": None}},
     )
 
-    shown = answer.body
-    assert (shown["name"], shown["phone"], shown["email"], shown["custom_attributes"]) == (None, None, "", {})
+    for shown in (answer.body, api.get(f"/contacts/{contact}").body):
+        cleared = [shown[name] for name in ("name", "phone", "email", "custom_attributes")]
+        assert cleared == [None, None, "", {"plan": None}]
     assert api.workspace.contact("a@example.com") is None
+    assert api.workspace.snapshot()["contacts"]["u1"]["custom_attributes"] == {}
+    assert api.rules() == []
+
+
+@pytest.mark.parametrize("role", ["user", "lead"])
+def test_a_null_external_id_is_ignored(api, role):
+    """POST and PUT ignore an external id that is null."""
+    made = api.post("/contacts", {"role": role, "email": "a@example.com", "external_id": None})
+    contact = made.body["id"]
+    before = api.get(f"/contacts/{contact}").body["external_id"]
+    user = api.contact(external_id="u1")
+
+    assert made.status == 200
+    assert api.put(f"/contacts/{contact}", {"external_id": None, "name": "x"}).body["external_id"] == before
+    assert api.put(f"/contacts/{user}", {"external_id": None}).body["external_id"] == "u1"
+    assert api.rules() == []
 
 
 def test_an_unset_subscription_is_false(api):

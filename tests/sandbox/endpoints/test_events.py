@@ -135,15 +135,27 @@ def test_rich_values_stay_objects(api):
         ({"event_name": "e", "created_at": 1}, "missing_field"),
         (event(event_name=" "), "blank"),
         (event(event_name=5), "wrong_type"),
-        (event(created_at=1_700_000_000_000), "not_seconds"),
-        (event(created_at=-1), "not_seconds"),
         (event(created_at="1700000000"), "wrong_type"),
         (event(created_at=1.5), "wrong_type"),
         (event(user_id=5), "wrong_type"),
-        (event(extra=1), "unknown_field"),
-        (event(events=[]), "unknown_field"),
         (event(metadata=None), "wrong_type"),
         (event(metadata=[]), "wrong_type"),
+    ],
+)
+def test_malformed_events_are_violations(api, body, rule):
+    """An event that breaks the published schema gets 400 and is recorded as a violation."""
+    assert api.post("/events", body).status == 400
+    assert api.rules() == [rule]
+    assert api.workspace.events("u1") == []
+
+
+@pytest.mark.parametrize(
+    ("body", "rule"),
+    [
+        (event(created_at=1_700_000_000_000), "not_seconds"),
+        (event(created_at=1_700_000_000_000_000), "not_seconds"),
+        (event(extra=1), "unknown_field"),
+        (event(events=[]), "unknown_field"),
         (event(metadata={"a": [1]}), "nested_metadata"),
         (event(metadata={"a": {"b": 1}}), "nested_metadata"),
         (event(metadata={"a": {"url": 1, "value": "x"}}), "nested_metadata"),
@@ -155,11 +167,37 @@ def test_rich_values_stay_objects(api):
         (event(metadata={"a": "x" * 256}), "too_long"),
     ],
 )
-def test_malformed_events_are_violations(api, body, rule):
-    """An event that breaks the published schema gets 400 and is recorded as a violation."""
-    assert api.post("/events", body).status == 400
+def test_what_no_source_refuses_is_stored_and_recorded(api, body, rule):
+    """No source says that Intercom refuses an event for its time or its metadata: it is stored, and a violation."""
+    assert api.post("/events", body).status == 202
     assert api.rules() == [rule]
-    assert api.workspace.events("u1") == []
+    assert len(api.workspace.events("u1")) == 1
+
+
+@pytest.mark.parametrize("created_at", [-86_400, 0, 4_000_000_000])
+def test_an_event_of_any_second_is_stored(api, created_at):
+    """No source knows a bound for the time of an event, so one of the past or of the future is stored without a violation."""
+    assert api.post("/events", event(created_at=created_at)).status == 202
+    assert api.workspace.events("u1")[0].created_at == created_at
+    assert api.rules() == []
+
+
+def test_in_preview_metadata_has_any_type(api):
+    """In Preview an object in the metadata is no violation."""
+    assert api.post("/events", event(metadata={"a": {"b": 1}}), version="Preview").status == 202
+    assert api.rules() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "stored"), [("order.paid", "order-paid"), ("$pageview", "-pageview"), ("a.$b", "a--b")]
+)
+def test_dots_and_dollar_signs_of_a_name_become_hyphens(api, name, stored):
+    """An event's name is stored and repeated with hyphens for dots and dollar signs."""
+    api.post("/events", event(event_name=name))
+    api.post("/events", event(event_name=stored))
+
+    assert [one.name for one in api.workspace.events("u1")] == [stored]
+    assert api.workspace.repeated_events == 1
 
 
 # --- reading back -----------------------------------------------------------------------------------------

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from metarouter_intercom.sandbox import Segment
+
 from ..api_calls import Api, refusal
 
 LOST = (404, "not_found", "Resource Not Found")
@@ -27,17 +29,31 @@ def test_a_tag_is_found_again_whatever_its_case(api):
         {"name": ""},
         {"name": 5},
         {"name": "x", "users": [], "companies": []},
-        {"name": "x", "zodiac": 1},
         {"name": "x", "users": {}},
-        {"name": "x", "users": [{"id": "a", "untag": True}]},
         {"name": "x", "companies": [{"untag": True}]},
         {"name": "x", "companies": [{"id": "a", "untag": "yes"}]},
     ],
 )
 def test_malformed_tags_are_violations(api, body):
-    """A tag without a name or with unknown fields is a violation."""
+    """A tag without a name or with values of another type is a violation."""
     assert api.post("/tags", body, version="2.16").status == 400
     assert len(api.rules()) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"name": "x", "zodiac": 1},
+        {"name": "x", "users": [{"id": "a", "untag": True}]},
+        {"name": "x", "companies": [{"company_id": "a", "zodiac": 1}]},
+        {"name": "x", "users": [], "zodiac": 1},
+        {"name": "x", "companies": [], "zodiac": 1},
+    ],
+)
+def test_unknown_fields_of_a_tag_are_ignored(api, body):
+    """No source says that Intercom refuses an unknown field of a tag: it is ignored, and a violation."""
+    assert api.post("/tags", body).status == 200
+    assert api.rules() == ["unknown_field"]
 
 
 def test_the_text_of_a_bad_tag(api):
@@ -144,6 +160,8 @@ def test_notes(api, kind):
 
     assert (note["body"], note["author"]["name"], note[kind]["id"]) == ("<p>Hello</p>", "Ada Example", owner)
     assert [one["body"] for one in api.get(place).body["data"]] == ["<p>Again</p>", "<p>Hello</p>"]
+    assert api.get(f"/notes/{note['id']}").body == note
+    assert refusal(api.get("/notes/999")) == LOST
     assert refusal(api.post(place, {"body": "x", "admin_id": "7"})) == LOST
     assert api.post(place, {"body": ""}).status == 400
     nowhere = place.replace(owner, "nothing")
@@ -178,8 +196,26 @@ def test_bad_consent(api):
     assert api.rules() == ["bad_consent"]
 
 
-def test_there_are_no_segments(api):
-    """The lists of segments are empty, and unknown contacts and companies get 404."""
+def test_segments(api):
+    """The segments of the settings are listed and can be read one by one, with a count only on request."""
+    listed = api.get("/segments").body
+
+    assert (listed["type"], [one["name"] for one in listed["segments"]]) == (
+        "segment.list",
+        ["New", "Active"],
+    )
+    [new, _] = listed["segments"]
+    assert api.get(f"/segments/{new['id']}").body == new
+    assert (new["type"], new["person_type"], "count" in new) == ("segment", "user", False)
+    assert api.get(f"/segments/{new['id']}?include_count=true").body == {**new, "count": 0}
+    assert api.get("/segments?include_count=true").body["segments"][0]["count"] == 0
+    assert refusal(api.get("/segments/nothing")) == LOST
+    own = Api(segments=(Segment(id="5", name="Leads", person_type="contact"),))
+    assert own.get("/segments/5").body["person_type"] == "contact"
+
+
+def test_nobody_is_in_a_segment(api):
+    """The segments of a contact and of a company are empty lists, and unknown contacts and companies get 404."""
     contact, company = api.contact(external_id="u1"), api.company()
 
     assert api.get(f"/contacts/{contact}/segments").body["data"] == []
