@@ -205,6 +205,23 @@ def test_the_sandbox_prints_json():
     assert (started["token"], status, rest) == ("t-1", 200, "")
 
 
+@pytest.mark.parametrize(("choice", "is_seen"), [((), False), (("--search-lag", "0"), True)])
+def test_the_sandbox_lags_unless_told_otherwise(choice, is_seen):
+    """The list of contacts sees the sample people only after a while, and with `--search-lag 0` at once."""
+    with _start("sandbox", "--port", "0", "--seed", "--json", *choice) as process:
+        started = json.loads(process.stdout.readline())
+        asked = urllib.request.Request(
+            f"{started['url']}/contacts",
+            headers={"Authorization": f"Bearer {started['token']}", "Accept": "application/json"},
+        )
+        with urllib.request.urlopen(asked, timeout=10) as answer:
+            shown = json.load(answer)["total_count"]
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=30)
+
+    assert (shown > 0) is is_seen
+
+
 @pytest.mark.parametrize("command", ["sandbox", "demo"])
 def test_a_port_in_use_is_one_line(cli, command):
     """A port that another program uses gives one line with a remedy; exit code 2."""
