@@ -128,7 +128,8 @@ class _Run(NamedTuple):
 def _run(messages, *, deliver_every, faults=NO_FAULTS, seed=0, **options):
     """Accept the messages, deliver what is due after every *deliver_every* of them, and go on until everything has ended."""
     clock = FakeClock(_BEGIN + 1000)
-    workspace = Workspace(now=clock.now, attributes=_ATTRIBUTES, log_limit=100_000)
+    # Without a lag: a lead has no id of the caller's, so while a search does not see it, nothing can tell that a lost answer made it.
+    workspace = Workspace(now=clock.now, attributes=_ATTRIBUTES, log_limit=100_000, search_lag=0.0)
     choices = Settings(api_key="key", anonymous="lead", last_seen_resolution=0, retry_for=1e9, **options)
     buffer = MemoryBuffer(limit=1000, dead_letters=1000)
     jitter = Random(seed).random

@@ -45,7 +45,7 @@ def test_requests_are_listed_with_the_rule_that_refused_them(pages):
 def test_failed_requests_and_violations_can_be_picked(pages, choice, numbers):
     """The list can show failed requests only, or those with violations, refused or not."""
     pages.contact(external_id="u-1")
-    pages.post("/contacts", {"external_id": "u-2", "zodiac": "fish"})
+    pages.post("/companies", {"company_id": "acme", "zodiac": "fish"})
     pages.post("/contacts", {"role": "lead", "external_id": "u-3"})
 
     rows = pages.look(f"/ui/requests?show={choice}").first("tbody").all("tr")
@@ -77,13 +77,13 @@ def test_nothing_to_list(pages):
 def test_a_request_with_its_answer(pages):
     """The page shows both bodies, the version and the request's id, and never the token."""
     pages.ask(
-        "POST", "/contacts", {"external_id": "u-1", "zodiac": "fish"}, Authorization="Bearer sandbox-token"
+        "POST", "/companies", {"company_id": "acme", "zodiac": "fish"}, Authorization="Bearer sandbox-token"
     )
 
     page, values = pages.look("/ui/requests/1"), pages.named_values("/ui/requests/1")
 
     sent, answered = page.all("pre")
-    assert sent.text == '{ "external_id": "u-1", "zodiac": "fish" }'
+    assert sent.text == '{ "company_id": "acme", "zodiac": "fish" }'
     assert '"message": "bad \'zodiac\' parameter"' in answered.text
     assert page.first("section", class_="reasons").text == (
         "Why this request was refused unknown_field bad 'zodiac' parameter"
