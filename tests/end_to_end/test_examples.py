@@ -18,8 +18,8 @@ _EXAMPLES = Path(__file__).parents[2] / "examples"
 
 @pytest.fixture
 def sandbox():
-    """A local Intercom on a port of its own."""
-    with Sandbox() as server:
+    """A local Intercom on a port of its own, whose searches see each write at once: the quickstart reads what it has just sent."""
+    with Sandbox(search_lag=0.0) as server:
         yield server
 
 

@@ -123,9 +123,14 @@ def last_seen_apart(one: Workspace, other: Workspace) -> float:
 
 
 def _workspace(clock: ModelClock) -> Workspace:
-    # Without a rate limit, which would only make the replay wait.
+    # Without a rate limit, which would only make the replay wait, and without a lag: one by one relies on each search.
     return Workspace(
-        now=clock.now, attributes=attributes(), app_limit=1_000_000, workspace_limit=1_000_000, log_limit=1
+        now=clock.now,
+        attributes=attributes(),
+        app_limit=1_000_000,
+        workspace_limit=1_000_000,
+        log_limit=1,
+        search_lag=0.0,
     )
 
 
