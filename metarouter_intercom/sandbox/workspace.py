@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import marshal
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
@@ -290,5 +290,6 @@ class Workspace:
 
 def _etag(body: JsonValue) -> str:
     """Return the weak tag of a response, as every successful one with a body has it."""
-    content = json.dumps(body, sort_keys=True).encode()
+    # Several times faster than JSON. Version 2 of the format depends on nothing but the value.
+    content = marshal.dumps(body, 2)
     return f'W/"{hashlib.md5(content, usedforsecurity=False).hexdigest()}"'
