@@ -111,7 +111,12 @@ def furnished() -> tuple[Api, list[str]]:
 
 
 @settings(max_examples=200, deadline=None)
-@given(data=st.data(), route=routes, body=bodies, version=st.sampled_from(["2.0", "2.12", "2.16", "Preview"]))
+@given(
+    data=st.data(),
+    route=routes,
+    body=bodies,
+    version=st.sampled_from(["1.4", "2.0", "2.12", "2.16", "2.17", "Preview"]),
+)
 def test_any_request_is_answered_and_a_refused_one_changes_nothing(data, route, body, version):
     """Any body gets a status of Intercom's and a JSON body, and an error leaves the workspace unchanged."""
     api, ids = furnished()
