@@ -137,8 +137,6 @@ class Stamper:
         for name in _TEXTS:
             if name in wire:
                 wire[name] = copier.text(str(wire[name]), name)
-        if copier.problems:
-            raise RejectedMessage(copier.problems)
         if copier.notes:
             wire["notes"] = [*wire.get("notes", []), *(list(note) for note in copier.notes)]  # type: ignore[misc, list-item]  # written by us
         return wire
@@ -149,7 +147,8 @@ class Stamper:
             options = wire.get(name)
             if isinstance(options, dict):
                 wire[name] = without_proofs(options, self._names)
-        size = json_size(wire)
+        # Notes are ours, and a message must not become too large by them.
+        size = json_size({name: value for name, value in wire.items() if name != "notes"})
         if size > self._limit:
             fault = f"{size} bytes as JSON, more than the {self._limit} of max_message_bytes"
             raise RejectedMessage([Problem("message", fault, "send less")], reason="too_large")
