@@ -52,6 +52,14 @@ def check_seconds(name: str, value: JsonValue) -> int:
     return number
 
 
+def check_past(name: str, value: JsonValue) -> int:
+    """Return a time in Unix seconds that may be before 1970, as that of an old company; milliseconds are refused."""
+    number = check_integer(name, value)
+    if number > LATEST_SECOND:
+        raise malformed(f"{name} must be a time in seconds", rule="not_seconds", field=name)
+    return number
+
+
 def check_url(name: str, value: JsonValue) -> str:
     """Return an http or https address."""
     text = check_string(name, value)

@@ -14,7 +14,7 @@ from .._validation import (
     Check,
     check_boolean,
     check_integer,
-    check_seconds,
+    check_past,
     check_spend,
     check_string,
     check_text,
@@ -31,7 +31,7 @@ _CHANGEABLE: Mapping[str, Check] = {
     "industry": check_string,
     "monthly_spend": check_spend,
 }
-_CREATABLE: Mapping[str, Check] = {**_CHANGEABLE, "remote_created_at": check_seconds}
+_CREATABLE: Mapping[str, Check] = {**_CHANGEABLE, "remote_created_at": check_past}
 _DEFAULT_PER_PAGE = 15
 _MOST_PER_PAGE = 60
 _ATTACHED_PER_PAGE = 50
