@@ -15,6 +15,7 @@ from typing import IO, NamedTuple, cast
 
 from .._types import JsonObject, JsonValue
 from ..errors import Problem
+from ..messages._batches import members_of, merged
 from .json_stream import JsonStream
 
 # A whole batch may be one line; a longer line is reported as invalid.
@@ -22,7 +23,6 @@ _MAX_LINE = 64 * 1024 * 1024
 # So much of an invalid line is kept for the rejects file.
 _MAX_TEXT = 1 << 16
 _COMPLETE = "get a complete copy of the file"
-_SHARED = ("context", "integrations", "sentAt", "receivedAt")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -146,10 +146,9 @@ def _expanded(line: int, place: str, value: JsonValue) -> Iterator[FileEntry]:
     if isinstance(value, list):
         for index, member in enumerate(value):
             yield from _expanded(line, f"{place}[{index}]", member)
-    elif isinstance(value, dict) and isinstance(batch := value.get("batch"), list) and "type" not in value:
-        shared = {name: value[name] for name in _SHARED if value.get(name) is not None}
+    elif isinstance(value, dict) and (batch := members_of(value)) is not None:
         for index, member in enumerate(batch):
-            whole = {**shared, **member} if isinstance(member, dict) else member
+            whole = merged(value, member) if isinstance(member, dict) else member
             yield from _expanded(line, f"{place}.batch[{index}]".lstrip("."), whole)
     elif isinstance(value, dict):
         yield FileEntry(line, place, value)

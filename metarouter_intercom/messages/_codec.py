@@ -11,6 +11,7 @@ from cattrs.gen import make_dict_structure_fn, override
 
 from .._types import Note
 from ..errors import Problem, RejectedMessage
+from ._batches import members_of
 from ._coercion import with_article
 from ._message_ids import make_message_id
 from ._stand_ins import NoMeaning, meaning_of, plain_of
@@ -293,6 +294,12 @@ def _kind(wire: Mapping[str, Any]) -> type[Message]:
     name = wire.get("type")
     if kind is None and isinstance(name, str):
         kind = _KINDS.get(name.strip().lower())
+    if kind is None and members_of(wire) is not None:
+        fault, remedy = (
+            "a batch, not one message",
+            "send each message of it, with the batch's context and integrations",
+        )
+        raise RejectedMessage([Problem("batch", fault, remedy)])
     if kind is None:
         raise RejectedMessage([Problem("type", "missing or unknown", f"use one of {_KNOWN_TYPES}")])
     return kind

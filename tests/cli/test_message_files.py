@@ -83,7 +83,23 @@ def test_a_batch(indent):
     assert [one.place for one in entries] == ["batch[0]", "batch[1]"]
     assert [one.message for one in entries] == [
         {**_A, **shared, "context": {"app": "shop"}},
-        {**own, **shared},
+        {**own, **shared, "context": {"app": "shop", "ip": "192.0.2.1"}},
+    ]
+
+
+def test_batches_in_batches():
+    """R1: a batch within a batch adds what it says for its messages, and the inner one wins."""
+    inner = {"batch": [_A], "context": {"a": 2}, "sent_at": "inner"}
+    outer = {"batch": [inner, 5], "context": {"a": 1, "b": 1}, "integrations": {"Intercom": False}}
+
+    entries = _read(json.dumps(outer))
+
+    assert [(one.place, one.message) for one in entries] == [
+        (
+            "batch[0].batch[0]",
+            {**_A, "context": {"a": 2, "b": 1}, "integrations": {"Intercom": False}, "sentAt": "inner"},
+        ),
+        ("batch[1]", None),
     ]
 
 
