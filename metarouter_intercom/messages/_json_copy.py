@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._types import Note
 from ._memo import Memo
-from ._stand_ins import LARGEST_INT, NoMeaning, meaning_of, name_of, plain_of
+from ._stand_ins import LARGEST_INT, NoMeaning, meaning_of, name_of, plain_of, type_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -164,7 +164,7 @@ class Copier:
             return self._leave_out(path, str(error))
         except Exception as error:
             # The caller's own classes run here, and they may raise anything.
-            return self._leave_out(path, f"{name_of(value)}: reading it raised {type(error).__name__}")
+            return self._leave_out(path, f"{name_of(value)}: reading it raised {type_name(error)}")
 
     def _integer(self, number: int, path: str) -> JsonValue | _LeftOut:
         if -LARGEST_INT < number < LARGEST_INT:
@@ -230,14 +230,15 @@ class Copier:
         return self.text(key, path)
 
     def _leave_out(self, path: str, fault: str) -> _LeftOut:
-        self._note(Note("Q6", path[:_LONGEST_PATH], f"left out: {fault}"))
+        self._note(Note("Q6", path, f"left out: {fault}"))
         return _LEFT_OUT
 
     def _note(self, note: Note) -> None:
+        path = note.path[:_LONGEST_PATH]
         if len(self.notes) < _MOST_NOTES:
-            self.notes.append(note)
+            self.notes.append(Note(note.rule, path, note.reason))
         elif len(self.notes) == _MOST_NOTES:
-            self.notes.append(Note("Q6", note.path, "this value and others were changed or left out"))
+            self.notes.append(Note("Q6", path, "this value and others were changed or left out"))
 
 
 def json_size(message: JsonObject) -> int:

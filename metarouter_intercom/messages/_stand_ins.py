@@ -24,6 +24,8 @@ _PLAIN = frozenset({str, int, float, bool, type(None), list, dict})
 # Classes of texts that are translated when they are shown: Django's, Babel's, Flask's.
 _LAZY_TEXTS = frozenset({"Promise", "LazyProxy", "LazyString", "_LazyString"})
 
+_NAME_OF = type.__dict__["__name__"].__get__
+
 Read: TypeAlias = "tuple[Any, Any]"
 
 
@@ -72,7 +74,13 @@ def meaning_of(value: Any) -> Any:
 
 def name_of(value: Any) -> str:
     """Return the type of *value* with its article, for a note."""
-    return with_article(type(value).__name__[:_LONGEST_NAME])
+    return with_article(type_name(value))
+
+
+def type_name(value: Any) -> str:
+    """Return the name of the type of *value*, which a metaclass cannot make raise."""
+    name: str = _NAME_OF(type(value))
+    return name[:_LONGEST_NAME]
 
 
 # --- by type ----------------------------------------------------------------------------------------------
@@ -125,15 +133,13 @@ def _sorted_items(values: Any) -> list[Any]:
         return items
 
 
-def _tuple(value: Any) -> Any:
-    names = getattr(value, "_fields", None)
-    if isinstance(names, tuple) and len(names) == len(value):
-        return dict(zip(names, value, strict=True))
-    return _items(value)
-
-
 def _sequence(value: Any) -> Any:
-    """Return a list, or the text of an object that behaves as one, such as ``UserString``."""
+    """Return a list; an object where the members have names, as in a named tuple and a row of a database; a text for ``UserString``."""
+    kind = value.__class__
+    if hasattr(kind, "_asdict"):
+        return value._asdict()
+    if hasattr(kind, "keys"):
+        return _row(value)
     return str(value) if _behaves_as_text(value) else _items(value)
 
 
@@ -161,7 +167,6 @@ _BY_TYPE: tuple[Read, ...] = (
     ((date, time), lambda value: value.isoformat()),
     (timedelta, _seconds),
     (Mapping, _members),
-    (tuple, _tuple),
     ((KeysView, ItemsView, ValuesView, deque), _items),
     (Set, _sorted_items),
     (Sequence, _sequence),

@@ -8,6 +8,7 @@ import enum
 import ipaddress
 import json
 import os
+import sqlite3
 import typing
 import uuid
 from collections import (
@@ -223,6 +224,31 @@ class Spans(Array):
 Point = namedtuple("Point", "x y")
 
 
+class ListRow(list):
+    """A row of a database that is a list with names."""
+
+    def keys(self):
+        return ["id"]
+
+    def __getitem__(self, name):
+        return {"id": list.__getitem__(self, 0)}[name]
+
+
+def database_row():
+    database = sqlite3.connect(":memory:")
+    database.row_factory = sqlite3.Row
+    try:
+        return database.execute("SELECT 7 AS id, '2024-01-02' AS at").fetchone()
+    finally:
+        database.close()
+
+
+class Nameless(type):
+    @property
+    def __name__(cls):
+        raise LookupError("no")
+
+
 class Plain(tuple):
     """A tuple whose ``_fields`` are not those of a named tuple."""
 
@@ -295,6 +321,8 @@ OBJECTS = [
     (Row(), {"id": 7, "at": "2024-01-02"}),
     (NamedRow(), {"id": 8}),
     (Point(1, {2}), {"x": 1, "y": [2]}),
+    (ListRow([5]), {"id": 5}),
+    (database_row(), {"id": 7, "at": "2024-01-02"}),
     (SimpleNamespace(a=Plan.PRO), {"a": "pro"}),
     (MappingProxyType({"a": 1}), {"a": 1}),
     (OrderedDict(b=1, a=2), {"b": 1, "a": 2}),
@@ -368,6 +396,7 @@ class Tensor(Array):
         (NoDate(2024, 1, 2), "a date that is none"),
         (LargeArray(), "more than 100,000 values in a LargeArray"),
         (Address, "a class"),
+        (Nameless("Own", (), {})(), "an Own"),
         (type("Promise", (), {})(), "a Promise"),
         (type("L" * 500, (), {})(), f"a {'L' * 60}"),
     ],

@@ -52,6 +52,15 @@ def test_malformed_companies_are_violations(api, body, rule):
     assert api.workspace.companies() == []
 
 
+@pytest.mark.parametrize("seconds", [-1, -6_128_956_800, 0])
+def test_a_company_may_be_older_than_1970(api, seconds):
+    """A company is written with the date on which it was founded, also before 1970."""
+    answer = api.post("/companies", {"company_id": "a", "remote_created_at": seconds})
+
+    assert (answer.status, answer.body["remote_created_at"]) == (200, seconds)
+    assert api.rules() == []
+
+
 def test_an_unknown_field_is_named(api):
     """The error for an unknown field has the documented text with the field's name."""
     answer = api.post("/companies", {"company_id": "a", "test": 1})
