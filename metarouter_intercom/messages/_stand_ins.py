@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, Sequence, Set, ValuesView
+from collections.abc import (
+    Callable,
+    ItemsView,
+    Iterable,
+    Iterator,
+    KeysView,
+    Mapping,
+    Sequence,
+    Set,
+    ValuesView,
+)
 from datetime import date, datetime, time, timedelta, timezone
 from enum import Enum
+from functools import partial
 from itertools import islice
 from types import SimpleNamespace
 from typing import Any, TypeAlias
@@ -59,6 +70,8 @@ def meaning_of(value: Any) -> Any:
     """
     # An object that stands in for another one, such as Django's SimpleLazyObject, says that it is of the other one's class.
     kind = value.__class__
+    if kind is _Unreadable:
+        raise NoMeaning(value.fault)
     if isinstance(value, type):
         raise NoMeaning("a class")
     for types, read in _BY_TYPE:
@@ -81,6 +94,25 @@ def type_name(value: Any) -> str:
     """Return the name of the type of *value*, which a metaclass cannot make raise."""
     name: str = _NAME_OF(type(value))
     return name[:_LONGEST_NAME]
+
+
+class _Unreadable:
+    """Stands for one member of an object that raised when it was read, so that the others are kept."""
+
+    def __init__(self, error: Exception) -> None:
+        self.fault = f"a value: reading it raised {type_name(error)}"
+
+
+def _object(names: Iterable[Any], read: Callable[[Any], Any]) -> dict[Any, Any]:
+    """Return name -> value, where *read* gives the value of a name."""
+    members: dict[Any, Any] = {}
+    for name in names:
+        try:
+            members[name] = read(name)
+        except Exception as error:
+            # The caller's own properties run here, and they may raise anything.
+            members[name] = _Unreadable(error)
+    return members
 
 
 # --- by type ----------------------------------------------------------------------------------------------
@@ -117,7 +149,9 @@ def _seconds(value: timedelta) -> float:
 
 
 def _members(mapping: Any) -> dict[Any, Any]:
-    return dict(_bounded(mapping.items()))
+    if issubclass(type(mapping), dict):
+        return dict(_bounded(mapping.items()))
+    return _row(mapping)
 
 
 def _items(values: Any) -> list[Any]:
@@ -190,7 +224,7 @@ def _fields(names: str) -> Any:
 
     def read(value: Any) -> dict[str, Any]:
         listed = getattr(value.__class__, names)
-        return {name: getattr(value, name) for name in (getattr(field, "name", field) for field in listed)}
+        return _object((getattr(field, "name", field) for field in listed), partial(getattr, value))
 
     return read
 
@@ -198,11 +232,11 @@ def _fields(names: str) -> Any:
 def _dataclass(value: Any) -> dict[str, Any]:
     import dataclasses
 
-    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    return _object((field.name for field in dataclasses.fields(value)), partial(getattr, value))
 
 
 def _row(value: Any) -> dict[Any, Any]:
-    return {name: value[name] for name in _bounded(value.keys())}
+    return _object(_bounded(value.keys()), lambda name: value[name])
 
 
 def _array(value: Any) -> Any:

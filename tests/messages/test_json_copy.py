@@ -143,7 +143,7 @@ def _chained(levels):
         ([(number for number in ())], [], ("traits.a.0", "a generator")),
         ([iter([1])], [], ("traits.a.0", "a list_iterator")),
         ([range(10**12)], [], ("traits.a.0", "more than 100,000 values in a range")),
-        ([_EndlessMapping()], [], ("traits.a.0", "more than 100,000 values in an ItemsView")),
+        ([_EndlessMapping()], [], ("traits.a.0", "more than 100,000 values in a KeysView")),
         ([_Raising(LookupError)], [], ("traits.a.0", "a _Raising: reading it raised LookupError")),
         ([_Raising(RecursionError)], [], ("traits.a.0", "a _Raising: reading it raised RecursionError")),
         ([_Raising(None)], [], ("traits.a.0", "a _Raising that contains itself")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import collections.abc
 import dataclasses
 import enum
 import ipaddress
@@ -372,6 +373,57 @@ def test_values_of_a_set_whose_members_cannot_be_shown():
 
     assert copier.copy_object({"a": {Silent.A}}, "traits") == {"a": ["a"]}
     assert copier.notes == []
+
+
+@dataclasses.dataclass
+class Half:
+    """A dataclass one of whose fields was never set."""
+
+    plan: str = "pro"
+    seats: int = dataclasses.field(init=False)
+
+
+@attrs.define
+class HalfSlots:
+    plan: str = "pro"
+    seats: int = attrs.field(init=False)
+
+
+class HalfRow(Row):
+    def __getitem__(self, name):
+        if name == "at":
+            raise LookupError("no")
+        return "pro"
+
+    def keys(self):
+        return ["plan", "at"]
+
+
+class HalfMapping(HalfRow, collections.abc.Mapping):
+    def __iter__(self):
+        return iter(self.keys())
+
+    def __len__(self):
+        return 2
+
+
+@pytest.mark.parametrize(
+    ("value", "name", "error"),
+    [
+        (Half(), "seats", "AttributeError"),
+        (HalfSlots(), "seats", "AttributeError"),
+        (HalfRow(), "at", "LookupError"),
+        (HalfMapping(), "at", "LookupError"),
+    ],
+)
+def test_a_member_that_raises_costs_that_member(value, name, error):
+    """Q6: where one member of an object raises when it is read, the others are kept."""
+    copier = Copier()
+
+    assert copier.copy_object({"a": value}, "traits") == {"a": {"plan": "pro"}}
+    assert [tuple(note) for note in copier.notes] == [
+        ("Q6", f"traits.a.{name}", f"left out: a value: reading it raised {error}")
+    ]
 
 
 class NoDate(datetime):
