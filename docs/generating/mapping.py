@@ -71,6 +71,7 @@ _COMPANY: dict[str, tuple[Any, str]] = {
     "employees": ("40", "C2, R9"),
     "employeeCount": (40, "C2, R9"),
     "monthlySpend": ("129.90", "C2"),
+    "remoteCreatedAt": ("1775-10-13", "C2, R4"),
     "createdAt": ("2024-02-29", "C2, R4"),
     "created": (1709164800, "C2, R4"),
     "tags": (["early", "beta"], "C3"),

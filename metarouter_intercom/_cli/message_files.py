@@ -1,5 +1,5 @@
 """
-Reads messages from a file: JSON lines, JSON arrays or Segment batches, plain or gzipped.
+Reads messages from a file: JSON lines, JSON arrays or Segment batches, plain or gzipped, in UTF-8, UTF-16 or UTF-32.
 
 A file of any size is read in chunks, and an invalid line does not stop the reading. Does not know what a valid message is.
 """
@@ -15,14 +15,15 @@ from typing import IO, NamedTuple, cast
 
 from .._types import JsonObject, JsonValue
 from ..errors import Problem
+from ..messages._batches import members_of, merged
 from .json_stream import JsonStream
+from .text_encodings import BrokenEncoding, as_utf8
 
 # A whole batch may be one line; a longer line is reported as invalid.
 _MAX_LINE = 64 * 1024 * 1024
 # So much of an invalid line is kept for the rejects file.
 _MAX_TEXT = 1 << 16
 _COMPLETE = "get a complete copy of the file"
-_SHARED = ("context", "integrations", "sentAt", "receivedAt")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -72,10 +73,13 @@ def read_messages(stream: IO[bytes]) -> Iterator[FileEntry]:
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         fault = f"the gzip data is broken after this line ({error}); the rest was not read"
         yield FileEntry(line, "", None, fault, remedy=_COMPLETE)
+    except BrokenEncoding as error:
+        fault = f"{error} after this line; the rest was not read"
+        yield FileEntry(line, "", None, fault, remedy=_COMPLETE)
 
 
 def _entries(stream: IO[bytes]) -> Iterator[FileEntry]:
-    source = _unzipped(stream)
+    source = as_utf8(_unzipped(stream))
     start = source.peek(1).removeprefix(_BYTE_ORDER_MARK).lstrip()
     if start[:1] != b"[" and not (start[:1] == b"{" and _spans_lines(start)):
         yield from _line_entries(source)
@@ -126,7 +130,8 @@ def _line_entries(source: io.BufferedReader) -> Iterator[FileEntry]:
 
 def _parsed(row: bytes) -> tuple[JsonValue, str | None]:
     try:
-        return json.loads(row.rstrip()), None
+        # A file that was joined from others may have a byte order mark at the start of any line.
+        return json.loads(row.rstrip().decode("utf-8-sig")), None
     except UnicodeDecodeError as error:
         return None, f"not UTF-8 at byte {error.start + 1}"
     except json.JSONDecodeError as error:
@@ -146,10 +151,9 @@ def _expanded(line: int, place: str, value: JsonValue) -> Iterator[FileEntry]:
     if isinstance(value, list):
         for index, member in enumerate(value):
             yield from _expanded(line, f"{place}[{index}]", member)
-    elif isinstance(value, dict) and isinstance(batch := value.get("batch"), list) and "type" not in value:
-        shared = {name: value[name] for name in _SHARED if value.get(name) is not None}
+    elif isinstance(value, dict) and (batch := members_of(value)) is not None:
         for index, member in enumerate(batch):
-            whole = {**shared, **member} if isinstance(member, dict) else member
+            whole = merged(value, member) if isinstance(member, dict) else member
             yield from _expanded(line, f"{place}.batch[{index}]".lstrip("."), whole)
     elif isinstance(value, dict):
         yield FileEntry(line, place, value)

@@ -88,8 +88,8 @@ def send(
     """
     Send the messages in FILE to Intercom (- for standard input).
 
-    FILE contains JSON lines, a JSON array or Segment batches, plain or gzipped. Rejected messages are written to a rejects file with their
-    faults; all others are sent.
+    FILE contains JSON lines, a JSON array or Segment batches, plain or gzipped, in UTF-8, UTF-16 or UTF-32. Rejected messages are written
+    to a rejects file with their faults; all others are sent.
 
     After Ctrl-C or a crash, run the same command again: it continues where it stopped, and sends nothing twice. Standard input cannot be
     read again: the next run delivers what was already read, so give it only the messages that follow.

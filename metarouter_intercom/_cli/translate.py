@@ -46,7 +46,7 @@ def translate(*, file: str, summary: bool, assignments: tuple[str, ...], as_json
     """
     Show which requests would send the messages in FILE (- for standard input) to Intercom. Sends nothing.
 
-    FILE contains JSON lines, a JSON array or Segment batches, plain or gzipped.
+    FILE contains JSON lines, a JSON array or Segment batches, plain or gzipped, in UTF-8, UTF-16 or UTF-32.
     """
     settings = _settings(assignments)
     counts: dict[str, Counter[str]] = {

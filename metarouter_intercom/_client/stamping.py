@@ -31,6 +31,11 @@ _OBJECTS = ("context", "integrations", "traits", "properties")
 _TEXTS = ("userId", "anonymousId", "groupId", "previousId", "messageId", "event", "name", "category")
 
 
+def _names_visitor(keys: Sequence[str]) -> bool:
+    """Tell whether *keys* are those of a message that names an anonymous id and nobody else."""
+    return keys[0].startswith("anonymous:")
+
+
 class HookRaised(Exception):
     """A before-hook raised; carries the message as it was before the hooks."""
 
@@ -67,6 +72,8 @@ class Stamper:
         # An untrusted sender must not choose the contact, so its options name no key (V3).
         self._key_names = frozenset[str]() if settings.require_identity else self._names
         self._limit = settings.max_message_bytes
+        self._skips_visitors = settings.anonymous == "skip"
+        self._how = settings.company_id_from_name
         self._checks_identity = bool(settings.identity_secret) or settings.require_identity
         needs_full_path = self._checks_identity or self._before
         self.fast = None if needs_full_path else FastStamper(self._names, self._limit)
@@ -117,13 +124,18 @@ class Stamper:
         return self._with_keys(self._finish(wire))
 
     def _with_keys(self, message: JsonObject) -> Stamped:
-        return Stamped(message, contact_keys(message, self._key_names), message["type"] == "identify")
+        keys = contact_keys(message, self._key_names)
+        if message["type"] == "group" and (not keys or (self._skips_visitors and _names_visitor(keys))):
+            # It is about nobody, so its place is among the other calls about its company (O1).
+            own_id = company_id(message.get("groupId"), message.get("traits", {}), self._how)  # type: ignore[arg-type]  # an object, as read
+            keys = [] if own_id is None else [f"company:{own_id}"]
+        return Stamped(message, keys, message["type"] == "identify")
 
     def _check_company(self, wire: JsonObject) -> None:
         if wire["type"] != "group" or "groupId" in wire:
             return
         traits = wire.get("traits", {})
-        if company_id(None, traits, self._settings.company_id_from_name) is None:  # type: ignore[arg-type]  # an object, as read
+        if company_id(None, traits, self._how) is None:  # type: ignore[arg-type]  # an object, as read
             fault = "missing, and there is no traits.name to make an id from"
             raise RejectedMessage([Problem("groupId", fault, "send the company's id")])
 
@@ -137,8 +149,6 @@ class Stamper:
         for name in _TEXTS:
             if name in wire:
                 wire[name] = copier.text(str(wire[name]), name)
-        if copier.problems:
-            raise RejectedMessage(copier.problems)
         if copier.notes:
             wire["notes"] = [*wire.get("notes", []), *(list(note) for note in copier.notes)]  # type: ignore[misc, list-item]  # written by us
         return wire
@@ -149,7 +159,8 @@ class Stamper:
             options = wire.get(name)
             if isinstance(options, dict):
                 wire[name] = without_proofs(options, self._names)
-        size = json_size(wire)
+        # Notes are ours, and a message must not become too large by them.
+        size = json_size({name: value for name, value in wire.items() if name != "notes"})
         if size > self._limit:
             fault = f"{size} bytes as JSON, more than the {self._limit} of max_message_bytes"
             raise RejectedMessage([Problem("message", fault, "send less")], reason="too_large")

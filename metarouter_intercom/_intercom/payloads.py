@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from .._types import JsonObject, JsonValue
     from ..operations import SubmitEvent, UpsertCompany, UpsertContact
 
-_TIME_FIELDS = ("signed_up_at", "remote_created_at")
+# Intercom's contacts take times from 1970 on. A company may be older (rule C2), by as much as Python's calendar has.
+_EARLIEST = {"signed_up_at": 0, "remote_created_at": -62_135_596_800}
 
 
 def contact_body(operation: UpsertContact, *, api_version: str) -> JsonObject:
@@ -42,21 +43,21 @@ def company_body(operation: UpsertCompany) -> JsonObject:
 
 def note_unstorable_times(operation: UpsertContact | UpsertCompany, notes: list[Note]) -> None:
     """Add a note to *notes*, once, for each time of *operation* that its body leaves out because Intercom cannot store it."""
-    for name in _TIME_FIELDS:
+    for name, earliest in _EARLIEST.items():
         note = Note("M3", name, "before 1970 or after 2286")
-        if not _is_storable(operation.fields.get(name)) and note not in notes:
+        if not _is_storable(operation.fields.get(name), earliest) and note not in notes:
             notes.append(note)
 
 
 def _remove_unstorable_times(body: JsonObject) -> None:
-    for name in _TIME_FIELDS:
+    for name, earliest in _EARLIEST.items():
         seconds = body.get(name)
-        if seconds is not None and not _is_storable(seconds):
+        if seconds is not None and not _is_storable(seconds, earliest):
             del body[name]
 
 
-def _is_storable(seconds: JsonValue) -> bool:
-    return not isinstance(seconds, int) or 0 <= seconds <= LAST_INSTANT
+def _is_storable(seconds: JsonValue, earliest: int) -> bool:
+    return not isinstance(seconds, int) or earliest <= seconds <= LAST_INSTANT
 
 
 def event_body(operation: SubmitEvent, *, contact_id: str | None = None) -> JsonObject:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from cattrs import ClassValidationError, Converter
@@ -10,8 +11,10 @@ from cattrs.gen import make_dict_structure_fn, override
 
 from .._types import Note
 from ..errors import Problem, RejectedMessage
+from ._batches import members_of
 from ._coercion import with_article
 from ._message_ids import make_message_id
+from ._stand_ins import NoMeaning, meaning_of, plain_of
 from ._timestamps import message_time
 from ._values import Alias, Group, Identify, Page, Screen, Track
 
@@ -35,6 +38,8 @@ _OBJECTS = ("context", "integrations", "traits", "properties")
 _EMPTY: Mapping[str, Any] = {}
 # In bits. No id is larger, and every Python version writes such a number as text.
 _LONGEST_ID = 256
+# Types that stand for a text or a number in a trait (Q6), and yet are no name of anything.
+_NO_NAMES = (bool, float, bytes, bytearray, memoryview, date, time, timedelta)
 
 
 class _Fault(ValueError):
@@ -61,7 +66,16 @@ def _read_id(value: object, _type: object) -> str | None:
         if value.bit_length() > _LONGEST_ID:
             raise _Fault("an integer that is no id", "send the id as text")
         return str(int(value))
+    # A UUID, an enum and other stand-ins for a text or a whole number (Q6).
+    plain = _name_in(value)
+    if plain is not value and isinstance(plain, str | int):
+        return _read_id(plain, None)
     raise _Fault(f"{_kind_of(value)}, not a text", "send the id as text or as a whole number")
+
+
+def _name_in(value: object) -> object:
+    """Return the text or number that *value* stands for where a name is expected; *value* itself when it is none."""
+    return value if type(value) is str or isinstance(value, _NO_NAMES) else plain_of(value)
 
 
 def _read_object(value: object, _type: object) -> Mapping[str, Any]:
@@ -69,18 +83,20 @@ def _read_object(value: object, _type: object) -> Mapping[str, Any]:
         return value
     if value is None:
         return _EMPTY
-    from collections.abc import Mapping as AnyMapping
-
-    if isinstance(value, AnyMapping):
-        try:
-            return dict(value)
-        except Exception as error:
-            # The caller's own class runs here, and it may raise anything.
-            raise _Fault(f"reading it raised {type(error).__name__}", "send a plain object") from error
+    try:
+        plain = meaning_of(value)
+    except NoMeaning:
+        plain = value
+    except Exception as error:
+        # The caller's own class runs here, and it may raise anything.
+        raise _Fault(f"reading it raised {type(error).__name__}", "send a plain object") from error
+    if type(plain) is dict:
+        return plain
     raise _Fault(f"{_kind_of(value)}, not an object", "send an object, or leave it out")
 
 
 def _read_event(value: object, _type: object) -> str:
+    value = _name_in(value)
     if isinstance(value, str) and value.strip():
         return str.__str__(value)
     if isinstance(value, str) or value is None:
@@ -89,6 +105,7 @@ def _read_event(value: object, _type: object) -> str:
 
 
 def _read_label(value: object, _type: object) -> str | None:
+    value = _name_in(value)
     if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() <= _LONGEST_ID:
         return str(int(value))
     return str.__str__(value) if isinstance(value, str) else None
@@ -277,6 +294,12 @@ def _kind(wire: Mapping[str, Any]) -> type[Message]:
     name = wire.get("type")
     if kind is None and isinstance(name, str):
         kind = _KINDS.get(name.strip().lower())
+    if kind is None and members_of(wire) is not None:
+        fault, remedy = (
+            "a batch, not one message",
+            "send each message of it, with the batch's context and integrations",
+        )
+        raise RejectedMessage([Problem("batch", fault, remedy)])
     if kind is None:
         raise RejectedMessage([Problem("type", "missing or unknown", f"use one of {_KNOWN_TYPES}")])
     return kind

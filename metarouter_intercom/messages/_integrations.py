@@ -39,7 +39,7 @@ def is_selected(message: Message, names: frozenset[str]) -> bool:
         message: Any message.
         names: Names of this destination in small letters.
     """
-    choices = message.integrations or _choices(message.context)
+    choices = message.integrations or choices_in(message.context)
     if not choices:
         return True
     own: JsonValue = _MISSING
@@ -61,7 +61,8 @@ _MISSING = "missing"
 _NONE: Json = {}
 
 
-def _choices(context: Json) -> Json:
+def choices_in(context: Json) -> Json:
+    """Return what *context* says about destinations; an empty object when it says nothing."""
     for name in _CHOICES:
         if name in context:
             value = context[name]

@@ -1,25 +1,23 @@
-"""Copies a caller's data into JSON values that share nothing with it (rules Q1, Q2); knows no message type and no trait."""
+"""Copies a caller's data into JSON values that share nothing with it (rules Q1, Q2, Q6); knows no message type and no trait."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from datetime import date, datetime, time, timezone
-from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from .._types import Note
-from ..errors import Problem
-from ._coercion import with_article
 from ._memo import Memo
+from ._stand_ins import LARGEST_INT, NoMeaning, meaning_of, name_of, plain_of, type_name
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .._types import JsonObject, JsonValue
 
 # No real message is deeper, and both json.dumps and this module's recursion stay far from their limits on every supported Python.
 _DEEPEST = 100
-# No JSON reader keeps a larger whole number, and Python refuses to write a very large one as text.
-_LARGEST_INT = 2**64
+# In bits. A larger whole number is kept as a text, because no JSON reader keeps it, and beyond this one it is no number of anything.
+_LONGEST_INT = 256
 _FLAT = frozenset({str, int, float, bool, type(None)})
 # JSON writes a character as at most six bytes (\u0001), and a number as at most 25.
 _WIDEST_CHARACTER = 6
@@ -28,7 +26,9 @@ _WIDEST_SCALAR = 32
 _MOST_KEY_SETS = 5_000
 _FAST_LEVELS = 3
 # Enough to fix the sender by; nobody reads ten thousand of them.
-_MOST_PROBLEMS = 100
+_MOST_NOTES = 100
+# Lists that hold one another again and again can stand for more values than there are atoms. No message of this many fits any limit.
+_MOST_VALUES = 1_000_000
 _LONGEST_PATH = 200
 
 
@@ -67,7 +67,7 @@ def count_characters(values: tuple[Any, ...]) -> int:
                 return -1
             characters += len(value)
         elif kind is int:
-            if not -_LARGEST_INT < value < _LARGEST_INT:
+            if not -LARGEST_INT < value < LARGEST_INT:
                 return -1
         elif kind not in _FLAT:
             return -1
@@ -95,7 +95,7 @@ def fast_copy(values: dict[Any, Any], level: int = 0) -> tuple[JsonObject, int] 
                 return None
             characters += len(value)
         elif kind is int:
-            if not -_LARGEST_INT < value < _LARGEST_INT:
+            if not -LARGEST_INT < value < LARGEST_INT:
                 return None
         elif kind is dict:
             is_nested = True
@@ -124,20 +124,22 @@ class Copier:
     Copies the values of one message; the full path.
 
     Attributes:
-        problems: One for each value that JSON has no form for and that is left out, at most 100. Any of them rejects a message that is
-            being accepted.
-        notes: One for each value that was changed.
+        notes: One for each value that was changed or left out, at most 100 and one more that says so.
     """
 
-    __slots__ = ("_ancestors", "notes", "problems")
+    __slots__ = ("_ancestors", "_copied", "notes")
 
     def __init__(self) -> None:
-        self.problems: list[Problem] = []
         self.notes: list[Note] = []
         self._ancestors: set[int] = set()
+        self._copied = 0
 
     def copy_object(self, values: Mapping[Any, Any], path: str) -> JsonObject:
-        """Return *values* as JSON values: dates and times become ISO text, a ``Decimal`` a number. *path* is theirs in the message."""
+        """
+        Return *values* as JSON values that share nothing with them; *path* is theirs in the message.
+
+        A value of a type that JSON does not have becomes what it stands for (Q6). One that stands for nothing is left out with a note.
+        """
         copied = self._copy(values, path, 0)
         return copied if isinstance(copied, dict) else {}
 
@@ -145,7 +147,7 @@ class Copier:
         """Return *text* with a replacement character for each half of a surrogate pair, which UTF-8 cannot write."""
         if is_clean(text):
             return text
-        self.notes.append(Note("Q2", path, "characters that are no text were replaced"))
+        self._note(Note("Q2", path, "characters that are no text were replaced"))
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
     def _copy(self, value: Any, path: str, depth: int) -> JsonValue | _LeftOut:
@@ -157,106 +159,86 @@ class Copier:
         if kind is int:
             return self._integer(value, path)
         try:
-            if isinstance(value, Mapping):
-                return self._nested(value, path, depth, copy=self._object)
-            if isinstance(value, list | tuple | set | frozenset):
-                return self._nested(value, path, depth, copy=self._list)
-            return self._other(value, path, depth)
+            return self._nested(value, path, depth)
+        except NoMeaning as error:
+            return self._leave_out(path, str(error))
         except Exception as error:
             # The caller's own classes run here, and they may raise anything.
-            return self._refuse(
-                path,
-                f"reading it raised {type(error).__name__}",
-                "send plain objects, lists, texts and numbers",
-            )
+            return self._leave_out(path, f"{name_of(value)}: reading it raised {type_name(error)}")
 
-    def _integer(self, number: int, path: str) -> int | _LeftOut:
-        if -_LARGEST_INT < number < _LARGEST_INT:
+    def _integer(self, number: int, path: str) -> JsonValue | _LeftOut:
+        if -LARGEST_INT < number < LARGEST_INT:
             return number
-        return self._refuse(path, "an integer of more than 64 bits", "send it as text")
+        if number.bit_length() > _LONGEST_INT:
+            return self._leave_out(path, f"a whole number of more than {_LONGEST_INT} bits")
+        self._note(Note("Q6", path, "a whole number of more than 64 bits became a text"))
+        return str(number)
 
-    def _nested(self, value: Any, path: str, depth: int, *, copy: Any) -> JsonValue | _LeftOut:
+    def _nested(self, value: Any, path: str, depth: int) -> JsonValue | _LeftOut:
+        """Copy a list, an object, or a value that stands for something else."""
         if id(value) in self._ancestors:
-            return self._refuse(path, "contains itself", "send a tree")
-        if depth >= _DEEPEST:
-            return self._refuse(path, f"nested deeper than {_DEEPEST} levels", "flatten it")
+            raise NoMeaning(f"{name_of(value)} that contains itself")
+        if depth >= _DEEPEST or len(self._ancestors) >= 2 * _DEEPEST:
+            raise NoMeaning(f"{name_of(value)} nested deeper than {_DEEPEST} levels")
+        if self._copied >= _MOST_VALUES:
+            raise NoMeaning(f"{name_of(value)} after {_MOST_VALUES:,} other values")
+        kind = type(value)
         self._ancestors.add(id(value))
         try:
-            copied: JsonValue = copy(value, path, depth + 1)
+            if kind is dict:
+                return self._object(value, path, depth + 1)
+            if kind is list or kind is tuple:
+                return self._list(value, path, depth + 1)
+            return self._copy(meaning_of(value), path, depth)
         finally:
             self._ancestors.discard(id(value))
-        return copied
 
-    def _object(self, values: Mapping[Any, Any], path: str, depth: int) -> JsonObject:
+    def _object(self, values: dict[Any, Any], path: str, depth: int) -> JsonObject:
         copied: JsonObject = {}
-        for key, value in values.items():
+        # A copy, because another thread may write to the original meanwhile.
+        for key, value in values.copy().items():
             name = self._key(key, path)
             if name is None:
                 continue
             if name in copied:
-                self.notes.append(Note("Q2", f"{path}.{name}", "another value has this name"))
+                self._note(Note("Q2", f"{path}.{name}", "another value has this name"))
                 continue
             inner = self._copy(value, f"{path}.{name}", depth)
             if not isinstance(inner, _LeftOut):
                 copied[name] = inner
+        self._copied += 1 + len(copied)
         return copied
 
-    def _list(self, items: Any, path: str, depth: int) -> JsonValue:
-        ordered = sorted(items, key=repr) if isinstance(items, set | frozenset) else items
-        copied = [self._copy(item, f"{path}.{at}", depth) for at, item in enumerate(ordered)]
+    def _list(self, items: list[Any] | tuple[Any, ...], path: str, depth: int) -> JsonValue:
+        copied = [self._copy(item, f"{path}.{at}", depth) for at, item in enumerate(items)]
+        self._copied += 1 + len(copied)
         return [item for item in copied if not isinstance(item, _LeftOut)]
 
     def _key(self, key: Any, path: str) -> str | None:
-        if isinstance(key, str):
-            return self.text(str.__str__(key), path)
-        if key is None or isinstance(key, bool):
-            return {None: "null", True: "true", False: "false"}[key]
-        if isinstance(key, int):
-            return str(int(key))
-        if isinstance(key, float):
-            return repr(float(key))
-        fault = f"a key that is {with_article(type(key).__name__)}, not a text"
-        self._refuse(path, fault, "name every value by a text")
-        return None
+        """Return *key* as JSON writes it, or None for one that is no text and stands for none."""
+        if type(key) is not str:
+            plain = plain_of(key)
+            if plain is None or isinstance(plain, bool):
+                return {None: "null", True: "true", False: "false"}[plain]
+            is_key = isinstance(plain, str | float) or (
+                isinstance(plain, int) and plain.bit_length() <= _LONGEST_INT
+            )
+            if not is_key:
+                self._leave_out(path, f"a key that is {name_of(key)}")
+                return None
+            key = str(plain)
+        return self.text(key, path)
 
-    def _other(self, value: Any, path: str, depth: int) -> JsonValue | _LeftOut:
-        """Copy a value that is not a plain JSON value but has one natural JSON form."""
-        if isinstance(value, Enum):
-            return self._copy(value.value, path, depth)
-        if isinstance(value, datetime):
-            return (value if value.tzinfo is not None else value.replace(tzinfo=timezone.utc)).isoformat()
-        if isinstance(value, date | time):
-            return value.isoformat()
-        if isinstance(value, str):
-            return self.text(str.__str__(value), path)
-        if isinstance(value, int):
-            return self._integer(int(value), path)
-        if isinstance(value, float):
-            return float(value)
-        return self._special(value, path)
-
-    def _special(self, value: Any, path: str) -> JsonValue | _LeftOut:
-        from decimal import Decimal
-        from uuid import UUID
-
-        if isinstance(value, UUID):
-            return str(value)
-        if isinstance(value, Decimal):
-            if not value.is_finite():
-                return float("nan")
-            if value == value.to_integral_value() and abs(value) < _LARGEST_INT:
-                return int(value)
-            return float(value)
-        return self._refuse(
-            path,
-            f"{with_article(type(value).__name__)}, which is no JSON value",
-            "send text, numbers, booleans, lists or objects",
-        )
-
-    def _refuse(self, path: str, fault: str, remedy: str) -> _LeftOut:
-        if len(self.problems) < _MOST_PROBLEMS:
-            self.problems.append(Problem(path[:_LONGEST_PATH], fault, remedy))
+    def _leave_out(self, path: str, fault: str) -> _LeftOut:
+        self._note(Note("Q6", path, f"left out: {fault}"))
         return _LEFT_OUT
+
+    def _note(self, note: Note) -> None:
+        path = note.path[:_LONGEST_PATH]
+        if len(self.notes) < _MOST_NOTES:
+            self.notes.append(Note(note.rule, path, note.reason))
+        elif len(self.notes) == _MOST_NOTES:
+            self.notes.append(Note("Q6", path, "this value and others were changed or left out"))
 
 
 def json_size(message: JsonObject) -> int:

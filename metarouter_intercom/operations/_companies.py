@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .._types import Note
 from ..messages._coercion import check_json, id_text, text_field
-from ..messages._facts import PLAIN, KnownTraits, look_up
+from ..messages._facts import PLAIN, KnownTraits, is_absent, look_up
 from ._company_fields import write_company_fields
 from ._draft import Draft
 from ._fast_traits import FastCompanies
@@ -38,6 +38,7 @@ _KNOWN = KnownTraits(
         "employees",
         "employeeCount",
         "monthlySpend",
+        "remoteCreatedAt",
         "createdAt",
         "created",
         "tags",
@@ -161,9 +162,12 @@ class Companies:
                 notes.append(Note("I12", path, "neither an object nor a name"))
                 continue
             draft = Draft(*_KNOWN.sort(traits, notes, path), {}, notes, path)
-            trait_id = _own_id(draft.known)
+            id_trait = _id_trait(draft.known)
+            trait_id = None if id_trait is None else id_text(id_trait[1])
             own_id = trait_id or company_id(None, traits, self._how)
-            if own_id is None:
+            if id_trait is not None and trait_id is None:
+                draft.note("C1", id_trait[0], "not an id, so the company is left out")
+            elif own_id is None:
                 notes.append(Note("C1", path, "a company without an id"))
             elif own_id in ids:
                 notes.append(Note("I12", path, "this company came before"))
@@ -183,7 +187,9 @@ class Companies:
         for plain in _PLAIN_IDS:
             if plain in known:
                 trait = known.pop(plain)
-                if trait[1] != own_id and id_text(trait[1]) != own_id:
+                if is_absent(trait[1]):
+                    draft.note("C1", trait[0], "null or blank")
+                elif trait[1] != own_id and id_text(trait[1]) != own_id:
                     rest.append(trait)
         tags = _tags(own_id, draft) if "tags" in known else ()
         if known:
@@ -230,8 +236,12 @@ def _note_unchanged(draft: Draft, rule: str, *, is_named: bool) -> None:
         draft.note(rule, key, "detaching leaves the company as it is")
 
 
-def _own_id(known: Mapping[str, Trait]) -> str | None:
+def _id_trait(known: Mapping[str, Trait]) -> Trait | None:
+    """Return the trait that decides on the company's id: the first one that is there, also if it cannot be an id (C1)."""
     for plain in _PLAIN_IDS:
-        if plain in known and (own_id := id_text(known[plain][1])) is not None:
-            return own_id
+        if plain in known:
+            value = known[plain][1]
+            # A text that is no id counts as absent (R2).
+            if not is_absent(value) and (type(value) is not str or id_text(value) is not None):
+                return known[plain]
     return None

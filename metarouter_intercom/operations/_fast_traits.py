@@ -15,7 +15,7 @@ from ..messages._facts import PLAIN
 from ..messages._memo import Memo
 from ..messages._timestamps import unix_seconds
 from ._attribute_names import CLEAN, INNER, LONGEST_TEXT
-from ._company_fields import LARGEST_SPEND, SIZE_LIMIT, SIZES, SPEND, TEXTS
+from ._company_fields import CREATED, LARGEST_SPEND, SIZE_LIMIT, SIZES, SPEND, TEXTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -272,11 +272,12 @@ def _company_shape(names: Names, known: frozenset[str]) -> _CompanyShape | None:
     by_plain = {PLAIN[name]: name for name in names}
     ids = [by_plain[plain] for plain in _COMPANY_IDS if plain in by_plain]
     sizes = [by_plain[plain] for plain in SIZES if plain in by_plain]
-    if len(ids) > 1 or len(sizes) > 1 or len(by_plain) < len(names):
+    dates = [by_plain[plain] for plain in CREATED if plain in by_plain]
+    if len(ids) > 1 or len(sizes) > 1 or len(dates) > 1 or len(by_plain) < len(names):
         return None
     texts = tuple((by_plain[plain], plain) for plain in TEXTS if plain in by_plain)
-    own_id, size = (*ids, None)[0], (*sizes, None)[0]
-    spend, created_at = by_plain.get(SPEND), by_plain.get("createdat")
+    own_id, size, created_at = (*ids, None)[0], (*sizes, None)[0], (*dates, None)[0]
+    spend = by_plain.get(SPEND)
     rest = _rest(names, (own_id, size, spend, created_at, *(key for key, _ in texts)))
     if rest is None or any(PLAIN[key] in known for key, _ in rest):
         return None

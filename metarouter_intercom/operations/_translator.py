@@ -147,15 +147,14 @@ def translate(message: Message, settings: Settings) -> Translation:
 
 
 def _as_json(message: Message) -> Message:
-    """Return *message* with JSON values, as acceptance makes them; a value that has no JSON form is left out with a note."""
+    """Return *message* with JSON values, as acceptance makes them."""
     import attrs
 
     copier = Copier()
     copies: dict[str, Any] = {
         name: copier.copy_object(getattr(message, name), name) for name in _OBJECTS if hasattr(message, name)
     }
-    notes = (*copier.notes, *(Note("Q2", problem.path, problem.fault) for problem in copier.problems))
-    return attrs.evolve(message, notes=(*message.notes, *notes), **copies)
+    return attrs.evolve(message, notes=(*message.notes, *copier.notes), **copies)
 
 
 def _translation(operations: list[Operation] | None, notes: list[Note], reason: str) -> Translation:

@@ -192,8 +192,8 @@ class Buffer(Protocol):
 
         Args:
             message: Segment's wire form, of JSON values (NaN, infinities and integers of any size included). ``messageId`` is a text.
-            keys: The contact keys of the message (``user:..``, ``email:..``, ``contact:..``, ``anonymous:..``), its own first. May be
-                empty: then the message shares a lane with no other one.
+            keys: The contact keys of the message (``user:..``, ``email:..``, ``contact:..``, ``anonymous:..``), its own first;
+                ``company:..`` for a group call that names nobody. May be empty: then the message shares a lane with no other one.
             upserts: The message writes its contact, so it may bring the contact that others wait for.
             now: The moment of acceptance.
 

@@ -7,8 +7,12 @@ import io
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from metarouter_intercom._cli.message_files import read_messages
+
+from .._support.promises import promised
 
 
 def _read(content):
@@ -37,6 +41,78 @@ def test_a_byte_order_mark_is_no_fault():
     """A byte order mark, which Windows programs write, is skipped."""
     assert _places(b"\xef\xbb\xbf" + _LINES.encode())[0] == (1, "", _A)
     assert _places(b"\xef\xbb\xbf" + json.dumps([_A]).encode()) == [(1, "[0]", _A)]
+
+
+_ENCODINGS = ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be", "utf-8"]
+_FORMS = {
+    "lines": "\r\n".join(json.dumps({**one, "traits": {"name": "Größe 😀 \u2028"}}, ensure_ascii=False) for one in (_A, _B)),
+    "array": json.dumps([_A, {**_B, "event": "ß"}], ensure_ascii=False, indent=1),
+    "batch": json.dumps({"batch": [_A, _B]}),
+    "objects": json.dumps(_A, indent=1) + "\n" + json.dumps(_B, indent=1),
+    "broken": json.dumps(_A) + "\n{ß\n" + json.dumps(_B),
+    "blank": "\n \n" + json.dumps(_A),
+    "empty": "",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", _FORMS)
+@pytest.mark.parametrize("encoding", _ENCODINGS)
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_other_encodings(form, encoding, mark, pack):
+    """A file in UTF-16 or UTF-32, with or without a byte order mark, gives what the same text in UTF-8 gives, faults included."""
+    text = _FORMS[form]
+
+    assert _read(pack((mark + text).encode(encoding))) == _read(text)
+
+
+@given(
+    st.lists(st.dictionaries(st.text(max_size=3), st.text(max_size=9), max_size=2), max_size=9),
+    st.sampled_from(_ENCODINGS),
+    st.booleans(),
+)
+@promised
+def test_any_text_in_any_encoding(messages, encoding, is_ascii):
+    """Whatever the texts are, halves of surrogate pairs included, no message of a file is lost by its encoding."""
+    content = "".join(json.dumps(one, ensure_ascii=is_ascii) + "\n" for one in messages)
+
+    entries = _read(content.encode(encoding, "surrogatepass"))
+
+    if encoding != "utf-8" or is_ascii:
+        assert [one.message for one in entries] == messages
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_a_file_that_ends_inside_a_character(encoding):
+    """What is there is read; that the file is cut off is one fault, at its last line, and no message is counted twice."""
+    content = (json.dumps(_A) + "\n" + json.dumps(_B) + "\n").encode(encoding)
+
+    entries = _read(content + b"\x00")
+
+    assert [one.message for one in entries] == [_A, _B, None]
+    assert (entries[-1].line, entries[-1].fault) == (
+        2,
+        f"not {encoding[:6].upper()}: truncated data after this line; the rest was not read",
+    )
+    assert entries[-1].problem.remedy == "get a complete copy of the file"
+
+
+def test_a_byte_order_mark_inside_a_file():
+    """Files that were joined have a byte order mark in the midst of the whole, and it is skipped."""
+    part = b"\xef\xbb\xbf" + _LINES.encode() + b"\n"
+
+    assert [one.message for one in _read(part + part)] == [_A, _B, _C, _A, _B, _C]
+    assert [one.message for one in _read((_LINES + "\n\ufeff" + _LINES).encode("utf-16"))] == [_A, _B, _C] * 2
+
+
+def test_one_line_in_another_encoding():
+    """A line in another encoding than the rest of the file is one fault, and the lines around it are read."""
+    row = json.dumps(_B).encode("utf-16-be")
+
+    entries = _read(json.dumps(_A).encode() + b"\n" + row + b"\n" + json.dumps(_C).encode())
+
+    assert [one.message for one in entries] == [_A, None, _C]
+    assert entries[1].fault == "not JSON at column 1: Expecting value"
 
 
 @pytest.mark.parametrize("indent", [None, 0, 2])
@@ -83,7 +159,23 @@ def test_a_batch(indent):
     assert [one.place for one in entries] == ["batch[0]", "batch[1]"]
     assert [one.message for one in entries] == [
         {**_A, **shared, "context": {"app": "shop"}},
-        {**own, **shared},
+        {**own, **shared, "context": {"app": "shop", "ip": "192.0.2.1"}},
+    ]
+
+
+def test_batches_in_batches():
+    """R1: a batch within a batch adds what it says for its messages, and the inner one wins."""
+    inner = {"batch": [_A], "context": {"a": 2}, "sent_at": "inner"}
+    outer = {"batch": [inner, 5], "context": {"a": 1, "b": 1}, "integrations": {"Intercom": False}}
+
+    entries = _read(json.dumps(outer))
+
+    assert [(one.place, one.message) for one in entries] == [
+        (
+            "batch[0].batch[0]",
+            {**_A, "context": {"a": 2, "b": 1}, "integrations": {"Intercom": False}, "sentAt": "inner"},
+        ),
+        ("batch[1]", None),
     ]
 
 

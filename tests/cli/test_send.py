@@ -55,14 +55,17 @@ def test_send_prints_json(connected, file):
     assert (result["accepted"], result["delivered"], result["pending"]) == (100, 100, 0)
 
 
-@pytest.mark.parametrize("form", ["array", "batch", "gzip"])
+@pytest.mark.parametrize("form", ["array", "batch", "gzip", "UTF-16", "UTF-16 array", "UTF-32 gzip"])
 def test_other_forms_of_files(connected, sandbox, file, form):
-    """Arrays, batches and gzipped files are sent like JSON lines."""
+    """Arrays, batches, gzipped files and files in other encodings are sent like JSON lines."""
     messages = [json.loads(line) for line in file.read_text().splitlines()]
     content = {
         "array": json.dumps(messages, indent=1).encode(),
         "batch": json.dumps({"batch": messages}).encode(),
         "gzip": gzip.compress(file.read_bytes()),
+        "UTF-16": file.read_text().encode("utf-16"),
+        "UTF-16 array": json.dumps(messages, indent=1).encode("utf-16"),
+        "UTF-32 gzip": gzip.compress(file.read_text().encode("utf-32")),
     }
     file.write_bytes(content[form])
 
@@ -98,6 +101,37 @@ def test_only_what_was_added_to_a_file_is_sent(connected, sandbox, file):
     assert done.out.splitlines()[0] == f"{file}: 150 messages read (100 of them by earlier runs), 0 rejected"
     assert done.out.splitlines()[1].startswith("50 accepted: 50 delivered")
     assert differences(sandbox.workspace, _NUMBER + 50) == []
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_a_file_in_utf_16_that_has_grown(connected, sandbox, file, encoding):
+    """How much of a file was read is counted in messages, so a file in UTF-16 continues like any other one."""
+    text = file.read_text()
+    file.write_bytes(("\ufeff" + text).encode(encoding))
+    connected("send", file)
+    write_messages(file, _NUMBER + 50)
+    file.write_bytes(("\ufeff" + file.read_text()).encode(encoding))
+
+    done = connected("send", file)
+
+    assert done.code == 0
+    assert done.out.splitlines()[0] == f"{file}: 150 messages read (100 of them by earlier runs), 0 rejected"
+    assert done.out.splitlines()[1].startswith("50 accepted: 50 delivered")
+    assert differences(sandbox.workspace, _NUMBER + 50) == []
+
+
+def test_a_file_in_utf_16_that_was_cut_off(connected, sandbox, file):
+    """A file that ends inside a character is one fault, and everything before its last line is sent."""
+    file.write_bytes(file.read_text().encode("utf-16") + b"{")
+
+    done = connected("send", file)
+
+    assert done.code == 1
+    assert done.out.splitlines()[0] == f"{file}: 101 messages read, 1 rejected"
+    assert (
+        "not UTF-16: truncated data after this line; the rest was not read; get a complete copy" in done.err
+    )
+    assert differences(sandbox.workspace, _NUMBER) == []
 
 
 @pytest.mark.parametrize("changed", ["shorter", "other"])

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import json
 import uuid
-from collections import ChainMap, OrderedDict, UserDict, defaultdict, deque
+from collections import ChainMap, OrderedDict, UserDict, UserString, defaultdict, deque, namedtuple
 from collections.abc import Mapping
-from datetime import date, datetime, time, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from enum import Enum, IntEnum
-from types import MappingProxyType
+from pathlib import PurePosixPath
+from types import MappingProxyType, SimpleNamespace
 
+import attrs
 import pytest
 
-from metarouter_intercom import RejectedMessage
+from metarouter_intercom import RejectedMessage, Settings
+from metarouter_intercom._client.stamping import Stamper
 from metarouter_intercom.plugins import Response
 from metarouter_intercom.testing import ScriptedTransport
 
@@ -344,20 +349,168 @@ def test_any_text_is_a_message_id(tmp_path, message_id):
         assert (report.delivered, client.stats().duplicates) == (1, 1)
 
 
+_ODD = {"ok": 1, "plan": {"days": timedelta(days=1), "key": object(), "raw": b"\xff"}}
+_ODD_NOTES = [
+    ("Q6", "traits.plan.key", "left out: an object"),
+    ("Q6", "traits.plan.raw", "left out: bytes that are not UTF-8"),
+]
+
+
+@pytest.mark.parametrize("is_spooled", [False, True])
+@pytest.mark.parametrize("on_invalid", ["raise", "log"])
+@pytest.mark.parametrize("call", ["send", "identify"])
+def test_one_odd_value_costs_that_value(tmp_path, is_spooled, on_invalid, call):
+    """Q6: the rest of the message is delivered, and the note reaches after-hooks and the report, also from a spool that another client opens."""
+    bodies, deliveries = [], []
+
+    def answer(request):
+        bodies.append(request.body)
+        return Response(200, {"id": "i1", "type": "contact"})
+
+    choices = {"spool": tmp_path / "spool"} if is_spooled else {}
+    client = manual_client(
+        ScriptedTransport(answer), on_invalid=on_invalid, after=[deliveries.append], **choices
+    )
+    if call == "send":
+        client.send({"type": "identify", "userId": "u1", "traits": _ODD})
+    else:
+        client.identify("u1", _ODD)
+    other = (
+        manual_client(ScriptedTransport(answer), after=[deliveries.append], **choices)
+        if is_spooled
+        else client
+    )
+
+    report = other.flush()
+    other.close()
+    client.close()
+
+    assert [body["custom_attributes"] for body in bodies] == [{"ok": 1, "plan_days": 86_400}]
+    assert [tuple(note) for note in deliveries[0].notes] == _ODD_NOTES
+    assert report.notes == {f"{rule}: {reason}": 1 for rule, _, reason in _ODD_NOTES}
+    assert (report.rejected, report.dead) == ({}, {})
+
+
+def test_notes_do_not_make_a_message_too_large():
+    """Q6: what is said about values that were left out does not count for ``max_message_bytes``."""
+    client = manual_client(max_message_bytes=300)
+
+    client.identify("u1", {f"{'k' * 50}{number}": object() for number in range(200)})
+
+    assert client.flush().delivered == 1
+
+
+@dataclasses.dataclass
+class _Facts:
+    plan: str = "pro"
+    seats: object = 3
+
+
+@attrs.frozen
+class _Frozen:
+    plan: str = "pro"
+    seats: int = 3
+
+
+class _Model:
+    model_fields = ()
+
+    def model_dump(self):
+        return {"plan": "pro", "seats": 3}
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        _Facts(),
+        _Frozen(),
+        _Model(),
+        SimpleNamespace(plan="pro", seats=3),
+        namedtuple("Facts", "plan seats")("pro", 3),
+        UserDict(plan="pro", seats=3),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_an_object_may_be_any_that_stands_for_one(facts):
+    """Q6: traits, properties and context may be dataclasses, models and other values that stand for an object."""
+    stamped = Stamper(Settings(api_key="k"), ()).stamp(
+        {"type": "track", "userId": "u1", "event": "x", "properties": facts, "context": facts}, 0.0
+    )
+
+    assert stamped.message["properties"] == stamped.message["context"] == {"plan": "pro", "seats": 3}
+
+
+class _Endless(Mapping):
+    def __getitem__(self, key):
+        return 1
+
+    def __iter__(self):
+        return itertools.count()
+
+    def __len__(self):
+        return 1
+
+
+@pytest.mark.parametrize(
+    "value", [[1], "x", 5, object(), {1}, _Endless(), _FailingDict(a=1), b"{}", date(2024, 1, 2)]
+)
+def test_what_the_message_cannot_do_without_rejects_it(value):
+    """Q6, R1: where an object is needed and none can be found, the message is rejected at that place."""
+    with pytest.raises(RejectedMessage) as raised:
+        manual_client().send({"type": "identify", "userId": "u1", "traits": value})
+
+    assert [problem.path for problem in raised.value.problems] == ["traits"]
+
+
+class _LazyName:
+    def __str__(self):
+        return "Signed up"
+
+    def __getattr__(self, name):
+        return getattr("Signed up", name)
+
+
+class _Event(Enum):
+    SIGNED_UP = "Signed up"
+    LAZY = _LazyName()
+
+
+@pytest.mark.parametrize(
+    ("user_id", "text"),
+    [
+        (uuid.UUID(int=1), str(uuid.UUID(int=1))),
+        (Decimal("12"), "12"),
+        (_TextColour.RED, "red"),
+        (_NumberColour.RED, "3"),
+        (_Colour.RED, "red"),
+        (PurePosixPath("a/b"), "a/b"),
+    ],
+)
+@pytest.mark.parametrize("event", [_LazyName(), _Event.SIGNED_UP, _Event.LAZY, UserString("Signed up")])
+def test_ids_and_names_may_be_what_stands_for_a_text(user_id, text, event):
+    """Q6, R2, E1: an id may be a UUID or an enum, a name of an event a lazy text."""
+    stamped = Stamper(Settings(api_key="k"), ()).stamp(
+        {"type": "track", "userId": user_id, "event": event}, 0.0
+    )
+
+    assert (stamped.message["userId"], stamped.message["event"]) == (text, "Signed up")
+
+
+@pytest.mark.parametrize(
+    "value", [b"u1", date(2024, 1, 2), timedelta(1), Decimal("1.5"), _Facts(), True, [1], object()]
+)
+def test_ids_that_are_no_text_are_rejected(value):
+    """Q6, R2: what stands for anything except a text or a whole number, and bytes and dates, are no id."""
+    with pytest.raises(RejectedMessage) as raised:
+        manual_client().track(value, "x")
+
+    assert [problem.path for problem in raised.value.problems] == ["userId"]
+
+
 def test_no_value_is_quoted():
     """A rejection names paths and types, and never a value, because a value may be private."""
     with pytest.raises(RejectedMessage) as raised:
-        manual_client().identify("u1", {"ok": 1, "bad": {"token": b"very secret", "big": 10**40}})
+        manual_client().group(b"very secret", "c1", ["secret"])
 
     assert "secret" not in str(raised.value)
-    assert [problem.path for problem in raised.value.problems] == ["traits.bad.token", "traits.bad.big"]
-
-
-def test_up_to_a_hundred_faults_are_listed():
-    """A rejection lists all faults of a message, so that they can be fixed together, and at most a hundred of them."""
-    with pytest.raises(RejectedMessage) as raised:
-        manual_client().identify("u1", {f"k{number:03}": b"" for number in range(300)})
-
-    assert [problem.path for problem in raised.value.problems] == [
-        f"traits.k{number:03}" for number in range(100)
-    ]
+    assert [problem.path for problem in raised.value.problems] == ["userId", "traits"]

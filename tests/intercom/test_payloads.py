@@ -67,12 +67,25 @@ def test_the_body_of_a_company():
     assert company_body(whole) == {"company_id": "c1", "custom_attributes": {"tier": "gold"}}
 
 
+@pytest.mark.parametrize("seconds", [-1, -6_128_956_800, -62_135_596_800])
+def test_companies_may_be_older_than_1970(seconds):
+    """A company's time before 1970 is written, and a contact's is left out with a note (rules I5, C2)."""
+    company = UpsertCompany(company_id="c1", fields={"remote_created_at": seconds}, attributes={})
+    contact, notes = _contact(signed_up_at=seconds), []
+    note_unstorable_times(company, notes)
+    note_unstorable_times(contact, notes)
+
+    assert company_body(company) == {"company_id": "c1", "remote_created_at": seconds}
+    assert "signed_up_at" not in contact_body(contact, api_version="2.16")
+    assert notes == [Note("M3", "signed_up_at", "before 1970 or after 2286")]
+
+
 @pytest.mark.parametrize(
     ("seconds", "is_storable"),
-    [(-1, False), (0, True), (9_999_999_999, True), (10_000_000_000, False), (None, True)],
+    [(-(10**11), False), (0, True), (9_999_999_999, True), (10_000_000_000, False), (None, True)],
 )
 def test_times_that_intercom_cannot_store(seconds, is_storable):
-    """A time before 1970, or of more than ten digits, is left out of the body with one note (rules I5, C2)."""
+    """A time before the calendar, or of more than ten digits, is left out of the body with one note (rules I5, C2)."""
     contact = _contact(signed_up_at=seconds)
     company = UpsertCompany(company_id="c1", fields={"remote_created_at": seconds}, attributes={})
     notes = []

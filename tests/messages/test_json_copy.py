@@ -1,9 +1,12 @@
-"""Copying a caller's data (rules Q1, Q2): a value that has a JSON form gets it, and any other is a problem."""
+"""Copying a caller's data (rules Q1, Q2, Q6): a value that has a JSON form gets it, and any other is left out with a note."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import uuid
+from collections import UserDict
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, IntEnum
@@ -12,7 +15,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metarouter_intercom.errors import Problem
 from metarouter_intercom.messages import _json_copy
 from metarouter_intercom.messages._json_copy import (
     Copier,
@@ -85,7 +87,7 @@ def test_values_with_a_json_form(value, copied):
 
     assert facts == {"x": copied}
     assert type(facts["x"]) is type(copied)
-    assert (copier.problems, copier.notes) == ([], [])
+    assert copier.notes == []
 
 
 @pytest.mark.parametrize("value", [Decimal("NaN"), Decimal("sNaN"), Decimal("-Infinity")])
@@ -96,27 +98,78 @@ def test_decimals_that_are_no_number(value):
     assert facts["x"] != facts["x"]
 
 
+class _Raising:
+    model_fields = ()
+
+    def __init__(self, how):
+        self._how = how
+
+    def model_dump(self):
+        if self._how is not None:
+            raise self._how("no")
+        return self
+
+
+class _EndlessMapping(Mapping):
+    def __getitem__(self, key):
+        return 1
+
+    def __iter__(self):
+        return itertools.count()
+
+    def __len__(self):
+        return 1
+
+
+def _chained(levels):
+    value = "end"
+    for _ in range(levels):
+        value = UserDict(x=value)
+    return value
+
+
 @pytest.mark.parametrize(
-    ("facts", "problem"),
+    ("value", "left", "note"),
     [
-        ({"a": [{"b": b"x"}]}, Problem("traits.a.0.b", "a bytes, which is no JSON value", "send text, numbers, booleans, lists or objects")),
-        ({"a": 2**64}, Problem("traits.a", "an integer of more than 64 bits", "send it as text")),
-        ({"a": {(1,): 2}}, Problem("traits.a", "a key that is a tuple, not a text", "name every value by a text")),
-        ({"a": Decimal("1E+400000000")}, Problem("traits.a", "reading it raised Overflow", "send plain objects, lists, texts and numbers")),
+        ([{"b": b"\xff"}], [{}], ("traits.a.0.b", "bytes that are not UTF-8")),
+        ({"n": 2**256, "m": 1}, {"m": 1}, ("traits.a.n", "a whole number of more than 256 bits")),
+        ({(1,): 2, "k": 3}, {"k": 3}, ("traits.a", "a key that is a tuple")),
+        ({10**5000: 2, "k": 3}, {"k": 3}, ("traits.a", "a key that is an int")),
+        ([1, Decimal("1E+400000000")], [1], ("traits.a.1", "a Decimal: reading it raised Overflow")),
+        ([object()], [], ("traits.a.0", "an object")),
+        ([1, 2j], [1], ("traits.a.1", "a complex")),
+        ([int], [], ("traits.a.0", "a class")),
+        ([len], [], ("traits.a.0", "a builtin_function_or_method")),
+        ([(number for number in ())], [], ("traits.a.0", "a generator")),
+        ([iter([1])], [], ("traits.a.0", "a list_iterator")),
+        ([range(10**12)], [], ("traits.a.0", "more than 100,000 values in a range")),
+        ([_EndlessMapping()], [], ("traits.a.0", "more than 100,000 values in a KeysView")),
+        ([_Raising(LookupError)], [], ("traits.a.0", "a _Raising: reading it raised LookupError")),
+        ([_Raising(RecursionError)], [], ("traits.a.0", "a _Raising: reading it raised RecursionError")),
+        ([_Raising(None)], [], ("traits.a.0", "a _Raising that contains itself")),
     ],
 )  # fmt: skip
-def test_values_without_a_json_form(facts, problem):
-    """Q2: each value without a JSON form is left out of the copy and is one problem, with path, fault and remedy."""
+def test_values_without_a_json_form(value, left, note):
+    """Q6: a value that stands for nothing in JSON costs itself alone, and its note names path and type or what it raised."""
     copier = Copier()
 
-    copied = copier.copy_object({**facts, "kept": 1}, "traits")
+    copied = copier.copy_object({"a": value, "kept": 1}, "traits")
 
-    assert copier.problems == [problem]
-    assert copied["kept"] == 1
+    assert copied == {"a": left, "kept": 1}
+    assert copier.notes == [Note("Q6", note[0], f"left out: {note[1]}")]
+
+
+@pytest.mark.parametrize("number", [2**64, -(2**64), 2**70, 10**40, 2**256 - 1])
+def test_whole_numbers_that_no_reader_keeps(number):
+    """Q6: a whole number of more than 64 bits becomes the text of its digits, with a note."""
+    copier = Copier()
+
+    assert copier.copy_object({"n": number}, "traits") == {"n": str(number)}
+    assert copier.notes == [Note("Q6", "traits.n", "a whole number of more than 64 bits became a text")]
 
 
 def test_an_object_that_holds_itself():
-    """Q2: a cycle is a problem at the place where it closes; the same object in two places is no cycle."""
+    """Q6: a cycle is left out at the place where it closes; the same object in two places is no cycle."""
     shared = {"city": "Berlin"}
     cycle = {"home": shared, "work": shared}
     cycle["self"] = [cycle]
@@ -124,12 +177,13 @@ def test_an_object_that_holds_itself():
 
     copied = copier.copy_object(cycle, "traits")
 
-    assert [problem.path for problem in copier.problems] == ["traits.self.0"]
+    assert copier.notes == [Note("Q6", "traits.self.0", "left out: a dict that contains itself")]
     assert copied == {"home": {"city": "Berlin"}, "work": {"city": "Berlin"}, "self": []}
 
 
-def test_a_hundred_levels():
-    """Q2: a hundred levels are copied, one more is a problem, and the path of that problem is cut at 200 characters."""
+@pytest.mark.parametrize("levels", [101, 300])
+def test_a_hundred_levels(levels):
+    """Q6: a hundred levels are copied, what is deeper is left out, and the path of its note is cut at 200 characters."""
 
     def nested(levels):
         value = {}
@@ -137,14 +191,40 @@ def test_a_hundred_levels():
             value = {"level": value}
         return value
 
-    deepest, deeper = Copier(), Copier()
+    deepest, deeper, chained = Copier(), Copier(), Copier()
     copied = deepest.copy_object(nested(100), "traits")
-    deeper.copy_object(nested(101), "traits")
+    deeper.copy_object(nested(levels), "traits")
+    chained.copy_object({"a": _chained(levels)}, "traits")
 
     assert copied == nested(100)
-    assert deepest.problems == []
-    assert deeper.problems[0].fault == "nested deeper than 100 levels"
-    assert len(deeper.problems[0].path) == 200
+    assert deepest.notes == []
+    assert [note.reason for note in deeper.notes] == ["left out: a dict nested deeper than 100 levels"]
+    assert len(deeper.notes[0].path) == 200
+    assert len(chained.notes) == 1
+
+
+def test_lists_that_hold_one_another_again_and_again():
+    """Q6: the work is bounded however many values a few lists stand for."""
+    laughs = ["ha"]
+    for _ in range(60):
+        laughs = [laughs, laughs]
+    copier = Copier()
+
+    copied = copier.copy_object({"a": laughs, "b": 1}, "traits")
+
+    assert copied["b"] == 1
+    assert copier.notes[0].reason == "left out: a list after 1,000,000 other values"
+
+
+def test_up_to_a_hundred_notes():
+    """Q6: a message carries at most a hundred notes of its copy, and one more that says that there were others."""
+    copier = Copier()
+
+    copied = copier.copy_object({f"k{number:03}": object() for number in range(300)} | {"kept": 1}, "traits")
+
+    assert copied == {"kept": 1}
+    assert [note.path for note in copier.notes] == [f"traits.k{number:03}" for number in range(101)]
+    assert copier.notes[-1].reason == "this value and others were changed or left out"
 
 
 def test_characters_that_are_no_text():
@@ -184,7 +264,7 @@ def test_json_is_copied_as_it_is(facts):
 
     assert repr(copied) == repr(facts)
     assert copied is not facts
-    assert copier.problems == []
+    assert copier.notes == []
 
 
 def _integers(value):
@@ -238,16 +318,16 @@ _FACTS = usual_with_changes(
 
 
 def _copied(facts):
-    """Return the copy of *facts* on the full path; raise when it needs a problem or a note."""
+    """Return the copy of *facts* on the full path; raise when it needs a note."""
     copier = Copier()
     copied = copier.copy_object(facts, "traits")
-    if copier.problems or copier.notes:
-        raise ValueError(copier.problems, copier.notes)
+    if copier.notes:
+        raise ValueError(copier.notes)
     return copied
 
 
 def test_both_paths_copy_the_same():
-    """Q1, Q2: the copy of the fast path is that of the full path, which needs no problem and no note for it."""
+    """Q1, Q2: the copy of the fast path is that of the full path, which needs no note for it."""
 
     def fast(facts):
         copied = fast_copy(facts)

@@ -121,7 +121,8 @@ def changes_of_company(*inside: str) -> st.SearchStrategy[Any]:
         st.one_of(
             at(ID_TEXTS, "id", "companyId", "groupId", "company_id"),
             at(NUMBERS, "size", "employeeCount", "monthly_spend"),
-            at(INSTANTS, "created"),
+            at(INSTANTS, "created", "remote_created_at", "remoteCreatedAt"),
+            at(st.sampled_from([{"name": "Gold"}, {"name": 5, "id": 1}, {"Name": " "}, {}, [1]]), "plan"),
             at(VALUES, "$", "tags", "address", "address_city", "r_egion"),
             at(st.sampled_from([True, False, None, "x"]), "remove", "user_hash", "intercom_user_jwt"),
         ),
@@ -313,6 +314,20 @@ def test_both_paths_translate_a_group_alike() -> None:
     usual = [GROUP_TRAITS, {"name": "Example Ltd", "plan": "pro", "size": 5}, {"seats": 5, "seen": True}]
 
     assert_twins_agree(fast, full, usual_with_changes(usual, changes_of_company()), is_ordered=False)
+
+
+@pytest.mark.parametrize(
+    "name", ["remote_created_at", "remoteCreatedAt", "createdAt", "created_at", "created"]
+)
+def test_each_name_of_the_creation_date_takes_the_fast_path(name: str) -> None:
+    """C2: under any of its names the creation date of a company is read on the fast path, also before 1970."""
+    made = Settings(api_key="test")
+    companies = Companies(made, Flattener(made, of_events=False))
+
+    operations = companies.translate_group_fast("c-1", {"name": "A", name: -86_400}, Who(external_id="u-1"))
+
+    assert operations is not None
+    assert operations[0].fields == {"name": "A", "remote_created_at": -86_400}  # type: ignore[union-attr]  # the company comes first
 
 
 @pytest.mark.parametrize(
