@@ -100,7 +100,7 @@ _IMPURE = frozenset(
 _PURE_ENOUGH = {
     ("messages._message_ids", "os"): "the random part of message ids, drawn once a process",
     ("messages._json_copy", "uuid"): "a UUID among the caller's values becomes text; none is made",
-    ("messages._timestamps", "sys"): "the largest float, a constant",
+    ("messages._time_texts", "sys"): "the version of Python, a constant",
     ("identity", "time"): "the default of the moment that a JWT begins at; may be handed in",
     ("settings", "os"): "from_env reads the environment, and only it does",
 }
