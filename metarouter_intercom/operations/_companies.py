@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from .._types import Note
 from ..messages._coercion import check_json, id_text, text_field
-from ..messages._facts import PLAIN, KnownTraits, look_up
+from ..messages._edges import ACCIDENT, is_accident, trimmed
+from ..messages._facts import PLAIN, KnownTraits, is_absent, look_up
 from ._company_fields import write_company_fields
 from ._draft import Draft
 from ._fast_traits import FastCompanies
@@ -153,7 +154,12 @@ class Companies:
         operations: list[Operation] = []
         ids: set[str] = set()
         for path, company in companies:
-            traits: Json | None = {"name": company} if isinstance(company, str) and company.strip() else None
+            if is_accident(company):
+                notes.append(Note("R2", path, ACCIDENT))
+                continue
+            traits: Json | None = (
+                {"name": company} if isinstance(company, str) and not is_absent(company) else None
+            )
             if isinstance(company, dict):
                 traits = company
             if traits is None:
@@ -183,7 +189,9 @@ class Companies:
         for plain in _PLAIN_IDS:
             if plain in known:
                 trait = known.pop(plain)
-                if trait[1] != own_id and id_text(trait[1]) != own_id:
+                if is_accident(trait[1]):
+                    draft.note("R2", trait[0], ACCIDENT)
+                elif trait[1] != own_id and id_text(trait[1]) != own_id:
                     rest.append(trait)
         tags = _tags(own_id, draft) if "tags" in known else ()
         if known:
@@ -203,7 +211,7 @@ def _tags(own_id: str, draft: Draft) -> list[Operation]:
     # Intercom compares tags without case (contract, section 5).
     tags: dict[str, Operation] = {}
     for at, tag in enumerate(value):
-        name = tag.strip() if isinstance(tag, str) else ""
+        name = trimmed(tag) if isinstance(tag, str) else ""
         if name:
             tags.setdefault(name.casefold(), TagCompany(company_id=own_id, name=name))
         else:
