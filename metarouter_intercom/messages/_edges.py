@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 
+from .._types import Note
+
 # White space, control and format characters: zero-width ones, direction marks, byte order marks, soft hyphens.
 _INVISIBLE = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf"})
 _NUL = "\x00"
@@ -25,8 +27,6 @@ _ACCIDENTS = frozenset(
     ]
 )
 _LONGEST_ACCIDENT = max(map(len, _ACCIDENTS))
-ACCIDENT = "an accident of a program, not an id: counts as absent"
-"""The reason of the note on such an id."""
 
 
 def trimmed(text: str) -> str:
@@ -60,6 +60,11 @@ def is_accident(value: object) -> bool:
         return False
     text = trimmed(value)
     return len(text) <= _LONGEST_ACCIDENT and text.lower() in _ACCIDENTS
+
+
+def accident_note(path: str) -> Note:
+    """Return the note on an accident at *path* in the message."""
+    return Note("R2", path, "placeholder such as null or undefined: counts as no id")
 
 
 def is_plain_id(text: str) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .._types import Note
 from ._coercion import id_text
-from ._edges import ACCIDENT, is_accident, trimmed
+from ._edges import accident_note, is_accident, trimmed
 from ._facts import PLAIN, PROOFS, is_absent
 from ._memo import Memo
 
@@ -161,7 +161,7 @@ class Options:
                 elif plain in _TRUSTED_ONLY and not is_trusted:
                     self._notes.append(Note("V3", f"{path}.{key}", "option of an untrusted sender"))
                 elif plain in _PLAIN_CONTACT_IDS and is_accident(value):
-                    self._notes.append(Note("R2", f"{path}.{key}", ACCIDENT))
+                    self._notes.append(accident_note(f"{path}.{key}"))
                 else:
                     allowed[key] = value
             places.append((path, allowed))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._types import Note
 from ._coercion import LARGEST_EXACT_FLOAT, with_article
-from ._edges import ACCIDENT, is_accident, is_blank, is_plain_id, trimmed_id
+from ._edges import accident_note, is_accident, is_blank, is_plain_id, trimmed_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -118,7 +118,7 @@ def notes_on_ids(wire: Mapping[str, Any], names: Iterable[str]) -> list[Note]:
         if not isinstance(value, str):
             continue
         if is_accident(value):
-            notes.append(Note("R2", WIRE_NAMES[name], ACCIDENT))
+            notes.append(accident_note(WIRE_NAMES[name]))
         elif not is_blank(value) and trimmed_id(value) != value:
             notes.append(Note("R10", WIRE_NAMES[name], "invisible characters were taken out"))
     return notes

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .._types import Note
 from ..messages._coercion import check_json, id_text, text_field
-from ..messages._edges import ACCIDENT, is_accident, trimmed
+from ..messages._edges import accident_note, is_accident, trimmed
 from ..messages._facts import PLAIN, KnownTraits, is_absent, look_up
 from ._company_fields import write_company_fields
 from ._draft import Draft
@@ -155,7 +155,7 @@ class Companies:
         ids: set[str] = set()
         for path, company in companies:
             if is_accident(company):
-                notes.append(Note("R2", path, ACCIDENT))
+                notes.append(accident_note(path))
                 continue
             traits: Json | None = (
                 {"name": company} if isinstance(company, str) and not is_absent(company) else None
@@ -190,7 +190,7 @@ class Companies:
             if plain in known:
                 trait = known.pop(plain)
                 if is_accident(trait[1]):
-                    draft.note("R2", trait[0], ACCIDENT)
+                    draft.notes.append(accident_note(f"{draft.path}.{trait[0]}"))
                 elif trait[1] != own_id and id_text(trait[1]) != own_id:
                     rest.append(trait)
         tags = _tags(own_id, draft) if "tags" in known else ()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from .._types import Note
 from ..messages._coercion import address, id_text
 from ..messages._contact_keys import email_of
-from ..messages._edges import ACCIDENT, is_accident, trimmed
+from ..messages._edges import accident_note, is_accident, trimmed
 from ..messages._facts import KnownTraits, is_absent, look_up, object_at
 from ._contact_fields import (
     role_wanted,
@@ -189,7 +189,7 @@ class Contacts:
             if is_absent(trait[1]):
                 draft.note("I4", trait[0], "null or blank")
             elif is_accident(trait[1]):
-                draft.note("R2", trait[0], ACCIDENT)
+                draft.notes.append(accident_note(f"{draft.path}.{trait[0]}"))
             elif own_id is None or own_id not in (message.user_id, who.contact_id, who.anonymous_id):
                 draft.rest.append(trait)
         phones = draft.known.pop("phones", None)
@@ -241,7 +241,7 @@ def _context_group_id(message: Identify, notes: list[Note]) -> str | None:
     value = message.context.get("groupId")
     group_id = id_text(value)
     if is_accident(value):
-        notes.append(Note("R2", "context.groupId", ACCIDENT))
+        notes.append(accident_note("context.groupId"))
     elif group_id is None and not is_absent(value):
         notes.append(Note("I12", "context.groupId", "not an id"))
     return group_id
