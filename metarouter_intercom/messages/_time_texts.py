@@ -98,7 +98,9 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 # .NET writes its zero time as a person in some country writes dates; the day and the month are both 1, so nothing is ambiguous.
 _ZERO = re.compile(r"0?1[/.-]0?1[/.-]0001(?:\D.*)?")
 _AMBIGUOUS = re.compile(r"\d{1,2}[/.-]\d{1,2}[/.-](?:\d{2}|\d{4})(?:\D.*)?")
-_NAMED_ZONE = re.compile(r".*\d.*(?:\[[A-Za-z][\w+/-]*\]|\s[A-Z][A-Za-z_]+(?:/[A-Z][\w+-]+)+)")
+_NAMED_ZONE = re.compile(
+    r".*\d.*(?:\[[A-Za-z][\w+/-]*\]|\s[A-Z][A-Za-z_]+(?:/[A-Z][\w+-]+)+|:\d{2}\s(?![AP]M)[A-Z]{2,5}(?: \d{4})?)"
+)
 
 
 def read_time_fast(text: str) -> float | None:
@@ -306,5 +308,5 @@ def is_ambiguous(text: str) -> bool:
 
 
 def has_zone_name(text: str) -> bool:
-    """Tell whether *text* looks like a time with the name of a time zone, such as ``[Europe/Paris]``."""
-    return _NAMED_ZONE.fullmatch(text) is not None
+    """Tell whether *text* looks like a time with the name of a time zone, such as ``[Europe/Paris]`` or ``IST``."""
+    return len(text) <= _LONGEST and _NAMED_ZONE.fullmatch(text) is not None
