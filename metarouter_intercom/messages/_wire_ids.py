@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from .._types import Note
 from ._coercion import LARGEST_EXACT_FLOAT, with_article
 from ._edges import accident_note, is_accident, is_blank, is_plain_id, trimmed_id
+from ._facts import is_absent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -91,10 +92,15 @@ def in_camel_case(wire: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Note, 
     renamed = dict(wire)
     notes: list[Note] = []
     for name, wire_name in _SNAKE_NAMES.items():
-        value = renamed.pop(name, None)
-        if _is_missing(value):
+        value, exact = renamed.pop(name, None), renamed.get(wire_name)
+        if name in WIRE_NAMES and is_accident(value):
+            notes.append(accident_note(name))
+        elif is_absent(value):
             continue
-        if _is_missing(renamed.get(wire_name)):
+        elif name in WIRE_NAMES and is_accident(exact):
+            notes.append(accident_note(wire_name))
+            renamed[wire_name] = value
+        elif is_absent(exact):
             renamed[wire_name] = value
         else:
             notes.append(Note("R1", name, "the camelCase spelling of this key is there too"))
@@ -106,8 +112,8 @@ def names_itself(wire: Mapping[str, Any]) -> bool:
     return not (_is_missing(wire.get("messageId")) and _is_missing(wire.get("message_id")))
 
 
-def _is_missing(value: object) -> bool:
-    return value is None or (isinstance(value, str) and (is_blank(value) or is_accident(value)))
+def _is_missing(value: Any) -> bool:
+    return is_absent(value) or is_accident(value)
 
 
 def notes_on_ids(wire: Mapping[str, Any], names: Iterable[str]) -> list[Note]:

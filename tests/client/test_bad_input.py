@@ -15,7 +15,7 @@ import pytest
 
 from metarouter_intercom import RejectedMessage
 from metarouter_intercom.plugins import Response
-from metarouter_intercom.testing import ScriptedTransport
+from metarouter_intercom.testing import RecordingClient, ScriptedTransport
 
 from .._support.clients import manual_client
 
@@ -370,4 +370,47 @@ def test_up_to_a_hundred_faults_are_listed():
 
     assert [problem.path for problem in raised.value.problems] == [
         f"traits.k{number:03}" for number in range(100)
+    ]
+
+
+@pytest.mark.parametrize("identify", ["identify", "send"])
+@pytest.mark.parametrize("user_id", ["undefined", "NULL", " None ", "nil", "[object Object]", "\u200bNaN"])
+def test_strangers_do_not_merge(identify, user_id):
+    """R2: two people whose ids are the same placeholder stay two people, whichever way the messages come."""
+    client = RecordingClient()
+    for email in ("ann@example.com", "bob@example.com"):
+        if identify == "send":
+            client.send({"type": "identify", "user_id": user_id, "traits": {"email": email}})
+        else:
+            client.identify(user_id, {"email": email})
+
+    name = "user_id" if identify == "send" else "userId"
+    assert [(one.get("userId"), one["notes"][0][:2]) for one in client.sent] == [(None, ["R2", name])] * 2
+
+
+@pytest.mark.parametrize("empty", [[], (), None], ids=repr)
+def test_an_empty_list_is_accepted_by_each_call(empty):
+    """R1: an empty list for an object is an empty object in every call."""
+    client = RecordingClient()
+    client.identify("u1", empty, empty, integrations=empty)
+    client.track("u1", "x", empty, empty)
+    client.group("u1", "c1", empty, empty)
+    client.page("u1", "c", "n", empty, empty)
+    client.send(
+        {
+            "type": "track",
+            "userId": "u1",
+            "event": "x",
+            "properties": empty,
+            "context": empty,
+            "integrations": empty,
+        }
+    )
+
+    assert [set(one) - {"type", "userId", "messageId", "timestamp"} for one in client.sent] == [
+        set(),
+        {"event"},
+        {"groupId"},
+        {"category", "name"},
+        {"event"},
     ]

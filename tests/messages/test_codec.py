@@ -8,6 +8,7 @@ from decimal import Decimal
 from enum import Enum
 from types import MappingProxyType
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +17,7 @@ from metarouter_intercom import RejectedMessage
 from metarouter_intercom.messages import Alias, Group, Identify, Page, Screen, Track, _codec
 from metarouter_intercom.messages._codec import read_message, read_stamped, write_message
 from metarouter_intercom.messages._edges import is_accident, is_plain_id, trimmed_id
-from metarouter_intercom.messages._wire_ids import read_id
+from metarouter_intercom.messages._wire_ids import names_itself, read_id
 from metarouter_intercom.plugins import Note
 
 from .._support.promises import MESSAGES, promised
@@ -380,11 +381,13 @@ def test_snake_case_keys_are_the_same_message(wire, names):
 
     def outcome(message):
         try:
-            return repr(read_message(message, now=_NOW))
+            read = read_message(message, now=_NOW)
+            notes = sorted((note.rule, _SNAKE.get(note.path, note.path), note.reason) for note in read.notes)
+            return repr(attrs.evolve(read, notes=())), notes
         except RejectedMessage as error:
             return sorted(map(str, error.problems))
 
-    if wire["messageId"] is None or not str(wire["messageId"]).strip():
+    if not names_itself(wire):
         wire["messageId"] = "m"
     assert outcome({spelled.get(key, key): value for key, value in wire.items()}) == outcome(wire)
 
@@ -396,9 +399,11 @@ def test_snake_case_keys_are_the_same_message(wire, names):
         ({"user_id": "b", "userId": "a"}, "a", [("R1", "user_id")]),
         ({"userId": None, "user_id": "b"}, "b", []),
         ({"userId": "", "user_id": "b"}, "b", []),
-        ({"userId": "undefined", "user_id": "b"}, "b", []),
+        ({"userId": "undefined", "user_id": "b"}, "b", [("R2", "userId")]),
         ({"userId": "a", "user_id": None}, "a", []),
-        ({"userId": "a", "user_id": "null"}, "a", []),
+        ({"userId": "a", "user_id": "null"}, "a", [("R2", "user_id")]),
+        ({"user_id": "null"}, None, [("R2", "user_id")]),
+        ({"user_id": "\u200b"}, None, []),
         ({"user_id": 7}, "7", []),
     ],
 )
@@ -418,3 +423,20 @@ def test_an_empty_list_is_an_empty_object(name, kind, empty):
 
     assert getattr(message, name, {}) == {}
     assert message.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("wire", "has_id"),
+    [
+        ({"messageId": "m"}, True),
+        ({"message_id": "m"}, True),
+        ({"messageId": None, "message_id": 7}, True),
+        ({"messageId": " "}, False),
+        ({"message_id": "undefined"}, False),
+        ({"messageId": "\u200b"}, False),
+        ({}, False),
+    ],
+)
+def test_a_message_with_an_id_names_itself(wire, has_id):
+    """R1, R2: a message id counts in either spelling, unless it is blank or a placeholder."""
+    assert names_itself(wire) is has_id
