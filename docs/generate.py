@@ -26,6 +26,7 @@ _TABLES: dict[str, dict[str, Callable[[], str]]] = {
         "company": mapping.company_traits,
         "event": mapping.event_properties,
         "context": mapping.context_facts,
+        "dates": mapping.dates,
         "values": mapping.other_values,
     },
     "settings.md": {"settings": settings.tables},

@@ -89,7 +89,8 @@ _EVENT: dict[str, tuple[dict[str, Any], str]] = {
     "intercom_user_jwt": ({"intercom_user_jwt": "eyJh…"}, "R7"),
 }
 _OPTIONS: dict[str, tuple[Any, str]] = {
-    "contact_id": ("64f0c2", "R8"),
+    "contact_id": ("64f0c2", "R7, R8"),
+    "id": ("64f0c2", "R7, R8"),
     "unsubscribedFromEmails": (True, "I7"),
     "unsubscribed": (True, "I7"),
     "owner_id": ("991267459", "I8"),
@@ -119,6 +120,32 @@ _MESSAGES: tuple[tuple[str, dict[str, Any], dict[str, Any], str], ...] = (
         {},
         "R6",
     ),
+)
+_DATES: tuple[tuple[str, Any], ...] = (
+    ("ISO 8601", "2026-03-01T12:00:00Z"),
+    ("ISO 8601 with an offset", "2026-03-01T13:00:00.123+01:00"),
+    ("day, month or year alone", "2026-03-01"),
+    ("one-digit month, day or hour", "2026-3-1 9:05"),
+    ("slashes, year first", "2026/03/01 12:00:00"),
+    ("BigQuery, Ruby", "2026-03-01 12:00:00 UTC"),
+    ("Go", "2026-03-01 12:00:00.123 +0000 UTC m=+0.1"),
+    ("Java with an offset", "2026-03-01T13:00:00+01:00[Europe/Paris]"),
+    ("Java with a zone alone, read with the system's time zones", "2026-03-01T12:00:00[UTC]"),
+    ("JavaScript", "Sun Mar 01 2026 13:00:00 GMT+0100 (Central European Standard Time)"),
+    ("RFC 2822", "Sun, 01 Mar 2026 12:00:00 GMT"),
+    ("asctime", "Sun Mar  1 12:00:00 2026"),
+    ("compact, as text or number", "20260301"),
+    ("compact with a time", "20260301T120000Z"),
+    ("compact with a time, as a number", 20260301120000),
+    ("MongoDB", {"$date": "2026-03-01T12:00:00Z"}),
+    ("MongoDB, in milliseconds", {"$date": {"$numberLong": "1772366400123"}}),
+    ("Unix seconds", 1772366400),
+    ("Unix milliseconds, from 10^11", 1772366400123),
+    ("microseconds, from 10^14", 1772366400123456),
+    ("nanoseconds, from 10^17", 1772366400123456789),
+    ("zero time of Go and .NET", "0001-01-01T00:00:00Z"),
+    ("day or month first", "03/01/2026"),
+    ("abbreviation of a time zone", "2026-03-01 12:00:00 IST"),
 )
 _VALUES: tuple[tuple[str, dict[str, Any], str], ...] = (
     ("text", {"plan": "pro"}, "A1"),
@@ -184,6 +211,16 @@ def company_traits() -> str:
         found = _translated({"type": "identify", "userId": "u-1", "traits": {"company": company}})
         rows.append([code(name), as_json(value), _of_company(found, named=value == "c-7"), rule])
     return table(["trait", "example", "in Intercom", "rules"], rows)
+
+
+def dates() -> str:
+    """Return which second each way to write a date is."""
+    bare = _translated({"type": "identify", "userId": "u-1"})
+    rows = []
+    for kind, value in _DATES:
+        found = _translated({"type": "identify", "userId": "u-1", "traits": {"createdAt": value}})
+        rows.append([kind, as_json(value), _difference(found, bare)])
+    return table(["written by", "`createdAt`", "in Intercom"], rows)
 
 
 def event_properties() -> str:

@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 import attrs
 
 from ..errors import BufferFull, RejectedMessage
+from ..messages._wire_ids import names_itself
 from .exit_codes import ExitCode, Failed
 from .formatting import echo, number_of
 from .message_files import FileEntry, read_messages
@@ -154,8 +155,7 @@ class Replay:
 
     def _accept(self, entry: FileEntry, message: dict[str, Any], message_id: str) -> bool:
         """Send the message with the client, and wait while the buffer is full; False if an interrupt came first."""
-        own_id = message.get("messageId")
-        if own_id is None or (isinstance(own_id, str) and not own_id.strip()):
+        if not names_itself(message):
             # The same id whenever the file is read, so that the client recognises a message that it has accepted before.
             message = {**message, "messageId": message_id}
         while not self.stop.is_set:

@@ -129,11 +129,12 @@ def _shape(path: str) -> str:
 
 
 def _object(file: str, entry: FileEntry, result: Preview | Sequence[Problem]) -> JsonObject:
+    message = entry.message or {}
     common: JsonObject = {
         "file": file,
         "line": entry.line,
         "place": entry.place,
-        "message_id": (entry.message or {}).get("messageId"),
+        "message_id": message.get("messageId", message.get("message_id")),
     }
     if not isinstance(result, Preview):
         return {**common, "rejected": [one._asdict() for one in result]}

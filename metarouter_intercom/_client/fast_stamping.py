@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..messages._contact_keys import contact_keys
+from ..messages._edges import is_plain_id
 from ..messages._integrations import Silence
-from ..messages._json_copy import count_characters, fast_copy, is_clean, key_size
+from ..messages._json_copy import count_characters, fast_copy, key_size
 from ..messages._memo import Memo
 from ..messages._message_ids import make_message_id
 
@@ -100,10 +101,10 @@ class FastStamper:
             context: Of the call.
             now: Unix seconds.
         """
-        if type(user_id) is not str or not user_id.isascii() or not user_id.strip():
+        if type(user_id) is not str or not user_id.isascii() or not is_plain_id(user_id):
             return None
         is_track = kind == "track"
-        if is_track and (type(event) is not str or not event.strip() or not is_clean(event)):
+        if is_track and (type(event) is not str or not event.isprintable() or not event.strip()):
             return None
         facts, context = _NOTHING if facts is None else facts, _NOTHING if context is None else context
         if type(facts) is not dict or type(context) is not dict:

@@ -53,7 +53,7 @@ def _choices(message: Json) -> JsonValue:
     if not _is_empty(integrations):
         return integrations
     context = message.get("context")
-    return dict(choices_in(context)) if isinstance(context, dict) else None
+    return dict(choices_in(context)[0]) if isinstance(context, dict) else None
 
 
 def _joined(shared: JsonValue, own: JsonValue, *, is_folded: bool = False) -> JsonValue:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from cattrs import ClassValidationError, Converter
@@ -12,11 +11,23 @@ from cattrs.gen import make_dict_structure_fn, override
 from .._types import Note
 from ..errors import Problem, RejectedMessage
 from ._batches import members_of
-from ._coercion import with_article
+from ._edges import is_blank, is_plain_id
 from ._message_ids import make_message_id
-from ._stand_ins import NoMeaning, meaning_of, plain_of
+from ._stand_ins import NoMeaning, meaning_of
 from ._timestamps import message_time
 from ._values import Alias, Group, Identify, Page, Screen, Track
+from ._wire_ids import (
+    LONGEST_ID,
+    SNAKE_KEYS,
+    TEXT_IDS,
+    WIRE_NAMES,
+    Fault,
+    in_camel_case,
+    kind_of,
+    name_in,
+    notes_on_ids,
+    read_id,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,62 +37,18 @@ if TYPE_CHECKING:
 
 _KINDS: dict[str, type[Message]] = {kind.type: kind for kind in (Identify, Track, Group, Page, Screen, Alias)}
 _KNOWN_TYPES = ", ".join(_KINDS)
-_WIRE_NAMES = {
-    "user_id": "userId",
-    "anonymous_id": "anonymousId",
-    "message_id": "messageId",
-    "group_id": "groupId",
-    "previous_id": "previousId",
-}
-_TEXT_IDS = ("user_id", "anonymous_id", "message_id", "group_id", "previous_id")
 _OBJECTS = ("context", "integrations", "traits", "properties")
 _EMPTY: Mapping[str, Any] = {}
-# In bits. No id is larger, and every Python version writes such a number as text.
-_LONGEST_ID = 256
-# Types that stand for a text or a number in a trait (Q6), and yet are no name of anything.
-_NO_NAMES = (bool, float, bytes, bytearray, memoryview, date, time, timedelta)
-
-
-class _Fault(ValueError):
-    """What is wrong with one value, and what to send instead."""
-
-    def __init__(self, fault: str, remedy: str) -> None:
-        self.fault = fault
-        self.remedy = remedy
-        super().__init__(f"{fault}; {remedy}")
 
 
 # --- reading ----------------------------------------------------------------------------------------------
 
 
-def _read_id(value: object, _type: object) -> str | None:
-    if type(value) is str:
-        return value if value.strip() else None
-    if value is None:
-        return None
-    if isinstance(value, str):
-        text = str.__str__(value)
-        return text if text.strip() else None
-    if isinstance(value, int) and not isinstance(value, bool):
-        if value.bit_length() > _LONGEST_ID:
-            raise _Fault("an integer that is no id", "send the id as text")
-        return str(int(value))
-    # A UUID, an enum and other stand-ins for a text or a whole number (Q6).
-    plain = _name_in(value)
-    if plain is not value and isinstance(plain, str | int):
-        return _read_id(plain, None)
-    raise _Fault(f"{_kind_of(value)}, not a text", "send the id as text or as a whole number")
-
-
-def _name_in(value: object) -> object:
-    """Return the text or number that *value* stands for where a name is expected; *value* itself when it is none."""
-    return value if type(value) is str or isinstance(value, _NO_NAMES) else plain_of(value)
-
-
 def _read_object(value: object, _type: object) -> Mapping[str, Any]:
     if type(value) is dict:
         return value
-    if value is None:
+    if value is None or (isinstance(value, list | tuple) and not value):
+        # PHP writes an empty object as an empty list.
         return _EMPTY
     try:
         plain = meaning_of(value)
@@ -89,38 +56,26 @@ def _read_object(value: object, _type: object) -> Mapping[str, Any]:
         plain = value
     except Exception as error:
         # The caller's own class runs here, and it may raise anything.
-        raise _Fault(f"reading it raised {type(error).__name__}", "send a plain object") from error
+        raise Fault(f"reading it raised {type(error).__name__}", "send a plain object") from error
     if type(plain) is dict:
         return plain
-    raise _Fault(f"{_kind_of(value)}, not an object", "send an object, or leave it out")
+    raise Fault(f"{kind_of(value)}, not an object", "send an object, or leave it out")
 
 
 def _read_event(value: object, _type: object) -> str:
-    value = _name_in(value)
-    if isinstance(value, str) and value.strip():
+    value = name_in(value)
+    if isinstance(value, str) and not is_blank(value):
         return str.__str__(value)
     if isinstance(value, str) or value is None:
-        raise _Fault("missing or blank", "send the event's name as text")
-    raise _Fault(f"{_kind_of(value)}, not a text", "send the event's name as text")
+        raise Fault("missing or blank", "send the event's name as text")
+    raise Fault(f"{kind_of(value)}, not a text", "send the event's name as text")
 
 
 def _read_label(value: object, _type: object) -> str | None:
-    value = _name_in(value)
-    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() <= _LONGEST_ID:
+    value = name_in(value)
+    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() <= LONGEST_ID:
         return str(int(value))
     return str.__str__(value) if isinstance(value, str) else None
-
-
-def _kind_of(value: object) -> str:
-    names = {
-        bool: "a boolean",
-        int: "a number",
-        float: "a number",
-        str: "a text",
-        list: "a list",
-        dict: "an object",
-    }
-    return names.get(type(value)) or with_article(type(value).__name__)
 
 
 def _as_is(value: Any, _type: object) -> Any:
@@ -128,7 +83,7 @@ def _as_is(value: Any, _type: object) -> Any:
 
 
 _HOOKS: dict[str, Callable[[Any, Any], Any]] = (
-    dict.fromkeys(_TEXT_IDS, _read_id)
+    dict.fromkeys(TEXT_IDS, read_id)
     | dict.fromkeys(_OBJECTS, _read_object)
     | {
         "event": _read_event,
@@ -144,7 +99,7 @@ def _reader(kind: type[Message], *, detailed: bool) -> Callable[[Mapping[str, An
     import attrs
 
     fields = {
-        field.name: override(rename=_WIRE_NAMES.get(field.name, field.name), struct_hook=_HOOKS[field.name])
+        field.name: override(rename=WIRE_NAMES.get(field.name, field.name), struct_hook=_HOOKS[field.name])
         for field in attrs.fields(kind)
     }
     converter = Converter(detailed_validation=detailed)
@@ -169,10 +124,10 @@ def _cattrs_reader(kind: type[Message]) -> Callable[[Mapping[str, Any], Any], Me
 
 def read_message(wire: Mapping[str, Any], *, now: float) -> Message:
     """
-    Read a message in Segment's wire form (rules R1, R2, R5).
+    Read a message in Segment's wire form (rules R1, R2, R5, R10).
 
     Args:
-        wire: camelCase keys; unknown ones are ignored. Values are not copied.
+        wire: camelCase keys, or snake_case ones; unknown ones are ignored. Values are not copied.
         now: Unix seconds, for a message without a time of its own.
 
     Returns:
@@ -182,8 +137,14 @@ def read_message(wire: Mapping[str, Any], *, now: float) -> Message:
         RejectedMessage: With every fault of the message, by the names of the wire form.
     """
     kind = _kind(wire)
-    timestamp, notes = message_time(wire, now)
+    notes: tuple[Note, ...] = ()
+    if not SNAKE_KEYS.isdisjoint(wire):
+        wire, notes = in_camel_case(wire)
+    timestamp, time_notes = message_time(wire, now)
+    notes += time_notes
     message = _read_fast(kind, wire, timestamp, notes=notes)
+    if message is not None and not _has_plain_texts(message):
+        message = None
     return _read_full(kind, wire, timestamp, notes=notes, now=now) if message is None else message
 
 
@@ -191,7 +152,7 @@ def _read_full(
     kind: type[Message], wire: Mapping[str, Any], timestamp: float, *, notes: tuple[Note, ...], now: float
 ) -> Message:
     """Return the message in *wire*, or raise ``RejectedMessage`` with every fault; *now* is in Unix seconds."""
-    stamped = {**wire, "timestamp": timestamp, "notes": notes}
+    stamped = {**wire, "timestamp": timestamp, "notes": (*notes, *notes_on_ids(wire, _ID_FIELDS[kind]))}
     if kind is Track and "event" not in stamped:
         stamped["event"] = None
     if stamped.get("messageId") is None:
@@ -208,6 +169,16 @@ def _read_full(
 
         return attrs.evolve(message, message_id=make_message_id(now))
     return message
+
+
+def _has_plain_texts(message: Message) -> bool:
+    """Tell whether the full path would leave the texts of *message* as they are (R2, R10)."""
+    fields = message.__dict__
+    for name in _ID_FIELDS[message.__class__]:
+        value = fields[name]
+        if value is not None and not is_plain_id(value):
+            return False
+    return "event" not in fields or not is_blank(fields["event"])
 
 
 def read_stamped(wire: Mapping[str, Any]) -> Message:
@@ -263,18 +234,19 @@ def _names_in(kind: type[Message], names: Sequence[str]) -> tuple[str, ...]:
 
 _TEXT_FIELDS = {
     kind: tuple(
-        (name, _WIRE_NAMES.get(name, name))
-        for name in _names_in(kind, (*_TEXT_IDS, "event", "name", "category"))
+        (name, WIRE_NAMES.get(name, name))
+        for name in _names_in(kind, (*TEXT_IDS, "event", "name", "category"))
     )
     for kind in _KINDS.values()
 }
+_ID_FIELDS = {kind: _names_in(kind, TEXT_IDS) for kind in _KINDS.values()}
 _OBJECT_FIELDS = {kind: _names_in(kind, _OBJECTS) for kind in _KINDS.values()}
 # Ids and objects of the other message types: they mean nothing here, but a value of the wrong type is still rejected (R1, R2).
 _FIELDS_OF_OTHERS = {
     kind: tuple(
-        (_WIRE_NAMES.get(name, name), str if name in _TEXT_IDS else dict)
-        for name in (*_TEXT_IDS, *_OBJECTS)
-        if name not in _names_in(kind, (*_TEXT_IDS, *_OBJECTS))
+        (WIRE_NAMES.get(name, name), str if name in TEXT_IDS else dict)
+        for name in (*TEXT_IDS, *_OBJECTS)
+        if name not in _names_in(kind, (*TEXT_IDS, *_OBJECTS))
     )
     for kind in _KINDS.values()
 }
@@ -289,7 +261,7 @@ def _kind(wire: Mapping[str, Any]) -> type[Message]:
 
     if type(wire) is not dict and not isinstance(wire, AnyMapping):
         raise RejectedMessage(
-            [Problem("message", f"{_kind_of(wire)}, not an object", "send one Segment message")]
+            [Problem("message", f"{kind_of(wire)}, not an object", "send one Segment message")]
         )
     name = wire.get("type")
     if kind is None and isinstance(name, str):
@@ -310,8 +282,8 @@ def _problems_of_others(kind: type[Message], wire: Mapping[str, Any]) -> list[Pr
     problems: list[Problem] = []
     for wire_name, wanted in _FIELDS_OF_OTHERS[kind]:
         try:
-            (_read_id if wanted is str else _read_object)(wire.get(wire_name), None)
-        except _Fault as error:
+            (read_id if wanted is str else _read_object)(wire.get(wire_name), None)
+        except Fault as error:
             problems.append(Problem(wire_name, error.fault, error.remedy))
     return problems
 
@@ -329,10 +301,10 @@ def _problems(kind: type[Message], wire: Mapping[str, Any]) -> list[Problem]:
             name = notes[0].name if notes else "message"
             fault, remedy = (
                 (error.fault, error.remedy)
-                if isinstance(error, _Fault)
+                if isinstance(error, Fault)
                 else (str(error), "send another value")
             )
-            problems.append(Problem(_WIRE_NAMES.get(name, name), fault, remedy))
+            problems.append(Problem(WIRE_NAMES.get(name, name), fault, remedy))
     return problems or [Problem("message", "unreadable", "send one Segment message")]
 
 
@@ -346,12 +318,12 @@ def write_message(message: Message) -> JsonObject:
         "messageId": message.message_id,
         "timestamp": message.timestamp,
     }
-    for name in (*_TEXT_IDS, "event", "name", "category", *_OBJECTS):
+    for name in (*TEXT_IDS, "event", "name", "category", *_OBJECTS):
         if name == "message_id":
             continue
         value = getattr(message, name, None)
         if value is not None and value != {}:
-            wire[_WIRE_NAMES.get(name, name)] = value
+            wire[WIRE_NAMES.get(name, name)] = value
     if message.notes:
         wire["notes"] = [list(note) for note in message.notes]
     return wire

@@ -1,4 +1,4 @@
-"""Coerces single values to what a rule asks for: ids (R2), e-mail addresses (I2), numbers (R9), texts; knows no trait."""
+"""Coerces single values to what a rule asks for: ids (R2), e-mail addresses (I1, I2), numbers (R9), texts; knows no trait."""
 
 from __future__ import annotations
 
@@ -6,14 +6,24 @@ import math
 import re
 from typing import TYPE_CHECKING
 
+from ._edges import is_accident, is_plain_id, trimmed, trimmed_id
+
 if TYPE_CHECKING:
     from .._types import JsonValue
 
 _ADDRESS = re.compile(r"[^@\s<>()\[\],;:\"]+@[^@\s<>()\[\],;:\"]+\.[^@\s<>()\[\],;:\".]+")
+# A userId is an address only if it is nothing else: ids of identity providers, paths and tenants contain one (I1). The characters that
+# join those parts, such as | / \ { } ? = # %, are legal in an address, but hardly anybody's address has one.
+_PLAIN_ADDRESS = re.compile(
+    r"(?!\.)(?:[\w+'-]|\.(?![.@]))+@(?:[^\W_](?:[^\W_]|-(?=[\w-]*[^\W_]))*\.)+(?:[^\W\d_]{2,}|xn--[a-z0-9-]+)",
+    re.IGNORECASE,
+)
 _WHOLE_NUMBER = re.compile(r"([+-]?\d{1,19})(?:\.0*)?")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
 # Most readers of JSON keep 64 bits of a whole number, and nobody counts further.
 _LARGEST_WHOLE = 2**63
+# From here on a float has lost digits, so two ids may have become one.
+LARGEST_EXACT_FLOAT = 2**53
 _JSON_TYPES = frozenset({str, int, float, bool, list, dict, type(None)})
 
 
@@ -33,11 +43,19 @@ def check_json(value: JsonValue) -> None:
 
 
 def id_text(value: JsonValue) -> str | None:
-    """Return *value* as an id (R2): a text as it is, a whole number as text; None for a blank text and for other types."""
+    """
+    Return *value* as an id (R2, R10): a text without invisible characters at its ends, a whole number as text.
+
+    None for a blank text, for one that a program writes where an id is missing, and for other types.
+    """
     if isinstance(value, str):
-        return value if value.strip() else None
+        if is_plain_id(value):
+            return value
+        return None if is_accident(value) else trimmed_id(value) or None
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < LARGEST_EXACT_FLOAT else None
     check_json(value)
     return None
 
@@ -53,18 +71,26 @@ def is_address(text: str) -> bool:
 
 
 def address(value: JsonValue) -> str | None:
-    """Return *value* as a trimmed e-mail address; None when it does not look like one (I2)."""
+    """Return *value* as an e-mail address without what surrounds it invisibly; None when it does not look like one (I2, R10)."""
     if not isinstance(value, str):
         check_json(value)
         return None
-    text = value.strip()
+    text = trimmed(value)
     return text if is_address(text) else None
+
+
+def address_in_id(user_id: str) -> str | None:
+    """Return the e-mail address that *user_id* is; None when it is none, or only contains one (I1, E2)."""
+    if "@" not in user_id:
+        return None
+    text = trimmed(user_id)
+    return text if is_address(text) and _PLAIN_ADDRESS.fullmatch(text) else None
 
 
 def whole_number(value: JsonValue) -> int | None:
     """Return *value* as a whole number of at most 64 bits (R9): ``50``, ``50.0``, ``"50"``; None for anything else."""
     if isinstance(value, str):
-        text = value.strip()
+        text = trimmed(value)
         match = _WHOLE_NUMBER.fullmatch(text) if text.isascii() else None
         if match is None:
             return None
@@ -82,7 +108,7 @@ def number(value: JsonValue) -> float | int | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, str):
-        text = value.strip()
+        text = trimmed(value)
         if not (text.isascii() and _NUMBER.fullmatch(text)):
             return None
         value = float(text)
@@ -95,9 +121,9 @@ def number(value: JsonValue) -> float | int | None:
 
 
 def text_field(value: JsonValue) -> str | None:
-    """Return *value* as a trimmed text, a number in digits; None for a blank text and for other types."""
+    """Return *value* as a text without what surrounds it invisibly (R10), a number in digits; None for a blank text and for other types."""
     if isinstance(value, str):
-        return value.strip() or None
+        return trimmed(value) or None
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, int):

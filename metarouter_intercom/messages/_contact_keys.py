@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ._coercion import address, id_text
+from ._coercion import address, address_in_id, id_text
+from ._edges import is_accident
 from ._facts import look_up, object_at
+from ._integrations import CONTACT_IDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,7 +58,7 @@ def _email(kind: str, user_id: str | None, message: Json) -> str | None:
             email = address(look_up(traits, "email")) if traits else None
             if email is not None:
                 return email
-    return None if user_id is None else address(user_id)
+    return None if user_id is None else address_in_id(user_id)
 
 
 def contact_keys(message: Json, names: frozenset[str]) -> list[str]:
@@ -106,7 +108,9 @@ def _contact_id(message: Json, names: frozenset[str]) -> str | None:
             continue
         for name, options in place.items():
             if isinstance(options, dict) and options and name.lower() in names:
-                value = look_up(options, "contact_id")
-                if value is not None:
-                    return id_text(value)
+                ids = {key: value for key, value in options.items() if not is_accident(value)}
+                for id_name in CONTACT_IDS:
+                    value = look_up(ids, id_name)
+                    if value is not None:
+                        return id_text(value)
     return None

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from .._types import Note
+from ._edges import is_blank, trimmed
 from ._memo import Memo
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _PROOF_ENDS = tuple(PROOFS)
 
 
 def _plain(name: str) -> str:
-    return _SEPARATORS.sub("", name).lower()
+    return _SEPARATORS.sub("", trimmed(name)).lower()
 
 
 PLAIN = Memo(_plain)
@@ -53,7 +54,7 @@ def look_up(traits: Mapping[str, JsonValue], name: str) -> JsonValue:
 
 def is_absent(value: JsonValue) -> bool:
     """Tell whether *value* counts as absent in a chain of fallbacks: null, or a blank text."""
-    return value is None or (type(value) is str and not value.strip())
+    return value is None or (type(value) is str and is_blank(value))
 
 
 def object_at(values: Mapping[str, JsonValue], name: str) -> Mapping[str, JsonValue]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from .._types import Note
 from ._coercion import id_text
+from ._edges import accident_note, is_accident, trimmed
 from ._facts import PLAIN, PROOFS, is_absent
 from ._memo import Memo
 
@@ -22,7 +23,12 @@ _CHOICES = ("integrations", "providers")
 # How many sets of names of a context to remember: an application sends the same few again and again.
 _MOST_CONTEXTS = 5_000
 _OWN_NAME = "intercom"
-_TRUSTED_ONLY = frozenset(PLAIN[name] for name in ("contact_id", "role", "owner_id"))
+# Intercom's own id of the contact; RudderStack calls it ``id``. The first of these names that is there decides (R7).
+CONTACT_IDS = ("contact_id", "id")
+_PLAIN_CONTACT_IDS = frozenset(PLAIN[name] for name in CONTACT_IDS)
+_TRUSTED_ONLY = _PLAIN_CONTACT_IDS | {PLAIN[name] for name in ("role", "owner_id")}
+# What a text says when somebody switches a destination off (R6); any other text that is not blank switches it on.
+_OFF_TEXTS = frozenset({"false", "no", "off", "0", "f", "n", "null", "none", "nil"})
 _KNOWN = _TRUSTED_ONLY | PROOFS | {"unsubscribedfromemails", "unsubscribed", "languageoverride"}
 
 
@@ -31,21 +37,31 @@ def own_names(aliases: Iterable[str]) -> frozenset[str]:
     return frozenset((_OWN_NAME, *(name.lower() for name in aliases)))
 
 
-def is_selected(message: Message, names: frozenset[str]) -> bool:
+def is_selected(message: Message, names: frozenset[str], notes: list[Note]) -> bool:
     """
     Tell whether *message* is meant for Intercom (R6).
 
     Args:
         message: Any message.
         names: Names of this destination in small letters.
+        notes: Receives a note for each switch that is a text.
     """
-    choices = message.integrations or choices_in(message.context)
+    choices, path = message.integrations, "integrations"
+    if not choices:
+        choices, path = choices_in(message.context)
     if not choices:
         return True
     own: JsonValue = _MISSING
     rest: JsonValue = True
     for name, choice in choices.items():
         small = name.lower()
+        if small not in names and small != _ALL:
+            continue
+        if type(choice) is str:
+            choice = _switch(choice)
+            notes.append(Note("R6", f"{path}.{name}", "a text as a switch: send true or false"))
+            if choice is _MISSING:
+                continue
         if small in names and own is not True and not isinstance(own, dict):
             own = choice
         elif small == _ALL:
@@ -57,18 +73,24 @@ def is_selected(message: Message, names: frozenset[str]) -> bool:
     return rest is not False
 
 
+def _switch(text: str) -> JsonValue:
+    """Return the boolean that *text* says; ``_MISSING`` for a blank one."""
+    word = trimmed(text).lower()
+    return word not in _OFF_TEXTS if word else _MISSING
+
+
 _MISSING = "missing"
 _NONE: Json = {}
 
 
-def choices_in(context: Json) -> Json:
-    """Return what *context* says about destinations; an empty object when it says nothing."""
+def choices_in(context: Json) -> tuple[Json, str]:
+    """Return what *context* says about destinations, with its path; the object is empty when it says nothing."""
     for name in _CHOICES:
         if name in context:
             value = context[name]
             if isinstance(value, dict) and value:
-                return value
-    return _NONE
+                return value, f"context.{name}"
+    return _NONE, ""
 
 
 class Options:
@@ -118,7 +140,7 @@ class Options:
         """Return Intercom's own id of the contact, where the message names it (R8)."""
         if not self._places:
             return None
-        option = self.find("contact_id")
+        option = self.find(*CONTACT_IDS)
         if option is None:
             return None
         path, value = option
@@ -138,6 +160,8 @@ class Options:
                     self._notes.append(Note("R7", f"{path}.{key}", "no option that is known"))
                 elif plain in _TRUSTED_ONLY and not is_trusted:
                     self._notes.append(Note("V3", f"{path}.{key}", "option of an untrusted sender"))
+                elif plain in _PLAIN_CONTACT_IDS and is_accident(value):
+                    self._notes.append(accident_note(f"{path}.{key}"))
                 else:
                     allowed[key] = value
             places.append((path, allowed))

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from .._types import Note
+from ._edges import trimmed
 from ._memo import Memo
 from ._stand_ins import LARGEST_INT, NoMeaning, meaning_of, name_of, plain_of, type_name
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _DEEPEST = 100
 # In bits. A larger whole number is kept as a text, because no JSON reader keeps it, and beyond this one it is no number of anything.
 _LONGEST_INT = 256
+_NUL = "\x00"
 _FLAT = frozenset({str, int, float, bool, type(None)})
 # JSON writes a character as at most six bytes (\u0001), and a number as at most 25.
 _WIDEST_CHARACTER = 6
@@ -33,7 +35,9 @@ _LONGEST_PATH = 200
 
 
 def is_clean(text: str) -> bool:
-    """Tell whether *text* can be written as UTF-8: it holds no lone surrogate."""
+    """Tell whether *text* can be kept as it is: it holds no NUL (R10), and no lone surrogate, which UTF-8 cannot write."""
+    if _NUL in text:
+        return False
     if text.isascii():
         return True
     try:
@@ -44,7 +48,9 @@ def is_clean(text: str) -> bool:
 
 
 def _size_of_keys(keys: tuple[Any, ...]) -> int:
-    if not all(type(key) is str and is_clean(key) for key in keys):
+    if not all(
+        type(key) is str and is_clean(key) and (trimmed(key) == key or not trimmed(key)) for key in keys
+    ):
         return -1
     return 2 + sum(len(key) * _WIDEST_CHARACTER + _WIDEST_SCALAR for key in keys)
 
@@ -63,7 +69,7 @@ def count_characters(values: tuple[Any, ...]) -> int:
     for value in values:
         kind = type(value)
         if kind is str:
-            if not (value.isascii() or is_clean(value)):
+            if not (value.isascii() and _NUL not in value) and not is_clean(value):
                 return -1
             characters += len(value)
         elif kind is int:
@@ -91,7 +97,7 @@ def fast_copy(values: dict[Any, Any], level: int = 0) -> tuple[JsonObject, int] 
     for value in copy.values():
         kind = type(value)
         if kind is str:
-            if not (value.isascii() or is_clean(value)):
+            if not (value.isascii() and _NUL not in value) and not is_clean(value):
                 return None
             characters += len(value)
         elif kind is int:
@@ -144,9 +150,12 @@ class Copier:
         return copied if isinstance(copied, dict) else {}
 
     def text(self, text: str, path: str) -> str:
-        """Return *text* with a replacement character for each half of a surrogate pair, which UTF-8 cannot write."""
+        """Return *text* without NUL (R10), and with a replacement character for each half of a surrogate pair, which UTF-8 cannot write."""
         if is_clean(text):
             return text
+        if _NUL in text:
+            self._note(Note("R10", path, "NUL characters were taken out"))
+            return self.text(text.replace(_NUL, ""), path)
         self._note(Note("Q2", path, "characters that are no text were replaced"))
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
@@ -200,7 +209,9 @@ class Copier:
             name = self._key(key, path)
             if name is None:
                 continue
-            if name in copied:
+            is_taken = name in copied or (name != key and isinstance(key, str) and name in values)
+            if is_taken:
+                # A name that is spelled exactly wins over one that has to be cleaned, whichever comes first.
                 self._note(Note("Q2", f"{path}.{name}", "another value has this name"))
                 continue
             inner = self._copy(value, f"{path}.{name}", depth)
@@ -215,7 +226,7 @@ class Copier:
         return [item for item in copied if not isinstance(item, _LeftOut)]
 
     def _key(self, key: Any, path: str) -> str | None:
-        """Return *key* as JSON writes it, or None for one that is no text and stands for none."""
+        """Return *key* as JSON writes it, without invisible characters at its ends; None for one that is no text and stands for none."""
         if type(key) is not str:
             plain = plain_of(key)
             if plain is None or isinstance(plain, bool):
@@ -227,7 +238,9 @@ class Copier:
                 self._leave_out(path, f"a key that is {name_of(key)}")
                 return None
             key = str(plain)
-        return self.text(key, path)
+        name = self.text(key, path)
+        # A name of blanks only has a rule of its own, so it is kept (A2).
+        return trimmed(name) or name
 
     def _leave_out(self, path: str, fault: str) -> _LeftOut:
         self._note(Note("Q6", path, f"left out: {fault}"))

@@ -4,78 +4,106 @@ from __future__ import annotations
 
 import math
 import re
-import sys
-from datetime import date, datetime, timezone
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from .._types import Note
+from ._coercion import number
+from ._edges import trimmed
 from ._facts import is_absent
-from ._memo import Memo
+from ._time_texts import (
+    SECONDS_END,
+    ZERO_UNTIL,
+    has_zone_name,
+    is_ambiguous,
+    read_iso_text,
+    read_time_fast,
+    read_time_text,
+    seconds_of_datetime,
+    seconds_of_number,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# From here on a number counts milliseconds: as seconds it would be after the year 5138.
-_MILLISECONDS_FROM = 10**11
-# The range of datetime, in Unix seconds; a number outside is no time.
-_EARLIEST, _LATEST = -62_135_596_800, 253_402_300_799
 # Intercom's contacts and events take times from 1970 on, in at most ten digits (to the year 2286).
 LAST_INSTANT = 9_999_999_999
-
-# The fast path checks each third character from the fifth on: those of "2024-02-29T23:59:59" are "--T::".
-_SEPARATORS = ("--T::", "-- ::")
-_SECONDS_END = 19
-# What the full path accepts after the seconds. Python's own reader accepts more than ISO 8601 has, such as a fraction without digits,
-# and each Python version accepts more than the one before.
-_TAIL = re.compile(r"(?:\.\d{1,12})?(?:Z|[+-]\d{2}(?::?[0-5]\d)?)?")
-_LONGEST_TAIL = len(".123456789012+01:00")
-# Milliseconds and one offset make a thousand tails.
-_TAILS: Memo[str, bool] = Memo(lambda tail: _TAIL.fullmatch(tail) is not None, limit=5_000)
-# From Python 3.11 on ``datetime.fromisoformat`` reads Z.
-_READS_Z = sys.version_info >= (3, 11)
-
-_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
-_ISO = re.compile(
-    r"(?P<year>\d{4})(?:-?(?P<month>\d{2})(?:-?(?P<day>\d{2}))?)?"
-    r"(?:[Tt ](?P<hour>\d{2})(?::?(?P<minute>\d{2})(?::?(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,12}))?)?)?"
-    r"\s*(?P<zone>[Zz]|[+-]\d{2}(?::?\d{2})?)?)?"
-)
 _DATE_START = re.compile(r"\d{4}-\d{2}-\d{2}(?![\d-])")
-# JavaScript's Date.toString() writes "Tue Nov 24 2026 10:39:41 GMT+0100 (Central European Standard Time)".
-_JAVASCRIPT = re.compile(
-    r"(?:[A-Z][a-z]{2} )?(?P<month>[A-Z][a-z]{2}) (?P<day>\d{1,2}) (?P<year>\d{4})"
-    r"(?: (?P<time>\d{2}:\d{2}:\d{2})(?: (?:GMT|UTC)(?P<zone>[+-]\d{4})?)?)?(?: \([^)]*\))?"
-)
-_RFC_2822 = re.compile(
-    r"(?:[A-Za-z]{3},?\s+)?\d{1,2}\s+[A-Za-z]{3}\s+\d{4}\s+\d{2}:\d{2}(?::\d{2})?(?:\s.*)?", re.ASCII
-)
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_DIGITS = re.compile(r"[+-]?\d{5,30}", re.ASCII)
+# What Go answers for the nanoseconds of its zero time, which do not fit into 64 bits, in whole seconds.
+_ZERO_IN_NANOSECONDS = -6_795_364_579
+_MILLISECONDS = 1000
+
+# In the order in which they are tried.
+_TIMES = ("timestamp", "originalTimestamp", "receivedAt", "sentAt")
+_OTHER_TIMES = frozenset(_TIMES[1:])
+# What MongoDB's extended JSON wraps a number in.
+_MONGO_NUMBERS = ("$numberLong", "$numberInt", "$numberDouble", "$numberDecimal")
 
 
 def unix_time(value: object) -> float | None:
     """
-    Return *value* as Unix seconds with their fraction; None when it is no time.
+    Return *value* as Unix seconds with their fraction; None when it is no time, or the zero time of Go or .NET (R4).
 
     Args:
-        value: A ``datetime`` (naive means UTC), a ``date``, a number of seconds or milliseconds, or a text: ISO 8601 (a year alone, a
-            month, a day, with or without time, fraction and offset), RFC 2822, JavaScript's ``Date.toString()``, or digits.
+        value: A ``datetime`` (naive means UTC), a ``date``, a number of seconds, milliseconds, microseconds or nanoseconds, a compact
+            date, MongoDB's ``{"$date": ...}``, or a text: ISO 8601 and its looser forms, RFC 2822, asctime, JavaScript's
+            ``Date.toString()``, or digits.
     """
     if isinstance(value, str):
-        seconds = _read_fast(value) if len(value) >= _SECONDS_END else None
-        return _read_full(value.strip()) if seconds is None else seconds
+        seconds = read_time_fast(value) if len(value) >= SECONDS_END else None
+        if seconds is None:
+            seconds = read_time_text(trimmed(value))
+    else:
+        seconds = _time_of_other(value)
+    return None if seconds is None or _is_zero(seconds) else seconds
+
+
+def is_zero_time(value: object) -> bool:
+    """Tell whether *value* is the zero time of Go or .NET, which stands for no time at all (R4)."""
+    seconds = read_time_text(trimmed(value)) if isinstance(value, str) else _time_of_other(value)
+    return seconds is not None and _is_zero(seconds)
+
+
+def _is_zero(seconds: float) -> bool:
+    return seconds < ZERO_UNTIL or math.floor(seconds) == _ZERO_IN_NANOSECONDS
+
+
+def _time_of_other(value: object) -> float | None:
+    """Return the Unix seconds of a value that is no text."""
     if isinstance(value, bool):
         return None
-    if isinstance(value, int | float):
-        return _from_number(value if type(value) in (int, float) else float(value))
+    if isinstance(value, int):
+        return seconds_of_number(int(value))
+    if isinstance(value, float):
+        return seconds_of_number(float(value))
     if isinstance(value, datetime):
-        return _from_datetime(value)
+        return seconds_of_datetime(value)
     if isinstance(value, date):
-        return _from_datetime(datetime(value.year, value.month, value.day))
+        return seconds_of_datetime(datetime(value.year, value.month, value.day))
+    if isinstance(value, dict):
+        return _time_of_mongo(value)
     from decimal import Decimal
 
-    if isinstance(value, Decimal) and value.is_finite():
-        return _from_number(float(value))
-    return None
+    return seconds_of_number(value) if isinstance(value, Decimal) and value.is_finite() else None
+
+
+def _time_of_mongo(value: Mapping[object, object]) -> float | None:
+    """Return the Unix seconds of MongoDB's ``{"$date": ...}``: ISO text, or milliseconds as a number, as digits or wrapped (R4)."""
+    if len(value) != 1 or "$date" not in value:
+        return None
+    moment = value["$date"]
+    if isinstance(moment, dict) and len(moment) == 1:
+        moment = next((moment[name] for name in _MONGO_NUMBERS if name in moment), None)
+        moment = number(moment) if isinstance(moment, str | int | float) else None
+    elif isinstance(moment, str):
+        text = trimmed(moment)
+        if _DIGITS.fullmatch(text) is None:
+            return read_time_text(text)
+        moment = int(text)
+    if isinstance(moment, int | float) and not isinstance(moment, bool):
+        return seconds_of_number(moment, unit=_MILLISECONDS)
+    return seconds_of_datetime(moment) if isinstance(moment, datetime) else None
 
 
 def recordable_time(value: object) -> float | None:
@@ -96,145 +124,85 @@ def unix_seconds(value: object) -> int | None:
     return None if seconds is None else math.floor(seconds)
 
 
+def time_note(rule: str, path: str, value: Any) -> Note:
+    """Return the note that says why *value*, at *path* in the message, is not the time that *rule* asks for."""
+    if is_absent(value):
+        return Note(rule, path, "null or blank")
+    if is_zero_time(value):
+        return Note(rule, path, "zero time of Go or .NET: counts as no time")
+    if unix_time(value) is not None:
+        return Note(rule, path, "before 1970 or after 2286")
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return Note(rule, path, "number that is no time: send Unix seconds")
+    text = trimmed(value) if isinstance(value, str) else ""
+    if not text:
+        return Note(rule, path, "neither text nor number: send 2026-03-01T12:00:00Z or Unix seconds")
+    if is_ambiguous(text):
+        return Note(rule, path, "ambiguous date, day or month first: send 2026-03-01T12:00:00Z")
+    if has_zone_name(text):
+        return Note(rule, path, "unknown time zone: send an offset, as in 2026-03-01T12:00:00+01:00")
+    return Note(rule, path, "unreadable date: send 2026-03-01T12:00:00Z or Unix seconds")
+
+
 def message_time(wire: Mapping[str, Any], now: float) -> tuple[float, tuple[Note, ...]]:
     """
-    Return when a message happened, in Unix seconds, with a note for each value that is no time (rule R5).
+    Return when a message happened, in Unix seconds, with a note for each value that was tried and is no time (rule R5).
 
     Args:
         wire: The message in its wire form.
         now: Unix seconds, the answer for a message without a time of its own.
     """
     timestamp = wire.get("timestamp")
-    if timestamp is None and "originalTimestamp" not in wire:
-        return now, ()
-    if is_absent(timestamp):
-        timestamp = None
-    notes: list[Note] = []
     if timestamp is not None:
         seconds = recordable_time(timestamp)
         if seconds is not None:
             return seconds, ()
-        notes.append(Note("R5", "timestamp", "not an instant"))
-    original = wire.get("originalTimestamp")
-    if is_absent(original):
-        return now, tuple(notes)
-    seconds = recordable_time(original)
-    if seconds is None:
-        return now, (*notes, Note("R5", "originalTimestamp", "not an instant"))
-    sent, received = unix_time(wire.get("sentAt")), unix_time(wire.get("receivedAt"))
-    if timestamp is None and sent is not None and received is not None:
-        # Segment's specification of timestamps: the sender's clock is wrong by the time between sending and receiving.
-        corrected = recordable_time(received - (sent - seconds))
-        return seconds if corrected is None else corrected, tuple(notes)
-    return seconds, tuple(notes)
+    elif _OTHER_TIMES.isdisjoint(wire):
+        return now, ()
+    notes: list[Note] = []
+    for name in _TIMES:
+        value = wire.get(name)
+        if _is_no_time(value):
+            continue
+        seconds = recordable_time(value)
+        if seconds is None:
+            notes.append(time_note("R5", name, value))
+            continue
+        if name == "originalTimestamp" and _is_no_time(timestamp):
+            seconds = _without_skew(seconds, wire, notes)
+        return seconds, tuple(notes)
+    return now, tuple(notes)
+
+
+def _is_no_time(value: Any) -> bool:
+    """Tell whether *value* counts as absent where a time is looked for."""
+    return is_absent(value) or is_zero_time(value)
+
+
+def _without_skew(seconds: float, wire: Mapping[str, Any], notes: list[Note]) -> float:
+    """
+    Return the originalTimestamp *seconds* corrected by the time between ``sentAt`` and ``receivedAt``, if both are there (R5).
+
+    Segment's specification of timestamps: the sender's clock is wrong by that time.
+    """
+    sent_at, received_at = wire.get("sentAt"), wire.get("receivedAt")
+    if _is_no_time(sent_at) or _is_no_time(received_at):
+        return seconds
+    sent, received = unix_time(sent_at), unix_time(received_at)
+    for name, value, moment in (("sentAt", sent_at, sent), ("receivedAt", received_at, received)):
+        if moment is None:
+            notes.append(time_note("R5", name, value))
+    if sent is None or received is None:
+        return seconds
+    corrected = received - (sent - seconds)
+    return corrected if 0 <= corrected < LAST_INSTANT + 1 else seconds
 
 
 def seconds_of_date_text(text: str) -> int | None:
     """Return the Unix seconds of a text that starts ``YYYY-MM-DD`` and is an ISO 8601 time as a whole (rule A4); else None."""
     if _DATE_START.match(text) is None:
         return None
-    seconds = _read_fast(text) if len(text) >= _SECONDS_END else None
+    seconds = read_time_fast(text) if len(text) >= SECONDS_END else None
     if seconds is None:
-        seconds = _read_iso(text.strip())
+        seconds = read_iso_text(text.strip())
     return None if seconds is None else math.floor(seconds)
-
-
-def _read_fast(text: str) -> float | None:
-    """
-    Return the Unix seconds of ``YYYY-MM-DDThh:mm:ss`` with or without fraction and offset; None leaves *text* to the full path.
-
-    Nearly every producer writes this form, and Python's own reader takes it at a fraction of the full path's cost.
-    """
-    if text[4:17:3] not in _SEPARATORS or not text.isascii():
-        return None
-    if len(text) > _SECONDS_END + _LONGEST_TAIL or not _TAILS[text[_SECONDS_END:]]:
-        return None
-    try:
-        moment = datetime.fromisoformat(text if _READS_Z or text[-1] != "Z" else f"{text[:-1]}+00:00")
-        return (moment if moment.tzinfo is not None else moment.replace(tzinfo=timezone.utc)).timestamp()
-    except (ValueError, OverflowError):
-        return None
-
-
-def _read_full(text: str) -> float | None:
-    if _NUMBER.fullmatch(text) and text.isascii():
-        if len(text) == 4 and text.isdigit():
-            return _read_iso(text)
-        return _from_number(float(text))
-    for read in (_read_iso, _read_javascript, _read_rfc_2822):
-        seconds = read(text)
-        if seconds is not None:
-            return seconds
-    return None
-
-
-def _from_number(number: float) -> float | None:
-    if not _EARLIEST * 1000 <= number <= _LATEST * 1000:
-        return None
-    seconds = number / 1000 if abs(number) >= _MILLISECONDS_FROM else number
-    return seconds if _EARLIEST <= seconds <= _LATEST else None
-
-
-def _read_iso(text: str) -> float | None:
-    match = _ISO.fullmatch(text)
-    if match is None or not text.isascii():
-        return None
-    part = match.groupdict()
-    fraction = (part["fraction"] or "0")[:6].ljust(6, "0")
-    hour, minute, second = (int(part[name] or 0) for name in ("hour", "minute", "second"))
-    # ISO 8601 writes 24:00 for the midnight that ends a day, and 60 for a leap second, which Unix time does not count.
-    is_midnight = hour == 24 and minute == second == int(fraction) == 0
-    try:
-        moment = datetime(
-            int(part["year"]),
-            int(part["month"] or 1),
-            int(part["day"] or 1),
-            0 if is_midnight else hour,
-            minute,
-            59 if second == 60 else second,
-            int(fraction),
-        )
-        return _from_datetime(moment) + 86_400 * is_midnight - _offset(part["zone"])
-    except (ValueError, OverflowError):
-        return None
-
-
-def _read_javascript(text: str) -> float | None:
-    match = _JAVASCRIPT.fullmatch(text)
-    if match is None or match["month"] not in _MONTHS:
-        return None
-    hour, minute, second = (int(part) for part in (match["time"] or "00:00:00").split(":"))
-    month = _MONTHS.index(match["month"]) + 1
-    try:
-        moment = datetime(int(match["year"]), month, int(match["day"]), hour, minute, second)
-        return _from_datetime(moment) - _offset(match["zone"])
-    except ValueError:
-        return None
-
-
-def _read_rfc_2822(text: str) -> float | None:
-    # email.utils accepts nearly any text with a number in it, so only a text that looks like a date gets there.
-    if _RFC_2822.fullmatch(text) is None:
-        return None
-    from email.utils import parsedate_to_datetime
-
-    try:
-        return _from_datetime(parsedate_to_datetime(text))
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-
-
-def _offset(zone: str | None) -> int:
-    if zone is None or zone in "Zz":
-        return 0
-    digits = zone[1:].replace(":", "").ljust(4, "0")
-    hours, minutes = int(digits[:2]), int(digits[2:])
-    if hours > 23 or minutes > 59:
-        raise ValueError("not an offset of a time zone")
-    seconds = hours * 3600 + minutes * 60
-    return -seconds if zone[0] == "-" else seconds
-
-
-def _from_datetime(moment: datetime) -> float:
-    aware = moment if moment.utcoffset() is not None else moment.replace(tzinfo=timezone.utc)
-    return aware.timestamp()

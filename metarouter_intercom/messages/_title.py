@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-_FIELDS = ("type", "event", "groupId", "userId", "anonymousId")
+_FIELDS = (
+    ("type",),
+    ("event",),
+    ("groupId", "group_id"),
+    ("userId", "user_id"),
+    ("anonymousId", "anonymous_id"),
+)
 
 
 def title_of(message: Mapping[str, Any]) -> str:
     """Return type, event and ids of *message*, which is in wire form; empty if it has none of them."""
-    return " ".join(str(message[name]) for name in _FIELDS if message.get(name) not in (None, ""))
+    values = (message.get(name) for names in _FIELDS for name in names)
+    return " ".join(str(value) for value in values if value not in (None, ""))

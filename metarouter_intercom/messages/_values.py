@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 import attrs
 
 from .._types import Note
+from ._edges import is_blank
 
 if TYPE_CHECKING:
     from .._types import JsonValue
@@ -23,13 +24,13 @@ _EMPTY: Json = {}
 
 
 def _text_or_none(_instance: object, attribute: attrs.Attribute[str | None], value: str | None) -> None:
-    if value is None or (isinstance(value, str) and value.strip()):
+    if value is None or (isinstance(value, str) and not is_blank(value)):
         return
     raise ValueError(f"{attribute.name}: blank, or not a text; leave it out or send the id as text")
 
 
 def _text(_instance: object, attribute: attrs.Attribute[str], value: str) -> None:
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, str) or is_blank(value):
         raise ValueError(f"{attribute.name}: missing or blank; send a text that is not blank")
 
 

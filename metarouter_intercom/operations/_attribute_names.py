@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from ..messages._edges import trimmed
 from ..messages._facts import is_proof
 from ..messages._memo import Memo
 
@@ -15,8 +16,8 @@ LONGEST_TEXT = 255
 
 
 def _cleaned(name: str) -> str:
-    cleaned = name if _PLAIN_NAME.fullmatch(name) else "".join(map(_clean_character, name))
-    return cleaned if cleaned.strip() else ""
+    name = trimmed(name)
+    return name if _PLAIN_NAME.fullmatch(name) else "".join(map(_clean_character, name))
 
 
 def _clean_character(character: str) -> str:
@@ -26,7 +27,7 @@ def _clean_character(character: str) -> str:
 
 
 CLEAN = Memo(_cleaned)
-"""Name -> name with ``_`` for every character that Intercom refuses (A2); empty when nothing usable is left."""
+"""Name -> name without invisible ends, with ``_`` for every character that Intercom refuses (A2, R10); empty when nothing is left."""
 
 
 FOLDED = Memo(str.casefold)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from .._types import Note
 from ..messages._coercion import check_json, id_text, text_field
+from ..messages._edges import accident_note, is_accident, trimmed
 from ..messages._facts import PLAIN, KnownTraits, is_absent, look_up
 from ._company_fields import write_company_fields
 from ._draft import Draft
@@ -154,7 +155,12 @@ class Companies:
         operations: list[Operation] = []
         ids: set[str] = set()
         for path, company in companies:
-            traits: Json | None = {"name": company} if isinstance(company, str) and company.strip() else None
+            if is_accident(company):
+                notes.append(accident_note(path))
+                continue
+            traits: Json | None = (
+                {"name": company} if isinstance(company, str) and not is_absent(company) else None
+            )
             if isinstance(company, dict):
                 traits = company
             if traits is None:
@@ -187,7 +193,9 @@ class Companies:
         for plain in _PLAIN_IDS:
             if plain in known:
                 trait = known.pop(plain)
-                if is_absent(trait[1]):
+                if is_accident(trait[1]):
+                    draft.notes.append(accident_note(f"{draft.path}.{trait[0]}"))
+                elif is_absent(trait[1]):
                     draft.note("C1", trait[0], "null or blank")
                 elif trait[1] != own_id and id_text(trait[1]) != own_id:
                     rest.append(trait)
@@ -209,7 +217,7 @@ def _tags(own_id: str, draft: Draft) -> list[Operation]:
     # Intercom compares tags without case (contract, section 5).
     tags: dict[str, Operation] = {}
     for at, tag in enumerate(value):
-        name = tag.strip() if isinstance(tag, str) else ""
+        name = trimmed(tag) if isinstance(tag, str) else ""
         if name:
             tags.setdefault(name.casefold(), TagCompany(company_id=own_id, name=name))
         else:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..messages._coercion import number, text_field, whole_number
 from ..messages._facts import PLAIN, is_absent, look_up
-from ..messages._timestamps import unix_seconds
+from ..messages._timestamps import time_note, unix_seconds
 
 if TYPE_CHECKING:
     from .._types import JsonObject
@@ -33,7 +33,7 @@ def write_company_fields(draft: Draft) -> None:
         if plain in known:
             trait = known.pop(plain)
             value = trait[1]
-            text = value.strip() if type(value) is str else text_field(value)
+            text = text_field(value)
             if text:
                 fields[plain] = text
             else:
@@ -87,4 +87,4 @@ def _write_created(draft: Draft, trait: Trait) -> None:
     if seconds is not None:
         draft.fields["remote_created_at"] = seconds
     else:
-        draft.note("C2", key, "null or blank" if is_absent(value) else "not an instant")
+        draft.notes.append(time_note("C2", f"{draft.path}.{key}", value))

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from .._types import Note
 from ..messages._coercion import text_field, whole_number
+from ..messages._edges import trimmed
 from ..messages._facts import is_absent, look_up
-from ..messages._timestamps import recordable_seconds, unix_seconds
+from ..messages._timestamps import recordable_seconds, time_note, unix_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -128,10 +129,10 @@ def _write_avatar(draft: Draft) -> None:
         key, value = trait
         if value is None:
             draft.fields["avatar"], cleared = None, key
-        elif isinstance(value, str) and _WEB_ADDRESS.fullmatch(value.strip()):
+        elif isinstance(value, str) and _WEB_ADDRESS.fullmatch(trimmed(value)):
             if "avatar" in draft.fields:
                 draft.note("I4", cleared, "another trait stands in")
-            draft.fields["avatar"] = value.strip()
+            draft.fields["avatar"] = trimmed(value)
         else:
             draft.note("I4", key, "blank" if is_absent(value) else "no http(s) address")
 
@@ -160,7 +161,7 @@ def _write_time(draft: Draft, field: str, seconds: int | None, *, trait: Trait, 
     if seconds is not None:
         draft.fields[field] = seconds
     else:
-        draft.note(rule, trait[0], "null or blank" if is_absent(trait[1]) else "not an instant")
+        draft.notes.append(time_note(rule, f"{draft.path}.{trait[0]}", trait[1]))
 
 
 def write_consent(draft: Draft, options: Options) -> None:

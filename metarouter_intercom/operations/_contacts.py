@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from .._types import Note
 from ..messages._coercion import address, id_text
 from ..messages._contact_keys import email_of
+from ..messages._edges import accident_note, is_accident, trimmed
 from ..messages._facts import KnownTraits, is_absent, look_up, object_at
 from ._contact_fields import (
     role_wanted,
@@ -187,6 +188,8 @@ class Contacts:
             own_id = id_text(trait[1])
             if is_absent(trait[1]):
                 draft.note("I4", trait[0], "null or blank")
+            elif is_accident(trait[1]):
+                draft.notes.append(accident_note(f"{draft.path}.{trait[0]}"))
             elif own_id is None or own_id not in (message.user_id, who.contact_id, who.anonymous_id):
                 draft.rest.append(trait)
         phones = draft.known.pop("phones", None)
@@ -209,7 +212,7 @@ def _email(draft: Draft, message: Identify) -> str | None:
     if trait is not None:
         key, value = trait
         # This trait is the first place of the address, so it holds none if the address is another one.
-        if isinstance(value, str) and value.strip() == email:
+        if isinstance(value, str) and trimmed(value) == email:
             return email
         draft.note("I2", key, "null or blank" if is_absent(value) else "no e-mail address")
     if draft.path == "traits":
@@ -237,7 +240,9 @@ def _context_group_id(message: Identify, notes: list[Note]) -> str | None:
     """Return the id in ``context.groupId``, which names a company without changing it (I12)."""
     value = message.context.get("groupId")
     group_id = id_text(value)
-    if group_id is None and not is_absent(value):
+    if is_accident(value):
+        notes.append(accident_note("context.groupId"))
+    elif group_id is None and not is_absent(value):
         notes.append(Note("I12", "context.groupId", "not an id"))
     return group_id
 

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from ..messages import Page, Track
+from ..messages._edges import trimmed
 from ..messages._facts import object_at
 from ._metadata import Metadata
 from ._values import SubmitEvent
@@ -46,7 +47,7 @@ class Events:
     def name_of(self, message: EventMessage) -> tuple[str | None, str | None]:
         """Return the event's name, or None and the reason why the message is skipped (E1, E9)."""
         if isinstance(message, Track):
-            name: str = message.event.strip()
+            name: str = trimmed(message.event)
         else:
             template = self._templates[message.type]
             if template == "off":
@@ -94,7 +95,7 @@ def _filled(template: str, message: Page) -> str:
 
     def value_of(slot: re.Match[str]) -> str:
         value = getattr(message, slot[1]) or message.properties.get(slot[1])
-        return value if isinstance(value, str) else ""
+        return trimmed(value) if isinstance(value, str) else ""
 
     return _GAPS.sub(" ", _SLOTS.sub(value_of, template)).strip()
 

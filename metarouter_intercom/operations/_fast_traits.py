@@ -11,6 +11,7 @@ import math
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from ..messages._coercion import address
+from ..messages._edges import is_plain_id, trimmed
 from ..messages._facts import PLAIN
 from ..messages._memo import Memo
 from ..messages._timestamps import unix_seconds
@@ -155,12 +156,12 @@ class FastCompanies:
         if shape is None:
             return None
         own_id = None if shape.own_id is None else traits[shape.own_id]
-        if shape.own_id is not None and (type(own_id) is not str or not own_id.strip()):
+        if shape.own_id is not None and (type(own_id) is not str or not is_plain_id(own_id)):
             return None
         fields: JsonObject = {}
         for key, field in shape.texts:
             text = traits[key]
-            if type(text) is not str or not (text := text.strip()):
+            if type(text) is not str or not (text := trimmed(text)):
                 return None
             fields[field] = text
         if not _write_numbers(shape, traits, fields):
@@ -227,14 +228,14 @@ def _write_names(shape: _ContactShape, traits: Json, fields: JsonObject) -> bool
     for key in (shape.name,) if shape.name is not None else (shape.first_name, shape.last_name):
         if key is not None:
             part = traits[key]
-            if type(part) is not str or not (part := part.strip()):
+            if type(part) is not str or not (part := trimmed(part)):
                 return False
             parts.append(part)
     if parts:
         fields["name"] = " ".join(parts)
     if shape.phone is not None:
         phone = traits[shape.phone]
-        if type(phone) is not str or not (phone := phone.strip()):
+        if type(phone) is not str or not (phone := trimmed(phone)):
             return False
         fields["phone"] = phone
     return True

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from .._types import Note
 from ..messages._coercion import NotJson, check_json
 from ..messages._facts import is_proof
+from ..messages._time_texts import ZERO_UNTIL
 from ..messages._timestamps import LAST_INSTANT, seconds_of_date_text
 from ._attribute_names import CLEAN, FOLDED, INNER, LONGEST_TEXT
 from ._json_text import json_text
@@ -68,11 +69,9 @@ class Flattener:
                     value = value[:LONGEST_TEXT]  # type: ignore[index]  # as above
                     notes.append(Note(self.text_rule, f"{path}.{key}", "cut at 255 characters"))
                 elif value[4:5] == "-" and not self.keeps_dates:  # type: ignore[index]  # as above
-                    seconds = seconds_of_date_text(value)  # type: ignore[arg-type]  # as above
-                    if seconds is not None and seconds > LAST_INSTANT:
-                        notes.append(Note(self.date_rule, f"{path}.{key}", "after 2286: kept as text"))
-                    elif seconds is not None:
-                        name, value = self.date_name(name), seconds
+                    name, value = self.dated(name, value, notes=notes, path=f"{path}.{key}")  # type: ignore[arg-type]  # as above
+                    if value is None:
+                        continue
             elif kind is bool:
                 value = value if not of_events else "true" if value else "false"
             elif kind is float:
@@ -95,6 +94,19 @@ class Flattener:
             out[name] = value
             if of_events:
                 names.add(wanted)  # type: ignore[union-attr]  # a set for events
+
+    def dated(self, name: str, text: str, *, notes: list[Note], path: str) -> tuple[str, str | int | None]:
+        """Return name and value under which *text* is written if it is a date (A4); the value is None for a zero time (R4)."""
+        seconds = seconds_of_date_text(text)
+        if seconds is None:
+            return name, text
+        if seconds < ZERO_UNTIL:
+            notes.append(Note(self.date_rule, path, "zero time of Go or .NET: counts as no time"))
+            return name, None
+        if seconds > LAST_INSTANT:
+            notes.append(Note(self.date_rule, path, "after 2286: kept as text"))
+            return name, text
+        return self.date_name(name), seconds
 
     def date_name(self, name: str) -> str:
         """Return *name* with the ending that marks a date."""
@@ -160,13 +172,13 @@ class _Nested:
         flattener = self._flattener
         name = CLEAN[name]
         if isinstance(value, str):
-            seconds = None if flattener.keeps_dates else seconds_of_date_text(value)
-            if seconds is None or seconds > LAST_INSTANT:
-                if seconds is not None:
-                    self.note(flattener.date_rule, path, "after 2286: kept as text")
-                self._put_text(name, value, path)
-            else:
-                self.put(flattener.date_name(name), seconds, path)
+            dated: str | int | None = value
+            if not flattener.keeps_dates:
+                name, dated = flattener.dated(name, value, notes=self._notes, path=path)
+            if isinstance(dated, str):
+                self._put_text(name, dated, path)
+            elif dated is not None:
+                self.put(name, dated, path)
         elif isinstance(value, float) and not math.isfinite(value):
             self.note("A1", path, "not a finite number")
         elif value is None and self._of_events:

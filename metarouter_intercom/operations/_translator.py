@@ -61,10 +61,10 @@ class DefaultTranslator:
         notes: list[Note] = list(message.notes)
         if not message.integrations and self._silence[tuple(message.context)]:
             options = NO_OPTIONS
-        elif is_selected(message, self._names):
+        elif is_selected(message, self._names, notes):
             options = Options(message, self._names, is_trusted=self._is_trusted, notes=notes)
         else:
-            return Translation((), message.notes, "not_selected")
+            return Translation((), tuple(notes), "not_selected")
         if isinstance(message, Track):
             return self._event(message, options, notes)
         if isinstance(message, Identify):

@@ -24,6 +24,9 @@ TEXTS = st.text(max_size=12) | st.sampled_from(
         "2026-03-01T10:00:00Z",
         "9999-12-31",
         "a@example.com",
+        "\u200ba@example.com",
+        "\ufeff",
+        "null",
         "19.99",
         "$1,025.00",
         "",
@@ -52,16 +55,44 @@ _KEYS = NAMES | st.text(max_size=4)
 _inner = SCALARS | st.lists(SCALARS, max_size=3) | st.dictionaries(_KEYS, SCALARS, max_size=3)
 VALUES = SCALARS | st.lists(_inner, max_size=3) | st.dictionaries(_KEYS, _inner, max_size=4)
 FACTS = st.dictionaries(_KEYS, VALUES, max_size=6)
-IDS = st.none() | st.integers() | st.sampled_from(["u1", "a@example.com", " ", "anon"])
+IDS = (
+    st.none()
+    | st.integers()
+    | st.sampled_from(
+        [
+            "u1",
+            "a@example.com",
+            " ",
+            "anon",
+            "undefined",
+            "\u200bu1",
+            "ldap/a@example.com",
+            " a@example.com\ufeff",
+            "\u200b",
+        ]
+    )
+)
 _OPTIONS = st.dictionaries(
     st.sampled_from(
-        ["contact_id", "contactId", "role", "owner_id", "unsubscribed", "user_hash", "language_override", "x"]
+        [
+            "contact_id",
+            "contactId",
+            "id",
+            "role",
+            "owner_id",
+            "unsubscribed",
+            "user_hash",
+            "language_override",
+            "x",
+        ]
     ),
     SCALARS,
     max_size=3,
 )
 _CHOICES = st.dictionaries(
-    st.sampled_from(["All", "all", "Intercom", "intercom", "Mixpanel"]), st.booleans() | _OPTIONS, max_size=2
+    st.sampled_from(["All", "all", "Intercom", "intercom", "Mixpanel"]),
+    st.booleans() | st.sampled_from(["false", "yes", ""]) | _OPTIONS,
+    max_size=2,
 )
 MESSAGES = st.fixed_dictionaries(
     {"type": st.sampled_from(["identify", "track", "group", "page", "screen", "alias", "Identify"])},

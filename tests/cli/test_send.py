@@ -194,7 +194,7 @@ def _with_faults(file):
     rows = file.read_text().splitlines()
     rows.insert(3, "{")
     rows.insert(7, '{"type": "track", "userId": "u-1"}')
-    rows.insert(9, '{"batch": [{"type": "identify", "userId": true, "traits": []}]}')
+    rows.insert(9, '{"batch": [{"type": "identify", "userId": true, "traits": [1]}]}')
     file.write_text("\n".join(rows))
 
 

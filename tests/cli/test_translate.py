@@ -175,3 +175,41 @@ def test_an_unreadable_file_is_one_line(cli, tmp_path, name):
     assert done.code == 5
     assert done.err.count("\n") == 1
     assert str(tmp_path) in done.err
+
+
+def test_messages_of_other_senders_are_read(cli, tmp_path):
+    """R1, R2, R10: snake_case keys, PHP's empty lists, placeholders and invisible characters are read as by the client."""
+    path = tmp_path / "others.jsonl"
+    messages = [
+        {
+            "type": "identify",
+            "user_id": "u-1",
+            "message_id": "m-1",
+            "traits": [],
+            "context": [],
+            "sent_at": "2026-03-01 12:00:00 UTC",
+        },
+        {"type": "track", "userId": "undefined", "anonymous_id": "null", "event": "x", "properties": []},
+        {
+            "type": "track",
+            "userId": "\u200bu-1",
+            "event": "\ufeffSeen",
+            "timestamp": "20260301T120000Z",
+            "integrations": [],
+        },
+    ]
+    path.write_text("\n".join(map(json.dumps, messages)))
+
+    done = cli("translate", path)
+
+    assert done.out.splitlines() == [
+        f"{path}:1: identify u-1",
+        '  POST /contacts {"role": "user", "external_id": "u-1", "last_seen_at": 1772366400}',
+        f"{path}:2: track x undefined null",
+        "  skipped: no_identity",
+        "  note R2: anonymous_id: placeholder such as null or undefined: counts as no id",
+        "  note R2: userId: placeholder such as null or undefined: counts as no id",
+        f"{path}:3: track \ufffdSeen \ufffdu-1",
+        '  POST /events {"user_id": "u-1", "event_name": "Seen", "created_at": 1772366400}',
+        "  note R10: userId: invisible characters were taken out",
+    ]

@@ -20,7 +20,7 @@ import pytest
 from metarouter_intercom import RejectedMessage, Settings
 from metarouter_intercom._client.stamping import Stamper
 from metarouter_intercom.plugins import Response
-from metarouter_intercom.testing import ScriptedTransport
+from metarouter_intercom.testing import RecordingClient, ScriptedTransport
 
 from .._support.clients import manual_client
 
@@ -334,9 +334,19 @@ def test_no_value_raises_when_rejections_are_logged():
     assert client.stats().rejected == {"invalid": 7}
 
 
-@pytest.mark.parametrize("message_id", ["a\x00b", "x" * 5_000, "'; drop table messages; --", "ü\u2028", "%s"])
-def test_any_text_is_a_message_id(tmp_path, message_id):
-    """R2, Q5: a message id with any characters is kept unchanged and recognised again, in memory and in the spool."""
+@pytest.mark.parametrize(
+    ("message_id", "kept"),
+    [
+        ("x" * 5_000, "x" * 5_000),
+        ("'; drop table messages; --", "'; drop table messages; --"),
+        ("%s", "%s"),
+        (" ü ", " ü "),
+        ("a\x00b", "ab"),
+        ("ü\u2028", "ü"),
+    ],
+)
+def test_any_text_is_a_message_id(tmp_path, message_id, kept):
+    """R2, R10, Q5: a message id is kept but for what nobody sees, and recognised again, in memory and in the spool."""
     for choices in ({}, {"spool": tmp_path / "spool"}):
         client = manual_client(**choices)
         first = client.track("u1", "x", message_id=message_id)
@@ -345,7 +355,7 @@ def test_any_text_is_a_message_id(tmp_path, message_id):
         report = client.flush()
         client.close()
 
-        assert first == message_id
+        assert first == kept
         assert (report.delivered, client.stats().duplicates) == (1, 1)
 
 
@@ -514,3 +524,46 @@ def test_no_value_is_quoted():
 
     assert "secret" not in str(raised.value)
     assert [problem.path for problem in raised.value.problems] == ["userId", "traits"]
+
+
+@pytest.mark.parametrize("identify", ["identify", "send"])
+@pytest.mark.parametrize("user_id", ["undefined", "NULL", " None ", "nil", "[object Object]", "\u200bNaN"])
+def test_strangers_do_not_merge(identify, user_id):
+    """R2: two people whose ids are the same placeholder stay two people, whichever way the messages come."""
+    client = RecordingClient()
+    for email in ("ann@example.com", "bob@example.com"):
+        if identify == "send":
+            client.send({"type": "identify", "user_id": user_id, "traits": {"email": email}})
+        else:
+            client.identify(user_id, {"email": email})
+
+    name = "user_id" if identify == "send" else "userId"
+    assert [(one.get("userId"), one["notes"][0][:2]) for one in client.sent] == [(None, ["R2", name])] * 2
+
+
+@pytest.mark.parametrize("empty", [[], (), None], ids=repr)
+def test_an_empty_list_is_accepted_by_each_call(empty):
+    """R1: an empty list for an object is an empty object in every call."""
+    client = RecordingClient()
+    client.identify("u1", empty, empty, integrations=empty)
+    client.track("u1", "x", empty, empty)
+    client.group("u1", "c1", empty, empty)
+    client.page("u1", "c", "n", empty, empty)
+    client.send(
+        {
+            "type": "track",
+            "userId": "u1",
+            "event": "x",
+            "properties": empty,
+            "context": empty,
+            "integrations": empty,
+        }
+    )
+
+    assert [set(one) - {"type", "userId", "messageId", "timestamp"} for one in client.sent] == [
+        set(),
+        {"event"},
+        {"groupId"},
+        {"category", "name"},
+        {"event"},
+    ]

@@ -60,7 +60,16 @@ def test_calls_of_the_usual_kind_take_the_fast_path(kind: str) -> None:
         pytest.param((7, "e", {}, {}), id="number for an id"),
         pytest.param((" ", "e", {}, {}), id="blank id"),
         pytest.param(("ü", "e", {}, {}), id="id in another script"),
+        pytest.param(("undefined", "e", {}, {}), id="placeholder for an id"),
+        pytest.param((" u", "e", {}, {}), id="blank at the end of an id"),
+        pytest.param(("u\x00", "e", {}, {}), id="control character in an id"),
         pytest.param(("u", " ", {}, {}), id="blank event"),
+        pytest.param(("u", "\u200b", {}, {}), id="event that nobody sees"),
+        pytest.param(("u", "e\x00", {}, {}), id="NUL in the event"),
+        pytest.param(("u", "e", {"a": "b\x00"}, {}), id="NUL among the facts"),
+        pytest.param(("u", "e", {"a": {"b": "\x00"}}, {}), id="NUL below the facts"),
+        pytest.param(("u", "e", {"a\u200b": 1}, {}), id="name with an invisible end"),
+        pytest.param(("u", "e", {}, {"page": {" url": "x"}}), id="name with a blank at its start"),
         pytest.param(("u", "e", [], {}), id="list for an object"),
         pytest.param(("u", "e", {}, "web"), id="text for an object"),
         pytest.param(("u", "e", {"a": [1]}, {}), id="list among the facts"),
@@ -102,7 +111,11 @@ USUAL = [
 IDS_AND_NAMES = mostly(
     st.text(st.characters(max_codepoint=127), min_size=1, max_size=6)
     | st.sampled_from(["eve@example.com", "x" * 200, " x "]),
-    st.text() | st.sampled_from(["ü", "", " ", None, 7, Text("u"), "\ud800"]),
+    st.text()
+    | st.sampled_from(["ü", "", " ", None, 7, 7.0, Text("u"), "\ud800"])
+    | st.sampled_from(
+        ["undefined", "null", "NaN", " nil", "[object Object]", "u\x00", "\u200bu", "u\t", "\u200b", "\x7f"]
+    ),
 )
 OPTIONS = st.sampled_from(
     [{}, {"user_hash": "x"}, {"contact_id": "c"}, True, None, {"Intercom": {"role": "user"}}]
@@ -115,6 +128,8 @@ FACT_KEYS = [
     "email",
     "",
     "Größe",
+    " plan",
+    "plan\u200b",
     "traits",
     ("company", "id"),
     ("company", "new"),
@@ -130,7 +145,8 @@ PLACES_OF_CONTEXT = [
 CALLS = usual_with_changes(
     USUAL,
     mostly(
-        change([*PLACES_OF_FACTS, *PLACES_OF_CONTEXT], VALUES) | change(["user_id", "event"], IDS_AND_NAMES),
+        change([*PLACES_OF_FACTS, *PLACES_OF_CONTEXT], VALUES | st.just("a\x00b"))
+        | change(["user_id", "event"], IDS_AND_NAMES),
         change(
             ["facts", "context"],
             st.sampled_from([None, {}, {"a": {"b": {"c": {"d": 1}}}}, Facts(a=1), [], "web"]),
@@ -165,7 +181,9 @@ def test_both_paths_buffer_the_same(limit: int) -> None:
     )
 
     assert_twins_agree(
-        lambda call: buffered(fast.stamp(**call, now=NOW)),
+        lambda call: buffered(
+            fast.stamp(**call | ({} if call["kind"] == "track" else {"event": None}), now=NOW)
+        ),
         lambda call: buffered(stamper._stamp_full(wire_form(**call), NOW)),
         CALLS,
     )

@@ -99,7 +99,7 @@ _IMPURE = frozenset(
 # Why a pure module may name one of them all the same.
 _PURE_ENOUGH = {
     ("messages._message_ids", "os"): "the random part of message ids, drawn once a process",
-    ("messages._timestamps", "sys"): "the largest float, a constant",
+    ("messages._time_texts", "sys"): "the version of Python, a constant",
     ("identity", "time"): "the default of the moment that a JWT begins at; may be handed in",
     ("settings", "os"): "from_env reads the environment, and only it does",
 }

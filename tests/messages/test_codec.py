@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import UserDict
+from decimal import Decimal
 from enum import Enum
 from types import MappingProxyType
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,12 +16,28 @@ from hypothesis import strategies as st
 from metarouter_intercom import RejectedMessage
 from metarouter_intercom.messages import Alias, Group, Identify, Page, Screen, Track, _codec
 from metarouter_intercom.messages._codec import read_message, read_stamped, write_message
+from metarouter_intercom.messages._edges import is_accident, is_plain_id, trimmed_id
+from metarouter_intercom.messages._wire_ids import names_itself, read_id
 from metarouter_intercom.plugins import Note
 
 from .._support.promises import MESSAGES, promised
-from .._support.twins import GONE, VALUES, Facts, Text, Whole, assert_twins_agree, change, usual_with_changes
+from .._support.twins import (
+    GONE,
+    VALUES,
+    Facts,
+    Text,
+    Whole,
+    assert_twins_agree,
+    change,
+    mostly,
+    usual_with_changes,
+)
 
 _NOW = 1_795_000_000.5
+ACCIDENTS = [
+    "undefined", "null", "NULL", "None", "nil", "NaN", "nan", " undefined ", "\tnull\n", "[object Object]", "[OBJECT OBJECT]",
+    "[object Null]", "[object Undefined]", "(null)", "<null>", "<nil>", "\u200bnil\ufeff",
+]  # fmt: skip
 
 
 class _Name(str, Enum):
@@ -110,7 +128,9 @@ def test_notes_are_kept():
 
     again = read_stamped(json.loads(json.dumps(write_message(message))))
 
-    assert again.notes == (Note("R5", "timestamp", "not an instant"),)
+    assert again.notes == (
+        Note("R5", "timestamp", "unreadable date: send 2026-03-01T12:00:00Z or Unix seconds"),
+    )
 
 
 def test_empty_fields_are_not_written():
@@ -153,7 +173,11 @@ _USUAL_WIRES = [
 _TEXT_KEYS = ["messageId", "userId", "anonymousId", "groupId", "previousId", "event", "name", "category"]
 _OBJECT_KEYS = ["context", "integrations", "traits", "properties"]
 _TEXTS_OR_ODD = (
-    st.text(min_size=1, max_size=5) | st.just("u-2") | VALUES | st.sampled_from([GONE, Whole(3), None])
+    st.text(min_size=1, max_size=5)
+    | st.sampled_from(ACCIDENTS)
+    | st.just("u-2")
+    | VALUES
+    | st.sampled_from([GONE, Whole(3), None])
 )
 _OBJECTS_OR_ODD = (
     st.dictionaries(st.text(max_size=3), VALUES, max_size=2)
@@ -174,8 +198,13 @@ def _read_by(reader, wire, **more):
 
 def test_both_paths_read_the_same():
     """R1, R2, R5: a wire form that the fast path reads is the same message on the full path."""
+
+    def fast(wire):
+        message = _read_by(_codec._read_fast, wire)
+        return message if message is not None and _codec._has_plain_texts(message) else None
+
     assert_twins_agree(
-        lambda wire: _read_by(_codec._read_fast, wire),
+        fast,
         lambda wire: _read_by(_codec._read_full, wire, now=_NOW),
         _WIRES,
     )
@@ -222,11 +251,19 @@ def test_both_paths_find_the_type():
 
 
 def test_both_paths_read_an_id():
-    """R2: a plain text, read on the fast path, is the same id as a text of any other class; blank ones are no ids."""
+    """R2, R10: an id that the fast path takes as it is, is the same id on the full path, from a text of any class."""
+    ends = st.sampled_from([" ", "\u00a0", "\u200b", "\ufeff", "\x00", "\t", "\u202a", "\u00ad"])
+    odd = st.text(max_size=4) | ends | st.builds("{}u{}".format, ends, ends) | st.sampled_from(ACCIDENTS)
+
     assert_twins_agree(
-        lambda text: (_codec._read_id(text, None),),
-        lambda text: (_codec._read_id(Text(text), None),),
-        st.text(max_size=4) | st.sampled_from(["", " ", "\u00a0", "\ud800"]),
+        lambda text: text if is_plain_id(text) else None,
+        lambda text: trimmed_id(text) if not is_accident(text) else None,
+        mostly(st.text("aB9-_@.", min_size=1), odd),
+    )
+    assert_twins_agree(
+        lambda text: text if is_plain_id(text) else None,
+        lambda text: read_id(Text(text), None),
+        mostly(st.text("aB9-_@.", min_size=1), odd),
     )
 
 
@@ -251,3 +288,155 @@ def test_ids_of_other_types_are_checked(kind, value):
         ["groupId", "previousId"],
         ["previousId", "groupId"],
     )
+
+
+@pytest.mark.parametrize("accident", ACCIDENTS)
+@pytest.mark.parametrize("name", ["userId", "anonymousId", "groupId", "previousId", "messageId"])
+def test_an_accident_is_no_id(name, accident):
+    """R2: an id that a program writes where there is none counts as absent, with a note that names its key."""
+    kind = {"groupId": "group", "previousId": "alias"}.get(name, "track")
+    field = {
+        "userId": "user_id",
+        "anonymousId": "anonymous_id",
+        "groupId": "group_id",
+        "previousId": "previous_id",
+    }
+
+    message = read_message({"type": kind, "event": "x", "messageId": "m", name: accident}, now=_NOW)
+
+    assert [(note.rule, note.path) for note in message.notes] == [("R2", name)]
+    if name == "messageId":
+        assert message.message_id not in (None, accident)
+    else:
+        assert getattr(message, field[name]) is None
+
+
+@pytest.mark.parametrize(
+    "user_id", ["nullable", "none-1", "Nil Armstrong", "nan1", "0", "undefined2", "-", "n/a", "no"]
+)
+def test_an_id_that_contains_an_accident_is_an_id(user_id):
+    """R2: only the accident itself counts as absent, not a name in which it occurs."""
+    message = read_message({"type": "identify", "userId": user_id}, now=_NOW)
+
+    assert (message.user_id, message.notes) == (user_id, ())
+
+
+@pytest.mark.parametrize(
+    ("value", "user_id"),
+    [
+        (12.0, "12"), (-0.0, "0"), (Decimal("12"), "12"), (Decimal("1E+3"), "1000"), (Decimal("7.00"), "7"), (2.0**52, str(2**52)),
+        ("\u200bu1", "u1"), ("u1\ufeff", "u1"), ("\u202au1\u202c", "u1"), ("u1\u00ad", "u1"), ("\tu1\r\n", "u1"), ("u\x001", "u1"),
+        ("\u00a0u1\u2003", "u1"), (" u1 ", " u1 "), ("\u200b u1 ", " u1 "), (" \u200bu1", " u1"), ("\u200b", None), ("\x00", None),
+    ],
+)  # fmt: skip
+def test_ids_are_read_without_what_nobody_sees(value, user_id):
+    """R2, R10: whole numbers of any type become text; invisible characters are taken off an id, plain blanks stay."""
+    message = read_message({"type": "identify", "messageId": "m", "userId": value}, now=_NOW)
+
+    assert message.user_id == user_id
+    changed = isinstance(value, str) and user_id not in (value, None)
+    assert [(note.rule, note.path) for note in message.notes] == [("R10", "userId")] * changed
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        12.5,
+        2.0**53,
+        1e300,
+        float("nan"),
+        float("inf"),
+        Decimal("12.5"),
+        Decimal("NaN"),
+        Decimal("1E+400"),
+        True,
+    ],
+)
+def test_numbers_that_are_no_ids(value):
+    """R2: a fraction, a float that has lost digits, NaN and booleans reject the message."""
+    with pytest.raises(RejectedMessage) as raised:
+        read_message({"type": "identify", "userId": value}, now=_NOW)
+
+    assert [problem.path for problem in raised.value.problems] == ["userId"]
+
+
+_SNAKE = {
+    "user_id": "userId",
+    "anonymous_id": "anonymousId",
+    "group_id": "groupId",
+    "previous_id": "previousId",
+    "message_id": "messageId",
+    "sent_at": "sentAt",
+    "received_at": "receivedAt",
+    "original_timestamp": "originalTimestamp",
+}
+
+
+@given(MESSAGES, st.sets(st.sampled_from(sorted(_SNAKE))))
+@promised
+def test_snake_case_keys_are_the_same_message(wire, names):
+    """R1: a message is the same whichever of its known keys are spelled in snake_case."""
+    wire = {"event": "x", "messageId": "m", "sentAt": 5, "receivedAt": 6, "originalTimestamp": 7, **wire}
+    spelled = {camel: snake for snake, camel in _SNAKE.items() if snake in names}
+
+    def outcome(message):
+        try:
+            read = read_message(message, now=_NOW)
+            notes = sorted((note.rule, _SNAKE.get(note.path, note.path), note.reason) for note in read.notes)
+            return repr(attrs.evolve(read, notes=())), notes
+        except RejectedMessage as error:
+            return sorted(map(str, error.problems))
+
+    if not names_itself(wire):
+        wire["messageId"] = "m"
+    assert outcome({spelled.get(key, key): value for key, value in wire.items()}) == outcome(wire)
+
+
+@pytest.mark.parametrize(
+    ("wire", "user_id", "notes"),
+    [
+        ({"userId": "a", "user_id": "b"}, "a", [("R1", "user_id")]),
+        ({"user_id": "b", "userId": "a"}, "a", [("R1", "user_id")]),
+        ({"userId": None, "user_id": "b"}, "b", []),
+        ({"userId": "", "user_id": "b"}, "b", []),
+        ({"userId": "undefined", "user_id": "b"}, "b", [("R2", "userId")]),
+        ({"userId": "a", "user_id": None}, "a", []),
+        ({"userId": "a", "user_id": "null"}, "a", [("R2", "user_id")]),
+        ({"user_id": "null"}, None, [("R2", "user_id")]),
+        ({"user_id": "\u200b"}, None, []),
+        ({"user_id": 7}, "7", []),
+    ],
+)
+def test_camel_case_wins(wire, user_id, notes):
+    """R1: of two spellings of one key the camelCase one wins, with a note; one that holds nothing is no spelling."""
+    message = read_message({"type": "identify", **wire}, now=_NOW)
+
+    assert (message.user_id, [(note.rule, note.path) for note in message.notes]) == (user_id, notes)
+
+
+@pytest.mark.parametrize("name", ["traits", "properties", "context", "integrations"])
+@pytest.mark.parametrize("kind", ["identify", "track", "group", "page", "screen", "alias"])
+@pytest.mark.parametrize("empty", [[], (), None], ids=repr)
+def test_an_empty_list_is_an_empty_object(name, kind, empty):
+    """R1: PHP writes an empty object as an empty list."""
+    message = read_message({"type": kind, "event": "x", "userId": "u1", name: empty}, now=_NOW)
+
+    assert getattr(message, name, {}) == {}
+    assert message.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("wire", "has_id"),
+    [
+        ({"messageId": "m"}, True),
+        ({"message_id": "m"}, True),
+        ({"messageId": None, "message_id": 7}, True),
+        ({"messageId": " "}, False),
+        ({"message_id": "undefined"}, False),
+        ({"messageId": "\u200b"}, False),
+        ({}, False),
+    ],
+)
+def test_a_message_with_an_id_names_itself(wire, has_id):
+    """R1, R2: a message id counts in either spelling, unless it is blank or a placeholder."""
+    assert names_itself(wire) is has_id

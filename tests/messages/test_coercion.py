@@ -9,6 +9,7 @@ import pytest
 from metarouter_intercom.messages._coercion import (
     NotJson,
     address,
+    address_in_id,
     id_text,
     is_address,
     number,
@@ -28,13 +29,19 @@ from metarouter_intercom.messages._coercion import (
         ("", None),
         (" ", None),
         (True, None),
-        (1.0, None),
+        (1.0, "1"),
+        (1.5, None),
+        (2.0**60, None),
+        ("undefined", None),
+        (" [object Object] ", None),
+        ("\u200bc1\ufeff", "c1"),
+        ("\u2060", None),
         ([], None),
         (None, None),
     ],
 )
 def test_ids(value, text):
-    """R2: texts and whole numbers are ids; blank texts, booleans, floats and lists are not."""
+    """R2, R10: texts and whole numbers are ids; blank texts, accidents, booleans, fractions and lists are not."""
     assert id_text(value) == text
 
 
@@ -56,6 +63,43 @@ def test_no_addresses(text):
     """I2: names, lists of addresses and halves of one are no e-mail addresses."""
     assert not is_address(text)
     assert address(text) is None
+
+
+@pytest.mark.parametrize(
+    "user_id",
+    [
+        "ann@acme.example", "Ann.Lee+x@sub.acme.example", "o'brien@acme-shop.example", " ann@acme.example ", "ü@beispiel.example",
+        "ann_b@acme.example", "ann@acme.xn--p1ai", "\u200bann@acme.example", "1@acme.example",
+    ],
+)  # fmt: skip
+def test_a_user_id_that_is_nothing_but_an_address(user_id):
+    """I1, E2: a userId that is an e-mail address and nothing else is that address."""
+    assert address_in_id(user_id) == user_id.strip(" \u200b")
+
+
+@pytest.mark.parametrize(
+    "user_id",
+    [
+        "auth0|ann@acme.example", "google-apps|ann@acme.example", "waad|x|ann@acme.example", "ldap/ann@acme.example", "ann@acme.example/7",
+        "ann@acme.example?tenant=2", "{ann@acme.example}", "<ann@acme.example>", "mailto:ann@acme.example", "acme\\ann@acme.example",
+        "ann_acme.example#EXT#@t.example", "cn=ann@acme.example", "ann@acme.example#2", "tenant!ann@acme.example", "ann@10.0.0.7",
+        "ann@localhost", "ann%acme@relay.example", "~ann@acme.example", "ann@acme.example.", ".ann@acme.example", "a..b@acme.example",
+        "ann@-acme.example", "ann@acme-.example", "urn:ann@acme.example", "ann@a.example;b", "[ann@acme.example]", "u1", "@", "",
+    ],
+)  # fmt: skip
+def test_a_user_id_that_only_contains_an_address(user_id):
+    """I1, E2: ids of identity providers, paths and tenants that contain an e-mail address are none."""
+    assert address_in_id(user_id) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["ann@acme.example\u200b", "\ufeffann@acme.example", "\u202aann@acme.example\u202c", "\u00adann@acme.example", "ann@acme.example\x00",
+     "\u00a0ann@acme.example\t", "ann@ac\x00me.example"],
+)  # fmt: skip
+def test_addresses_without_what_nobody_sees(text):
+    """R10: invisible characters at the ends of an address, and NUL anywhere, are taken out."""
+    assert address(text) == "ann@acme.example"
 
 
 @pytest.mark.parametrize("value", [5, None, True, ["a@example.com"], {"email": "a@example.com"}])

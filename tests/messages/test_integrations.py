@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metarouter_intercom.messages import Track
+from metarouter_intercom.messages._contact_keys import contact_keys
 from metarouter_intercom.messages._integrations import (
     NO_OPTIONS,
     Options,
@@ -35,7 +36,7 @@ def test_added_names_stand_beside_intercom():
 
 _choices = st.dictionaries(
     st.sampled_from(["All", "ALL", "Intercom", "intercom", "Prod", "Mixpanel"]),
-    st.sampled_from([True, False, None, {}, {"a": 1}, "yes", 0]),
+    st.sampled_from([True, False, None, {}, {"a": 1}, "yes", "false", " ", 0]),
     max_size=3,
 )
 
@@ -45,13 +46,17 @@ _choices = st.dictionaries(
 def test_selection_is_what_the_rule_says(integrations, of_context, providers):
     """R6, word by word: the first choices that are not empty count; true or an object under an own name selects, false or null does not, else ``All`` decides."""
     message = _track(integrations, {"integrations": of_context, "providers": providers})
-    choices = integrations or of_context or providers
+    choices = {
+        name: {"yes": True, "false": False}.get(choice, choice) if isinstance(choice, str) else choice
+        for name, choice in (integrations or of_context or providers).items()
+        if choice != " "
+    }
     own = [choice for name, choice in choices.items() if name.lower() in ("intercom", "prod")]
     everything = [choice for name, choice in choices.items() if name.lower() == "all"]
     is_on = any(choice is True or isinstance(choice, dict) for choice in own)
     refusals = [choice for choice in own if choice is False or choice is None]
 
-    selected = is_selected(message, _NAMES)
+    selected = is_selected(message, _NAMES, [])
 
     if is_on:
         assert selected
@@ -74,6 +79,67 @@ def test_options_by_place_and_spelling():
     assert options.find("role") == ("context.integrations.prod.role", "user")
     assert options.find("contact_id") is None
     assert len(option_objects(message, _NAMES)) == 3
+
+
+@pytest.mark.parametrize("place", ["integrations", "context.integrations", "context.providers"])
+@pytest.mark.parametrize(
+    ("choices", "is_on", "paths"),
+    [
+        ({"Intercom": "false"}, False, ["Intercom"]),
+        ({"Intercom": " FALSE "}, False, ["Intercom"]),
+        ({"intercom": "no"}, False, ["intercom"]),
+        ({"Intercom": "Off"}, False, ["Intercom"]),
+        ({"Intercom": "0"}, False, ["Intercom"]),
+        ({"Intercom": "f"}, False, ["Intercom"]),
+        ({"Intercom": "null"}, False, ["Intercom"]),
+        ({"Intercom": "\u200bfalse"}, False, ["Intercom"]),
+        ({"All": "false"}, False, ["All"]),
+        ({"all": "OFF"}, False, ["all"]),
+        ({"All": "true"}, True, ["All"]),
+        ({"All": False, "Intercom": "true"}, True, ["Intercom"]),
+        ({"All": "no", "Intercom": "1"}, True, ["All", "Intercom"]),
+        ({"All": False, "Intercom": "on"}, True, ["Intercom"]),
+        ({"All": False, "Intercom": ""}, False, ["Intercom"]),
+        ({"All": True, "Intercom": " "}, True, ["Intercom"]),
+        ({"All": False, "Prod": "yes"}, True, ["Prod"]),
+        ({"Mixpanel": "false"}, True, []),
+    ],
+)
+def test_switches_that_are_texts(place, choices, is_on, paths):
+    """R6: a text counts as what it says, a blank one as absent, each with a note, so that an opt-out is never lost."""
+    inner = place.partition(".")[2]
+    message = _track({}, {inner: choices}) if inner else _track(choices)
+    notes = []
+
+    assert is_selected(message, _NAMES, notes) is is_on
+    assert [(note.rule, note.path) for note in notes] == [("R6", f"{place}.{path}") for path in paths]
+
+
+@pytest.mark.parametrize(
+    ("options", "contact_id", "notes"),
+    [
+        ({"id": "c"}, "c", []),
+        ({"ID": 7}, "7", []),
+        ({"id": "c", "contact_id": "d"}, "d", []),
+        ({"id": "c", "contact_id": " "}, "c", []),
+        ({"id": "c", "contact_id": "undefined"}, "c", [("R2", "contact_id")]),
+        ({"contactId": "e", "contact_id": "null"}, "e", [("R2", "contact_id")]),
+        ({"id": "[object Object]"}, None, [("R2", "id")]),
+        ({"id": "c", "contact_id": [1]}, None, [("R7", "contact_id")]),
+        ({"id": "\ufeffc"}, "c", []),
+    ],
+)
+def test_the_contact_id_of_rudderstack(options, contact_id, notes):
+    """R2, R7: ``id`` is the contact id where ``contact_id`` is absent or an accident; the lane is the same contact's."""
+    made = []
+    message = _track({"Intercom": options})
+
+    assert Options(message, _NAMES, is_trusted=True, notes=made).contact_id() == contact_id
+    assert [(note.rule, note.path) for note in made] == [
+        (rule, f"integrations.Intercom.{key}") for rule, key in notes
+    ]
+    keys = contact_keys({"type": "track", "integrations": {"Intercom": options}}, _NAMES)
+    assert keys == ([] if contact_id is None else [f"contact:{contact_id}"])
 
 
 @pytest.mark.parametrize(
@@ -144,7 +210,7 @@ def test_a_silent_context_has_no_options():
         notes = []
         message = _track(context=context)
         options = Options(message, _NAMES, is_trusted=True, notes=notes)
-        return is_selected(message, _NAMES), options.is_empty, option_objects(message, _NAMES), notes
+        return is_selected(message, _NAMES, notes), options.is_empty, option_objects(message, _NAMES), notes
 
     assert_twins_agree(
         lambda context: (True, True, [], []) if silence[tuple(context)] else None, full, contexts

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metarouter_intercom.messages import _json_copy
+from metarouter_intercom.messages._edges import trimmed
 from metarouter_intercom.messages._json_copy import (
     Copier,
     count_characters,
@@ -256,7 +257,12 @@ def test_a_number_is_no_object():
 @promised
 def test_json_is_copied_as_it_is(facts):
     """Q1: JSON values are copied unchanged, and the copy shares nothing with the caller's data."""
-    if "\\ud" in repr(facts) or any(abs(number) >= 2**64 for number in _integers(facts)):
+    if (
+        "\\ud" in repr(facts)
+        or "\\x00" in repr(facts)
+        or _has_odd_keys(facts)
+        or any(abs(number) >= 2**64 for number in _integers(facts))
+    ):
         return
     copier = Copier()
 
@@ -265,6 +271,13 @@ def test_json_is_copied_as_it_is(facts):
     assert repr(copied) == repr(facts)
     assert copied is not facts
     assert copier.notes == []
+
+
+def _has_odd_keys(value):
+    """Tell whether a name in *value* has something at its ends that is taken off (R10)."""
+    members = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    keys = value if isinstance(value, dict) else ()
+    return any(trimmed(key) != key for key in keys) or any(map(_has_odd_keys, members))
 
 
 def _integers(value):
@@ -285,9 +298,11 @@ def test_sizes_of_keys_are_remembered_up_to_a_limit():
     assert sizes[("a\ud800",)] == sizes[(1,)] == -1
 
 
-@pytest.mark.parametrize(("text", "clean"), [("abc", True), ("ü😀", True), ("a\ud800", False)])
+@pytest.mark.parametrize(
+    ("text", "clean"), [("abc", True), ("ü😀", True), ("a\ud800", False), ("a\x00", False)]
+)
 def test_clean_texts(text, clean):
-    """A text is clean when it can be written as UTF-8."""
+    """A text is clean when it can be written as UTF-8 and holds no NUL."""
     assert is_clean(text) is clean
 
 
@@ -298,9 +313,52 @@ def test_sizes_are_bytes_of_compact_json():
     assert json_size(message) == len(json.dumps(message, separators=(",", ":"), ensure_ascii=False).encode())
 
 
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("\ufeffemail", "email"), (" plan ", "plan"), ("plan\u200b", "plan"), ("\u202aplan\u202c", "plan"), ("pl\x00an", "plan"),
+        ("so\u00adft", "so\u00adft"), ("\u200b", "\u200b"), (" ", " "),
+    ],
+)  # fmt: skip
+def test_names_lose_what_nobody_sees(name, kept):
+    """R10: invisible characters at the ends of a trait's name are taken off at any depth; a name of nothing else is left to A2."""
+    copied = Copier().copy_object({name: 1, "in": {name: [{name: 2}]}}, "traits")
+
+    assert copied == {kept: 1, "in": {kept: [{kept: 2}]}}
+    assert fast_copy({name: 1}) is None or kept == name
+
+
+@pytest.mark.parametrize("values", [{"plan": 1, "plan\u200b": 2}, {"\ufeffplan": 2, "plan": 1}])
+def test_an_exact_name_wins(values):
+    """R3, R10: of two names that are one without what nobody sees, the exact one wins, and the other gets a note."""
+    copier = Copier()
+
+    assert copier.copy_object(values, "traits") == {"plan": 1}
+    assert copier.notes == [Note("Q2", "traits.plan", "another value has this name")]
+
+
+@pytest.mark.parametrize("text", ["\x00", "a\x00b", "\x00a", "a\x00\x00", "ü\x00"])
+def test_nul_is_taken_out_of_every_text(text):
+    """R10: no text keeps a NUL, and a note says so."""
+    copier = Copier()
+
+    copied = copier.copy_object({"a": [{"b": text}]}, "traits")
+
+    assert copied == {"a": [{"b": text.replace("\x00", "")}]}
+    assert copier.notes == [Note("R10", "traits.a.0.b", "NUL characters were taken out")]
+    assert fast_copy({"a": text}) is None
+    assert count_characters((text,)) == -1
+
+
 # --- the fast path is the full path -----------------------------------------------------------------------------
 
-_KEYS = mostly(st.text(max_size=4), st.sampled_from(["\ud800", 1, None, 0.5, True, Text("own"), "😀" * 9]))
+_KEYS = mostly(
+    st.text("abü-_", max_size=4),
+    st.text(max_size=4)
+    | st.sampled_from(
+        ["\ud800", " a", "a\u200b", "\ufeffb", "a\x00", "\u200b", 1, None, 0.5, True, Text("own"), "😀" * 9]
+    ),
+)
 _FACTS = usual_with_changes(
     [
         {"plan": "pro", "seats": 5, "address": {"city": "Bremen", "geo": {"lat": 53.1}}},
@@ -378,6 +436,6 @@ def test_clean_texts_are_those_that_can_be_written():
     """Q2: an ASCII text is clean, as an attempt to write it as UTF-8 shows."""
     assert_twins_agree(
         lambda text: is_clean(text) if text.isascii() else None,
-        lambda text: text.encode("utf-8").decode("utf-8") == text,
+        lambda text: text.encode("utf-8").replace(b"\x00", b"").decode("utf-8") == text,
         mostly(st.text(st.characters(max_codepoint=127)), st.text() | st.just("\ud800")),
     )

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from metarouter_intercom import Settings
-from metarouter_intercom.messages import _json_copy, _timestamps
+from metarouter_intercom.messages import _json_copy, _time_texts
 from metarouter_intercom.messages._facts import PLAIN, KnownTraits
 from metarouter_intercom.messages._integrations import Silence
 from metarouter_intercom.messages._memo import Memo
@@ -114,7 +114,7 @@ def _metadata_shapes():
         pytest.param(INNER, 20_000, id="flattened names"),
         pytest.param(KnownTraits(["a"]).plain, 20_000, id="known traits"),
         pytest.param(_json_copy._key_sizes, 5_000, id="sizes of keys"),
-        pytest.param(_timestamps._TAILS, 5_000, id="ends of times"),
+        pytest.param(_time_texts._TAILS, 5_000, id="ends of times"),
         pytest.param(Silence(frozenset({"intercom"})), 5_000, id="contexts"),
         pytest.param(_metadata_shapes(), 5_000, id="properties"),
     ],

@@ -50,11 +50,15 @@ GROUP_TRAITS: dict[str, Any] = {
 }
 TEXTS = mostly(
     st.text(min_size=1, max_size=6) | st.sampled_from(["Ada", " x "]),
-    st.sampled_from(["", " ", "\u2003", None, 49, Text("x"), Text(" "), "x" * 300, ["a"]]),
+    st.sampled_from(["", " ", "\u2003", None, 49, Text("x"), Text(" "), "x" * 300, ["a"]])
+    | st.sampled_from(
+        ["\u200b", "\ufeffAda", "Ada\u00ad", "\u202aAda\u202c", "A\x00da", "\x00", "undefined"]
+    ),
 )
 ADDRESSES = mostly(
     st.sampled_from(["eve@example.com", " Eve@Example.com ", "a.b@example.co"]),
-    st.sampled_from(["", " ", "nobody", "a@b", "x" * 250 + "@example.com", Text("eve@example.com"), None, 5]),
+    st.sampled_from(["", " ", "nobody", "a@b", "x" * 250 + "@example.com", Text("eve@example.com"), None, 5])
+    | st.sampled_from(["\u200beve@example.com", "eve@example.com\ufeff", "eve@exam\x00ple.com", "\u200b"]),
 )
 INSTANTS = mostly(
     st.sampled_from(
@@ -73,6 +77,25 @@ INSTANTS = mostly(
             True,
             Text("2025"),
             float("nan"),
+        ]
+    )
+    | st.sampled_from(
+        [
+            "0001-01-01T00:00:00Z",
+            -62_135_596_800,
+            "2025-03-01 12:30:00 UTC",
+            "2025-3-1 9:05",
+            20_250_301,
+            "20250301",
+            {"$date": "2025-03-01T12:30:00Z"},
+            {"$date": {"$numberLong": "1740832200123"}},
+            {"$date": "soon"},
+            {"a": 1},
+            "03/01/2025",
+            1_740_832_200_123_456,
+            1_740_832_200_999_999_999,
+            "2025-03-01T12:30:00[UTC]",
+            "Sat Mar  1 12:30:00 2025",
         ]
     ),
 )
@@ -99,7 +122,10 @@ NUMBERS = mostly(
 )
 ID_TEXTS = mostly(
     st.sampled_from(["c-1", "c 2", " c ", "ü"]),
-    st.sampled_from(["", " ", "\u00a0", None, 5, 2**64, 1.5, True, Text("c"), Text(" "), GONE]),
+    st.sampled_from(["", " ", "\u00a0", None, 5, 2**64, 1.5, True, Text("c"), Text(" "), GONE])
+    | st.sampled_from(
+        ["undefined", "NULL", " nil ", "[object Object]", "c-1\u200b", "\ufeffc", "c\x00", "\tc", 12.0]
+    ),
 )
 
 

@@ -26,7 +26,7 @@ from .._support.twins import GONE, VALUES, Whole, assert_twins_agree, change, mo
 _CASES = read_cases()
 _NOW = 1795000000.5
 _RULES = (
-    [f"R{n}" for n in range(1, 10)]
+    [f"R{n}" for n in range(1, 11)]
     + [f"I{n}" for n in range(13)]
     + [f"C{n}" for n in range(1, 6)]
     + [f"E{n}" for n in range(1, 10)]
