@@ -18,7 +18,7 @@ _NAMES = frozenset({"intercom"})
 
 def _is_sent(batch, member):
     message = merged(batch, {"type": "track", "event": "x", "userId": "u1", **member})
-    return is_selected(read_message(message, now=0.0), _NAMES)
+    return is_selected(read_message(message, now=0.0), _NAMES, [])
 
 
 @pytest.mark.parametrize(
