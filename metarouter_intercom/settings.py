@@ -216,7 +216,9 @@ class Settings:
     identity_secret: tuple[Secret, ...] = attrs.field(default=(), converter=_to_secrets)
     """One or more keys that prove identities, newest first (V1)."""
     require_identity: bool = _switch(False)
-    """Reject messages that name a person without a valid proof (V2, V3)."""
+    """Trust no sender: a message without a valid proof of its person writes nothing (V2 to V4)."""
+    untrusted_companies: str = attrs.field(default="attach", validator=_one_of("off", "attach", "write"))
+    """What a proven person may do to companies while ``require_identity`` is on (V4): nothing, be attached to an existing one, or write it. The default lets nobody rewrite a company."""
 
     # Accepting
     on_invalid: str = attrs.field(default="raise", validator=_one_of("raise", "log"))

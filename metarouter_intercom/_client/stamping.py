@@ -77,7 +77,7 @@ class Stamper:
 
         Raises:
             RejectedMessage: The message can never be delivered: an id, the event, a value, the company or an identity is wrong, or it
-                is too large (rules R1, R2, E1, C1, V1, V2, Q2).
+                is too large (rules R1, R2, E1, C1, V1, V2, V4, Q2).
             Dropped: A before-hook dropped it.
             HookRaised: A before-hook failed.
         """
@@ -113,7 +113,10 @@ class Stamper:
         wire = self._copy(message)
         self._check_company(wire)
         if self._checks_identity:
-            check_proofs(_codec.read_stamped(wire), self._settings, names=self._names, now=now)
+            stamped = _codec.read_stamped(wire)
+            proven_email = check_proofs(stamped, self._settings, names=self._names, now=now)
+            if proven_email is not None:
+                wire[_codec.PROVEN_EMAIL] = proven_email
         return self._with_keys(self._finish(wire))
 
     def _with_keys(self, message: JsonObject) -> Stamped:

@@ -33,6 +33,12 @@ _WIRE_NAMES = {
 _TEXT_IDS = ("user_id", "anonymous_id", "message_id", "group_id", "previous_id")
 _OBJECTS = ("context", "integrations", "traits", "properties")
 _EMPTY: Mapping[str, Any] = {}
+PROVEN_EMAIL = "provenEmail"
+"""
+Where a buffered message keeps the address that a token proved (V4).
+
+``read_message`` ignores this key, as any that it does not know, so that no sender can forge it.
+"""
 # In bits. No id is larger, and every Python version writes such a number as text.
 _LONGEST_ID = 256
 
@@ -129,7 +135,9 @@ def _reader(kind: type[Message], *, detailed: bool) -> Callable[[Mapping[str, An
     fields = {
         field.name: override(rename=_WIRE_NAMES.get(field.name, field.name), struct_hook=_HOOKS[field.name])
         for field in attrs.fields(kind)
+        if field.name in _HOOKS
     }
+    fields["proven_email"] = override(omit=True)
     converter = Converter(detailed_validation=detailed)
     return make_dict_structure_fn(
         kind,
@@ -198,7 +206,13 @@ def read_stamped(wire: Mapping[str, Any]) -> Message:
     kind = _KINDS[wire["type"]]
     notes = tuple(Note(*note) for note in wire.get("notes", ()))
     message = _read_fast(kind, wire, wire["timestamp"], notes=notes)
-    return _cattrs_reader(kind)({**wire, "notes": notes}, kind) if message is None else message
+    if message is None:
+        message = _cattrs_reader(kind)({**wire, "notes": notes}, kind)
+    if PROVEN_EMAIL in wire:
+        import attrs
+
+        return attrs.evolve(message, proven_email=wire[PROVEN_EMAIL])
+    return message
 
 
 def _read_fast(
@@ -210,7 +224,7 @@ def _read_fast(
     The fast path takes a message whose texts are texts and whose objects are objects, as in nearly every message. The reader made by
     cattrs returns the same at three times the cost, and only that one finds faults.
     """
-    fields: dict[str, Any] = {"timestamp": timestamp, "notes": notes}
+    fields: dict[str, Any] = {"timestamp": timestamp, "notes": notes, "proven_email": None}
     for name, wire_name in _TEXT_FIELDS[kind]:
         value = wire.get(wire_name)
         if value is None:
@@ -331,4 +345,6 @@ def write_message(message: Message) -> JsonObject:
             wire[_WIRE_NAMES.get(name, name)] = value
     if message.notes:
         wire["notes"] = [list(note) for note in message.notes]
+    if message.proven_email is not None:
+        wire[PROVEN_EMAIL] = message.proven_email
     return wire

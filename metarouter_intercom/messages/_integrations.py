@@ -22,8 +22,12 @@ _CHOICES = ("integrations", "providers")
 # How many sets of names of a context to remember: an application sends the same few again and again.
 _MOST_CONTEXTS = 5_000
 _OWN_NAME = "intercom"
-_TRUSTED_ONLY = frozenset(PLAIN[name] for name in ("contact_id", "role", "owner_id"))
-_KNOWN = _TRUSTED_ONLY | PROOFS | {"unsubscribedfromemails", "unsubscribed", "languageoverride"}
+# ``id`` is another name of ``contact_id`` (R7). A person's own choices, such as a consent, are not among them.
+_TRUSTED_ONLY = frozenset(PLAIN[name] for name in ("contact_id", "id", "role", "owner_id", "tags"))
+_KNOWN = PROOFS | {
+    *(PLAIN[name] for name in ("contact_id", "role", "owner_id", "tags", "subscriptions")),
+    *("unsubscribedfromemails", "unsubscribed", "languageoverride"),
+}
 
 
 def own_names(aliases: Iterable[str]) -> frozenset[str]:
@@ -133,10 +137,10 @@ class Options:
             allowed: dict[str, JsonValue] = {}
             for key, value in options.items():
                 plain = PLAIN[key]
-                if plain not in _KNOWN:
-                    self._notes.append(Note("R7", f"{path}.{key}", "no option that is known"))
-                elif plain in _TRUSTED_ONLY and not is_trusted:
+                if plain in _TRUSTED_ONLY and not is_trusted:
                     self._notes.append(Note("V3", f"{path}.{key}", "option of an untrusted sender"))
+                elif plain not in _KNOWN:
+                    self._notes.append(Note("R7", f"{path}.{key}", "no option that is known"))
                 else:
                     allowed[key] = value
             places.append((path, allowed))

@@ -46,6 +46,7 @@ class _Common:
         context: What surrounds the call: ``traits``, ``page``, ``device``, ``groupId`` and others.
         integrations: Which destinations the message is for, and options for them.
         notes: What was changed when the message was accepted, and why.
+        proven_email: An e-mail address that the sender proved to be the person's own (V4); None as long as no check has found one.
     """
 
     type: ClassVar[str]
@@ -57,6 +58,7 @@ class _Common:
     context: Json = _EMPTY
     integrations: Json = _EMPTY
     notes: tuple[Note, ...] = ()
+    proven_email: str | None = None
 
 
 @attrs.frozen(kw_only=True, slots=False)

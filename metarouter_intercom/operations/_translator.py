@@ -1,4 +1,4 @@
-"""Translates a message into operations (rules R6 to R8, L1); deterministic, knows neither HTTP nor what the workspace holds."""
+"""Translates a message into operations (rules R6 to R8, V4, L1); deterministic, knows neither HTTP nor what the workspace holds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..messages._coercion import NotJson
 from ..messages._contact_keys import email_of
 from ..messages._integrations import NO_OPTIONS, Options, Silence, is_selected, own_names
 from ..messages._json_copy import Copier
-from ._companies import Companies
+from ._companies import UNTRUSTED_COMPANY, Companies
 from ._contacts import Contacts
 from ._events import Events
 from ._flatten import Flattener
@@ -41,7 +41,9 @@ class DefaultTranslator:
         self._names = own_names(settings.integration_names)
         self._silence = Silence(self._names)
         self._is_trusted = not settings.require_identity
-        self._makes_leads = settings.anonymous == "lead"
+        self._merges_leads = settings.anonymous == "lead"
+        # Nobody can prove an anonymous id, so an untrusted sender makes no leads (V4).
+        self._makes_leads = self._merges_leads and self._is_trusted
 
     def __call__(self, message: Message) -> Translation:
         """
@@ -81,6 +83,9 @@ class DefaultTranslator:
         # A userId alone names the contact of a group, even if it looks like an e-mail address.
         email = None if message.user_id else email_of(message)
         who = self._who(message, options, email)
+        if not self._is_trusted and (who is None or self._companies.rights == "off"):
+            notes.append(Note("V4", "groupId" if message.group_id else "traits.name", UNTRUSTED_COMPANY))
+            return Translation((), tuple(notes), "untrusted_company")
         operations = self._companies.translate_group(message, who, notes)
         return _translation(operations, notes, "no_identity" if message.group_id else "no_company")
 
@@ -98,7 +103,7 @@ class DefaultTranslator:
         lead: Who | None = None
         if contact_id is not None:
             lead = who_of(contact_id, None)
-        elif message.previous_id is not None and self._makes_leads:
+        elif message.previous_id is not None and self._merges_leads:
             lead = Who(anonymous_id=message.previous_id)
         if lead is None or message.user_id is None:
             return Translation((), tuple(notes), "nothing_to_merge")

@@ -31,7 +31,7 @@ _RULES = (
     + [f"C{n}" for n in range(1, 6)]
     + [f"E{n}" for n in range(1, 10)]
     + [f"A{n}" for n in range(1, 7)]
-    + [f"V{n}" for n in range(1, 4)]
+    + [f"V{n}" for n in range(1, 5)]
     + ["L1"]
 )
 _CHOICES = {"anonymous": "lead", "page_events": "Viewed {name} Page", "screen_events": "Saw {name}"}
