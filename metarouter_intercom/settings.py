@@ -181,6 +181,10 @@ class Settings:
     # From a message to operations
     integration_names: tuple[str, ...] = _name_list("Intercom")
     """The names that mean this destination in a message's ``integrations``, in any letter case (R6)."""
+    ignore_emails: tuple[str, ...] = _name_list()
+    """E-mail addresses, or globs such as ``*@acme.example``, of people to leave out, in any letter case (R11): staff, test accounts."""
+    ignore_user_ids: tuple[str, ...] = _name_list()
+    """User ids, or globs, of people to leave out, in any letter case (R11)."""
     anonymous: str = attrs.field(default="skip", validator=_one_of("skip", "lead"))
     """What becomes of a message with nothing but an anonymous id (R8). The default skips it, because leads fill a workspace quickly."""
     update_last_seen: bool = _switch(True)

@@ -1,4 +1,4 @@
-"""Translates a message into operations (rules R6 to R8, V4, L1); deterministic, knows neither HTTP nor what the workspace holds."""
+"""Translates a message into operations (rules R6 to R8, R11, V4, L1); deterministic, knows neither HTTP nor what the workspace holds."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ._companies import UNTRUSTED_COMPANY, Companies
 from ._contacts import Contacts
 from ._events import Events
 from ._flatten import Flattener
+from ._ignored_people import IgnoredPeople
 from ._values import MergeContact, Translation, Who, who_of
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class DefaultTranslator:
         self._merges_leads = settings.anonymous == "lead"
         # Nobody can prove an anonymous id, so an untrusted sender makes no leads (V4).
         self._makes_leads = self._merges_leads and self._is_trusted
+        self._ignored = IgnoredPeople(settings)
 
     def __call__(self, message: Message) -> Translation:
         """
@@ -60,6 +62,8 @@ class DefaultTranslator:
             NotJson: A value is none that JSON knows. ``operations.translate`` takes such messages too. ``TypeError`` and
                 ``AttributeError`` mean the same.
         """
+        if self._ignored.is_any and self._ignored.has(message):
+            return Translation((), message.notes, "ignored_contact")
         notes: list[Note] = list(message.notes)
         if not message.integrations and self._silence[tuple(message.context)]:
             options = NO_OPTIONS
