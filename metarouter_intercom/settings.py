@@ -109,6 +109,11 @@ def _check_names(_settings: object, attribute: attrs.Attribute[tuple[str, ...]],
         raise ConfigurationError(f"{attribute.name}: not a name or a list of names; pass texts")
 
 
+def _check_optional_name(_settings: object, attribute: attrs.Attribute[str | None], value: object) -> None:
+    if value is not None and not (isinstance(value, str) and value.strip()):
+        raise ConfigurationError(f"{attribute.name}: {value!r} is not a name; pass a text, or None")
+
+
 def _one_of(*choices: str) -> Any:
     def check(_settings: object, attribute: attrs.Attribute[str], value: str) -> None:
         if value not in choices:
@@ -197,6 +202,8 @@ class Settings:
     """Names or globs of the events to send; all other events are skipped. Empty sends every event (E1)."""
     events_deny: tuple[str, ...] = _name_list()
     """Names or globs of the events to skip (E1)."""
+    tags_trait: str | None = attrs.field(default=None, validator=_check_optional_name)
+    """A trait whose list tags the person (I13). Without it, a list of texts is a custom attribute as any other."""
     default_currency: str = "USD"
     """The currency of a revenue that names none (E4). Segment's specification has the same default."""
     rich_link_properties: tuple[str, ...] = _name_list()

@@ -18,8 +18,10 @@ from ._contact_fields import (
     write_owner,
     write_times,
 )
+from ._contact_tags import ContactTags
 from ._draft import Draft
 from ._fast_traits import FastContacts
+from ._subscriptions import subscriptions_of
 from ._values import AttachCompany, UpsertCompany, UpsertContact, Who, who_of
 
 if TYPE_CHECKING:
@@ -81,7 +83,10 @@ class Contacts:
         self._is_trusted = not settings.require_identity
         # Nobody can prove an anonymous id, so an untrusted sender makes no leads (V4).
         self._makes_leads = settings.anonymous == "lead" and self._is_trusted
-        self._needs_full_path = settings.collect_context or settings.require_identity
+        self._needs_full_path = bool(
+            settings.collect_context or settings.require_identity or settings.tags_trait
+        )
+        self._tags = ContactTags(settings)
         self._updates_last_seen = settings.update_last_seen
         self._collects_context = settings.collect_context
         self._fast = FastContacts(settings, _KNOWN.exact, companies.fast)
@@ -143,9 +148,12 @@ class Contacts:
         if not options.is_empty:
             write_language(draft, options, is_preview=self._is_preview)
         companies, company_ids = self._companies.translate_companies(_companies_of(draft), who, notes)
+        tags = self._tags.translate_tags(draft, options, who)
         attributes = self._attributes(draft, message, who)
         operations: list[Operation] = [
             UpsertContact(who=who, role=role, fields=draft.fields, attributes=attributes),
+            *tags,
+            *subscriptions_of(options, who, notes),
             *companies,
         ]
         group_id = message.group_id or _context_group_id(message, notes)

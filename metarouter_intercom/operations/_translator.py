@@ -71,6 +71,8 @@ class DefaultTranslator:
             options = Options(message, self._names, is_trusted=self._is_trusted, notes=notes)
         else:
             return Translation((), message.notes, "not_selected")
+        if not options.is_empty and not isinstance(message, Identify):
+            _note_choices(options, notes)
         if isinstance(message, Track):
             return self._event(message, options, notes)
         if isinstance(message, Identify):
@@ -125,6 +127,14 @@ class DefaultTranslator:
         if message.anonymous_id is not None and self._makes_leads:
             return Who(anonymous_id=message.anonymous_id)
         return None
+
+
+def _note_choices(options: Options, notes: list[Note]) -> None:
+    """Note the options that follow the write of a contact, in a message that writes none (I13, I14)."""
+    for rule, name in (("I13", "tags"), ("I14", "subscriptions")):
+        option = options.find(name)
+        if option is not None:
+            notes.append(Note(rule, option[0], "only with an identify"))
 
 
 @lru_cache(maxsize=16)
