@@ -64,8 +64,6 @@ class Stamper:
         self._settings = settings
         self._before = tuple(before)
         self._names = own_names(settings.integration_names)
-        # An untrusted sender must not choose the contact, so its options name no key (V3).
-        self._key_names = frozenset[str]() if settings.require_identity else self._names
         self._limit = settings.max_message_bytes
         self._checks_identity = bool(settings.identity_secret) or settings.require_identity
         needs_full_path = self._checks_identity or self._before
@@ -115,12 +113,18 @@ class Stamper:
         if self._checks_identity:
             stamped = _codec.read_stamped(wire)
             proven_email = check_proofs(stamped, self._settings, names=self._names, now=now)
+            if self._settings.require_identity:
+                wire[_codec.UNTRUSTED] = True
             if proven_email is not None:
                 wire[_codec.PROVEN_EMAIL] = proven_email
         return self._with_keys(self._finish(wire))
 
     def _with_keys(self, message: JsonObject) -> Stamped:
-        return Stamped(message, contact_keys(message, self._key_names), message["type"] == "identify")
+        if self._settings.require_identity or _codec.UNTRUSTED in message:
+            keys = _keys_of_untrusted(message)
+        else:
+            keys = contact_keys(message, self._names)
+        return Stamped(message, keys, message["type"] == "identify")
 
     def _check_company(self, wire: JsonObject) -> None:
         if wire["type"] != "group" or "groupId" in wire:
@@ -171,3 +175,16 @@ class Stamper:
             raise
         except Exception as error:
             raise HookRaised(stamped) from error
+
+
+def _keys_of_untrusted(message: JsonObject) -> list[str]:
+    """
+    Return the keys that an untrusted message proves (V3, V4): neither its options nor an address that the proof does not cover name one.
+
+    Otherwise a sender could put messages into the lane of somebody else, whose messages would then wait behind them.
+    """
+    keys = contact_keys(message, frozenset())
+    if "userId" not in message:
+        return keys
+    proven = [str(message.get(name, "")).strip().lower() for name in ("userId", _codec.PROVEN_EMAIL)]
+    return [key for key in keys if not key.startswith("email:") or key.removeprefix("email:") in proven]

@@ -23,22 +23,25 @@ if TYPE_CHECKING:
 
 _KINDS: dict[str, type[Message]] = {kind.type: kind for kind in (Identify, Track, Group, Page, Screen, Alias)}
 _KNOWN_TYPES = ", ".join(_KINDS)
-_WIRE_NAMES = {
-    "user_id": "userId",
-    "anonymous_id": "anonymousId",
-    "message_id": "messageId",
-    "group_id": "groupId",
-    "previous_id": "previousId",
-}
-_TEXT_IDS = ("user_id", "anonymous_id", "message_id", "group_id", "previous_id")
-_OBJECTS = ("context", "integrations", "traits", "properties")
-_EMPTY: Mapping[str, Any] = {}
+UNTRUSTED = "untrusted"
+"""Where a message says that its sender is not trusted (V4). Any sender may set it, because it only takes rights away."""
 PROVEN_EMAIL = "provenEmail"
 """
 Where a buffered message keeps the address that a token proved (V4).
 
 ``read_message`` ignores this key, as any that it does not know, so that no sender can forge it.
 """
+_WIRE_NAMES = {
+    "user_id": "userId",
+    "anonymous_id": "anonymousId",
+    "message_id": "messageId",
+    "group_id": "groupId",
+    "previous_id": "previousId",
+    "is_untrusted": UNTRUSTED,
+}
+_TEXT_IDS = ("user_id", "anonymous_id", "message_id", "group_id", "previous_id")
+_OBJECTS = ("context", "integrations", "traits", "properties")
+_EMPTY: Mapping[str, Any] = {}
 # In bits. No id is larger, and every Python version writes such a number as text.
 _LONGEST_ID = 256
 
@@ -112,6 +115,10 @@ def _kind_of(value: object) -> str:
     return names.get(type(value)) or with_article(type(value).__name__)
 
 
+def _read_mark(value: object, _type: object) -> bool:
+    return value is True
+
+
 def _as_is(value: Any, _type: object) -> Any:
     return value
 
@@ -125,6 +132,7 @@ _HOOKS: dict[str, Callable[[Any, Any], Any]] = (
         "category": _read_label,
         "timestamp": _as_is,
         "notes": _as_is,
+        "is_untrusted": _read_mark,
     }
 )
 
@@ -225,6 +233,7 @@ def _read_fast(
     cattrs returns the same at three times the cost, and only that one finds faults.
     """
     fields: dict[str, Any] = {"timestamp": timestamp, "notes": notes, "proven_email": None}
+    fields["is_untrusted"] = wire.get(UNTRUSTED) is True
     for name, wire_name in _TEXT_FIELDS[kind]:
         value = wire.get(wire_name)
         if value is None:
@@ -345,6 +354,8 @@ def write_message(message: Message) -> JsonObject:
             wire[_WIRE_NAMES.get(name, name)] = value
     if message.notes:
         wire["notes"] = [list(note) for note in message.notes]
+    if message.is_untrusted:
+        wire[UNTRUSTED] = True
     if message.proven_email is not None:
         wire[PROVEN_EMAIL] = message.proven_email
     return wire

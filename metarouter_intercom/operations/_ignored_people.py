@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 
 class IgnoredPeople:
-    """
-    The people whom ``ignore_emails`` and ``ignore_user_ids`` name.
+    """The people whom ``ignore_emails`` and ``ignore_user_ids`` name."""
 
-    Attributes:
-        is_any: Whether the settings name anybody.
-    """
+    @classmethod
+    def named_by(cls, settings: Settings) -> IgnoredPeople | None:
+        """Return the people whom *settings* name; None when they name nobody, as most do."""
+        names_somebody = settings.ignore_emails or settings.ignore_user_ids
+        return cls(settings) if names_somebody else None
 
     def __init__(self, settings: Settings) -> None:
         self._emails = _Names(settings.ignore_emails)
         self._user_ids = _Names(settings.ignore_user_ids)
-        self.is_any = bool(settings.ignore_emails or settings.ignore_user_ids)
 
     def has(self, message: Message) -> bool:
         """Tell whether *message* names one of them, by its ``userId`` or by any e-mail address of its person."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from .._types import Note
 from ..messages import Alias, Group, Identify, Track
 from ..messages._coercion import NotJson
@@ -45,7 +47,10 @@ class DefaultTranslator:
         self._merges_leads = settings.anonymous == "lead"
         # Nobody can prove an anonymous id, so an untrusted sender makes no leads (V4).
         self._makes_leads = self._merges_leads and self._is_trusted
-        self._ignored = IgnoredPeople(settings)
+        self._for_untrusted = (
+            DefaultTranslator(attrs.evolve(settings, require_identity=True)) if self._is_trusted else None
+        )
+        self._ignored = IgnoredPeople.named_by(settings)
 
     def __call__(self, message: Message) -> Translation:
         """
@@ -62,7 +67,9 @@ class DefaultTranslator:
             NotJson: A value is none that JSON knows. ``operations.translate`` takes such messages too. ``TypeError`` and
                 ``AttributeError`` mean the same.
         """
-        if self._ignored.is_any and self._ignored.has(message):
+        if message.is_untrusted and self._for_untrusted is not None:
+            return self._for_untrusted(message)
+        if self._ignored is not None and self._ignored.has(message):
             return Translation((), message.notes, "ignored_contact")
         notes: list[Note] = list(message.notes)
         if not message.integrations and self._silence[tuple(message.context)]:
@@ -71,7 +78,7 @@ class DefaultTranslator:
             options = Options(message, self._names, is_trusted=self._is_trusted, notes=notes)
         else:
             return Translation((), message.notes, "not_selected")
-        if not options.is_empty and not isinstance(message, Identify):
+        if options is not NO_OPTIONS and not isinstance(message, Identify):
             _note_choices(options, notes)
         if isinstance(message, Track):
             return self._event(message, options, notes)
@@ -167,8 +174,6 @@ def translate(message: Message, settings: Settings) -> Translation:
 
 def _as_json(message: Message) -> Message:
     """Return *message* with JSON values, as acceptance makes them; a value that has no JSON form is left out with a note."""
-    import attrs
-
     copier = Copier()
     copies: dict[str, Any] = {
         name: copier.copy_object(getattr(message, name), name) for name in _OBJECTS if hasattr(message, name)

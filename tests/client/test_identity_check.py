@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import logging
 
+import attrs
 import pytest
 
-from metarouter_intercom import RejectedMessage, identity
+from metarouter_intercom import RejectedMessage, Settings, identity
 from metarouter_intercom._client.identity_check import without_proofs
+from metarouter_intercom._client.stamping import Stamper
 from metarouter_intercom.plugins import Request, Response
 from metarouter_intercom.testing import ScriptedTransport
 
-from .._support.clients import manual_client, workspace_client
+from .._support.clients import answering, manual_client, workspace_client
 
 _KEY = "messenger-secret"
 
@@ -334,10 +336,59 @@ def test_a_dead_letter_is_no_way_around(tmp_path):
     assert [body["email"] for body in bodies] == ["ada@example.com"]
 
 
+def test_an_untrusted_message_stays_untrusted_elsewhere(tmp_path):
+    """V4: a client that trusts everybody, such as a worker or the command line, trusts no message of a spool whose sender was not trusted."""
+    path = tmp_path / "spool"
+    web = manual_client(answering(401), spool=path, identity_secret=_KEY, require_identity=True)
+    traits = {"email": "victim@example.com", "company": {"id": "c1", "name": "Mine"}, "role": "lead"}
+    web.send(_proven({"type": "identify", "userId": "u1", "traits": traits}))
+    web.send(_proven({"type": "group", "userId": "u1", "groupId": "c2", "traits": {"name": "Mine"}}))
+    web.close(timeout=0)
+    worker, workspace = workspace_client(spool=path)
+    workspace.handle(Request("POST", "/companies", {"company_id": "c1", "name": "Acme"}))
+    before = workspace.snapshot()["companies"]["c1"]
+
+    worker.flush()
+
+    snapshot = workspace.snapshot()
+    worker.close()
+    assert snapshot["companies"] == {"c1": {**before, "people": ["u1"]}}
+    assert (snapshot["contacts"]["u1"]["email"], snapshot["contacts"]["u1"]["role"]) == ("", "user")
+
+
+@pytest.mark.parametrize("mark", [True, False, 1, "true", None, {}])
+def test_a_sender_can_only_give_up_rights(mark):
+    """V4: ``untrusted`` in a message takes rights away when it is true, and never gives any."""
+    trusting, workspace = workspace_client()
+    trusting.send({"type": "group", "userId": "u1", "groupId": "c1", "untrusted": mark})
+    trusting.identify("u1")
+    trusting.flush()
+    client, other = _untrusting()
+    before = other.snapshot()
+    message = {"type": "group", "userId": "u1", "groupId": "c1", "traits": _TAKEOVER, "untrusted": mark}
+    client.send(_proven(message))
+    client.flush()
+
+    assert bool(workspace.snapshot()["companies"]) is (mark is not True)
+    assert other.snapshot()["companies"]["c1"]["fields"] == before["companies"]["c1"]["fields"]
+
+
+def test_a_contact_id_of_an_untrusted_message_makes_no_lane():
+    """V3: a retried letter of an untrusted sender chooses its contact no more than the message did."""
+    stamper = Stamper(Settings(api_key="k"), ())
+    options = {"integrations": {"Intercom": {"contact_id": "victim"}}}
+
+    untrusted = stamper.stamp(
+        {"type": "track", "userId": "u1", "event": "x", "untrusted": True, **options}, 5.0
+    )
+
+    assert list(untrusted.keys) == list(stamper.restamp(untrusted.message).keys) == ["user:u1"]
+
+
 def test_a_letter_of_trusting_times_writes_no_company(tmp_path):
     """V4: a message that was accepted before ``require_identity`` was on writes no company once it is on."""
     path = tmp_path / "spool"
-    trusting = manual_client(spool=path)
+    trusting = manual_client(answering(401), spool=path)
     trusting.group("u1", "c1", {"name": "Mine"})
     trusting.group(None, "c2", {"name": "Mine"}, anonymous_id="a1")
     trusting.close(timeout=0)
@@ -349,3 +400,39 @@ def test_a_letter_of_trusting_times_writes_no_company(tmp_path):
     companies = workspace.snapshot()["companies"]
     client.close()
     assert companies == {"c1": {**before, "people": ["u1"]}}
+
+
+def test_a_hook_sees_and_keeps_the_proven_address():
+    """V4, P1: a before-hook receives the proven address with the message, and a message that it changes keeps that address."""
+    seen = []
+
+    def hook(message):
+        seen.append(message.proven_email)
+        return attrs.evolve(message, traits={**message.traits, "plan": "pro"})
+
+    client, workspace = _untrusting(before=[hook])
+    message = {"type": "identify", "userId": "u1", "traits": {"email": "ada@example.com"}}
+    client.send(_proven(message, intercom_user_jwt=_token(email="ada@example.com")))
+    client.flush()
+
+    user = workspace.snapshot()["contacts"]["u1"]
+    assert seen == ["ada@example.com"]
+    assert (user["email"], user["custom_attributes"]) == ("ada@example.com", {"plan": "pro"})
+
+
+@pytest.mark.parametrize(
+    ("user_id", "more", "keys"),
+    [
+        ("u1", {}, ["user:u1"]),
+        ("Ada@example.com", {}, ["user:Ada@example.com", "email:ada@example.com"]),
+        ("u1", {"provenEmail": "ADA@example.com"}, ["user:u1", "email:ada@example.com"]),
+        ("u1", {"provenEmail": "somebody@example.com"}, ["user:u1"]),
+        (None, {}, ["email:ada@example.com"]),
+    ],
+)
+def test_an_unproven_address_makes_no_lane(user_id, more, keys):
+    """V4, O1: an untrusted message waits in nobody else's lane, and nobody else waits in its lane."""
+    message = {"type": "identify", "messageId": "m", "timestamp": 5.0, "traits": {"email": "ada@example.com"}}
+    message |= {"untrusted": True, **more} | ({} if user_id is None else {"userId": user_id})
+
+    assert list(Stamper(Settings(api_key="k"), ()).restamp(message).keys) == keys
