@@ -55,9 +55,21 @@ FACTS = st.dictionaries(_KEYS, VALUES, max_size=6)
 IDS = st.none() | st.integers() | st.sampled_from(["u1", "a@example.com", " ", "anon"])
 _OPTIONS = st.dictionaries(
     st.sampled_from(
-        ["contact_id", "contactId", "role", "owner_id", "unsubscribed", "user_hash", "language_override", "x"]
+        [
+            "contact_id",
+            "contactId",
+            "id",
+            "role",
+            "owner_id",
+            "unsubscribed",
+            "user_hash",
+            "language_override",
+            "x",
+            "tags",
+            "subscriptions",
+        ]
     ),
-    SCALARS,
+    _inner,
     max_size=3,
 )
 _CHOICES = st.dictionaries(

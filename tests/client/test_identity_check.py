@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 
 import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from metarouter_intercom import RejectedMessage, Settings, identity
 from metarouter_intercom._client.identity_check import without_proofs
@@ -15,6 +18,7 @@ from metarouter_intercom.plugins import Request, Response
 from metarouter_intercom.testing import ScriptedTransport
 
 from .._support.clients import answering, manual_client, workspace_client
+from .._support.promises import MESSAGES, promised
 
 _KEY = "messenger-secret"
 
@@ -436,3 +440,49 @@ def test_an_unproven_address_makes_no_lane(user_id, more, keys):
     message |= {"untrusted": True, **more} | ({} if user_id is None else {"userId": user_id})
 
     assert list(Stamper(Settings(api_key="k"), ()).restamp(message).keys) == keys
+
+
+# --- whatever the message is ------------------------------------------------------------------------------------
+
+
+def _sent(client, message):
+    """Send *message*; whether it is rejected makes no difference here."""
+    with contextlib.suppress(RejectedMessage):
+        client.send(message)
+    client.flush()
+
+
+@promised
+@given(MESSAGES, st.sampled_from(["off", "attach", "write"]))
+def test_no_message_without_a_proof_writes_anything(message, rights):
+    """V4: whatever a message without a valid proof names, the workspace stays as it is."""
+    client, workspace = _untrusting(
+        untrusted_companies=rights, anonymous="lead", page_events="P {name}", tags_trait="tags"
+    )
+    before = workspace.snapshot()
+
+    _sent(client, message)
+
+    assert workspace.snapshot() == before
+
+
+@promised
+@given(MESSAGES, st.sampled_from(["off", "attach"]))
+def test_a_proof_lets_a_message_change_its_own_person_only(message, rights):
+    """V4: whatever a message names, with the proof of u1 it changes u1 and who belongs to a company, and nothing else."""
+    client, workspace = _untrusting(
+        untrusted_companies=rights, anonymous="lead", page_events="P {name}", tags_trait="tags"
+    )
+    before = workspace.snapshot()
+    options = {
+        "contact_id": workspace.contact("victim").id,
+        "user_hash": identity.user_hash(_KEY, user_id="u1"),
+    }
+
+    _sent(client, {**message, "userId": "u1", "integrations": {"Intercom": options}})
+
+    after = workspace.snapshot()
+    contacts = {**after["contacts"], "u1": before["contacts"]["u1"]}
+    companies = {name: {**company, "people": []} for name, company in after["companies"].items()}
+    assert (contacts, companies) == (before["contacts"], before["companies"])
+    assert (after["contacts"]["u1"]["email"], after["contacts"]["u1"]["tags"]) == ("", [])
