@@ -153,13 +153,19 @@ def verify_user_jwt(secret: Keys, token: object, *, user_id: str | int, now: flo
     Raises:
         ConfigurationError: There is no secret or no user id, or the extra is missing.
     """
-    subject = _subject(user_id, None)
-    keys = _keys(secret)
-    if not isinstance(token, str):
-        return False
-    at = int(_time() if now is None else now)
-    signed = [claims for key in keys if (claims := _claims(token, key, at)) is not None]
-    return any(_is_about(claims, subject) for claims in signed)
+    return _proven_claims(secret, token, user_id=user_id, now=now) is not None
+
+
+def email_in_jwt(secret: Keys, token: object, *, user_id: str | int, now: float | None = None) -> str | None:
+    """
+    Return the claim ``email`` of a token that proves this user id (rule V4); None without a valid token or a text in the claim.
+
+    Raises:
+        ConfigurationError: As ``verify_user_jwt`` does.
+    """
+    claims = _proven_claims(secret, token, user_id=user_id, now=now)
+    email = None if claims is None else claims.get("email")
+    return email.strip() or None if isinstance(email, str) else None
 
 
 def messenger_settings(
@@ -260,6 +266,19 @@ def _digest(key: bytes, subject: str) -> str:
     import hmac
 
     return hmac.new(key, subject.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
+
+
+def _proven_claims(
+    secret: Keys, token: object, *, user_id: str | int, now: float | None
+) -> Mapping[str, Any] | None:
+    """Return the claims of a valid token for this user id; None for any other token."""
+    subject = _subject(user_id, None)
+    keys = _keys(secret)
+    if not isinstance(token, str):
+        return None
+    at = int(_time() if now is None else now)
+    signed = [claims for key in keys if (claims := _claims(token, key, at)) is not None]
+    return next((claims for claims in signed if _is_about(claims, subject)), None)
 
 
 def _claims(token: str, key: bytes, now: int) -> Mapping[str, Any] | None:

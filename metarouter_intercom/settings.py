@@ -109,6 +109,11 @@ def _check_names(_settings: object, attribute: attrs.Attribute[tuple[str, ...]],
         raise ConfigurationError(f"{attribute.name}: not a name or a list of names; pass texts")
 
 
+def _check_optional_name(_settings: object, attribute: attrs.Attribute[str | None], value: object) -> None:
+    if value is not None and not (isinstance(value, str) and value.strip()):
+        raise ConfigurationError(f"{attribute.name}: {value!r} is not a name; pass a text, or None")
+
+
 def _one_of(*choices: str) -> Any:
     def check(_settings: object, attribute: attrs.Attribute[str], value: str) -> None:
         if value not in choices:
@@ -181,6 +186,10 @@ class Settings:
     # From a message to operations
     integration_names: tuple[str, ...] = _name_list("Intercom")
     """The names that mean this destination in a message's ``integrations``, in any letter case (R6)."""
+    ignore_emails: tuple[str, ...] = _name_list()
+    """E-mail addresses, or globs such as ``*@acme.example``, of people to leave out, in any letter case (R11): staff, test accounts."""
+    ignore_user_ids: tuple[str, ...] = _name_list()
+    """User ids, or globs, of people to leave out, in any letter case (R11)."""
     anonymous: str = attrs.field(default="skip", validator=_one_of("skip", "lead"))
     """What becomes of a message with nothing but an anonymous id (R8). The default skips it, because leads fill a workspace quickly."""
     update_last_seen: bool = _switch(True)
@@ -193,6 +202,8 @@ class Settings:
     """Names or globs of the events to send; all other events are skipped. Empty sends every event (E1)."""
     events_deny: tuple[str, ...] = _name_list()
     """Names or globs of the events to skip (E1)."""
+    tags_trait: str | None = attrs.field(default=None, validator=_check_optional_name)
+    """A trait whose list tags the person (I13). Without it, a list of texts is a custom attribute as any other."""
     default_currency: str = "USD"
     """The currency of a revenue that names none (E4). Segment's specification has the same default."""
     rich_link_properties: tuple[str, ...] = _name_list()
@@ -216,7 +227,9 @@ class Settings:
     identity_secret: tuple[Secret, ...] = attrs.field(default=(), converter=_to_secrets)
     """One or more keys that prove identities, newest first (V1)."""
     require_identity: bool = _switch(False)
-    """Reject messages that name a person without a valid proof (V2, V3)."""
+    """Trust no sender: a message without a valid proof of its person writes nothing (V2 to V4)."""
+    untrusted_companies: str = attrs.field(default="attach", validator=_one_of("off", "attach", "write"))
+    """What a proven person may do to companies while ``require_identity`` is on (V4): nothing, be attached to an existing one, or write it. The default lets nobody rewrite a company."""
 
     # Accepting
     on_invalid: str = attrs.field(default="raise", validator=_one_of("raise", "log"))

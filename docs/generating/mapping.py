@@ -11,8 +11,10 @@ from metarouter_intercom.operations import (
     DetachCompany,
     MergeContact,
     Operation,
+    SetSubscription,
     SubmitEvent,
     TagCompany,
+    TagContact,
     Translation,
     UpsertCompany,
     UpsertContact,
@@ -95,6 +97,8 @@ _OPTIONS: dict[str, tuple[Any, str]] = {
     "unsubscribed": (True, "I7"),
     "owner_id": ("991267459", "I8"),
     "role": ("lead", "I9"),
+    "tags": (["vip", "beta"], "I13"),
+    "subscriptions": ({"Newsletters": False}, "I14"),
     "language_override": ("de", "R7"),
     "user_hash": ("5f1d…", "R7, V1"),
     "intercom_user_jwt": ("eyJh…", "R7, V1"),
@@ -102,10 +106,31 @@ _OPTIONS: dict[str, tuple[Any, str]] = {
 _MESSAGES: tuple[tuple[str, dict[str, Any], dict[str, Any], str], ...] = (
     ("identify", {"userId": "u-1", "traits": {"plan": "pro"}}, {}, "I0 to I12"),
     ("identify with a company", {"userId": "u-1", "traits": {"company": {"id": "c-7"}}}, {}, "I12"),
+    (
+        "identify with tags and subscriptions",
+        {
+            "userId": "u-1",
+            "integrations": {"Intercom": {"tags": ["vip"], "subscriptions": {"Newsletters": False}}},
+        },
+        {},
+        "I13, I14",
+    ),
+    (
+        "identify with a trait of tags",
+        {"userId": "u-1", "traits": {"segments": ["vip"]}},
+        {"tags_trait": "segments"},
+        "I13",
+    ),
     ("identify, e-mail only", {"traits": {"email": "ada@example.com"}}, {}, "I2"),
     ("identify, anonymous", {"anonymousId": "a-1"}, {}, "R8"),
     ("identify, anonymous", {"anonymousId": "a-1"}, {"anonymous": "lead"}, "R8"),
     ("group", {"userId": "u-1", "groupId": "c-7", "traits": {"plan": "pro"}}, {}, "C1 to C4"),
+    (
+        "group, untrusted",
+        {"userId": "u-1", "groupId": "c-7", "traits": {"plan": "pro"}},
+        {"require_identity": True},
+        "V4",
+    ),
     ("group, nobody", {"groupId": "c-7"}, {}, "C4"),
     ("group, remove", {"userId": "u-1", "groupId": "c-7", "traits": {"remove": True}}, {}, "C5"),
     ("track", {"userId": "u-1", "event": "Signed Up"}, {}, "E1 to E8"),
@@ -114,6 +139,12 @@ _MESSAGES: tuple[tuple[str, dict[str, Any], dict[str, Any], str], ...] = (
     ("screen", {"userId": "u-1", "name": "Home"}, {}, "E9"),
     ("alias", {"previousId": "a-1", "userId": "u-1"}, {}, "L1"),
     ("alias", {"previousId": "a-1", "userId": "u-1"}, {"anonymous": "lead"}, "L1"),
+    (
+        "track, a person to leave out",
+        {"userId": "test-1", "event": "x"},
+        {"ignore_user_ids": ["test-*"]},
+        "R11",
+    ),
     (
         "any, not for Intercom",
         {"userId": "u-1", "event": "x", "integrations": {"All": False}, "type": "track"},
@@ -318,8 +349,10 @@ def _link(operation: Operation) -> str | None:
         return f"attached to {code(operation.company_id)}"
     if isinstance(operation, DetachCompany):
         return f"detached from {code(operation.company_id)}"
-    if isinstance(operation, TagCompany):
+    if isinstance(operation, TagCompany | TagContact):
         return f"tag {code(operation.name)}"
+    if isinstance(operation, SetSubscription):
+        return f"{'opted in to' if operation.is_wanted else 'opted out of'} {code(operation.subscription)}"
     return f"lead merged into {code(operation.user.key)}" if isinstance(operation, MergeContact) else None
 
 

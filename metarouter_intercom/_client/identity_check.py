@@ -1,4 +1,4 @@
-"""Checks that a message comes from the person whom it names (rules V1 to V3); reads no clock: the time is an argument."""
+"""Checks that a message comes from the person whom it names (rules V1 to V4); reads no clock: the time is an argument."""
 
 from __future__ import annotations
 
@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 _REASON = "identity_mismatch"
 
 
-def check_proofs(message: Message, settings: Settings, *, names: frozenset[str], now: float) -> None:
+def check_proofs(message: Message, settings: Settings, *, names: frozenset[str], now: float) -> str | None:
     """
     Check the proofs of identity that *message* carries or lacks.
+
+    With ``require_identity``, a message about somebody needs a proof of that person, and so does a group, which writes a company even if
+    it is about nobody. A message that names only a visitor needs none: the translator writes nothing for it.
 
     Args:
         message: As it was sent.
@@ -28,18 +31,23 @@ def check_proofs(message: Message, settings: Settings, *, names: frozenset[str],
         names: Names of this destination in small letters.
         now: Unix seconds, for the expiry of a token.
 
+    Returns:
+        The e-mail address of an identify with a ``userId``, if a token proves that it belongs to that user (V4); else None.
+
     Raises:
         RejectedMessage: A proof is wrong, or missing where it is required; reason ``identity_mismatch``.
     """
     proofs = _proofs(message, names)
     email = None if message.user_id is not None else email_of(message)
     if not proofs:
-        if settings.require_identity and (message.user_id is not None or email is not None):
+        is_about_somebody = message.user_id is not None or email is not None
+        if settings.require_identity and (is_about_somebody or message.type == "group"):
             raise _mismatch("missing", "send integrations.Intercom.user_hash or intercom_user_jwt")
-        return
+        return None
     for kind, proof in proofs:
         if not _is_valid(kind, proof, user_id=message.user_id, email=email, settings=settings, now=now):
             raise _mismatch(f"the {kind} does not prove this identity", "make it with the workspace's secret")
+    return _proven_email(message, proofs, settings, now=now)
 
 
 def without_proofs(container: Mapping[str, Any], names: frozenset[str], *, depth: int = 2) -> dict[str, Any]:
@@ -82,6 +90,20 @@ def _is_valid(
         return verify_user_jwt(settings.identity_secret, proof, user_id=user_id, now=now)
     except ConfigurationError as error:
         raise _mismatch("the JWT cannot be checked", str(error)) from error
+
+
+def _proven_email(
+    message: Message, proofs: list[tuple[str, Any]], settings: Settings, *, now: float
+) -> str | None:
+    """Return the e-mail address that an identify writes, if a token among its valid *proofs* has it as a claim."""
+    from ..identity import email_in_jwt
+
+    token = dict(proofs).get("JWT")
+    if token is None or message.type != "identify" or message.user_id is None:
+        return None
+    email = email_of(message)
+    claimed = email_in_jwt(settings.identity_secret, token, user_id=message.user_id, now=now)
+    return email if email is not None and claimed is not None and claimed.lower() == email.lower() else None
 
 
 def _mismatch(fault: str, remedy: str) -> RejectedMessage:

@@ -69,8 +69,6 @@ class Stamper:
         self._settings = settings
         self._before = tuple(before)
         self._names = own_names(settings.integration_names)
-        # An untrusted sender must not choose the contact, so its options name no key (V3).
-        self._key_names = frozenset[str]() if settings.require_identity else self._names
         self._limit = settings.max_message_bytes
         self._skips_visitors = settings.anonymous == "skip"
         self._how = settings.company_id_from_name
@@ -84,7 +82,7 @@ class Stamper:
 
         Raises:
             RejectedMessage: The message can never be delivered: an id, the event, a value, the company or an identity is wrong, or it
-                is too large (rules R1, R2, E1, C1, V1, V2, Q2).
+                is too large (rules R1, R2, E1, C1, V1, V2, V4, Q2).
             Dropped: A before-hook dropped it.
             HookRaised: A before-hook failed.
         """
@@ -120,11 +118,18 @@ class Stamper:
         wire = self._copy(message)
         self._check_company(wire)
         if self._checks_identity:
-            check_proofs(_codec.read_stamped(wire), self._settings, names=self._names, now=now)
+            stamped = _codec.read_stamped(wire)
+            proven_email = check_proofs(stamped, self._settings, names=self._names, now=now)
+            if self._settings.require_identity:
+                wire[_codec.UNTRUSTED] = True
+            if proven_email is not None:
+                wire[_codec.PROVEN_EMAIL] = proven_email
         return self._with_keys(self._finish(wire))
 
     def _with_keys(self, message: JsonObject) -> Stamped:
-        keys = contact_keys(message, self._key_names)
+        if self._settings.require_identity or _codec.UNTRUSTED in message:
+            return Stamped(message, _keys_of_untrusted(message), message["type"] == "identify")
+        keys = contact_keys(message, self._names)
         if message["type"] == "group" and (not keys or (self._skips_visitors and _names_visitor(keys))):
             # It is about nobody, so its place is among the other calls about its company (O1).
             own_id = company_id(message.get("groupId"), message.get("traits", {}), self._how)  # type: ignore[arg-type]  # an object, as read
@@ -179,3 +184,16 @@ class Stamper:
             raise
         except Exception as error:
             raise HookRaised(stamped) from error
+
+
+def _keys_of_untrusted(message: JsonObject) -> list[str]:
+    """
+    Return the keys that an untrusted message proves (V3, V4): neither its options nor an address that the proof does not cover name one.
+
+    Otherwise a sender could put messages into the lane of somebody else, whose messages would then wait behind them.
+    """
+    keys = contact_keys(message, frozenset())
+    if "userId" not in message:
+        return keys
+    proven = [str(message.get(name, "")).strip().lower() for name in ("userId", _codec.PROVEN_EMAIL)]
+    return [key for key in keys if not key.startswith("email:") or key.removeprefix("email:") in proven]

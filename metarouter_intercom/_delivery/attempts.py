@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from ..operations import AttachCompany, DetachCompany, MergeContact, SubmitEvent
+from ..operations import (
+    AttachCompany,
+    DetachCompany,
+    MergeContact,
+    SetSubscription,
+    SubmitEvent,
+    TagContact,
+)
 from ..plugins import Delivery, Settlement
 
 if TYPE_CHECKING:
@@ -212,7 +219,7 @@ def _end_all(attempts: Iterable[Attempt], state: State, result: FlowResult | Non
 
 def _required_key(operation: Operation) -> str | None:
     """Return the key that must not be waiting when *operation* runs; None if it depends on no contact."""
-    if isinstance(operation, AttachCompany | SubmitEvent):
+    if isinstance(operation, AttachCompany | SubmitEvent | TagContact | SetSubscription):
         return operation.who.key
     # A detach succeeds without its contact, but it must not overtake an attach.
     return f"links of {operation.who.key}" if isinstance(operation, DetachCompany) else None
@@ -232,4 +239,4 @@ def _keys_blocked_by(operation: Operation) -> list[str]:
     """Return the keys that wait when *operation* waits for its contact."""
     if isinstance(operation, AttachCompany):
         return [operation.who.key, f"links of {operation.who.key}"]
-    return [operation.who.key] if isinstance(operation, SubmitEvent) else []
+    return [operation.who.key] if isinstance(operation, SubmitEvent | TagContact | SetSubscription) else []

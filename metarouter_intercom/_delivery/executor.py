@@ -326,6 +326,13 @@ def _operations_behind(step: Step, attempts: list[Attempt]) -> list[tuple[int, O
     ]
 
 
-def _target(operation: Operation) -> tuple[str | None, str | None]:
+def _target(operation: Operation) -> tuple[str | None, ...]:
+    """Return what tells *operation* from others of its type that are not merged with it: its contact, company, tag or subscription type."""
     who = getattr(operation, "who", None)
-    return (None if who is None else who.key, getattr(operation, "company_id", None))
+    name = getattr(operation, "name", None)
+    return (
+        None if who is None else who.key,
+        getattr(operation, "company_id", None),
+        None if name is None else name.casefold(),
+        getattr(operation, "subscription", None),
+    )

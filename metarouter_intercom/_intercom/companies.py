@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import attrs
-
 from .._types import CompanyId, Note
 from ..operations import UpsertCompany
 from ..plugins import Request
 from .contacts import create_bare_contact
 from .context import MAX_HOPS, path_segment
 from .field_repair import write
+from .known_contact import who_after_missing
 from .lookup import find_company, find_contact
 from .payloads import company_body, note_unstorable_times
-from .response_parsing import canonical_id, error_of, error_text, id_of, is_success, object_of
+from .response_parsing import error_of, error_text, id_of, is_success, object_of
 from .responses import CONTACT_MISSING, DELIVERED, UNCHANGED, FlowResult, classify
 from .write_records import membership_value, remove_values, tag_value, values_of
 
@@ -220,20 +219,10 @@ def _after_missing(
     response: Response, who: Who, contact_id: ContactId, callers_id: str, *, world: World
 ) -> tuple[str, Who | None]:
     """Forget the id that a 404 or 410 proves wrong; return what is missing, and whom to look up next, None for nobody."""
-    cache = world.cache
     if response.status == 404 and _is_about_company(response):
-        cache.forget_company(callers_id)
+        world.cache.forget_company(callers_id)
         return "company", who
-    cache.forget_contact(who.key, contact_id)
-    merged_into = canonical_id(response) if response.status == 410 else None
-    if who.contact_id is None:
-        if merged_into is not None:
-            cache.remember_contact(who.key, merged_into)
-        return "contact", who
-    if merged_into is not None:
-        return "contact", attrs.evolve(who, contact_id=merged_into)
-    has_other_id = any(value is not None for value in (who.external_id, who.email, who.anonymous_id))
-    return "contact", attrs.evolve(who, contact_id=None) if has_other_id else None
+    return "contact", who_after_missing(response, who, contact_id, world)
 
 
 def _is_about_company(response: Response) -> bool:

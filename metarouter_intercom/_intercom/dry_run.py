@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
-from ..operations import translate
+from ..operations import SetSubscription, TagContact, translate
 from ..plugins import Response
 from .context import World
 from .flows import flow_of
@@ -16,7 +16,7 @@ from .workspace_cache import WorkspaceCache
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .._types import JsonValue, Note
+    from .._types import JsonObject, JsonValue, Note
     from ..messages import Message
     from ..operations import Operation
     from ..plugins import Request
@@ -55,15 +55,22 @@ def preview(message: Message, settings: Settings) -> Preview:
             request = next(flow)
             while True:
                 requests.append(request)
-                request = flow.send(_respond(request))
+                request = flow.send(_respond(request, operation, translation.operations))
         except StopIteration as end:
             result: FlowResult = end.value
             notes += result.notes
     return Preview(translation.operations, tuple(notes), translation.skipped, tuple(requests))
 
 
-def _respond(request: Request) -> Response:
-    """Return the response of a workspace where searches find nobody, and everything else that a request names exists."""
+def _respond(request: Request, operation: Operation, operations: Sequence[Operation]) -> Response:
+    """
+    Return the response of a workspace where searches find nobody, and everything else that a request names exists.
+
+    Args:
+        request: The request.
+        operation: The one that needs it.
+        operations: All of the message.
+    """
     body: JsonValue = {}
     if request.path.startswith("/contacts/search"):
         body = {"type": "list", "data": [], "total_count": 0, "pages": {}}
@@ -71,6 +78,20 @@ def _respond(request: Request) -> Response:
         sent = request.body if isinstance(request.body, dict) else {}
         callers_id = sent.get("company_id") or unquote(request.path.partition("company_id=")[2])
         body = {"type": "company", "id": f"<id of {callers_id}>", "company_id": callers_id}
+    elif isinstance(operation, TagContact):
+        tag: JsonObject = {"type": "tag", "id": f"<id of {operation.name}>", "name": operation.name}
+        body = {"type": "list", "data": [tag]} if request.method == "GET" else tag
+    elif request.path == "/subscription_types":
+        body = {"type": "list", "data": _subscription_types(operations)}
     elif request.path.startswith("/contacts"):
         body = {"type": "contact", "id": CONTACT}
     return Response(200, body)
+
+
+def _subscription_types(operations: Sequence[Operation]) -> list[JsonValue]:
+    """Return the types that *operations* name. Nobody knows their consent types without asking Intercom; an opt-out type is the usual kind."""
+    names = [operation.subscription for operation in operations if isinstance(operation, SetSubscription)]
+    return [
+        {"id": f"<id of {name}>", "consent_type": "opt_out", "default_translation": {"name": name}}
+        for name in names
+    ]

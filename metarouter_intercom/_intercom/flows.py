@@ -9,8 +9,10 @@ from ..operations import (
     DeleteContact,
     DetachCompany,
     MergeContact,
+    SetSubscription,
     SubmitEvent,
     TagCompany,
+    TagContact,
     UpsertCompany,
     UpsertContact,
 )
@@ -18,6 +20,8 @@ from .companies import attach_company, detach_company, tag_company, upsert_compa
 from .contacts import upsert_contact
 from .events import submit_event
 from .merge_and_delete import delete_contact, merge_contact
+from .subscriptions import set_subscription
+from .tags import tag_contact
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +37,8 @@ _FLOWS: dict[type[Operation], Callable[[Any, World], Flow]] = {
     AttachCompany: attach_company,
     DetachCompany: detach_company,
     TagCompany: tag_company,
+    TagContact: tag_contact,
+    SetSubscription: set_subscription,
     SubmitEvent: submit_event,
 }
 

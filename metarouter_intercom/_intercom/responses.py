@@ -6,6 +6,7 @@ What a response of Intercom's means for a message when no flow has a rule of its
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from .response_parsing import error_of, is_success
@@ -18,6 +19,8 @@ RETRYABLE = frozenset({408, 425, 429})
 """The 4xx that ask to wait and send again, whoever sends them (rule T1)."""
 # A 403 on one of these writes means that the token may not write at all: no message would pass, so the client is held (rule T1).
 _HELD_PATHS = ("/contacts", "/companies", "/events")
+# Tags and subscriptions have scopes of their own: without them a token still writes contacts.
+_EXTRAS = re.compile(r"/contacts/[^/]+/(?:tags|subscriptions)(?:/|$)")
 
 
 class FlowResult(NamedTuple):
@@ -93,6 +96,8 @@ def dead(response: Response, reason: str) -> FlowResult:
 
 def _is_core_write(request: Request) -> bool:
     if request.method == "GET" or request.path == "/contacts/search":
+        return False
+    if _EXTRAS.match(request.path) is not None:
         return False
     return request.path.startswith(_HELD_PATHS)
 

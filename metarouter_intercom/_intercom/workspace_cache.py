@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # A refused attribute or event name is tried again after an hour: somebody may have made room (rule M4).
 _REFUSED_FOR = 3600.0
+# Tags and subscription types may be renamed in Intercom.
+_NAMES_KEPT_FOR = 3600.0
 _CAPACITY = 50_000
 # The kinds of values below, `contact_facts` and `folded` among them, are stored in spool files: renaming one loses what is stored.
 Mark = Literal["foreign", "folded", "lead"]
@@ -251,6 +253,34 @@ class WorkspaceCache:
         """Tell whether Intercom refused *name* within the last hour."""
         until = self._get("refused", f"{model}:{name}")
         return until is not None and now < float(until)
+
+    # --- tags and subscription types (rules I13, I14) ------------------------------------------------------
+
+    def tag_id(self, name: str, now: float) -> str | None:
+        """Return Intercom's id of the tag *name*, learnt within the last hour: afterwards somebody may have renamed the tag."""
+        text = self._get("tag", name.casefold())
+        known: tuple[str, float] = ("", 0.0) if text is None else json.loads(text)
+        return known[0] if 0 <= now - known[1] < _NAMES_KEPT_FOR and known[0] else None
+
+    def remember_tag(self, name: str, tag_id: str, now: float) -> None:
+        """Remember Intercom's id of a tag."""
+        self._put("tag", name.casefold(), json.dumps((tag_id, now)))
+
+    def forget_tag(self, name: str) -> None:
+        """Forget a tag that is gone."""
+        self._forget("tag", name.casefold())
+
+    def subscription_types(self, now: float, *, within: float = _NAMES_KEPT_FOR) -> JsonValue:
+        """Return Intercom's list of subscription types, if it was read at most *within* seconds ago."""
+        text = self._get("subscription_types", "")
+        if text is None:
+            return None
+        types, read_at = json.loads(text)
+        return types if 0 <= now - read_at < within else None
+
+    def remember_subscription_types(self, types: JsonValue, now: float) -> None:
+        """Remember Intercom's list of subscription types."""
+        self._put("subscription_types", "", json.dumps((types, now)))
 
     # --- contacts that Intercom cannot unarchive (rule M1) ------------------------------------------------
 

@@ -1,8 +1,8 @@
 """
 What was last written to one contact or company, as the text that the workspace cache keeps (rule O3); pure, knows no clock.
 
-A record maps names to values: a field under its own name, a custom attribute under ``a:<name>``, a tag under ``t:<name>``, and a
-company that a contact belongs to under ``c:<Intercom's id>``. It keeps fingerprints, not the values themselves.
+A record maps names to values: a field under its own name, a custom attribute under ``a:<name>``, a tag under ``t:<name>``, a
+company that a contact belongs to under ``c:<Intercom's id>``, and a subscription type under ``s:<Intercom's id>``. It keeps fingerprints, not the values themselves.
 """
 
 from __future__ import annotations
@@ -61,9 +61,14 @@ def attribute_name(name: str) -> str | None:
     return name[len(_ATTRIBUTE) :] if name.startswith(_ATTRIBUTE) else None
 
 
-def tag_value(tag: str) -> dict[str, JsonValue]:
-    """Return what tagging a company writes: Intercom compares tags without regard to case."""
-    return {f"t:{tag.lower()}": True}
+def tag_value(tag: str, is_tagged: bool = True) -> dict[str, JsonValue]:
+    """Return what tagging a contact or company writes, or taking the tag off: Intercom compares tags without regard to case."""
+    return {f"t:{tag.lower()}": is_tagged}
+
+
+def subscription_value(type_id: str, is_wanted: bool) -> dict[str, JsonValue]:
+    """Return what opting a contact in to a subscription type writes, or opting it out."""
+    return {f"s:{type_id}": is_wanted}
 
 
 def membership_value(company_id: str, is_member: bool) -> dict[str, JsonValue]:

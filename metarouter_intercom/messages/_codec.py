@@ -37,6 +37,15 @@ if TYPE_CHECKING:
 
 _KINDS: dict[str, type[Message]] = {kind.type: kind for kind in (Identify, Track, Group, Page, Screen, Alias)}
 _KNOWN_TYPES = ", ".join(_KINDS)
+UNTRUSTED = "untrusted"
+"""Where a message says that its sender is not trusted (V4). Any sender may set it, because it only takes rights away."""
+PROVEN_EMAIL = "provenEmail"
+"""
+Where a buffered message keeps the address that a token proved (V4).
+
+``read_message`` ignores this key, as any that it does not know, so that no sender can forge it.
+"""
+_WIRE_NAMES = WIRE_NAMES | {"is_untrusted": UNTRUSTED}
 _OBJECTS = ("context", "integrations", "traits", "properties")
 _EMPTY: Mapping[str, Any] = {}
 
@@ -78,6 +87,10 @@ def _read_label(value: object, _type: object) -> str | None:
     return str.__str__(value) if isinstance(value, str) else None
 
 
+def _read_mark(value: object, _type: object) -> bool:
+    return value is True
+
+
 def _as_is(value: Any, _type: object) -> Any:
     return value
 
@@ -91,6 +104,7 @@ _HOOKS: dict[str, Callable[[Any, Any], Any]] = (
         "category": _read_label,
         "timestamp": _as_is,
         "notes": _as_is,
+        "is_untrusted": _read_mark,
     }
 )
 
@@ -99,9 +113,11 @@ def _reader(kind: type[Message], *, detailed: bool) -> Callable[[Mapping[str, An
     import attrs
 
     fields = {
-        field.name: override(rename=WIRE_NAMES.get(field.name, field.name), struct_hook=_HOOKS[field.name])
+        field.name: override(rename=_WIRE_NAMES.get(field.name, field.name), struct_hook=_HOOKS[field.name])
         for field in attrs.fields(kind)
+        if field.name in _HOOKS
     }
+    fields["proven_email"] = override(omit=True)
     converter = Converter(detailed_validation=detailed)
     return make_dict_structure_fn(
         kind,
@@ -186,7 +202,13 @@ def read_stamped(wire: Mapping[str, Any]) -> Message:
     kind = _KINDS[wire["type"]]
     notes = tuple(Note(*note) for note in wire.get("notes", ()))
     message = _read_fast(kind, wire, wire["timestamp"], notes=notes)
-    return _cattrs_reader(kind)({**wire, "notes": notes}, kind) if message is None else message
+    if message is None:
+        message = _cattrs_reader(kind)({**wire, "notes": notes}, kind)
+    if PROVEN_EMAIL in wire:
+        import attrs
+
+        return attrs.evolve(message, proven_email=wire[PROVEN_EMAIL])
+    return message
 
 
 def _read_fast(
@@ -198,7 +220,8 @@ def _read_fast(
     The fast path takes a message whose texts are texts and whose objects are objects, as in nearly every message. The reader made by
     cattrs returns the same at three times the cost, and only that one finds faults.
     """
-    fields: dict[str, Any] = {"timestamp": timestamp, "notes": notes}
+    fields: dict[str, Any] = {"timestamp": timestamp, "notes": notes, "proven_email": None}
+    fields["is_untrusted"] = wire.get(UNTRUSTED) is True
     for name, wire_name in _TEXT_FIELDS[kind]:
         value = wire.get(wire_name)
         if value is None:
@@ -234,7 +257,7 @@ def _names_in(kind: type[Message], names: Sequence[str]) -> tuple[str, ...]:
 
 _TEXT_FIELDS = {
     kind: tuple(
-        (name, WIRE_NAMES.get(name, name))
+        (name, _WIRE_NAMES.get(name, name))
         for name in _names_in(kind, (*TEXT_IDS, "event", "name", "category"))
     )
     for kind in _KINDS.values()
@@ -244,7 +267,7 @@ _OBJECT_FIELDS = {kind: _names_in(kind, _OBJECTS) for kind in _KINDS.values()}
 # Ids and objects of the other message types: they mean nothing here, but a value of the wrong type is still rejected (R1, R2).
 _FIELDS_OF_OTHERS = {
     kind: tuple(
-        (WIRE_NAMES.get(name, name), str if name in TEXT_IDS else dict)
+        (_WIRE_NAMES.get(name, name), str if name in TEXT_IDS else dict)
         for name in (*TEXT_IDS, *_OBJECTS)
         if name not in _names_in(kind, (*TEXT_IDS, *_OBJECTS))
     )
@@ -304,7 +327,7 @@ def _problems(kind: type[Message], wire: Mapping[str, Any]) -> list[Problem]:
                 if isinstance(error, Fault)
                 else (str(error), "send another value")
             )
-            problems.append(Problem(WIRE_NAMES.get(name, name), fault, remedy))
+            problems.append(Problem(_WIRE_NAMES.get(name, name), fault, remedy))
     return problems or [Problem("message", "unreadable", "send one Segment message")]
 
 
@@ -323,7 +346,11 @@ def write_message(message: Message) -> JsonObject:
             continue
         value = getattr(message, name, None)
         if value is not None and value != {}:
-            wire[WIRE_NAMES.get(name, name)] = value
+            wire[_WIRE_NAMES.get(name, name)] = value
     if message.notes:
         wire["notes"] = [list(note) for note in message.notes]
+    if message.is_untrusted:
+        wire[UNTRUSTED] = True
+    if message.proven_email is not None:
+        wire[PROVEN_EMAIL] = message.proven_email
     return wire

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ._coercion import address, address_in_id, id_text
 from ._edges import is_accident
-from ._facts import look_up, object_at
+from ._facts import PLAIN, look_up, object_at
 from ._integrations import CONTACT_IDS
 
 if TYPE_CHECKING:
@@ -59,6 +59,23 @@ def _email(kind: str, user_id: str | None, message: Json) -> str | None:
             if email is not None:
                 return email
     return None if user_id is None else address_in_id(user_id)
+
+
+def emails_in(message: Message) -> list[str]:
+    """
+    Return every e-mail address by which *message* names its person, also beside a ``userId`` that names the contact (rule R11).
+
+    Raises:
+        NotJson: As ``email_of`` does.
+    """
+    fields: Json = message.__dict__
+    emails = [None if message.user_id is None else address_in_id(message.user_id)]
+    for name, inner in _EMAIL_PLACES[message.type] or (_CONTEXT_TRAITS,):
+        traits: Json = fields[name]  # type: ignore[assignment]  # an object, as the message is valid
+        if inner is not None:
+            traits = object_at(traits, inner)
+        emails += [address(value) for key, value in traits.items() if PLAIN[key] == "email"]
+    return [email for email in emails if email is not None]
 
 
 def contact_keys(message: Json, names: frozenset[str]) -> list[str]:

@@ -26,10 +26,11 @@ _OWN_NAME = "intercom"
 # Intercom's own id of the contact; RudderStack calls it ``id``. The first of these names that is there decides (R7).
 CONTACT_IDS = ("contact_id", "id")
 _PLAIN_CONTACT_IDS = frozenset(PLAIN[name] for name in CONTACT_IDS)
-_TRUSTED_ONLY = _PLAIN_CONTACT_IDS | {PLAIN[name] for name in ("role", "owner_id")}
+# A person's own choices, such as a consent, are not among them.
+_TRUSTED_ONLY = _PLAIN_CONTACT_IDS | {PLAIN[name] for name in ("role", "owner_id", "tags")}
 # What a text says when somebody switches a destination off (R6); any other text that is not blank switches it on.
 _OFF_TEXTS = frozenset({"false", "no", "off", "0", "f", "n", "null", "none", "nil"})
-_KNOWN = _TRUSTED_ONLY | PROOFS | {"unsubscribedfromemails", "unsubscribed", "languageoverride"}
+_KNOWN = _TRUSTED_ONLY | PROOFS | {"subscriptions", "unsubscribedfromemails", "unsubscribed", "languageoverride"}
 
 
 def own_names(aliases: Iterable[str]) -> frozenset[str]:
@@ -156,12 +157,12 @@ class Options:
             allowed: dict[str, JsonValue] = {}
             for key, value in options.items():
                 plain = PLAIN[key]
-                if plain not in _KNOWN:
-                    self._notes.append(Note("R7", f"{path}.{key}", "no option that is known"))
-                elif plain in _TRUSTED_ONLY and not is_trusted:
+                if plain in _TRUSTED_ONLY and not is_trusted:
                     self._notes.append(Note("V3", f"{path}.{key}", "option of an untrusted sender"))
                 elif plain in _PLAIN_CONTACT_IDS and is_accident(value):
                     self._notes.append(accident_note(f"{path}.{key}"))
+                elif plain not in _KNOWN:
+                    self._notes.append(Note("R7", f"{path}.{key}", "no option that is known"))
                 else:
                     allowed[key] = value
             places.append((path, allowed))

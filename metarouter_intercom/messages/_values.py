@@ -47,6 +47,9 @@ class _Common:
         context: What surrounds the call: ``traits``, ``page``, ``device``, ``groupId`` and others.
         integrations: Which destinations the message is for, and options for them.
         notes: What was changed when the message was accepted, and why.
+        is_untrusted: The message was accepted from a sender whom the settings did not trust, so that it stays untrusted wherever it is
+            delivered, also by a client with other settings (V4).
+        proven_email: An e-mail address that the sender proved to be the person's own (V4); None as long as no check has found one.
     """
 
     type: ClassVar[str]
@@ -58,6 +61,8 @@ class _Common:
     context: Json = _EMPTY
     integrations: Json = _EMPTY
     notes: tuple[Note, ...] = ()
+    is_untrusted: bool = False
+    proven_email: str | None = None
 
 
 @attrs.frozen(kw_only=True, slots=False)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+import attrs
 
 from ._values import (
     AttachCompany,
     DeleteContact,
     DetachCompany,
     MergeContact,
+    SetSubscription,
     SubmitEvent,
     TagCompany,
+    TagContact,
     UpsertCompany,
     UpsertContact,
     Who,
@@ -21,6 +25,9 @@ if TYPE_CHECKING:
 
     from .._types import JsonValue
     from ._values import Operation
+
+
+_Choice = TypeVar("_Choice", TagContact, SetSubscription)
 
 
 class Step(NamedTuple):
@@ -70,6 +77,7 @@ class _Stretch:
 
     def __init__(self) -> None:
         self._contacts: list[Step] = []
+        self._choices: list[Step] = []
         self._companies: list[Step] = []
         self._tags: list[Step] = []
         self._links: list[Step] = []
@@ -78,7 +86,14 @@ class _Stretch:
         self._has_late_upserts = False
 
     def steps(self) -> list[Step]:
-        return [*self._contacts, *self._companies, *self._tags, *self._links, *self._events]
+        return [
+            *self._contacts,
+            *self._choices,
+            *self._companies,
+            *self._tags,
+            *self._links,
+            *self._events,
+        ]
 
     def has_events_of(self, who: Who) -> bool:
         return any(
@@ -99,6 +114,9 @@ class _Stretch:
             return self._companies
         if isinstance(operation, TagCompany):
             return self._tags
+        if isinstance(operation, TagContact | SetSubscription) and not self._merged_users:
+            # Before the companies, so that a company which Intercom refuses does not block what the contact itself gets.
+            return self._choices
         if isinstance(operation, UpsertContact):
             if not self._is_late(operation):
                 return self._contacts
@@ -146,6 +164,12 @@ def _may_change_places(earlier: Operation, later: Operation) -> bool:
         return _are_strangers(earlier.who, later.who) and _emails(earlier).isdisjoint(_emails(later))
     if isinstance(later, UpsertCompany) and isinstance(earlier, UpsertCompany):
         return earlier.company_id != later.company_id
+    if isinstance(later, TagContact) and isinstance(earlier, TagContact):
+        is_other_tag = earlier.name.casefold() != later.name.casefold()
+        return is_other_tag or _are_strangers(earlier.who, later.who)
+    if isinstance(later, SetSubscription) and isinstance(earlier, SetSubscription):
+        # An id and a name may mean the same type.
+        return _are_strangers(earlier.who, later.who)
     if isinstance(later, AttachCompany | DetachCompany) and isinstance(
         earlier, AttachCompany | DetachCompany
     ):
@@ -192,6 +216,10 @@ def _merged(earlier: Operation, later: Operation) -> Operation | None:
         return DetachCompany(who=_joined(earlier.who, later.who), company_id=later.company_id)
     if isinstance(earlier, TagCompany | MergeContact) and earlier == later:
         return later
+    if isinstance(earlier, TagContact) and isinstance(later, TagContact):
+        return _later_choice(earlier, later, earlier.name.casefold() == later.name.casefold())
+    if isinstance(earlier, SetSubscription) and isinstance(later, SetSubscription):
+        return _later_choice(earlier, later, earlier.subscription == later.subscription)
     return None
 
 
@@ -206,6 +234,13 @@ def _merged_contact(earlier: UpsertContact, later: UpsertContact) -> UpsertConta
         fields={**earlier.fields, **later.fields},
         attributes={**earlier.attributes, **later.attributes},
     )
+
+
+def _later_choice(earlier: _Choice, later: _Choice, is_same_subject: bool) -> _Choice | None:
+    """Return *later*, which undoes or repeats *earlier*; None when the two are about different people or subjects."""
+    if not is_same_subject or not _is_same_person(earlier.who, later.who):
+        return None
+    return attrs.evolve(later, who=_joined(earlier.who, later.who))
 
 
 def _is_same_link(one: AttachCompany | DetachCompany, other: AttachCompany | DetachCompany) -> bool:

@@ -1,4 +1,4 @@
-"""Turns group messages, and the companies of an identify, into operations (rules C, I12); knows no other trait of a person."""
+"""Turns group messages, and the companies of an identify, into operations (rules C, I12, V4); knows no other trait of a person."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     Json = Mapping[str, JsonValue]
 
+UNTRUSTED_COMPANY = "company of an untrusted sender"
+"""The reason of a note for a company that the sender may not even be attached to (V4)."""
 _ID_NAMES = ("id", "company_id", "companyId", "groupId")
 # In the order of precedence (C1); ``company_id`` and ``companyId`` have one plain name (R3).
 _PLAIN_IDS = tuple(dict.fromkeys(PLAIN[name] for name in _ID_NAMES))
@@ -87,9 +89,11 @@ class Companies:
 
     Attributes:
         fast: Reads the traits of a company on the fast path.
+        rights: What the sender may do to companies (V4): ``off``, ``attach`` or ``write``.
     """
 
     def __init__(self, settings: Settings, flattener: Flattener) -> None:
+        self.rights = settings.untrusted_companies if settings.require_identity else "write"
         self._how = settings.company_id_from_name
         self._flattener = flattener
         self.fast = FastCompanies(settings, _KNOWN.exact)
@@ -101,7 +105,9 @@ class Companies:
             own_id = company_id(None, traits, self._how)
             if own_id is None:
                 return None
-        operations = None if who is None else self.translate_group_fast(own_id, traits, who)
+        operations: list[Operation] | None = None
+        if who is not None and self.rights == "write":
+            operations = self.translate_group_fast(own_id, traits, who)
         if operations is not None:
             return operations
         is_named = message.group_id is None
@@ -134,6 +140,8 @@ class Companies:
         if _removes(draft, "C5"):
             _note_unchanged(draft, "C5", is_named=is_named)
             return None if who is None else [DetachCompany(who=who, company_id=own_id)]
+        if who is not None and self.rights != "write":
+            return [self._attach_untrusted(own_id, draft, who, is_named=is_named)]
         operations = self._upsert(own_id, draft)
         if who is None:
             notes.append(Note("C4", "userId", "Intercom shows a company only once it has a contact"))
@@ -167,6 +175,9 @@ class Companies:
                 check_json(company)
                 notes.append(Note("I12", path, "neither an object nor a name"))
                 continue
+            if self.rights == "off":
+                notes.append(Note("V4", path, UNTRUSTED_COMPANY))
+                continue
             draft = Draft(*_KNOWN.sort(traits, notes, path), {}, notes, path)
             id_trait = _id_trait(draft.known)
             trait_id = None if id_trait is None else id_text(id_trait[1])
@@ -182,10 +193,17 @@ class Companies:
                 if _removes(draft, "I12"):
                     _note_unchanged(draft, "I12", is_named=trait_id is None)
                     operations.append(DetachCompany(who=who, company_id=own_id))
+                elif self.rights != "write":
+                    operations.append(self._attach_untrusted(own_id, draft, who, is_named=trait_id is None))
                 else:
                     operations += self._upsert(own_id, draft)
                     operations.append(AttachCompany(who=who, company_id=own_id))
         return operations, ids
+
+    def _attach_untrusted(self, own_id: str, draft: Draft, who: Who, *, is_named: bool) -> AttachCompany:
+        """Attach the contact to a company that exists already, and leave the company as it is (V4)."""
+        _note_unchanged(draft, "V4", is_named=is_named)
+        return AttachCompany(who=who, company_id=own_id, only_known=True)
 
     def _upsert(self, own_id: str, draft: Draft) -> list[Operation]:
         attributes: JsonObject = {}
@@ -236,12 +254,16 @@ def _removes(draft: Draft, rule: str) -> bool:
 
 
 def _note_unchanged(draft: Draft, rule: str, *, is_named: bool) -> None:
-    """Note each trait that detaching does not write; *is_named* says that the company's name made its id."""
+    """Note each trait of a company that is not written; *is_named* says that the company's name made its id."""
+    is_untrusted = rule == "V4"
+    reason = (
+        "company field of an untrusted sender" if is_untrusted else "detaching leaves the company as it is"
+    )
     used = (*_PLAIN_IDS, "name") if is_named else _PLAIN_IDS
     for key in [trait[0] for plain, trait in draft.known.items() if plain not in used] + [
         key for key, _ in draft.rest
     ]:
-        draft.note(rule, key, "detaching leaves the company as it is")
+        draft.note(rule, key, reason)
 
 
 def _id_trait(known: Mapping[str, Trait]) -> Trait | None:

@@ -1,4 +1,4 @@
-"""Turns identify messages into operations (rules I): who it is, standard fields, attributes, companies; knows no other message."""
+"""Turns identify messages into operations (rules I, V4): who it is, standard fields, attributes, companies; knows no other message."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from .._types import Note
 from ..messages._coercion import address, id_text
 from ..messages._contact_keys import email_of
 from ..messages._edges import accident_note, is_accident, trimmed
-from ..messages._facts import KnownTraits, is_absent, look_up, object_at
+from ..messages._facts import PLAIN, KnownTraits, is_absent, look_up, object_at
+from ._companies import UNTRUSTED_COMPANY
 from ._contact_fields import (
     role_wanted,
     write_consent,
@@ -18,8 +19,10 @@ from ._contact_fields import (
     write_owner,
     write_times,
 )
+from ._contact_tags import ContactTags
 from ._draft import Draft
 from ._fast_traits import FastContacts
+from ._subscriptions import subscriptions_of
 from ._values import AttachCompany, UpsertCompany, UpsertContact, Who, who_of
 
 if TYPE_CHECKING:
@@ -78,8 +81,13 @@ class Contacts:
     def __init__(self, settings: Settings, flattener: Flattener, companies: Companies) -> None:
         self._flattener = flattener
         self._companies = companies
-        self._makes_leads = settings.anonymous == "lead"
         self._is_trusted = not settings.require_identity
+        # Nobody can prove an anonymous id, so an untrusted sender makes no leads (V4).
+        self._makes_leads = settings.anonymous == "lead" and self._is_trusted
+        self._needs_full_path = bool(
+            settings.collect_context or settings.require_identity or settings.tags_trait
+        )
+        self._tags = ContactTags(settings)
         self._updates_last_seen = settings.update_last_seen
         self._collects_context = settings.collect_context
         self._fast = FastContacts(settings, _KNOWN.exact, companies.fast)
@@ -96,7 +104,7 @@ class Contacts:
     def _translate_fast(self, message: Identify) -> list[Operation] | None:
         """Return what ``_translate_full`` does, at a quarter of the cost; None leaves *message* to it."""
         user_id, context = message.user_id, message.context
-        if user_id is None or message.group_id is not None or self._collects_context:
+        if user_id is None or message.group_id is not None or self._needs_full_path:
             return None
         if not message.traits or "traits" in context or "active" in context or "groupId" in context:
             return None
@@ -129,7 +137,7 @@ class Contacts:
         who = self._who(message, options, email)
         if who is None:
             return None
-        if email is not None:
+        if email is not None and self._may_write(email, message, draft):
             draft.fields["email"] = email
         role = self._role(draft, message, options, who=who)
         write_names(draft, traits)
@@ -141,13 +149,21 @@ class Contacts:
         if not options.is_empty:
             write_language(draft, options, is_preview=self._is_preview)
         companies, company_ids = self._companies.translate_companies(_companies_of(draft), who, notes)
+        tags = self._tags.translate_tags(draft, options, who)
         attributes = self._attributes(draft, message, who)
         operations: list[Operation] = [
             UpsertContact(who=who, role=role, fields=draft.fields, attributes=attributes),
+            *tags,
+            *subscriptions_of(options, who, notes),
             *companies,
         ]
         group_id = message.group_id or _context_group_id(message, notes)
-        if group_id is not None and group_id not in company_ids:
+        if group_id is None or group_id in company_ids:
+            return operations
+        if self._companies.rights == "off":
+            path = "groupId" if message.group_id else "context.groupId"
+            notes.append(Note("V4", path, UNTRUSTED_COMPANY))
+        else:
             operations.append(AttachCompany(who=who, company_id=group_id, only_known=True))
         return operations
 
@@ -160,6 +176,17 @@ class Contacts:
         if message.anonymous_id is not None and self._makes_leads:
             return Who(anonymous_id=message.anonymous_id)
         return None
+
+    def _may_write(self, email: str, message: Identify, draft: Draft) -> bool:
+        """Tell whether the sender may make *email* the contact's address; a proof of a user id alone does not show whose it is (V4)."""
+        if self._is_trusted or message.user_id is None:
+            return True
+        proven = (message.user_id, message.proven_email or "")
+        if email.lower() in [text.strip().lower() for text in proven]:
+            return True
+        path = _path_of_email(email, message)
+        draft.notes.append(Note("V4", path, "e-mail address that the proof does not cover"))
+        return False
 
     def _role(
         self, draft: Draft, message: Identify, options: Options, *, who: Who
@@ -220,6 +247,14 @@ def _email(draft: Draft, message: Identify) -> str | None:
         if value is not None and address(value) is None:
             draft.notes.append(Note("I2", "context.traits.email", "no e-mail address"))
     return email
+
+
+def _path_of_email(email: str, message: Identify) -> str:
+    """Return where *message* has its e-mail address."""
+    for key, value in message.traits.items():
+        if PLAIN[key] == "email" and address(value) == email:
+            return f"traits.{key}"
+    return "context.traits.email"
 
 
 def _companies_of(draft: Draft) -> Iterator[tuple[str, JsonValue]]:

@@ -1,9 +1,11 @@
-"""Translates a message into operations (rules R6 to R8, L1); deterministic, knows neither HTTP nor what the workspace holds."""
+"""Translates a message into operations (rules R6 to R8, R11, V4, L1); deterministic, knows neither HTTP nor what the workspace holds."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+
+import attrs
 
 from .._types import Note
 from ..messages import Alias, Group, Identify, Track
@@ -11,10 +13,11 @@ from ..messages._coercion import NotJson
 from ..messages._contact_keys import email_of
 from ..messages._integrations import NO_OPTIONS, Options, Silence, is_selected, own_names
 from ..messages._json_copy import Copier
-from ._companies import Companies
+from ._companies import UNTRUSTED_COMPANY, Companies
 from ._contacts import Contacts
 from ._events import Events
 from ._flatten import Flattener
+from ._ignored_people import IgnoredPeople
 from ._values import MergeContact, Translation, Who, who_of
 
 if TYPE_CHECKING:
@@ -41,7 +44,13 @@ class DefaultTranslator:
         self._names = own_names(settings.integration_names)
         self._silence = Silence(self._names)
         self._is_trusted = not settings.require_identity
-        self._makes_leads = settings.anonymous == "lead"
+        self._merges_leads = settings.anonymous == "lead"
+        # Nobody can prove an anonymous id, so an untrusted sender makes no leads (V4).
+        self._makes_leads = self._merges_leads and self._is_trusted
+        self._for_untrusted = (
+            DefaultTranslator(attrs.evolve(settings, require_identity=True)) if self._is_trusted else None
+        )
+        self._ignored = IgnoredPeople.named_by(settings)
 
     def __call__(self, message: Message) -> Translation:
         """
@@ -58,6 +67,10 @@ class DefaultTranslator:
             NotJson: A value is none that JSON knows. ``operations.translate`` takes such messages too. ``TypeError`` and
                 ``AttributeError`` mean the same.
         """
+        if message.is_untrusted and self._for_untrusted is not None:
+            return self._for_untrusted(message)
+        if self._ignored is not None and self._ignored.has(message):
+            return Translation((), message.notes, "ignored_contact")
         notes: list[Note] = list(message.notes)
         if not message.integrations and self._silence[tuple(message.context)]:
             options = NO_OPTIONS
@@ -65,6 +78,8 @@ class DefaultTranslator:
             options = Options(message, self._names, is_trusted=self._is_trusted, notes=notes)
         else:
             return Translation((), tuple(notes), "not_selected")
+        if options is not NO_OPTIONS and not isinstance(message, Identify):
+            _note_choices(options, notes)
         if isinstance(message, Track):
             return self._event(message, options, notes)
         if isinstance(message, Identify):
@@ -81,6 +96,9 @@ class DefaultTranslator:
         # A userId alone names the contact of a group, even if it looks like an e-mail address.
         email = None if message.user_id else email_of(message)
         who = self._who(message, options, email)
+        if not self._is_trusted and (who is None or self._companies.rights == "off"):
+            notes.append(Note("V4", "groupId" if message.group_id else "traits.name", UNTRUSTED_COMPANY))
+            return Translation((), tuple(notes), "untrusted_company")
         operations = self._companies.translate_group(message, who, notes)
         return _translation(operations, notes, "no_identity" if message.group_id else "no_company")
 
@@ -98,7 +116,7 @@ class DefaultTranslator:
         lead: Who | None = None
         if contact_id is not None:
             lead = who_of(contact_id, None)
-        elif message.previous_id is not None and self._makes_leads:
+        elif message.previous_id is not None and self._merges_leads:
             lead = Who(anonymous_id=message.previous_id)
         if lead is None or message.user_id is None:
             return Translation((), tuple(notes), "nothing_to_merge")
@@ -116,6 +134,14 @@ class DefaultTranslator:
         if message.anonymous_id is not None and self._makes_leads:
             return Who(anonymous_id=message.anonymous_id)
         return None
+
+
+def _note_choices(options: Options, notes: list[Note]) -> None:
+    """Note the options that follow the write of a contact, in a message that writes none (I13, I14)."""
+    for rule, name in (("I13", "tags"), ("I14", "subscriptions")):
+        option = options.find(name)
+        if option is not None:
+            notes.append(Note(rule, option[0], "only with an identify"))
 
 
 @lru_cache(maxsize=16)
@@ -147,7 +173,7 @@ def translate(message: Message, settings: Settings) -> Translation:
 
 
 def _as_json(message: Message) -> Message:
-    """Return *message* with JSON values, as acceptance makes them."""
+    """Return *message* with JSON values, as acceptance makes them; a value that has no JSON form is left out with a note."""
     import attrs
 
     copier = Copier()

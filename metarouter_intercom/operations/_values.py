@@ -21,8 +21,10 @@ __all__ = [
     "DetachCompany",
     "MergeContact",
     "Operation",
+    "SetSubscription",
     "SubmitEvent",
     "TagCompany",
+    "TagContact",
     "Translation",
     "UpsertCompany",
     "UpsertContact",
@@ -153,6 +155,40 @@ class TagCompany:
 
 
 @attrs.frozen(kw_only=True, slots=False)
+class TagContact:
+    """
+    The contact must have the tag *name*, or must not have it if *remove*.
+
+    Attributes:
+        who: The contact.
+        name: Of the tag; compared without regard to case.
+        remove: Take the tag off. A contact without it, or an unknown tag, is a success.
+    """
+
+    who: Who
+    name: str
+    remove: bool = False
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class SetSubscription:
+    """
+    The contact must get the messages of a subscription type, or must not get them.
+
+    Attributes:
+        who: The contact.
+        subscription: The id of the type, or its name in any language; names are compared without regard to case.
+        is_wanted: Whether the contact wants the messages. Which request that needs depends on the consent type of the subscription type.
+        path: Of the choice in the message, for the note about an unknown type.
+    """
+
+    who: Who
+    subscription: str
+    is_wanted: bool
+    path: str
+
+
+@attrs.frozen(kw_only=True, slots=False)
 class DeleteContact:
     """The contact must be deleted for good, or only archived if *archive*."""
 
@@ -168,6 +204,8 @@ Operation: TypeAlias = (
     | SubmitEvent
     | MergeContact
     | TagCompany
+    | TagContact
+    | SetSubscription
     | DeleteContact
 )
 

@@ -22,11 +22,19 @@ class Admin:
 
 @attrs.frozen(kw_only=True)
 class SubscriptionType:
-    """A subscription type: a kind of messages that a contact can opt in to or out of."""
+    """
+    A subscription type: a kind of messages that a contact can opt in to or out of.
+
+    Attributes:
+        name: In English, the default language.
+        translations: The name in other languages, by locale.
+    """
 
     id: str
     name: str
     consent_type: Literal["opt_in", "opt_out"]
+    state: Literal["live", "draft", "archived"] = "live"
+    translations: Mapping[str, str] = attrs.field(factory=dict)
 
 
 @attrs.frozen(kw_only=True)

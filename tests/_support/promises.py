@@ -84,9 +84,11 @@ _OPTIONS = st.dictionaries(
             "user_hash",
             "language_override",
             "x",
+            "tags",
+            "subscriptions",
         ]
     ),
-    SCALARS,
+    _inner,
     max_size=3,
 )
 _CHOICES = st.dictionaries(

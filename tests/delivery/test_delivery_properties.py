@@ -44,6 +44,17 @@ _COMPANY = {
 }
 
 
+_OPTIONS = {
+    "tags": [["VIP"], ["vip", "Old"], {"remove": ["VIP"]}, {"add": ["Old"], "remove": ["vip", "New"]}],
+    "subscriptions": [
+        {"Newsletters": False},
+        {"91": True},
+        {"newsletters": True, "93": True},
+        {"Text messages": False},
+    ],
+}
+
+
 # The type of an attribute must not depend on which contact's value comes first.
 _ATTRIBUTES = {"contact": {"seats": "integer", "mixed": "string"}}
 
@@ -98,6 +109,10 @@ def _messages(random):
         identified = {one.get("anonymousId") for one in messages if one["type"] == "identify"}
         message = _message(random, [lead for lead in _LEADS if lead in identified])
         stamp = {"messageId": f"m{at}", "timestamp": _BEGIN + at * 10 - random.randrange(30)}
+        if message["type"] == "identify":
+            # From a source of its own, so that the other values stay those of the seed.
+            options = _some(Random(repr((at, message))), _OPTIONS)
+            message = {**message, "integrations": {"Intercom": options}}
         messages.append({**message, **stamp})
     return messages
 
@@ -118,8 +133,15 @@ class _Run(NamedTuple):
 
     @property
     def state(self):
-        """The workspace's contacts and companies; events sorted by time, because a merge adds a lead's events."""
+        """
+        The workspace's contacts and companies, with two things made equal that depend on whose message comes first.
+
+        Events are sorted by time, because a merge adds a lead's events; tags are in small letters, because a tag has the letter case of
+        whoever makes it.
+        """
         snapshot = self.workspace.snapshot()
+        for record in (*snapshot["contacts"].values(), *snapshot["companies"].values()):
+            record["tags"] = sorted(tag.lower() for tag in record["tags"])
         for contact in snapshot["contacts"].values():
             contact["events"].sort(key=lambda event: (event["created_at"], event["event_name"]))
         return snapshot

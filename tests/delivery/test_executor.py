@@ -11,7 +11,9 @@ from metarouter_intercom._intercom.responses import DELIVERED
 from metarouter_intercom.operations import (
     DeleteContact,
     MergeContact,
+    SetSubscription,
     TagCompany,
+    TagContact,
     Translation,
     Who,
 )
@@ -174,6 +176,8 @@ def test_a_refused_attribute_is_compared_among_the_messages_too():
     [
         MergeContact(lead=Who(contact_id="c5"), user=Who(contact_id="c1")),
         TagCompany(company_id="k1", name="VIP"),
+        TagContact(who=Who(contact_id="c1"), name="VIP"),
+        SetSubscription(who=Who(contact_id="c1"), subscription="91", is_wanted=True, path="p"),
         company_of(name="K"),
     ],
 )
@@ -183,6 +187,23 @@ def test_every_kind_of_merged_operation_is_run_one_by_one(operation):
 
     assert harness.deliver([operation], [operation]) == ["bury", "bury"]
     assert len(harness.lines) == 3
+
+
+def test_a_tag_that_is_refused_is_tried_message_by_message():
+    """O2, I13: when the last of several choices about one tag is refused, each message makes its own choice, and no other tag is sent again."""
+    who = Who(contact_id="c1")
+
+    def answer(request):
+        if request.method == "DELETE":
+            return refusal(400, "No")
+        return ok({"type": "tag", "id": "7", "name": "VIP", "data": [{"id": "7", "name": "VIP"}]})
+
+    harness = Harness(answer)
+    added = [TagContact(who=who, name="VIP"), TagContact(who=who, name="Old")]
+    removed = [TagContact(who=who, name="vip", remove=True)]
+
+    assert harness.deliver(added, removed) == ["ack", "bury"]
+    assert harness.lines.count("POST /contacts/c1/tags") == 2
 
 
 # --- leases and single operations -----------------------------------------------------------------------------

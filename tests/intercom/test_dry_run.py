@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote
+
 import pytest
 
 from metarouter_intercom import Settings
@@ -39,6 +41,23 @@ def test_a_group_writes_its_company_and_attaches_its_contact():
     assert requests[0] == "POST /companies"
     assert "POST /tags" in requests
     assert requests[-1] == "POST /contacts/%3Ccontact%20id%3E/companies"
+
+
+def test_tags_and_subscriptions_follow_the_contact():
+    """A dry run shows the requests for tags, and for subscriptions as those of opt-out types (rules I13, I14)."""
+    options = {"tags": {"add": ["vip"], "remove": ["old"]}, "subscriptions": {"News": False, "91": True}}
+    message = Identify(user_id="u1", timestamp=5.0, integrations={"Intercom": options})
+
+    assert [unquote(request) for request in _requests(message)] == [
+        "POST /contacts",
+        "POST /tags",
+        "POST /contacts/<contact id>/tags",
+        "GET /tags",
+        "DELETE /contacts/<contact id>/tags/<id of old>",
+        "GET /subscription_types",
+        "POST /contacts/<contact id>/subscriptions",
+        "DELETE /contacts/<contact id>/subscriptions/<id of 91>",
+    ]
 
 
 def test_an_alias_searches_the_lead_first():

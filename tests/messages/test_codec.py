@@ -440,3 +440,20 @@ def test_an_empty_list_is_an_empty_object(name, kind, empty):
 def test_a_message_with_an_id_names_itself(wire, has_id):
     """R1, R2: a message id counts in either spelling, unless it is blank or a placeholder."""
     assert names_itself(wire) is has_id
+
+
+@pytest.mark.parametrize("user_id", ["u1", 7])
+@pytest.mark.parametrize(
+    ("mark", "is_untrusted"), [(True, True), (False, False), (1, False), ("true", False)]
+)
+def test_trust_is_read_alike_on_both_paths(user_id, mark, is_untrusted):
+    """V4: only true marks an untrusted sender, and only a buffered message has a proven address, on the fast path and on the full one."""
+    wire = {"type": "identify", "userId": user_id, "untrusted": mark, "provenEmail": "ada@example.com"}
+    stamped = {**wire, "messageId": "m", "timestamp": 5.0}
+
+    message = read_message(wire, now=_NOW)
+    buffered = read_stamped(stamped)
+
+    assert (message.is_untrusted, message.proven_email) == (is_untrusted, None)
+    assert (buffered.is_untrusted, buffered.proven_email) == (is_untrusted, "ada@example.com")
+    assert read_stamped(write_message(buffered)) == buffered

@@ -9,8 +9,10 @@ from metarouter_intercom.operations import (
     DeleteContact,
     DetachCompany,
     MergeContact,
+    SetSubscription,
     SubmitEvent,
     TagCompany,
+    TagContact,
     UpsertCompany,
     UpsertContact,
     Who,
@@ -49,6 +51,14 @@ def _de(company_id="k1", who=_ANN):
 
 def _tag(name="VIP", company_id="k1"):
     return TagCompany(company_id=company_id, name=name)
+
+
+def _mark(name="VIP", who=_ANN, remove=False):
+    return TagContact(who=who, name=name, remove=remove)
+
+
+def _sub(subscription="News", is_wanted=True, who=_ANN):
+    return SetSubscription(who=who, subscription=subscription, is_wanted=is_wanted, path="p")
 
 
 def _plan(*operations, merge_across_events=True):
@@ -93,6 +103,11 @@ def test_a_burst_of_identifies_is_one_write():
         (_at(only_known=True), _at(only_known=True), _at(only_known=True)),
         (_de(), _de(), _de()),
         (_tag(), _tag(), _tag()),
+        (_mark("VIP"), _mark("vip"), _mark("vip")),
+        (_mark(), _mark(remove=True), _mark(remove=True)),
+        (_mark(remove=True), _mark(), _mark()),
+        (_sub(), _sub(), _sub()),
+        (_sub(), _sub(is_wanted=False), _sub(is_wanted=False)),
         (_MERGE, _MERGE, _MERGE),
         (_up(role=None), _up(name="Ann"), _up(name="Ann")),
         (_up(name="Ann"), _up(role=None), _up(name="Ann")),
@@ -118,6 +133,10 @@ def test_two_that_become_one(earlier, later, expected):
         (_de("k1"), _de("k2")),
         (_tag("VIP"), _tag("Old")),
         (_tag(company_id="k1"), _tag(company_id="k2")),
+        (_mark("VIP"), _mark("Old")),
+        (_mark(who=_ANN), _mark(who=_BEA)),
+        (_sub("News"), _sub("91")),
+        (_sub(who=_ANN), _sub(who=_BEA)),
         (_event(), _event()),
         (_MERGE, MergeContact(lead=_LEAD, user=_BEA)),
         (DeleteContact(who=_ANN), DeleteContact(who=_ANN)),
@@ -164,6 +183,13 @@ def test_contacts_then_companies_then_links_then_events():
     assert [step.messages for step in steps] == [(4, 8), (1, 6), (2,), (3,), (7,), (0,), (5,)]
 
 
+def test_what_a_contact_gets_comes_before_its_companies():
+    """I13, I14: tags and subscriptions follow the upsert, so that a company which Intercom refuses does not hold them up."""
+    steps = _plan(_co(), _at(), _up(), _mark(), _sub(), _event())
+
+    assert [step.messages for step in steps] == [(2,), (3,), (4,), (0,), (1,), (5,)]
+
+
 @pytest.mark.parametrize(
     ("operations", "expected"),
     [
@@ -174,6 +200,11 @@ def test_contacts_then_companies_then_links_then_events():
         ([_at("k1"), _de("k1", _BEA), _at("k1")], [[0, 2], [1]]),
         ([_at("k1"), _de("k1", Who(email="a@example.com")), _at("k1")], [[0], [1], [2]]),
         ([_event("A"), _event("B"), _event("A")], [[0], [1], [2]]),
+        ([_mark("a"), _mark("b"), _mark("A", remove=True)], [[0, 2], [1]]),
+        ([_mark("a"), _mark("a", Who(email="x@example.com"), True), _mark("a")], [[0], [1], [2]]),
+        ([_sub("91"), _sub("News", False), _sub("91")], [[0], [1], [2]]),
+        ([_sub("91"), _sub("News", False, _BEA), _sub("91")], [[0, 2], [1]]),
+        ([_mark("a"), _sub("News"), _mark("a"), _sub("News")], [[0, 2], [1, 3]]),
     ],
 )
 def test_links_and_events_keep_their_order(operations, expected):
@@ -230,6 +261,9 @@ def test_an_upsert_merges_into_the_first_it_may_reach():
         ([_MERGE, _up(_BEA)], [[0], [1]]),
         ([_MERGE, _MERGE, _at(), _event()], [[0, 1], [2], [3]]),
         ([_at(), _MERGE, _at()], [[0], [1], [2]]),
+        ([_mark(), _MERGE, _mark()], [[0], [1], [2]]),
+        ([_mark(who=_LEAD), _MERGE, _mark(who=_LEAD, remove=True)], [[0], [1], [2]]),
+        ([_sub(), _MERGE, _sub(is_wanted=False)], [[0], [1], [2]]),
     ],
 )
 def test_what_may_pass_a_merge(operations, expected):

@@ -31,8 +31,8 @@ _RULES = (
     + [f"C{n}" for n in range(1, 6)]
     + [f"E{n}" for n in range(1, 10)]
     + [f"A{n}" for n in range(1, 7)]
-    + [f"V{n}" for n in range(1, 4)]
-    + ["L1"]
+    + [f"V{n}" for n in range(1, 5)]
+    + ["L1", "R11", "I13", "I14"]
 )
 _CHOICES = {"anonymous": "lead", "page_events": "Viewed {name} Page", "screen_events": "Saw {name}"}
 _SETTINGS = Settings(api_key="k", **_CHOICES)

@@ -166,6 +166,11 @@ def set_subscription(request: ApiRequest) -> JsonValue:
     consent = check_string("consent_type", require(request.body, "consent_type"))
     if consent not in ("opt_in", "opt_out"):
         raise malformed("consent_type must be opt_in or opt_out", rule="bad_consent", field="consent_type")
+    if consent != kind.consent_type:
+        # Intercom does not document what it answers then, so the choice is stored, and the request is reported.
+        request.record_violation(
+            "foreign_consent_type", f"the type asks for {kind.consent_type}, not {consent}"
+        )
     contact.consents[kind.id] = consent
     return _view_subscription(kind)
 
@@ -186,14 +191,17 @@ def _subscription(request: ApiRequest, type_id: str) -> SubscriptionType:
 
 
 def _view_subscription(kind: SubscriptionType) -> JsonObject:
-    translation: JsonObject = {"name": kind.name, "description": kind.name, "locale": "en"}
+    names = {"en": kind.name, **kind.translations}
+    translations: list[JsonValue] = [
+        {"name": name, "description": name, "locale": locale} for locale, name in names.items()
+    ]
     return {
         "type": "subscription",
         "id": kind.id,
-        "state": "live",
+        "state": kind.state,
         "consent_type": kind.consent_type,
-        "default_translation": translation,
-        "translations": [dict(translation)],
+        "default_translation": translations[0],
+        "translations": translations,
         "content_types": ["sms_message" if kind.consent_type == "opt_in" else "email"],
     }
 

@@ -186,6 +186,14 @@ def test_consent(api):
     assert api.get(place).body["data"] == [texts]
 
 
+def test_the_consent_type_is_that_of_the_subscription_type(api):
+    """Intercom does not document the answer to another consent type, so it is stored and recorded as a violation."""
+    place = f"/contacts/{api.contact(external_id='u1')}/subscriptions"
+
+    assert api.post(place, {"id": "93", "consent_type": "opt_out"}).status == 200
+    assert api.rules() == ["foreign_consent_type"]
+
+
 def test_bad_consent(api):
     """An unknown subscription type gets 404, and an unknown choice is a violation."""
     place = f"/contacts/{api.contact(external_id='u1')}/subscriptions"
