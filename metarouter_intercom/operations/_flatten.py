@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     Items = Iterable[tuple[str, JsonValue]]
 
+_SCALARS = frozenset({str, int, float, bool, type(None)})
 # Rule A5: a value nested deeper is written as JSON text.
 _DEEPEST = 5
 # The address with which a text starts.
@@ -71,33 +72,20 @@ class Flattener:
             kind = type(value)
             name = CLEAN[key]
             if kind is str:
-                if len(value) > LONGEST_TEXT or (value[4:5] == "-" and not self.keeps_dates):  # type: ignore[arg-type, index]  # kind proves that it is a text
-                    nested = nested or _Nested(self, out, names, notes=notes)
-                    nested.put_scalar(key, value, f"{path}.{key}")
-                    continue
-            elif kind is bool:
-                value = value if not of_events else "true" if value else "false"
+                is_plain = len(value) <= LONGEST_TEXT and (value[4:5] != "-" or self.keeps_dates)  # type: ignore[arg-type, index]  # kind proves that it is a text
             elif kind is int:
-                if not -FINE_FROM < value < FINE_FROM and self.is_date(name):  # type: ignore[operator]  # kind proves that it is a number
-                    value = seconds_of_number(value)  # type: ignore[arg-type]  # as above
+                is_plain = -FINE_FROM < value < FINE_FROM  # type: ignore[operator]  # as above
             elif kind is float:
-                if not math.isfinite(value):  # type: ignore[arg-type]  # as above
-                    notes.append(Note("A1", f"{path}.{key}", "not a finite number"))
-                    continue
-                if self.is_date(name):
-                    value = seconds_of_number(value)  # type: ignore[arg-type]  # as above
-            elif value is None:
-                if of_events:
-                    notes.append(Note("E7", f"{path}.{key}", "null"))
-                    continue
+                # NaN is not in between either.
+                is_plain = -FINE_FROM < value < FINE_FROM and not name.endswith(DATE_ENDINGS)  # type: ignore[operator]  # as above
+            elif kind is bool and of_events:
+                is_plain, value = True, "true" if value else "false"
             else:
-                nested = nested or _Nested(self, out, names, notes=notes)
-                nested.write(key, value, f"{path}.{key}")
-                continue
+                is_plain = kind is bool or (value is None and not of_events)
             wanted = FOLDED[name] if of_events else name
-            if wanted in names or not name or len(out) >= limit:
+            if not is_plain or wanted in names or not name or len(out) >= limit:
                 nested = nested or _Nested(self, out, names, notes=notes)
-                nested.put(name, value, f"{path}.{key}")
+                nested.put_item(key, value, f"{path}.{key}")
                 continue
             out[name] = value
             if of_events:
@@ -109,11 +97,7 @@ class Flattener:
         """Write *item* as ``write`` does, under *name* instead of its key."""
         key, value = item
         names = {FOLDED[other] for other in out} if self.of_events else out
-        nested = _Nested(self, out, names, notes=notes)
-        if isinstance(value, dict | list):
-            nested.write(key, value, f"{path}.{key}", name=name)
-        else:
-            nested.put_scalar(name, value, f"{path}.{key}")
+        _Nested(self, out, names, notes=notes).put_item(key, value, f"{path}.{key}", name=name)
 
     def is_date(self, name: str) -> bool:
         """Tell whether a number under the clean *name* is an instant (A4)."""
@@ -149,6 +133,13 @@ class _Nested:
         self._out = out
         self._names = names
         self._notes = notes
+
+    def put_item(self, key: str, value: JsonValue, path: str, *, name: str | None = None) -> None:
+        """Write a trait or property of any type under *name*, or else under its *key*; *path* is its own."""
+        if type(value) in _SCALARS:
+            self.put_scalar(key if name is None else name, value, path)
+        else:
+            self.write(key, value, path, name=name)
 
     def write(self, key: str, value: JsonValue, path: str, *, name: str | None = None) -> None:
         """Write an object or a list as the settings say of *key* (A5), under *name* or else *key*; *path* is its own."""

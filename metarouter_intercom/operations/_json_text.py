@@ -26,7 +26,7 @@ def json_text(value: JsonValue) -> tuple[str | None, bool]:
     text = _dumped(value)
     if text is None or _PROOF.search(text) is None:
         return text, False
-    proofless = without_proofs(value)
+    proofless = _without_proofs(value)
     return (text, False) if proofless == value else (_dumped(proofless), True)
 
 
@@ -39,12 +39,12 @@ def _dumped(value: JsonValue) -> str | None:
         return None
 
 
-def without_proofs(value: JsonValue) -> JsonValue:
+def _without_proofs(value: JsonValue) -> JsonValue:
     """Return *value*, which is not deep, without the proofs of identity at all its levels."""
     if isinstance(value, list):
-        return [without_proofs(item) for item in value]
+        return [_without_proofs(item) for item in value]
     if isinstance(value, dict):
-        return {key: without_proofs(member) for key, member in value.items() if not is_proof(key)}
+        return {key: _without_proofs(member) for key, member in value.items() if not is_proof(key)}
     return value
 
 
