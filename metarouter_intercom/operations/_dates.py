@@ -13,7 +13,7 @@ _EARLIEST, _LATEST = -62_135_596_800, 253_402_300_799
 
 
 def seconds_of_number(number: int | float) -> int | float:
-    """Return *number*, which is finite and under the name of a date, as whole Unix seconds, rounded down; as it is if it is no time."""
+    """Return *number*, under the name of a date, as whole Unix seconds, rounded down; as it is if it is no time, such as NaN."""
     size = abs(number)
     parts = next((parts for start, parts in _UNITS if size >= start), 1)
     seconds = number // parts

@@ -176,6 +176,8 @@ class _Nested:
         """Write *value*, which is no object and no list, under *name*, which need not be clean."""
         flattener = self._flattener
         name = CLEAN[name]
+        if type(value) in (int, float) and flattener.is_date(name):
+            value = seconds_of_number(value)  # type: ignore[arg-type]  # its type is compared
         if isinstance(value, str):
             seconds = None if flattener.keeps_dates else seconds_of_date_text(value)
             if seconds is None or seconds > LAST_INSTANT:
@@ -190,8 +192,6 @@ class _Nested:
             self.note("E7", path, "null")
         elif isinstance(value, bool) and self._of_events:
             self.put(name, "true" if value else "false", path)
-        elif type(value) in (int, float) and flattener.is_date(name):
-            self.put(name, seconds_of_number(value), path)  # type: ignore[arg-type]  # its type is compared above
         else:
             check_json(value)
             self.put(name, value, path)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from metarouter_intercom import Settings
 from metarouter_intercom.messages._coercion import NotJson
 from metarouter_intercom.messages._facts import is_proof
+from metarouter_intercom.operations._dates import seconds_of_number
 from metarouter_intercom.operations._flatten import Flattener, _Nested
 
 from .._support.promises import FACTS, promised
@@ -141,6 +142,21 @@ def test_an_instant_in_any_unit_is_its_second(ending, of_events, moment, unit):
 
     assert out == {f"x{ending}": seconds, f"o_p_y{ending}": seconds, f"f{ending}": seconds, "plain": number}
     assert notes == []
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_what_is_no_number_is_no_instant(number):
+    """A1: NaN and infinities are left out under the name of a date too."""
+    out, notes = _written({"ends_at": number, "o": {"endedAt": number}, "n": 1})
+
+    assert out == {"n": 1}
+    assert notes == [("A1", path, "not a finite number") for path in ("traits.ends_at", "traits.o.endedAt")]
+
+
+@pytest.mark.parametrize("number", [10**30, -(10**30), 1e40])
+def test_a_number_beyond_every_calendar_stays_what_it_is(number):
+    """A4: a number that is no moment up to the year 9999, in any unit, is not made one."""
+    assert seconds_of_number(number) == number
 
 
 @pytest.mark.parametrize("link", _long_links)
