@@ -163,17 +163,8 @@ class Companies:
         operations: list[Operation] = []
         ids: set[str] = set()
         for path, company in companies:
-            if is_accident(company):
-                notes.append(accident_note(path))
-                continue
-            traits: Json | None = (
-                {"name": company} if isinstance(company, str) and not is_absent(company) else None
-            )
-            if isinstance(company, dict):
-                traits = company
+            traits = _traits_of(company, path, notes)
             if traits is None:
-                check_json(company)
-                notes.append(Note("I12", path, "neither an object nor a name"))
                 continue
             if self.rights == "off":
                 notes.append(Note("V4", path, UNTRUSTED_COMPANY))
@@ -225,6 +216,20 @@ class Companies:
         if rest:
             self._flattener.write(rest, attributes, notes=draft.notes, path=draft.path)
         return [UpsertCompany(company_id=own_id, fields=draft.fields, attributes=attributes), *tags]
+
+
+def _traits_of(company: JsonValue, path: str, notes: list[Note]) -> Json | None:
+    """Return the traits of one of an identify's companies, which may be a bare name; None, with a note, when it is neither (I12)."""
+    if isinstance(company, dict):
+        return company
+    if is_accident(company):
+        notes.append(accident_note(path))
+        return None
+    if isinstance(company, str) and not is_absent(company):
+        return {"name": company}
+    check_json(company)
+    notes.append(Note("I12", path, "neither an object nor a name"))
+    return None
 
 
 def _tags(own_id: str, draft: Draft) -> list[Operation]:

@@ -9,7 +9,7 @@ from .._types import Note
 from ..messages._coercion import address, id_text
 from ..messages._contact_keys import email_of
 from ..messages._edges import accident_note, is_accident, trimmed
-from ..messages._facts import PLAIN, KnownTraits, is_absent, look_up, object_at
+from ..messages._facts import PLAIN, KnownTraits, is_absent, object_at
 from ._companies import UNTRUSTED_COMPANY
 from ._contact_fields import (
     role_wanted,
@@ -227,8 +227,8 @@ class Contacts:
         if draft.rest:
             self._flattener.write(draft.rest, attributes, notes=draft.notes, path=draft.path)
         if self._collects_context:
-            of_context = _context_attributes(message, attributes)
-            self._flattener.write(of_context, attributes, notes=draft.notes, path="context")
+            for name, item, path in _context_attributes(message, attributes):
+                self._flattener.write_as(name, item, attributes, notes=draft.notes, path=path)
         return attributes
 
 
@@ -243,9 +243,9 @@ def _email(draft: Draft, message: Identify) -> str | None:
             return email
         draft.note("I2", key, "null or blank" if is_absent(value) else "no e-mail address")
     if draft.path == "traits":
-        value = look_up(object_at(message.context, "traits"), "email")
-        if value is not None and address(value) is None:
-            draft.notes.append(Note("I2", "context.traits.email", "no e-mail address"))
+        for key, value in object_at(message.context, "traits").items():
+            if PLAIN[key] == "email" and not is_absent(value) and address(value) is None:
+                draft.notes.append(Note("I2", f"context.traits.{key}", "no e-mail address"))
     return email
 
 
@@ -282,11 +282,11 @@ def _context_group_id(message: Identify, notes: list[Note]) -> str | None:
     return group_id
 
 
-def _context_attributes(message: Identify, attributes: JsonObject) -> list[Trait]:
-    """Return the attributes that the context adds to *attributes*; a trait of the same name wins."""
-    of_context: list[Trait] = []
+def _context_attributes(message: Identify, attributes: JsonObject) -> list[tuple[str, Trait, str]]:
+    """Return name, item and path of each attribute that the context adds to *attributes*; a trait of the same name wins."""
+    of_context: list[tuple[str, Trait, str]] = []
     for name, group, key in _CONTEXT_FACTS:
         value = object_at(message.context, group).get(key)
         if not is_absent(value) and name not in attributes:
-            of_context.append((name, value))
+            of_context.append((name, (key, value), f"context.{group}"))
     return of_context

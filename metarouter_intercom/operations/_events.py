@@ -108,5 +108,8 @@ def _page_facts(message: Page) -> Json:
 
 def _in_context(note: Note, of_page: Json) -> Note:
     """Return *note* with the path in the message, if its value came from ``context.page``."""
-    _, key, *inner = note.path.split(".")
-    return note._replace(path=".".join(("context.page", key, *inner))) if key in of_page else note
+    for key, value in of_page.items():
+        place = f"properties.{key}"
+        if note.path == place or (isinstance(value, dict | list) and note.path.startswith(f"{place}.")):
+            return note._replace(path=f"context.page{note.path.removeprefix('properties')}")
+    return note

@@ -7,7 +7,6 @@ checked each time: a value that would be changed, cut or left out is for the ful
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from ..messages._coercion import address
@@ -17,6 +16,7 @@ from ..messages._memo import Memo
 from ..messages._timestamps import unix_seconds
 from ._attribute_names import CLEAN, INNER, LONGEST_TEXT
 from ._company_fields import CREATED, LARGEST_SPEND, SIZE_LIMIT, SIZES, SPEND, TEXTS
+from ._dates import DATE_ENDINGS, FINE_FROM
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -102,13 +102,17 @@ class _Attributes:
             if kind is str:
                 if len(value) > LONGEST_TEXT or (value[4:5] == "-" and value[:4].isdigit()):  # type: ignore[arg-type, index, union-attr]  # kind proves that it is a text
                     return None
+            elif kind is int:
+                if not -FINE_FROM < value < FINE_FROM:  # type: ignore[operator]  # as above
+                    return None
             elif kind is float:
-                if not math.isfinite(value):  # type: ignore[arg-type]  # as above
+                # NaN is not in between either.
+                if not -FINE_FROM < value < FINE_FROM or name.endswith(DATE_ENDINGS):  # type: ignore[operator]  # as above
                     return None
             elif kind is dict:
                 nested.append((key, value))  # type: ignore[arg-type]  # as above
                 continue
-            elif kind is not int and kind is not bool and value is not None:
+            elif kind is not bool and value is not None:
                 return None
             attributes[name] = value
         # After all others, because a member's name may be that of another trait.
@@ -126,7 +130,7 @@ class _Attributes:
             if type(value) is str:
                 if len(value) > LONGEST_TEXT or (value[4:5] == "-" and value[:4].isdigit()):
                     return False
-            elif type(value) is not int:
+            elif type(value) is not int or not -FINE_FROM < value < FINE_FROM:
                 return False
             if name in attributes:
                 return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING
 
 from .._types import Note
@@ -11,6 +12,7 @@ from ..messages._facts import is_proof
 from ..messages._time_texts import ZERO_UNTIL
 from ..messages._timestamps import LAST_INSTANT, seconds_of_date_text
 from ._attribute_names import CLEAN, FOLDED, INNER, LONGEST_TEXT
+from ._dates import DATE_ENDINGS, FINE_FROM, seconds_of_number
 from ._json_text import json_text
 
 if TYPE_CHECKING:
@@ -21,8 +23,11 @@ if TYPE_CHECKING:
 
     Items = Iterable[tuple[str, JsonValue]]
 
+_SCALARS = frozenset({str, int, float, bool, type(None)})
 # Rule A5: a value nested deeper is written as JSON text.
 _DEEPEST = 5
+# The address with which a text starts.
+_LINK = re.compile(r"\s*https?://\S*", re.IGNORECASE)
 
 
 class Flattener:
@@ -32,16 +37,18 @@ class Flattener:
     Args:
         settings: ``nested``, ``nested_overrides`` and ``dates``.
         of_events: True for event metadata (E7): booleans become text, null is left out, the names of dates end with ``_date``, and names
-            are compared without case. False for custom attributes (A): booleans and null stay, the names of dates end with ``_at``.
+            are compared without case, links are not cut, and there are at most ``metadata_limit`` of them (E8). False for custom
+            attributes (A): booleans and null stay, the names of dates end with ``_at``.
     """
 
-    __slots__ = ("date_rule", "keeps_dates", "nested", "of_events", "overrides", "text_rule")
+    __slots__ = ("date_rule", "keeps_dates", "limit", "nested", "of_events", "overrides", "text_rule")
 
     def __init__(self, settings: Settings, *, of_events: bool) -> None:
         self.nested: Nesting = settings.nested
         self.overrides: Mapping[str, Nesting] = settings.nested_overrides
         self.keeps_dates = settings.dates == "keep"
         self.of_events = of_events
+        self.limit = settings.metadata_limit if of_events else math.inf
         self.text_rule = "E7" if of_events else "A3"
         self.date_rule = "E7" if of_events else "A4"
 
@@ -59,37 +66,27 @@ class Flattener:
             NotJson: A value is none that JSON knows.
         """
         of_events = self.of_events
+        limit = self.limit
         names = {FOLDED[name] for name in out} if of_events else out
         nested: _Nested | None = None
         for key, value in items:
             kind = type(value)
             name = CLEAN[key]
             if kind is str:
-                if len(value) > LONGEST_TEXT:  # type: ignore[arg-type]  # kind proves that it is a text
-                    value = value[:LONGEST_TEXT]  # type: ignore[index]  # as above
-                    notes.append(Note(self.text_rule, f"{path}.{key}", "cut at 255 characters"))
-                elif value[4:5] == "-" and not self.keeps_dates:  # type: ignore[index]  # as above
-                    name, value = self.dated(name, value, notes=notes, path=f"{path}.{key}")  # type: ignore[arg-type]  # as above
-                    if value is None:
-                        continue
-            elif kind is bool:
-                value = value if not of_events else "true" if value else "false"
+                is_plain = len(value) <= LONGEST_TEXT and (value[4:5] != "-" or self.keeps_dates)  # type: ignore[arg-type, index]  # kind proves that it is a text
+            elif kind is int:
+                is_plain = -FINE_FROM < value < FINE_FROM  # type: ignore[operator]  # as above
             elif kind is float:
-                if not math.isfinite(value):  # type: ignore[arg-type]  # kind proves that it is a number
-                    notes.append(Note("A1", f"{path}.{key}", "not a finite number"))
-                    continue
-            elif value is None:
-                if of_events:
-                    notes.append(Note("E7", f"{path}.{key}", "null"))
-                    continue
-            elif kind is not int:
-                nested = nested or _Nested(self, out, names, notes=notes)
-                nested.write(key, value, f"{path}.{key}")
-                continue
+                # NaN is not in between either.
+                is_plain = -FINE_FROM < value < FINE_FROM and not name.endswith(DATE_ENDINGS)  # type: ignore[operator]  # as above
+            elif kind is bool and of_events:
+                is_plain, value = True, "true" if value else "false"
+            else:
+                is_plain = kind is bool or (value is None and not of_events)
             wanted = FOLDED[name] if of_events else name
-            if wanted in names or not name:
+            if not is_plain or wanted in names or not name or len(out) >= limit:
                 nested = nested or _Nested(self, out, names, notes=notes)
-                nested.put(name, value, f"{path}.{key}")
+                nested.put_item(key, value, f"{path}.{key}")
                 continue
             out[name] = value
             if of_events:
@@ -107,6 +104,18 @@ class Flattener:
             notes.append(Note(self.date_rule, path, "after 2286: kept as text"))
             return name, text
         return self.date_name(name), seconds
+
+    def write_as(
+        self, name: str, item: tuple[str, JsonValue], out: JsonObject, *, notes: list[Note], path: str
+    ) -> None:
+        """Write *item* as ``write`` does, under *name* instead of its key."""
+        key, value = item
+        names = {FOLDED[other] for other in out} if self.of_events else out
+        _Nested(self, out, names, notes=notes).put_item(key, value, f"{path}.{key}", name=name)
+
+    def is_date(self, name: str) -> bool:
+        """Tell whether a number under the clean *name* is an instant (A4)."""
+        return not self.keeps_dates and name.endswith(DATE_ENDINGS)
 
     def date_name(self, name: str) -> str:
         """Return *name* with the ending that marks a date."""
@@ -139,9 +148,17 @@ class _Nested:
         self._names = names
         self._notes = notes
 
-    def write(self, key: str, value: JsonValue, path: str) -> None:
-        """Write an object or a list as the settings say (A5); *path* is its own."""
+    def put_item(self, key: str, value: JsonValue, path: str, *, name: str | None = None) -> None:
+        """Write a trait or property of any type under *name*, or else under its *key*; *path* is its own."""
+        if type(value) in _SCALARS:
+            self.put_scalar(key if name is None else name, value, path)
+        else:
+            self.write(key, value, path, name=name)
+
+    def write(self, key: str, value: JsonValue, path: str, *, name: str | None = None) -> None:
+        """Write an object or a list as the settings say of *key* (A5), under *name* or else *key*; *path* is its own."""
         choice = self._flattener.overrides.get(key, self._flattener.nested)
+        key = key if name is None else name
         if not isinstance(value, dict | list):
             raise NotJson
         if not value:
@@ -162,6 +179,8 @@ class _Nested:
             self.note("A2", path, "nothing usable is left of the name")
         elif wanted in self._names:
             self.note("A2", path, "another value has this name")
+        elif len(self._out) >= self._flattener.limit:
+            self.note("E8", path, "beyond the limit of metadata keys")
         else:
             self._out[name] = value
             if self._of_events:
@@ -171,6 +190,8 @@ class _Nested:
         """Write *value*, which is no object and no list, under *name*, which need not be clean."""
         flattener = self._flattener
         name = CLEAN[name]
+        if type(value) in (int, float) and flattener.is_date(name):
+            value = seconds_of_number(value)  # type: ignore[arg-type]  # its type is compared
         if isinstance(value, str):
             dated: str | int | None = value
             if not flattener.keeps_dates:
@@ -196,17 +217,21 @@ class _Nested:
         self, name: str, value: dict[str, JsonValue] | list[JsonValue], path: str, *, level: int
     ) -> None:
         """Write the members of *value* under names that begin with *name*; *level* counts from 1."""
-        out, names, of_events = self._out, self._names, self._of_events
+        out, names, of_events, limit = self._out, self._names, self._of_events, self._flattener.limit
         members: Iterable[tuple[object, JsonValue]] = (
             value.items() if isinstance(value, dict) else enumerate(value)
         )
         for key, member in members:
             inner_name = f"{name}_{key}"
             kind = type(member)
-            if kind is int or (kind is str and len(member) <= LONGEST_TEXT and member[4:5] != "-"):  # type: ignore[arg-type, index]  # kind proves that it is a text
+            if kind is int:
+                is_plain = -FINE_FROM < member < FINE_FROM  # type: ignore[operator]  # kind proves that it is a number
+            else:
+                is_plain = kind is str and len(member) <= LONGEST_TEXT and member[4:5] != "-"  # type: ignore[arg-type, index]  # or a text
+            if is_plain:
                 clean = INNER[inner_name]
                 wanted = FOLDED[clean] if of_events else clean
-                if clean and wanted not in names:
+                if clean and wanted not in names and len(out) < limit:
                     out[clean] = member
                     if of_events:
                         names.add(wanted)  # type: ignore[union-attr]  # a set for events
@@ -227,6 +252,9 @@ class _Nested:
 
     def _put_text(self, name: str, text: str, path: str) -> None:
         if len(text) > LONGEST_TEXT:
+            if self._of_events and is_long_link(text):
+                self.note("E7", path, "a link longer than 255 characters")
+                return
             self.note(self._flattener.text_rule, path, "cut at 255 characters")
         self.put(CLEAN[name], text[:LONGEST_TEXT], path)
 
@@ -237,9 +265,17 @@ class _Nested:
             if isinstance(item, float) and not math.isfinite(item):
                 self.note("A1", f"{path}.{at}", "not a finite number")
             elif item is not None:
-                words.append(_word(item))
+                word = _word(item)
+                if self._of_events and is_long_link(word):
+                    self.note("E7", f"{path}.{at}", "a link longer than 255 characters")
+                else:
+                    words.append(word)
         if words:
-            self._put_text(name, ", ".join(words), path)
+            text = ", ".join(words)
+            if self._of_events and (whole := _without_cut_link(words)) is not None:
+                self.note("E7", path, "cut at 255 characters")
+                text = whole
+            self._put_text(name, text, path)
         else:
             self.note("A5", path, "empty object or list")
 
@@ -260,3 +296,22 @@ def _word(item: JsonValue) -> str:
         return "true" if item else "false"
     check_json(item)
     return str(item)
+
+
+def is_long_link(text: str) -> bool:
+    """Tell whether *text* starts with a link that a cut at 255 characters would go through (E7)."""
+    if len(text) <= LONGEST_TEXT:
+        return False
+    link = _LINK.match(text)
+    return link is not None and link.end() > LONGEST_TEXT
+
+
+def _without_cut_link(words: list[str]) -> str | None:
+    """Return *words* up to the link that a cut at 255 characters would go through, joined; None when there is no such link."""
+    start = 0
+    for at, word in enumerate(words):
+        link = _LINK.match(word)
+        if start < LONGEST_TEXT < start + (0 if link is None else link.end()):
+            return ", ".join(words[:at])
+        start += len(word) + len(", ")
+    return None

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from .._types import Note
 from ..messages._coercion import address
-from ..messages._facts import PLAIN, PROOFS, KnownTraits, is_absent, is_proof
+from ..messages._facts import PLAIN, PROOFS, KnownTraits, is_absent
 from ..messages._memo import Memo
 from ._attribute_names import CLEAN, FOLDED, LONGEST_TEXT
-from ._money import currency_code, minor_units
+from ._dates import DATE_ENDINGS, FINE_FROM
+from ._money import currency_code, read_price
+from ._rich_values import read_rich
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,11 +64,13 @@ class Metadata:
         if shape.revenue is not None:
             revenue = properties[shape.revenue]
             currency = None if shape.currency is None else properties[shape.currency]
-            code = self._default_currency if currency is None else currency_code(currency)
-            amount = None if code is None or is_absent(revenue) else minor_units(revenue, code)
-            if amount is None:
+            code = None if currency is None else currency_code(currency)
+            if code is None and currency is not None:
                 return None
-            metadata["price"] = {"amount": amount, "currency": code}
+            price = read_price(revenue, code, self._default_currency)
+            if price.reason is not None or type(revenue) is dict:
+                return None
+            metadata["price"] = {"amount": price.amount, "currency": price.currency}
         for key, name in shape.names:
             value = properties[key]
             kind = type(value)
@@ -76,10 +79,11 @@ class Metadata:
                     return None
             elif kind is bool:
                 value = "true" if value else "false"
-            elif kind is float:
-                if not math.isfinite(value):  # type: ignore[arg-type]  # as above
+            elif kind is int:
+                if not -FINE_FROM < value < FINE_FROM:  # type: ignore[operator]  # kind proves that it is a number
                     return None
-            elif kind is not int:
+            # NaN is not in between either.
+            elif kind is not float or not -FINE_FROM < value < FINE_FROM or name.endswith(DATE_ENDINGS):  # type: ignore[operator]  # as above
                 return None
             metadata[name] = value
         return metadata
@@ -96,16 +100,18 @@ class Metadata:
         """
         metadata: JsonObject = {}
         items = list(properties.items())
+        price_key: str | None = None
         if any(_SPECIAL.plain[key] for key in properties):
             has_price = self._write_price(items, name, metadata, notes=notes)
             items = _without_special(items, email, has_price=has_price, notes=notes)
+            if has_price:
+                price_key = next((key for key, _ in items if PLAIN[key] == "price"), None)
         if self._first or "price" in properties:
-            items.sort(key=lambda item: self._rank(item[0]))
-        is_short = len(items) + len(metadata) <= self._limit
-        if is_short and not any(type(value) in (dict, list) for _, value in items):
+            items.sort(key=lambda item: self._rank(item[0], price_key))
+        if price_key is None and not any(type(value) in (dict, list) for _, value in items):
             self._flattener.write(items, metadata, notes=notes, path="properties")
         else:
-            self._write_bounded(items, metadata, notes)
+            self._write_each(items, price_key, metadata, notes=notes)
         return metadata
 
     def _shape_of(self, names: Names) -> _Shape | None:
@@ -123,22 +129,42 @@ class Metadata:
             return None
         return _Shape(revenue, currency, rest)
 
-    def _write_bounded(self, items: list[Trait], metadata: JsonObject, notes: list[Note]) -> None:
-        """Write *items*, rich values as objects, and leave out those beyond the limit."""
-        for key, value in items:
-            before = len(metadata)
-            if isinstance(value, dict) and (key in self._rich or _is_rich(value)):
-                _put_rich(key, value, metadata, notes=notes)
+    def _write_each(
+        self, items: list[Trait], price_key: str | None, metadata: JsonObject, *, notes: list[Note]
+    ) -> None:
+        """Write *items* one by one: rich values as objects, and the property *price_key* as ``item_price``."""
+        for item in items:
+            key = item[0]
+            name = "item_price" if key == price_key else key
+            rich = read_rich(item, is_named=key in self._rich, notes=notes)
+            if rich is not None:
+                self._put_rich(name, (key, rich), metadata, notes=notes)
+            elif key == price_key:
+                self._flattener.write_as(name, item, metadata, notes=notes, path="properties")
             else:
-                self._flattener.write([(key, value)], metadata, notes=notes, path="properties")
-            for name in list(metadata)[max(before, self._limit) :]:
-                del metadata[name]
-                notes.append(Note("E8", f"properties.{key}", "beyond the limit of metadata keys"))
+                self._flattener.write([item], metadata, notes=notes, path="properties")
 
-    def _rank(self, key: str) -> int:
-        if key == "price":
+    def _put_rich(
+        self, name: str, item: tuple[str, JsonObject], metadata: JsonObject, *, notes: list[Note]
+    ) -> None:
+        key, rich = item
+        path, clean = f"properties.{key}", CLEAN[name]
+        if not clean:
+            notes.append(Note("A2", path, "nothing usable is left of the name"))
+        elif any(FOLDED[clean] == FOLDED[other] for other in metadata):
+            notes.append(Note("A2", path, "another value has this name"))
+        elif len(metadata) >= self._limit:
+            notes.append(Note("E8", path, "beyond the limit of metadata keys"))
+        else:
+            metadata[clean] = rich
+
+    def _rank(self, key: str, price_key: str | None) -> int:
+        if key == "price" and key != price_key:
             return -1
-        return self._first.index(key) if key in self._first else len(self._first)
+        names = ("item_price", key) if key == price_key else (key,)
+        return min(
+            (self._first.index(name) for name in names if name in self._first), default=len(self._first)
+        )
 
     def _write_price(self, items: list[Trait], name: str, metadata: JsonObject, *, notes: list[Note]) -> bool:
         """Write the price of the event *name*, if it has one, and tell whether it has (E4)."""
@@ -151,20 +177,30 @@ class Metadata:
             key, value = known[plain]
             if is_absent(value):
                 continue
-            amount = minor_units(value, code or self._default_currency)
-            if amount is None:
-                notes.append(Note("E4", f"properties.{key}", "not an amount of money"))
-                continue
-            metadata["price"] = {"amount": amount, "currency": code or self._default_currency}
-            if currency is not None and code is None and not is_absent(currency[1]):
-                notes.append(Note("E4", f"properties.{currency[0]}", "not a currency of three letters"))
-            notes += [
-                Note("E4", f"properties.{other}", "second spelling of a property")
-                for other, _ in items
-                if PLAIN[other] in _MONEY and other != known[PLAIN[other]][0]
-            ]
-            return True
+            price = read_price(value, code, self._default_currency)
+            if price.reason is not None:
+                notes.append(Note("E4", f"properties.{key}", price.reason))
+            if price.amount is None and price.is_money:
+                return False
+            if price.amount is not None:
+                metadata["price"] = {"amount": price.amount, "currency": price.currency}
+                _note_unused(known, items, price.currency, notes)
+                return True
         return False
+
+
+def _note_unused(known: Mapping[str, Trait], items: list[Trait], code: str, notes: list[Note]) -> None:
+    """Note what the price, whose currency is *code*, did not use of the properties of money (E4)."""
+    key, value = known.get("currency", ("", None))
+    if not is_absent(value) and currency_code(value) != code:
+        is_code = currency_code(value) is not None
+        reason = "the amount has its own currency" if is_code else "not a currency of three letters"
+        notes.append(Note("E4", f"properties.{key}", reason))
+    notes += [
+        Note("E4", f"properties.{other}", "second spelling of a property")
+        for other, _ in items
+        if PLAIN[other] in _MONEY and other != known[PLAIN[other]][0]
+    ]
 
 
 def _without_special(
@@ -176,7 +212,7 @@ def _without_special(
     Args:
         items: Key and value of each property.
         email: The address that names the contact; any other one gets a note.
-        has_price: The money is written as ``price``, so a property of that name is called ``item_price``.
+        has_price: The money is written as ``price`` already.
         notes: Receives them.
     """
     rest: list[Trait] = []
@@ -187,28 +223,6 @@ def _without_special(
                 notes.append(Note("E2", f"properties.{key}", "e-mail addresses are kept out of metadata"))
         elif plain in PROOFS:
             notes.append(Note("R7", f"properties.{key}", "a proof of identity"))
-        elif not has_price:
+        elif not has_price or plain not in _MONEY:
             rest.append((key, value))
-        elif plain not in _MONEY:
-            rest.append(("item_price" if plain == "price" else key, value))
     return rest
-
-
-def _put_rich(key: str, value: Json, metadata: JsonObject, *, notes: list[Note]) -> None:
-    name = CLEAN[key]
-    if not name:
-        notes.append(Note("A2", f"properties.{key}", "nothing usable is left of the name"))
-    elif any(name.casefold() == other.casefold() for other in metadata):
-        notes.append(Note("A2", f"properties.{key}", "another value has this name"))
-    else:
-        metadata[name] = {inner: member for inner, member in value.items() if not is_proof(inner)}
-
-
-def _is_rich(value: Json) -> bool:
-    """Tell whether *value* is a rich link or a price as Intercom shows them (E5)."""
-    if value.keys() == {"url", "value"}:
-        return isinstance(value["url"], str) and isinstance(value["value"], str)
-    if value.keys() == {"amount", "currency"}:
-        amount = value["amount"]
-        return isinstance(amount, int) and not isinstance(amount, bool) and isinstance(value["currency"], str)
-    return False

@@ -54,7 +54,7 @@ def notes() -> set[str]:
     found: set[str] = set()
     for tree in _trees():
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and _name(node.func) in ("Note", "note"):
+            if isinstance(node, ast.Call) and _name(node.func) in ("Note", "note", "Price"):
                 found.update(_texts(_argument(node, 2), tree))
             elif isinstance(node, ast.Assign) and _targets(node) == ["reason"]:
                 found.update(text for text in _texts(node.value, tree) if " " in text)

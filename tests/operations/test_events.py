@@ -28,8 +28,12 @@ _values = (
 
 
 _money = mostly(
-    st.floats(0, 1e6) | st.integers(0, 10**9) | st.sampled_from(["19.99", "$1,025.00"]),
-    st.sampled_from(["", " ", "free", None, True, 2**53, 10**30, float("nan"), float("inf"), [], Text("5")]),
+    st.floats(0, 1e6)
+    | st.integers(0, 10**9)
+    | st.sampled_from(["19.99", "$1,025.00", "€ 5", "0,500", "5 JPY"]),
+    st.sampled_from(["", " ", "free", None, True, 2**53, 10**30, float("nan"), float("inf"), [], Text("5")])
+    | st.sampled_from([-1, -0.5, -0.0, "-5", "\u22125", "(5)", "5-", "¥5", "25%", "5 kr", "-5 kr"])
+    | st.sampled_from([{"amount": 5, "currency": "EUR"}, {"amount": -5, "currency": "EUR"}, {"amount": 5}]),
 )
 _currencies = mostly(
     st.sampled_from(["EUR", "jpy", " usd "]), st.sampled_from(["euro", "", None, 978, Text("eur")])
@@ -49,10 +53,37 @@ _properties = usual_with_changes(
         | change(["Currency"], _currencies),
     ),
 )
+_instants = mostly(
+    st.integers(0, 10**10),
+    st.sampled_from([1_706_696_100_123, -(10**12), 10**14, 10**17, 10**30, 10**11, -(10**11), 10**11 - 1])
+    | st.sampled_from([1_706_696_100.5, 12.5, 1e11, 1e300, float("nan"), True, None, "1706696100123"]),
+)
+_dated = usual_with_changes(
+    [{"due_date": 1_706_696_100, "seen_at": 5, "paidAt": 7, "count": 12.5}],
+    change(["due_date", "seen_at", "paidAt", "count", "seen.at", "end/date"], _instants),
+)
+_rich = usual_with_changes(
+    [{"plan": "pro"}],
+    mostly(
+        change(
+            ["plan"], st.sampled_from(["x", "https://a.example", "https://a.example/" + "x" * 300, "x" * 300])
+        ),
+        change(
+            ["order", "plan"],
+            st.sampled_from(
+                [{"url": "https://a.example", "value": 5}, {"amount": 5.0, "currency": "EUR"}, [1, "x"]]
+            ),
+        ),
+    ),
+)
 _many = st.integers(8, 12).map(lambda number: {f"k{at}": at for at in range(number)})
 
 
-@pytest.mark.parametrize("choices", [{}, {"default_currency": "JPY"}, {"metadata_limit": 4}], ids=str)
+@pytest.mark.parametrize(
+    "choices",
+    [{}, {"default_currency": "JPY"}, {"metadata_limit": 4}, {"dates": "keep"}, {"default_currency": "SEK"}],
+    ids=str,
+)
 @pytest.mark.parametrize("name", ["Seen", "Order Completed"])
 def test_both_paths_write_the_same(name, choices):
     """E3 to E8: the metadata of the fast path is that of the full path, in the same order and without a note."""
@@ -67,7 +98,8 @@ def test_both_paths_write_the_same(name, choices):
         notes = []
         return events.metadata.read_full(properties, name, email=None, notes=notes), notes
 
-    assert_twins_agree(fast, full, mostly(_properties, _many))
+    assert_twins_agree(fast, full, mostly(_properties, _many | _rich))
+    assert_twins_agree(fast, full, _dated)
 
 
 @given(st.lists(st.dictionaries(_names, _values, max_size=12), max_size=6))

@@ -99,6 +99,11 @@ INSTANTS = mostly(
         ]
     ),
 )
+MOMENTS = mostly(
+    st.integers(-1_000, 10**10),
+    st.sampled_from([1_706_696_100_123, 10**11, 10**11 - 1, -(10**11), 10**14, 10**17, 10**30])
+    | st.sampled_from([1_706_696_100.5, 12.5, 1e11, 1e300, float("nan"), True, None, "1706696100123"]),
+)
 NUMBERS = mostly(
     st.integers(0, 10**6) | st.floats(0, 1e6),
     st.sampled_from(
@@ -143,6 +148,7 @@ def changes_of_company(*inside: str) -> st.SearchStrategy[Any]:
             at(INSTANTS, "createdAt"),
             at(VALUES, "region", "r.egion", "$ spent"),
             at(VALUES, "new one", ("address", "city"), ("address", "new")),
+            at(MOMENTS, "renews_at", "endedAt", ("address", "since_date"), "floor"),
         ),
         st.one_of(
             at(ID_TEXTS, "id", "companyId", "groupId", "company_id"),
@@ -162,6 +168,7 @@ CONTACT_CHANGES = mostly(
         change(["createdAt"], INSTANTS),
         change(["plan", "logins", "new", "newsletter", "manager"], VALUES),
         change([("address", "floor"), ("address", "new"), "a.b", "rate"], VALUES),
+        change([("address", "left_at"), "renews_at", "endedAt", "due.date", "end_date", "rate"], MOMENTS),
         changes_of_company("company"),
     ),
     st.one_of(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import datetime, timezone
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from metarouter_intercom import Settings
 from metarouter_intercom.messages._coercion import NotJson
 from metarouter_intercom.messages._facts import is_proof
+from metarouter_intercom.operations._dates import seconds_of_number
 from metarouter_intercom.operations._flatten import Flattener, _Nested
 
 from .._support.promises import FACTS, promised
@@ -113,28 +115,103 @@ def test_whatever_comes_in_is_flat_clean_and_bounded(facts, nested, dates, of_ev
     assert not of_events or not any(isinstance(value, bool) or value is None for value in out.values())
 
 
+_long_links = [f"{scheme}shop.example/{'x' * 250}" for scheme in ("https://", " http://", "HTTPS://")]
+_instants = (
+    st.sampled_from([1.5, -1.5, 1_706_696_100.5])
+    | st.sampled_from(_long_links)
+    | st.integers(-(10**20), 10**20)
+)
+
+
+@pytest.mark.parametrize("ending", ["_at", "At", "_date"])
+@pytest.mark.parametrize("of_events", [False, True])
+@given(st.datetimes(datetime(1980, 1, 1), datetime(2286, 1, 1)), st.sampled_from([1, 10**3, 10**6, 10**9]))
+@promised
+def test_an_instant_in_any_unit_is_its_second(ending, of_events, moment, unit):
+    """A4, E7: seconds, milliseconds, microseconds and nanoseconds of one moment become the same second, at any depth."""
+    seconds = int(moment.replace(tzinfo=timezone.utc).timestamp())
+    number = seconds * unit
+    facts = {
+        f"x{ending}": number,
+        "o": {"p": {f"y{ending}": number}},
+        f"f{ending}": seconds + 0.5,
+        "plain": number,
+    }
+
+    out, notes = _written(facts, of_events=of_events)
+
+    assert out == {f"x{ending}": seconds, f"o_p_y{ending}": seconds, f"f{ending}": seconds, "plain": number}
+    assert notes == []
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_what_is_no_number_is_no_instant(number):
+    """A1: NaN and infinities are left out under the name of a date too."""
+    out, notes = _written({"ends_at": number, "o": {"endedAt": number}, "n": 1})
+
+    assert out == {"n": 1}
+    assert notes == [("A1", path, "not a finite number") for path in ("traits.ends_at", "traits.o.endedAt")]
+
+
+@pytest.mark.parametrize("number", [10**30, -(10**30), 1e40])
+def test_a_number_beyond_every_calendar_stays_what_it_is(number):
+    """A4: a number that is no moment up to the year 9999, in any unit, is not made one."""
+    assert seconds_of_number(number) == number
+
+
+@pytest.mark.parametrize("link", _long_links)
+def test_links_of_events_are_whole_or_not_there(link):
+    """E7: a link over 255 characters is left out of metadata with a note; an attribute is cut as any text (A3)."""
+    facts = {"l": link, "o": {"l": link}, "m": [link, "x"], "n": ["x" * 200, link[:100], "y"]}
+
+    out, notes = _written(facts, of_events=True)
+
+    assert out == {"m": "x", "n": "x" * 200}
+    assert notes == [
+        ("E7", "traits.l", "a link longer than 255 characters"),
+        ("E7", "traits.o.l", "a link longer than 255 characters"),
+        ("E7", "traits.m.0", "a link longer than 255 characters"),
+        ("E7", "traits.n", "cut at 255 characters"),
+    ]
+    assert _written({"l": link})[1] == [("A3", "traits.l", "cut at 255 characters")]
+
+
+def test_metadata_keys_beyond_the_limit_are_noted_where_they_were():
+    """E8: each value beyond the limit is left out with a note that has its own path, at any depth."""
+    out, notes = _written(
+        {"a": 1, "o": {"b": 2, "c": [{"d": 3}], "e": True}, "f": "x"}, of_events=True, metadata_limit=2
+    )
+
+    assert out == {"a": 1, "o_b": 2}
+    assert notes == [
+        ("E8", path, "beyond the limit of metadata keys")
+        for path in ("traits.o.c.0.d", "traits.o.e", "traits.f")
+    ]
+
+
 # --- the fast path is the full path -----------------------------------------------------------------------------
 
 _member_names = mostly(
-    st.sampled_from(["city", "floor", "a.b", "Größe"]),
+    st.sampled_from(["city", "floor", "a.b", "Größe", "at", "SeenAt", "end_date"]),
     st.text(max_size=3) | st.sampled_from(["user_hash", "$", "", "since"]),
 )
 
 
-def _full(flattener, of_events, name, value):
+def _full(flattener, of_events, name, value, place="x"):
     """Return the attributes and notes that the full path makes of one scalar."""
     out, notes = {}, []
     names = set() if of_events else out
     if is_proof(name):
         notes.append("a proof")
     else:
-        _Nested(flattener, out, names, notes=notes).put_scalar(name, value, "traits.x")
+        _Nested(flattener, out, names, notes=notes).put_scalar(name, value, f"traits.{place}")
     return out, notes
 
 
+@pytest.mark.parametrize("name", ["x", "x_at", "xAt", "x_date", "x at"])
 @pytest.mark.parametrize("dates", ["seconds", "keep"])
 @pytest.mark.parametrize("of_events", [False, True])
-def test_scalars_are_written_alike_on_both_paths(of_events, dates):
+def test_scalars_are_written_alike_on_both_paths(of_events, dates, name):
     """A1, A3, A4, E7: a scalar on the fast path is written as on the full path, with the same notes."""
     flattener = Flattener(Settings(api_key="k", dates=dates), of_events=of_events)
 
@@ -143,12 +220,12 @@ def test_scalars_are_written_alike_on_both_paths(of_events, dates):
             return None
         out, notes = {}, []
         try:
-            flattener.write([("x", value)], out, notes=notes, path="traits")
+            flattener.write([(name, value)], out, notes=notes, path="traits")
         except NotJson:
             return None
         return out, notes
 
-    assert_twins_agree(fast, lambda value: _full(flattener, of_events, "x", value), VALUES)
+    assert_twins_agree(fast, lambda value: _full(flattener, of_events, name, value, name), VALUES | _instants)
 
 
 @pytest.mark.parametrize("dates", ["seconds", "keep"])
@@ -171,5 +248,5 @@ def test_members_are_written_alike_on_both_paths(of_events, dates):
     assert_twins_agree(
         fast,
         lambda member: _full(flattener, of_events, f"x_{member[0]}", member[1]),
-        st.tuples(_member_names, VALUES),
+        st.tuples(_member_names, VALUES | _instants),
     )
