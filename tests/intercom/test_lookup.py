@@ -40,7 +40,7 @@ def test_a_remembered_id_needs_no_request():
     assert play(find_contact(Who(email="Ann@Example.com"), make_world(cache))) == "c1"
 
 
-@pytest.mark.parametrize("version", ["2.13", "2.16", "Preview"])
+@pytest.mark.parametrize("version", ["2.13", "2.16", "2.17", "Preview"])
 def test_an_external_id_is_looked_up_directly(version):
     """From version 2.13 on an external id is looked up directly, and the contact is remembered (rule M1)."""
     world = make_world(api_version=version)
