@@ -196,6 +196,12 @@ class Outcomes:
         self.report_error(error, [message])
 
 
+# What the reason of a dead letter does not say by itself.
+_EXPLANATIONS = {
+    "contact_deleted": "Intercom frees the external id and the e-mail address 7 days after the deletion; retry the dead letter then",
+}
+
+
 def why_held(reason: str | None, api_version: str) -> str:
     """Return why nothing is sent while the client is held, for the text of an error."""
     if reason == VERSION_REFUSED:
@@ -215,8 +221,9 @@ def delivery_failed(text: str, reason: str | None, answer: JsonObject | None) ->
     answer = answer or {}
     status, code, request_id = answer.get("status"), answer.get("code"), answer.get("request_id")
     words = f": {answer['message']}" if answer.get("message") else ""
+    explanation = _EXPLANATIONS.get(reason or "")
     return DeliveryFailed(
-        f"{text} ({reason}){words}",
+        f"{text} ({reason}){words}{f' ({explanation})' if explanation else ''}",
         reason=reason or "unknown",
         status=status if isinstance(status, int) else None,
         code=code if isinstance(code, str) else None,
