@@ -186,11 +186,11 @@ def test_an_event_is_accepted_with_202(body):
 
 
 @pytest.mark.parametrize("status", [200, 201, 203, 204])
-@pytest.mark.parametrize("body", [None, "", {}, [], {"status": "ok"}, _PAGE, "OK", {"id": None}])
+@pytest.mark.parametrize("body", [None, "", {}, [], {"status": "ok"}, _PAGE, "OK", {"id": "1"}, _CONTACT])
 def test_an_event_is_accepted_with_no_other_success(status, body):
-    """T6: a success other than 202 is not Intercom's, unless it describes the event with an id."""
+    """T6: a success other than 202 is not Intercom's, unless it describes an event."""
     assert is_foreign(_EVENT, Response(status, body))
-    assert not is_foreign(_EVENT, Response(status, {"id": "e1"}))
+    assert not is_foreign(_EVENT, Response(status, {"type": "event"}))
 
 
 @pytest.mark.parametrize("body", [_PAGE, "Accepted", '{"type":'])
