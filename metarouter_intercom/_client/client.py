@@ -65,7 +65,8 @@ class Client(Calls):
         clock: Replaces the machine's time.
         before: Hooks that see each message when it is accepted and may change or drop it (P1).
         after: Hooks that are called at the end of each message (P2).
-        on_error: ``(error, messages)``: the credentials were refused, or a message became a dead letter. Called from any thread.
+        on_error: ``(error, messages)``: the credentials or the API version were refused, or a message became a dead letter. Called
+            from any thread.
         on_drop: ``(message, reason)`` for each message lost on purpose. Called from any thread.
 
     Hooks may call any method of the client. They run where the message is accepted or delivered, so a slow hook slows that down. An
