@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any, Literal, TypeVar
@@ -57,9 +58,26 @@ def _fits_header(value: bytes) -> bool:
     return all(0x21 <= byte <= 0x7E for byte in value)
 
 
-def _check_version(_settings: object, attribute: attrs.Attribute[str], value: str) -> None:
-    if not isinstance(value, str) or not value or not _fits_header(value.encode("utf-8", "replace")):
-        raise ConfigurationError(f"{attribute.name}: {value!r} is not a version; use one such as 2.16")
+# A version that is newer than this library is accepted: if Intercom does not know it, messages are held and nothing is lost.
+_VERSION = re.compile(r"([1-9][0-9]{0,2})\.(?:0|[1-9][0-9]{0,2})")
+_NAMED_VERSIONS = {"preview": "Preview", "unstable": "Unstable"}
+# The first version with contacts (Intercom's changelog of 2.0); before it there were only users and leads.
+_FIRST_MAJOR_VERSION = 2
+
+
+def _to_version(value: object) -> str:
+    if not isinstance(value, str):
+        raise ConfigurationError(f'api_version: {value!r} is not a text; use a text such as "2.16"')
+    text = value.strip()
+    version = _NAMED_VERSIONS.get(text.lower(), text)
+    number = _VERSION.fullmatch(version)
+    if number is None and version not in _NAMED_VERSIONS.values():
+        raise ConfigurationError(
+            f"api_version: {value!r} is not a version of Intercom's API; use a number such as 2.16, or Preview"
+        )
+    if number is not None and int(number[1]) < _FIRST_MAJOR_VERSION:
+        raise ConfigurationError(f"api_version: {value!r} has no contacts; use 2.0 or later, such as 2.16")
+    return version
 
 
 def _check_base_url(_settings: object, attribute: attrs.Attribute[str | None], value: str | None) -> None:
@@ -180,8 +198,9 @@ class Settings:
     """Where the workspace is: ``us``, ``eu`` or ``au``. Intercom's own default is the US host."""
     base_url: str | None = attrs.field(default=None, validator=_check_base_url)
     """An address to use instead of the region's host: the sandbox, a test server or a proxy."""
-    api_version: str = attrs.field(default="2.16", validator=_check_version)
-    """Sent with each request as ``Intercom-Version``. Without it, a setting in Intercom's Developer Hub would change the responses."""
+    api_version: str = attrs.field(default="2.16", converter=_to_version)
+    """Sent with each request as ``Intercom-Version``: ``2.0`` to ``2.17``, a later number, or ``Preview``. Without it, a setting in
+    Intercom's Developer Hub would change the responses."""
 
     # From a message to operations
     integration_names: tuple[str, ...] = _name_list("Intercom")

@@ -25,7 +25,7 @@ MEANINGS = {
     ExitCode.DONE: "everything was done",
     ExitCode.INCOMPLETE: "done, but messages were rejected, were dropped, became dead letters or are still pending",
     ExitCode.USAGE: "the command cannot run as given",
-    ExitCode.SETTINGS: "a setting is wrong: API key, region, App/Source ID",
+    ExitCode.SETTINGS: "a setting is wrong: API key, region, App/Source ID, API version",
     ExitCode.UNREACHABLE: "Intercom cannot be reached, or does not answer as expected",
     ExitCode.FILE: "a file cannot be read or written",
     ExitCode.INTERRUPTED: "interrupted; run `send` again to continue where it stopped",

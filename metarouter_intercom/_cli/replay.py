@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import attrs
 
+from .._intercom.responses import VERSION_REFUSED
 from ..errors import BufferFull, RejectedMessage
 from ..messages._wire_ids import names_itself
 from .exit_codes import ExitCode, Failed
@@ -183,6 +184,12 @@ class Replay:
 
     def _check_key(self) -> None:
         health = self.client.health()
+        if health.status == "held" and health.reason == VERSION_REFUSED:
+            version = self.client.settings.api_version
+            raise Failed(
+                f"Intercom refuses the API version {version} ({health.reason}); fix the setting api_version; {_CONTINUE}",
+                ExitCode.SETTINGS,
+            )
         if health.status == "held":
             raise Failed(
                 f"Intercom no longer accepts the key ({health.reason}); fix the key; {_CONTINUE}",

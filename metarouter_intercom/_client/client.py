@@ -13,6 +13,7 @@ from .._delivery.outcomes import delivery_failed
 from .._delivery.report import Health, Report, Stats
 from .._intercom import account as _account
 from .._intercom.account import Account
+from .._intercom.responses import VERSION_REFUSED
 from .._types import ExternalId
 from ..errors import ConfigurationError
 from ..operations import DefaultTranslator, DeleteContact, Who
@@ -64,7 +65,8 @@ class Client(Calls):
         clock: Replaces the machine's time.
         before: Hooks that see each message when it is accepted and may change or drop it (P1).
         after: Hooks that are called at the end of each message (P2).
-        on_error: ``(error, messages)``: the credentials were refused, or a message became a dead letter. Called from any thread.
+        on_error: ``(error, messages)``: the credentials or the API version were refused, or a message became a dead letter. Called
+            from any thread.
         on_drop: ``(message, reason)`` for each message lost on purpose. Called from any thread.
 
     Hooks may call any method of the client. They run where the message is accepted or delivered, so a slow hook slows that down. An
@@ -184,7 +186,7 @@ class Client(Calls):
         If it does, messages that were held because of the credentials go out at once.
 
         Raises:
-            ConfigurationError: The token, the region or ``app_id`` is wrong; names the remedy.
+            ConfigurationError: The token, the region, ``app_id`` or ``api_version`` is wrong; names the remedy.
             TransportError: Intercom did not answer.
             DeliveryFailed: Intercom's answer contains no account.
             ClientClosed: The client was closed.
@@ -205,7 +207,7 @@ class Client(Calls):
         they would bring the contact back. If there is no such contact, that is a success. With ``enabled=False`` no request is sent.
 
         Raises:
-            ConfigurationError: Neither or both of *user_id* and *email* are given.
+            ConfigurationError: Neither or both of *user_id* and *email* are given, or Intercom refuses ``api_version``.
             DeliveryFailed: Intercom refused, did not answer, or knows several users with that e-mail address.
             ClientClosed: The client was closed.
         """
@@ -217,6 +219,8 @@ class Client(Calls):
         self._engine.wait_for_claims()
         self._drop_messages_of(who)
         outcome = self._engine.run(DeleteContact(who=who, archive=archive))
+        if outcome.reason == VERSION_REFUSED:
+            raise _account.refused_version(self.settings.api_version, outcome.message)
         if outcome.kind != "delivered":
             raise delivery_failed("the contact was not deleted", outcome.reason, outcome.answer())
         return self.report()

@@ -128,9 +128,9 @@ class Circuit:
             self._rate.after({}, 0, now)
 
     def hold(self, reason: str, now: float) -> bool:
-        """Stop all requests except probes until a probe shows that the credentials work; return whether that is new."""
+        """Stop all requests except probes until a probe shows that they work again; return whether that, or the reason, is new."""
         with self._lock:
-            is_news = self.state != "held"
+            is_news = self.state != "held" or self.reason != reason
             self._block("held", reason, now=now, seconds=self._probe_every)
             return is_news
 

@@ -16,7 +16,7 @@ from .circuit import Circuit, Paused
 from .consumer import Consumer
 from .executor import Executor
 from .flushing import Flushing, make_pause
-from .outcomes import Outcomes
+from .outcomes import Outcomes, why_held
 from .rate_limit import RateLimit
 from .report import Counters, Health, RateBudget
 from .workers import FlushDeadline, SettlementSignal, StopLatch, StripedLocks, Workers
@@ -169,7 +169,7 @@ class Engine:
         status, reason, _ = self.health()
         if status == "held":
             return DeliveryFailed(
-                f"nothing is sent while the credentials are refused ({reason})", reason="held"
+                f"nothing is sent while {why_held(reason, self._settings.api_version)}", reason="held"
             )
         return DeliveryFailed(
             f"nothing is sent while Intercom does not answer ({reason})", reason=reason or "timeout"
@@ -316,6 +316,7 @@ def _build_outcomes(dependencies: Dependencies, counters: Counters) -> Outcomes:
         after=dependencies.after,
         on_error=dependencies.on_error,
         connection=dependencies.settings.name,
+        api_version=dependencies.settings.api_version,
     )
 
 

@@ -10,7 +10,7 @@ from .._intercom.context import World
 from .._intercom.field_repair import REFUSED_VALUE
 from .._intercom.flows import flow_of
 from .._intercom.foreign_answers import is_foreign
-from .._intercom.responses import FlowResult
+from .._intercom.responses import FlowResult, version_refusal
 from ..errors import ConnectFailed, ReadFailed, TransportError
 from ..messages import _codec
 from ..operations import Translation, UpsertCompany, UpsertContact
@@ -165,7 +165,7 @@ class Executor:
                 self._pause(seconds)
             try:
                 response = self._transport.send(request)
-                if is_foreign(response):
+                if is_foreign(request, response):
                     self._on_foreign(response)
                     raise _ForeignAnswer(response.status)
             except TransportError as error:
@@ -214,6 +214,9 @@ class Executor:
                     except TransportError:
                         return failure
                 else:
+                    refusal = version_refusal(response)
+                    if refusal is not None:
+                        return refusal
                     request = flow.send(response)
         except StopIteration as end:
             result: FlowResult = end.value

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import DeliveryFailed
 from .circuit import Paused
-from .outcomes import delivery_failed
+from .outcomes import delivery_failed, why_held
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -147,7 +147,7 @@ class Flushing:
                 seconds = self._consumer.work()
                 if self._circuit.state == "held":
                     raise DeliveryFailed(
-                        f"the credentials are refused ({self._circuit.reason}); the message is held",
+                        f"{why_held(self._circuit.reason, self._settings.api_version)}; the message is held",
                         reason="held",
                     )
                 if awaited[message_id] is not None:

@@ -6,6 +6,8 @@ import itertools
 import logging
 from typing import TYPE_CHECKING
 
+from .._intercom.account import refused_version
+from .._intercom.responses import VERSION_REFUSED
 from ..errors import DeliveryFailed
 from ..plugins import Delivery
 from .log import redacted
@@ -31,18 +33,26 @@ class Outcomes:
         after: Hooks that receive the end of every message (P2).
         on_error: Hook that receives held credentials, dead letters and the first answer that is not Intercom's.
         connection: The connection's name, for the log.
+        api_version: The setting, for the error when Intercom refuses it.
 
     Attributes:
         awaited: Message id -> its end, None until then: the messages whose end a call waits for (inline delivery).
     """
 
     def __init__(
-        self, *, counters: Counters, after: Sequence[After], on_error: OnError | None, connection: str
+        self,
+        *,
+        counters: Counters,
+        after: Sequence[After],
+        on_error: OnError | None,
+        connection: str,
+        api_version: str = "2.16",
     ) -> None:
         self._counters = counters
         self._after = after
         self._on_error = on_error
         self._connection = connection
+        self._api_version = api_version
         self.awaited: dict[str, Delivery | None] = {}
         # Its first number is 0. Two threads never get the same number, so only one of them reports.
         self._foreign_answers = itertools.count()
@@ -97,7 +107,10 @@ class Outcomes:
         self._report_dead(message, reason, None)
 
     def report_held(self, result: FlowResult, messages: Sequence[Mapping[str, JsonValue]]) -> None:
-        """Report that Intercom refuses the credentials."""
+        """Report that Intercom refuses the credentials or the API version."""
+        if result.reason == VERSION_REFUSED:
+            self._report_refused_version(result, messages)
+            return
         _log.error(
             "connection %s: Intercom refuses the credentials (status %s, code %s, request id %s); "
             "all messages are held until you correct them",
@@ -113,6 +126,27 @@ class Outcomes:
             },
         )
         self.report_error(delivery_failed("credentials refused", "held", result.answer()), messages)
+
+    def _report_refused_version(
+        self, result: FlowResult, messages: Sequence[Mapping[str, JsonValue]]
+    ) -> None:
+        _log.error(
+            "connection %s: Intercom refuses the API version %s (status %s, code %s, request id %s); "
+            "all messages are held until you correct the setting api_version",
+            self._connection,
+            self._api_version,
+            result.status,
+            result.code,
+            result.request_id,
+            extra={
+                "connection": self._connection,
+                "api_version": self._api_version,
+                "status": result.status,
+                "code": result.code,
+                "request_id": result.request_id,
+            },
+        )
+        self.report_error(refused_version(self._api_version, result.message), messages)
 
     def report_foreign(self, response: Response) -> None:
         """Report, once, that somebody else answered in Intercom's place (rule T6)."""
@@ -162,6 +196,19 @@ class Outcomes:
         self.report_error(error, [message])
 
 
+# What the reason of a dead letter does not say by itself.
+_EXPLANATIONS = {
+    "contact_deleted": "Intercom frees the external id and the e-mail address 7 days after the deletion; retry the dead letter then",
+}
+
+
+def why_held(reason: str | None, api_version: str) -> str:
+    """Return why nothing is sent while the client is held, for the text of an error."""
+    if reason == VERSION_REFUSED:
+        return f"Intercom refuses the setting api_version={api_version!r} ({reason})"
+    return f"the credentials are refused ({reason})"
+
+
 def delivery_failed(text: str, reason: str | None, answer: JsonObject | None) -> DeliveryFailed:
     """
     Return the error for a message or call that failed.
@@ -174,8 +221,9 @@ def delivery_failed(text: str, reason: str | None, answer: JsonObject | None) ->
     answer = answer or {}
     status, code, request_id = answer.get("status"), answer.get("code"), answer.get("request_id")
     words = f": {answer['message']}" if answer.get("message") else ""
+    explanation = _EXPLANATIONS.get(reason or "")
     return DeliveryFailed(
-        f"{text} ({reason}){words}",
+        f"{text} ({reason}){words}{f' ({explanation})' if explanation else ''}",
         reason=reason or "unknown",
         status=status if isinstance(status, int) else None,
         code=code if isinstance(code, str) else None,

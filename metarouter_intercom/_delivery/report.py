@@ -29,7 +29,7 @@ class Report:
         merged: Delivered messages whose write became part of a later message's write.
         unchanged: Delivered messages for which nothing had to be sent.
         retried: Attempts that failed and are repeated later.
-        held: Messages that wait until a person corrects the credentials.
+        held: Messages that wait until a person corrects the credentials or the API version.
         pending: Messages not settled yet, including held ones; in a shared spool also those of other processes.
         duplicates: Messages whose ``messageId`` had been accepted before.
         evicted: Dead letters that were removed because there were more than ``max_dead_letters``.
@@ -97,7 +97,7 @@ class Health(NamedTuple):
 
     Attributes:
         status: ``ok``; ``failing`` (Intercom does not answer, or answers with 5xx: one probe at a time); ``held`` (the credentials
-            are refused: only probes are sent until you correct them); ``closed``.
+            or the API version are refused: only probes are sent until you correct them); ``closed``.
         reason: Why; None for ``ok``.
         since: Since when, in Unix seconds; None for ``ok``.
     """

@@ -8,7 +8,7 @@ from ..errors import ConfigurationError, DeliveryFailed
 from ..plugins import Request, Response
 from ..settings import Region
 from .response_parsing import error_of
-from .responses import RETRYABLE
+from .responses import RETRYABLE, version_refusal
 
 if TYPE_CHECKING:
     from .._types import JsonObject
@@ -39,9 +39,12 @@ def read_account(response: Response, settings: Settings) -> Account:
     Read the response of ``GET /me`` and compare it with *settings*.
 
     Raises:
-        ConfigurationError: The token is refused, or opens a workspace other than ``app_id`` or in another region.
+        ConfigurationError: The API version or the token is refused, or the token opens a workspace other than ``app_id`` or in another region.
         DeliveryFailed: The response is not an account.
     """
+    refusal = version_refusal(response)
+    if refusal is not None:
+        raise refused_version(settings.api_version, refusal.message)
     if response.status in (401, 403):
         raise ConfigurationError(_refusal_text(response, settings))
     body = response.body
@@ -57,6 +60,15 @@ def read_account(response: Response, settings: Settings) -> Account:
     )
     _compare(account, settings)
     return account
+
+
+def refused_version(api_version: str, text: str | None) -> ConfigurationError:
+    """Return the error for an *api_version* that Intercom refuses; *text* is Intercom's, if it gave one."""
+    words = f" ({text})" if text else ""
+    return ConfigurationError(
+        f"api_version: Intercom refused the version {api_version!r}{words}; "
+        "set api_version to a version that Intercom lists in its Developer Hub, 2.0 or later"
+    )
 
 
 def _compare(account: Account, settings: Settings) -> None:

@@ -1,7 +1,7 @@
 """
 What happens after a 409 for a contact: write to the contact that is there already, unarchive it first, or end the message; pure.
 
-Intercom answers 409 when another contact has the external id or the e-mail address of the write. Rule M1 decides what follows: a
+Intercom answers 409 when another contact has the external id or the e-mail address of a create. Rule M1 decides what follows: a
 write goes to the existing contact only when that contact is the same person, never to another user. ``contacts`` makes the write.
 """
 
@@ -17,13 +17,14 @@ from .responses import FlowResult, classify, dead
 
 if TYPE_CHECKING:
     from .._types import JsonObject
-    from ..operations import Who
+    from ..operations import UpsertContact, Who
     from ..plugins import Response
     from .context import Steps, World
 
 # Intercom answered 500 when asked to unarchive a permanently deleted contact (recorded in 2021). Each attempt follows a create that
 # Intercom did answer, so three 500s are no outage.
 _MAX_FAILURES_TO_UNARCHIVE = 3
+_OTHER_PERSON = ("conflict", "ambiguous_email")
 
 
 def resolve_conflict(who: Who, conflict: Response, world: World) -> Steps[ContactId | FlowResult]:
@@ -48,9 +49,44 @@ def resolve_conflict(who: Who, conflict: Response, world: World) -> Steps[Contac
         return FlowResult("retry", "contact_vanished", response.status)
     if not is_success(response):
         return classify(request, response)
-    if not is_same_person(object_of(response), who):
-        return dead(conflict, "conflict")
-    return ContactId(contact_id)
+    if is_same_person(object_of(response), who):
+        return ContactId(contact_id)
+    if who.external_id is None and who.email is not None:
+        # The contact had this address a moment ago, or Intercom shows an old state of it. Without it a create succeeds.
+        return FlowResult("retry", "contact_vanished", conflict.status)
+    return dead(conflict, "conflict")
+
+
+def owner_of_external_id(who: Who, response: Response) -> Steps[ContactId | FlowResult | None]:
+    """
+    Return the contact that has the external id of *who*, if *response* is the 409 of an update of another contact.
+
+    Returns:
+        None when it is no such 409, when the message names its contact by Intercom's id, or when somebody else is in the way. A result
+        when Intercom does not say.
+    """
+    contact_id = id_in_error_text(response) if response.status == 409 else None
+    is_archived = "archived" in error_text(response).lower()
+    if contact_id is None or is_archived or who.contact_id is not None or who.external_id is None:
+        return None
+    request = Request("GET", f"/contacts/{path_segment(contact_id)}")
+    existing = yield request
+    if is_success(existing):
+        is_owner = object_of(existing).get("external_id") == who.external_id
+        return ContactId(contact_id) if is_owner else None
+    result = classify(request, existing)
+    return None if result.kind == "dead" else result
+
+
+def is_about_email(result: FlowResult, operation: UpsertContact) -> bool:
+    """
+    Tell whether a create may have met another person only because of the e-mail address.
+
+    Intercom refuses to create a contact with the address of another one, but lets an update write it: with different external ids
+    an address is not unique (recorded). So the contact is created without the address, and then updated with it.
+    """
+    has_other_id = operation.who.external_id is not None
+    return result.reason in _OTHER_PERSON and has_other_id and operation.fields.get("email") is not None
 
 
 def conflict_result(conflict: Response) -> FlowResult:

@@ -8,13 +8,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import attrs
+
 from .._types import ContactId
 from ..operations import UpsertContact
 from ..plugins import Request
-from .contact_conflicts import conflict_result, is_same_person, resolve_conflict
+from .contact_conflicts import (
+    conflict_result,
+    is_about_email,
+    is_same_person,
+    owner_of_external_id,
+    resolve_conflict,
+)
 from .context import MAX_HOPS, path_segment
 from .field_repair import Written, write
-from .lookup import by_anonymous_id, lead_by_email, user_by_email
+from .lookup import UNREADABLE, by_anonymous_id, lead_by_email, user_by_email
 from .payloads import contact_body, note_unstorable_times
 from .response_parsing import canonical_id, id_of, is_success, object_of
 from .responses import DELIVERED, UNCHANGED, FlowResult, classify, dead
@@ -98,7 +106,14 @@ def _update(
         if response.status in (404, 410):
             cache.forget_contact(who.key, current)
             return _after_missing(who, response)
-        return _after_refusal(written)
+        owner = yield from owner_of_external_id(who, response)
+        if isinstance(owner, FlowResult):
+            return owner
+        if owner is None or owner in tried:
+            return _after_refusal(written)
+        # What was remembered is outdated: another contact has got the external id since.
+        cache.forget_contact(who.key, current)
+        current = owner
 
 
 def _put(
@@ -175,12 +190,30 @@ def _find_or_create(operation: UpsertContact, world: World, notes: list[Note]) -
     if is_success(response):
         _remember_created(operation, written, world)
         return DELIVERED
+    if response.status != 409:
+        return classify(written.request, response)
+    existing = yield from resolve_conflict(who, response, world)
+    if isinstance(existing, FlowResult) and is_about_email(existing, operation):
+        existing = yield from _create_without_email(operation, world)
+    if isinstance(existing, FlowResult):
+        return existing
+    return (yield from _update_found(operation, existing, world=world, notes=notes))
+
+
+def _create_without_email(operation: UpsertContact, world: World) -> Steps[ContactId | FlowResult]:
+    """Create the contact without its e-mail address, which another contact has, and return it; the update that follows writes all."""
+    fields = {name: value for name, value in operation.fields.items() if name != "email"}
+    # What this write leaves out, the update leaves out again, and notes it.
+    written = yield from _create(attrs.evolve(operation, fields=fields), world, [])
+    if isinstance(written, FlowResult):
+        return written
+    response = written.response
     if response.status == 409:
-        existing = yield from resolve_conflict(who, response, world)
-        if isinstance(existing, FlowResult):
-            return existing
-        return (yield from _update_found(operation, existing, world=world, notes=notes))
-    return classify(written.request, response)
+        return (yield from resolve_conflict(operation.who, response, world))
+    if not is_success(response):
+        return classify(written.request, response)
+    contact_id = id_of(object_of(response))
+    return UNREADABLE if contact_id is None else ContactId(contact_id)
 
 
 def _find(operation: UpsertContact) -> Steps[JsonObject | FlowResult | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from .._types import CompanyId, ContactId
@@ -22,7 +23,7 @@ _MAX_PAGES = 4
 _PER_PAGE = 150
 _FIND_BY_EXTERNAL_ID_SINCE = (2, 13)
 # A success without the expected fields does not mean that the contact is missing, so the message is sent again later.
-_UNREADABLE = FlowResult("retry", "unreadable_answer", 200)
+UNREADABLE = FlowResult("retry", "unreadable_answer", 200)
 
 
 # --- contacts -------------------------------------------------------------------------------------------------
@@ -61,7 +62,7 @@ def _by_external_id(external_id: str, world: World) -> Steps[JsonObject | FlowRe
     if not is_success(response):
         return classify(request, response)
     contact = object_of(response)
-    return _UNREADABLE if id_of(contact) is None else contact
+    return UNREADABLE if id_of(contact) is None else contact
 
 
 def user_by_email(email: str) -> Steps[JsonObject | FlowResult | None]:
@@ -75,11 +76,9 @@ def user_by_email(email: str) -> Steps[JsonObject | FlowResult | None]:
 
 
 def lead_by_email(email: str) -> Steps[JsonObject | FlowResult | None]:
-    """Return the first lead with this e-mail address; None when there is none."""
+    """Return the oldest lead with this e-mail address; None when there is none."""
     leads = yield from _by_email(email, "lead")
-    if isinstance(leads, FlowResult):
-        return leads
-    return leads[0] if leads else None
+    return leads if isinstance(leads, FlowResult) else _oldest(leads)
 
 
 def _by_email(email: str, role: str) -> Steps[list[JsonObject] | FlowResult]:
@@ -95,14 +94,29 @@ def _by_email(email: str, role: str) -> Steps[list[JsonObject] | FlowResult]:
 
 
 def by_anonymous_id(anonymous_id: str) -> Steps[JsonObject | FlowResult | None]:
-    """Return the contact with *anonymous_id* as an attribute: the user whom the lead became, else the lead (rule R8)."""
+    """Return the oldest contact with *anonymous_id* as an attribute: the user whom the lead became, else the lead (rule R8)."""
     contacts = yield from _search("custom_attributes.anonymous_id", anonymous_id)
     if isinstance(contacts, FlowResult):
         # A workspace that does not have the attribute yet has no such lead.
         return None if contacts.status in (400, 404, 422) else contacts
     matching = [contact for contact in contacts if _attributes(contact).get("anonymous_id") == anonymous_id]
     users = [contact for contact in matching if contact.get("role") == "user"]
-    return next(iter(users or matching), None)
+    return _oldest(users or matching)
+
+
+def _oldest(contacts: Sequence[JsonObject]) -> JsonObject | None:
+    """
+    Return the contact that was created first; None when there is none.
+
+    Intercom lists the oldest first (recorded), and promises it nowhere. Every attempt must lead to the same contact. Of contacts that
+    were created in the same second, or without a time, the first one listed counts.
+    """
+    return min(contacts, key=_created_at, default=None)
+
+
+def _created_at(contact: JsonObject) -> float:
+    value = contact.get("created_at")
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else math.inf
 
 
 def _attributes(contact: JsonObject) -> JsonObject:
@@ -125,7 +139,7 @@ def _search(field: str, value: str) -> Steps[Sequence[JsonObject] | FlowResult]:
             return classify(request, response)
         page = object_of(response)
         if not isinstance(page.get("data"), list):
-            return _UNREADABLE
+            return UNREADABLE
         contacts += objects_in(page.get("data"))
         cursor = _next_cursor(page)
         if cursor is None:

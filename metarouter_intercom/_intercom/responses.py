@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from .response_parsing import error_of, is_success
+from .response_parsing import error_of, errors_of, is_success
 
 if TYPE_CHECKING:
     from .._types import JsonObject, Note
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 RETRYABLE = frozenset({408, 425, 429})
 """The 4xx that ask to wait and send again, whoever sends them (rule T1)."""
+VERSION_REFUSED = "intercom_version_invalid"
+"""Intercom's error code, and our reason, when it does not know ``api_version`` or does not have what was asked for in that version."""
 # A 403 on one of these writes means that the token may not write at all: no message would pass, so the client is held (rule T1).
 _HELD_PATHS = ("/contacts", "/companies", "/events")
 # Tags and subscriptions have scopes of their own: without them a token still writes contacts.
@@ -29,7 +31,7 @@ class FlowResult(NamedTuple):
 
     Attributes:
         kind: ``delivered``; ``retry`` (send the same again later); ``wait`` (the contact does not exist yet, rule M2);
-            ``held`` (Intercom refused the credentials); ``dead`` (sending it again cannot help).
+            ``held`` (Intercom refused the credentials or the API version); ``dead`` (sending it again cannot help).
         reason: A short word to count by; None when delivered.
         status: Intercom's HTTP status; None when there was no response.
         code: Intercom's error code.
@@ -87,6 +89,18 @@ def classify(request: Request, response: Response) -> FlowResult:
     if status == 401 or (status == 403 and _is_core_write(request)):
         return _result("held", response)
     return _result("dead", response)
+
+
+def version_refusal(response: Response) -> FlowResult | None:
+    """
+    Return the result of an answer that refuses the setting ``api_version``; None for every other answer.
+
+    Such an answer says nothing about the message, whichever request it answers, so it holds the client like refused credentials.
+    """
+    if not 400 <= response.status < 500:
+        return None
+    is_refused = any(error["code"] == VERSION_REFUSED for error in errors_of(response))
+    return _result("held", response, VERSION_REFUSED) if is_refused else None
 
 
 def dead(response: Response, reason: str) -> FlowResult:

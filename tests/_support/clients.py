@@ -14,9 +14,20 @@ from metarouter_intercom.testing import FakeClock, ScriptedTransport
 DEADLINE = 20.0
 
 
-def answering(status: int = 202, body=None) -> ScriptedTransport:
-    """Return a transport that gives every request the same answer."""
-    return ScriptedTransport(lambda request: Response(status, body))
+def answering(status: int | None = None, body=None) -> ScriptedTransport:
+    """Return a transport that gives every request the same answer, or without a status what Intercom answers."""
+    return ScriptedTransport(accept if status is None else lambda request: Response(status, body))
+
+
+def accept(request: Request) -> Response:
+    """Return what Intercom answers when it takes a request: one contact and one company exist for everything that is looked up."""
+    if request.path == "/events":
+        return Response(202)
+    if request.path == "/contacts/search":
+        return Response(200, {"type": "list", "data": []})
+    is_company = "companies" in request.path or request.path.startswith("/tags")
+    kind = "tag" if request.path.startswith("/tags") else "company" if is_company else "contact"
+    return Response(200, {"type": kind, "id": f"{kind}-1", **(request.body or {})})
 
 
 def manual_client(transport=None, **settings) -> Client:

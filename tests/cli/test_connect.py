@@ -8,7 +8,7 @@ import stat
 import pytest
 
 from metarouter_intercom._cli.connections import read_connections
-from metarouter_intercom.sandbox import Sandbox
+from metarouter_intercom.sandbox import Sandbox, Workspace
 
 _KEY = "a-secret-key-that-nobody-may-see"
 
@@ -106,6 +106,23 @@ def test_wrong_credentials_are_one_line(cli, sandbox, tmp_path, arguments, key, 
     assert expected in done.err
     assert not _stored(tmp_path).exists()
     assert _KEY not in done.out + done.err
+
+
+class _Older(Workspace):
+    """Has no API version that the library asks for."""
+
+    def handle_bytes(self, method, path, headers, content):
+        return super().handle_bytes(method, path, {**headers, "intercom-version": "9.99"}, content)
+
+
+def test_a_refused_api_version_is_one_line(cli):
+    """If Intercom refuses the API version, one line names the setting and the remedy; exit code 3."""
+    with Sandbox(workspace=_Older()) as old:
+        done = cli("check", INTERCOM_API_KEY=old.token, INTERCOM_BASE_URL=old.url)
+
+    assert done.code == 3
+    assert done.err.count("\n") == 1
+    assert "api_version: Intercom refused the version '2.16'" in done.err
 
 
 def test_no_network_is_one_line(cli):

@@ -438,6 +438,25 @@ def test_a_key_that_is_revoked_during_a_run_ends_it(cli, file):
     assert "run the same command again to continue" in done.err
 
 
+class _Upgrading(Workspace):
+    """Refuses the API version after some requests."""
+
+    def handle_bytes(self, method, path, headers, content):
+        if self.handled >= 30:
+            headers = {**headers, "intercom-version": "9.99"}
+        return super().handle_bytes(method, path, headers, content)
+
+
+def test_an_api_version_that_is_refused_during_a_run_ends_it(cli, file):
+    """A version that Intercom refuses during a run ends it with one line that names the setting; what was read is kept."""
+    with Sandbox(workspace=_Upgrading(app_limit=10**6, workspace_limit=10**6)) as server:
+        done = cli("send", file, INTERCOM_API_KEY=server.token, INTERCOM_BASE_URL=server.url)
+
+    assert done.code == 3
+    assert "Intercom refuses the API version 2.16 (intercom_version_invalid)" in done.err.splitlines()[-1]
+    assert "run the same command again to continue" in done.err
+
+
 def test_a_system_without_file_locks_is_reported(connected, file, monkeypatch):
     """Without file locks (on Windows), one line says what to use instead; exit code 2."""
     monkeypatch.setitem(sys.modules, "fcntl", None)

@@ -27,7 +27,7 @@ from .executor_harness import ATTACH, NOW, WHO, Harness, company_of, event_of, u
 
 def test_a_claim_is_delivered_in_the_coalesced_order():
     """O2: the contact is written once, then companies, links and events, whatever came first."""
-    harness = Harness([contact("c1"), ok({"id": "i1"}), ok(), Response(202)])
+    harness = Harness([contact("c1"), ok({"id": "i1"}), ok({"id": "i1"}), Response(202)])
 
     kinds = harness.deliver(
         [event_of()], [upsert(name="Ann")], [company_of(name="K"), ATTACH], [upsert(name="Bea")]
@@ -222,7 +222,7 @@ def test_a_lost_lease_ends_the_delivery():
 
 def test_an_operation_can_be_run_at_once():
     """D1: the caller waits for the result."""
-    harness = Harness([ok()])
+    harness = Harness([ok({"id": "c1", "deleted": True})])
     harness.cache.remember_contact("user:u1", "c1")
 
     assert harness.executor.run(DeleteContact(who=WHO)) == DELIVERED

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from metarouter_intercom._intercom.responses import VERSION_REFUSED
 from metarouter_intercom.errors import ConnectFailed, ReadFailed
+from metarouter_intercom.operations import DeleteContact, MergeContact, TagCompany, Who
 from metarouter_intercom.plugins import Claim, Response
 
-from .._support.flow_driving import contact, make_cache, missing, refusal
-from .executor_harness import NOW, Harness, event_of, upsert
+from .._support.flow_driving import conflict, contact, make_cache, missing, ok, refusal
+from .executor_harness import ATTACH, NOW, Harness, company_of, event_of, upsert
 
 # --- answers --------------------------------------------------------------------------------------------------
 
@@ -50,6 +52,8 @@ _PAGE = "<html><h1>Sign in to this network</h1></html>"
     "answer",
     [
         *(Response(200, body) for body in (_PAGE, '{"type":"contact","id":"c', "OK")),
+        *(Response(200, body) for body in (None, {}, [], {"status": "ok"}, {"type": "company", "id": "k1"})),
+        Response(204),
         *(Response(status, _PAGE) for status in (400, 401, 403, 404, 407, 409, 410, 413, 422, 431)),
         *(Response(400, body) for body in (None, {}, {"code": "too_large"}, {"errors": "none"}, ["no"], 5)),
         Response(403, {"message": "Access denied"}),
@@ -103,6 +107,49 @@ def test_foreign_answers_trip_the_circuit():
     assert (harness.circuit.state, harness.circuit.reason) == ("tripped", "foreign_answer")
 
 
+@pytest.mark.parametrize(
+    "answer", [Response(200), Response(200, {"status": "ok"}), Response(204), Response(202, _PAGE)]
+)
+def test_an_event_that_somebody_else_took_is_retried(answer):
+    """T6: only Intercom's 202 says that the event is there."""
+    harness = Harness([answer])
+
+    assert harness.deliver([event_of()]) == ["retry"]
+    assert harness.delivered.settlements[0].reason == "foreign_answer"
+
+
+@pytest.mark.parametrize(
+    ("operation", "before", "body"),
+    [
+        (company_of(name="K"), [], {"status": "ok"}),
+        (
+            ATTACH,
+            [ok({"type": "contact", "id": "c1"}), ok({"id": "k9", "company_id": "k1"})],
+            {"id": "c1", "type": "contact"},
+        ),
+        (ATTACH, [], {"type": "list", "data": []}),
+        (TagCompany(company_id="k1", name="vip"), [], {}),
+        (MergeContact(lead=Who(contact_id="l1"), user=Who(contact_id="c1")), [], {"merged": True}),
+        (DeleteContact(who=Who(contact_id="c1")), [], {"deleted": True}),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_every_kind_of_write_needs_intercoms_answer(operation, before, body):
+    """T6: whatever is written, a success of somebody else delivers nothing and ends no message."""
+    harness = Harness([*before, Response(200, body)])
+
+    assert harness.deliver([operation]) == ["retry"]
+    assert harness.delivered.settlements[0].reason == "foreign_answer"
+
+
+def test_a_search_of_somebody_else_makes_no_duplicate():
+    """M1, T6: a search without a list does not say that the contact is missing, so none is created."""
+    harness = Harness([Response(200, {"status": "ok"})])
+
+    assert harness.deliver([upsert(who=Who(email="ann@example.com"), email="ann@example.com")]) == ["retry"]
+    assert harness.lines == ["POST /contacts/search"]
+
+
 @pytest.mark.parametrize("body", [None, "", " \n"])
 def test_a_success_without_a_body_is_a_success(body):
     """Contract, section 5: Intercom answers events without a body."""
@@ -117,6 +164,52 @@ def test_refused_credentials_hold_everything():
 
     assert kinds == ["ack", "release", "release"]
     assert (harness.delivered.held.status, harness.delivered.held.code) == (401, "unauthorized")
+
+
+@pytest.mark.parametrize(
+    ("operation", "before"),
+    [
+        (event_of(), []),
+        (upsert(name="Ann"), []),
+        (
+            upsert(attributes={"plan": "pro"}, name="Ann"),
+            [refusal(400, "Custom attribute 'plan' does not exist")],
+        ),
+        (upsert(who=Who(anonymous_id="a1"), name="Ann"), []),
+        (upsert(name="Ann"), [conflict("c9", archived=True)]),
+        (company_of(name="K"), []),
+        (ATTACH, [ok({"type": "contact", "id": "c1"})]),
+        (TagCompany(company_id="k1", name="vip"), []),
+        (MergeContact(lead=Who(contact_id="l1"), user=Who(contact_id="c1")), []),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+@pytest.mark.parametrize("status", [400, 404, 422])
+def test_a_refused_version_holds_whatever_was_sent(operation, before, status):
+    """T1: an API version that Intercom refuses ends no message and costs no value, whichever request meets it."""
+    refused = refusal(
+        status, "Requested resource is not available in current API version.", code=VERSION_REFUSED
+    )
+    harness = Harness([*before, refused])
+
+    assert harness.deliver([operation]) == ["release"]
+    held = harness.delivered.held
+    assert (held.kind, held.reason, held.status, held.code) == (
+        "held",
+        VERSION_REFUSED,
+        status,
+        VERSION_REFUSED,
+    )
+    assert harness.delivered.attempts[0].notes == []
+
+
+def test_a_probe_with_a_refused_version_does_not_release():
+    """T1: the answer shows that nothing would pass."""
+    harness = Harness([refusal(400, code=VERSION_REFUSED)])
+    harness.circuit.hold(VERSION_REFUSED, NOW)
+
+    assert harness.deliver([event_of()], probe=True) == ["release"]
+    assert harness.circuit.state == "held"
 
 
 def test_a_translator_that_raises_costs_its_own_message():

@@ -16,7 +16,7 @@ from metarouter_intercom.operations import Translation
 from metarouter_intercom.plugins import Drop, Response
 from metarouter_intercom.testing import FakeClock, ScriptedTransport
 
-from .._support.clients import DEADLINE, answering, background_client, in_thread, manual_client
+from .._support.clients import DEADLINE, accept, answering, background_client, in_thread, manual_client
 from .._support.flow_driving import refusal
 
 # What an error of a hook may quote. A traceback shows lines of code, so the text stands here and not in the hooks.
@@ -83,7 +83,7 @@ def test_the_end_of_every_message_is_reported_once():
     """P2: each accepted message has one end (delivered, merged, skipped, dropped or dead), and the numbers add up."""
 
     def answer(request):
-        return refusal(400) if "bad" in str(request.body) else Response(202)
+        return refusal(400) if "bad" in str(request.body) else accept(request)
 
     def before(message):
         return Drop() if message.user_id == "dropped" else message

@@ -41,6 +41,18 @@ def test_an_end_without_a_reason_is_counted_as_unknown(counters, outcomes):
     assert counters.numbers()["dropped"] == {"unknown": 1}
 
 
+def test_a_deleted_contact_says_when_a_retry_helps():
+    """M1: Intercom blocks the ids of a deleted contact for 7 days, and only then a retry can succeed."""
+    error = delivery_failed(
+        "a message became a dead letter", "contact_deleted", {"message": "not restorable."}
+    )
+
+    assert str(error) == (
+        "a message became a dead letter (contact_deleted): not restorable. (Intercom frees the external id and the e-mail address "
+        "7 days after the deletion; retry the dead letter then)"
+    )
+
+
 @pytest.mark.parametrize(
     ("answer", "text", "details"),
     [

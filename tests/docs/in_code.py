@@ -27,6 +27,7 @@ _REASONS: dict[str, tuple[int | str, ...]] = {
     "DeliveryFailed": ("reason",),
     "RejectedMessage": ("reason",),
     "_outcome": (2, "reason"),
+    "_result": (2,),
     "delivery_failed": (1,),
 }
 

@@ -6,6 +6,7 @@ import pytest
 
 from metarouter_intercom._intercom.contacts import upsert_contact
 from metarouter_intercom._intercom.responses import DELIVERED
+from metarouter_intercom.operations import Who
 
 from .._support.flow_driving import (
     ANY,
@@ -161,7 +162,7 @@ def test_a_409_shows_the_user_that_a_search_does_not_show_yet():
 
 
 def test_a_user_whose_address_changed_meanwhile_is_not_taken_over():
-    """A user whose address is another one by now is somebody else (rule M1)."""
+    """A user whose address is another one by now is somebody else; the next attempt finds the address free (rule M1)."""
     result = play(
         upsert_contact(by_mail(), make_world()),
         (SEARCH, ANY, search_page()),
@@ -169,7 +170,7 @@ def test_a_user_whose_address_changed_meanwhile_is_not_taken_over():
         ("GET /contacts/c1", None, contact("c1", email="bea@example.com")),
     )
 
-    assert (result.kind, result.reason) == ("dead", "conflict")
+    assert (result.kind, result.reason) == ("retry", "contact_vanished")
 
 
 def test_a_409_for_a_lead_ends_the_message():
@@ -232,7 +233,7 @@ def test_an_archived_user_with_another_id_is_archived_again(look):
     shown = {} if look else {"external_id": "u2"}
 
     result = play(
-        upsert_contact(upsert(email="a@example.com"), make_world()),
+        upsert_contact(upsert(), make_world()),
         ("POST /contacts", ANY, conflict("c9", archived=True)),
         ("POST /contacts/c9/unarchive", None, ok({"id": "c9", **shown})),
         *look,
@@ -347,8 +348,8 @@ def test_other_responses_to_unarchiving_are_classified(status, kind):
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        (conflict("c9"), "conflict"),
         (conflict("c9", archived=True), "conflict"),
+        (refusal(409, "Something is in the way"), "conflict"),
         (refusal(409, "Multiple existing users match this email address"), "ambiguous_email"),
     ],
 )
@@ -357,3 +358,195 @@ def test_a_409_for_an_update_ends_the_message(answer, reason):
     result = play(upsert_contact(upsert(), make_world(knowing())), ("PUT /contacts/c1", ANY, answer))
 
     assert (result.kind, result.reason, result.status) == ("dead", reason, 409)
+
+
+@pytest.mark.parametrize(
+    "theirs", [contact("c9", external_id="u2"), contact("c9", external_id=None), missing(), refusal(400)]
+)
+def test_an_update_takes_nobody_over(theirs):
+    """The contact in the way is not the one with our external id, so the message ends (rule M1)."""
+    result = play(
+        upsert_contact(upsert(), make_world(knowing())),
+        ("PUT /contacts/c1", ANY, conflict("c9")),
+        ("GET /contacts/c9", None, theirs),
+    )
+
+    assert (result.kind, result.reason, result.status) == ("dead", "conflict", 409)
+
+
+def test_an_outdated_id_leads_to_the_contact_with_our_external_id():
+    """A remembered contact may have lost the external id to another one since; the message goes to that one (rules M1, O4)."""
+    cache = knowing()
+
+    result = play(
+        upsert_contact(upsert(), make_world(cache)),
+        ("PUT /contacts/c1", BODY, conflict("c9")),
+        ("GET /contacts/c9", None, contact("c9", external_id="u1")),
+        ("PUT /contacts/c9", BODY, contact("c9")),
+    )
+
+    assert (result, cache.contact_id("user:u1")) == (DELIVERED, "c9")
+
+
+def test_an_update_that_conflicts_with_its_own_owner_ends():
+    """The update of the owner itself may conflict too; then nothing else can be tried (rule M1)."""
+    result = play(
+        upsert_contact(upsert(), make_world(knowing())),
+        ("PUT /contacts/c1", ANY, conflict("c9")),
+        ("GET /contacts/c9", None, contact("c9", external_id="u1")),
+        ("PUT /contacts/c9", ANY, conflict("c9")),
+        ("GET /contacts/c9", None, contact("c9", external_id="u1")),
+    )
+
+    assert (result.kind, result.reason) == ("dead", "conflict")
+
+
+@pytest.mark.parametrize(("status", "kind"), [(500, "retry"), (401, "held"), (429, "retry")])
+def test_an_owner_that_cannot_be_read_is_looked_at_again(status, kind):
+    """When Intercom does not say whose the contact is, the message is sent again later (rule T1)."""
+    result = play(
+        upsert_contact(upsert(), make_world(knowing())),
+        ("PUT /contacts/c1", ANY, conflict("c9")),
+        ("GET /contacts/c9", None, refusal(status)),
+    )
+
+    assert (result.kind, result.status) == (kind, status)
+
+
+def test_a_message_that_names_intercoms_id_goes_to_no_other_contact():
+    """The sender chose the contact, so the external id of another one is a conflict (rules R8, M1)."""
+    named = upsert(Who(contact_id="c1", external_id="u1"))
+
+    result = play(upsert_contact(named, make_world()), ("PUT /contacts/c1", ANY, conflict("c9")))
+
+    assert (result.kind, result.reason) == ("dead", "conflict")
+
+
+# --- the e-mail address of another person ---------------------------------------------------------------------
+
+_WITH_MAIL = {"role": "user", "external_id": "u1", "email": "ann@example.com", "name": "Ann"}
+_WITHOUT_MAIL = {"role": "user", "external_id": "u1", "name": "Ann"}
+_THEIRS = contact("c9", external_id="u2", email="ann@example.com")
+
+
+def _with_mail(**fields):
+    return upsert(email="ann@example.com", name="Ann", **fields)
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        [(conflict("c9"), [("GET /contacts/c9", None, _THEIRS)])],
+        [
+            (
+                conflict("c9"),
+                [("GET /contacts/c9", None, contact("c9", external_id="u2", email="other@example.com"))],
+            )
+        ],
+        [
+            (
+                conflict("c9", archived=True),
+                [
+                    ("POST /contacts/c9/unarchive", None, contact("c9", external_id="u2")),
+                    ("POST /contacts/c9/archive", None, contact("c9")),
+                ],
+            )
+        ],
+        [(refusal(409, "Multiple existing users match this email address"), [])],
+        [(refusal(409, None, code="conflict"), [])],
+    ],
+    ids=["live", "live, changed", "archived", "several", "unnamed"],
+)
+def test_the_address_of_another_user_buries_nobody(before):
+    """A create is refused for the address of another user and an update is not, so the contact is made without it first (rule M1)."""
+    cache = make_cache()
+    [(answer, looks)] = before
+
+    result = play(
+        upsert_contact(_with_mail(), make_world(cache)),
+        ("POST /contacts", _WITH_MAIL, answer),
+        *looks,
+        ("POST /contacts", _WITHOUT_MAIL, contact("c5", external_id="u1")),
+        ("PUT /contacts/c5", _WITH_MAIL, contact("c5", external_id="u1", email="ann@example.com")),
+    )
+
+    assert (result, cache.contact_id("user:u1")) == (DELIVERED, "c5")
+    assert play(upsert_contact(_with_mail(), make_world(cache))).unchanged
+
+
+def test_an_archived_contact_with_our_id_is_found_behind_the_address_of_another():
+    """The first 409 may name the contact with the address, and the second one the contact with our external id (rule M1)."""
+    result = play(
+        upsert_contact(_with_mail(), make_world()),
+        ("POST /contacts", _WITH_MAIL, conflict("c9")),
+        ("GET /contacts/c9", None, _THEIRS),
+        ("POST /contacts", _WITHOUT_MAIL, conflict("c4", archived=True)),
+        ("POST /contacts/c4/unarchive", None, contact("c4", external_id="u1")),
+        ("PUT /contacts/c4", _WITH_MAIL, contact("c4")),
+    )
+
+    assert result == DELIVERED
+
+
+def test_a_live_contact_with_our_id_is_found_behind_the_address_of_another():
+    """The contact with our external id gets the address by an update (rule M1)."""
+    result = play(
+        upsert_contact(_with_mail(), make_world()),
+        ("POST /contacts", _WITH_MAIL, conflict("c9")),
+        ("GET /contacts/c9", None, _THEIRS),
+        ("POST /contacts", _WITHOUT_MAIL, conflict("c4")),
+        ("GET /contacts/c4", None, contact("c4", external_id="u1")),
+        ("PUT /contacts/c4", _WITH_MAIL, contact("c4")),
+    )
+
+    assert result == DELIVERED
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (refusal(500), ("retry", "http_500")),
+        (refusal(401), ("held", "http_401")),
+        (refusal(400), ("dead", "http_400")),
+        (refusal(409, None, code="conflict"), ("dead", "conflict")),
+        (ok({}), ("retry", "unreadable_answer")),
+    ],
+)
+def test_a_create_without_the_address_that_fails(answer, expected):
+    """The answer to the second create decides, and a conflict that remains ends the message (rules M1, T1)."""
+    result = play(
+        upsert_contact(_with_mail(), make_world()),
+        ("POST /contacts", ANY, conflict("c9")),
+        ("GET /contacts/c9", None, _THEIRS),
+        ("POST /contacts", _WITHOUT_MAIL, answer),
+    )
+
+    assert (result.kind, result.reason) == expected
+
+
+def test_an_address_that_no_update_may_write_is_a_conflict():
+    """Should Intercom refuse the update too, the message ends with its answer (rule M1)."""
+    result = play(
+        upsert_contact(_with_mail(), make_world()),
+        ("POST /contacts", ANY, conflict("c9")),
+        ("GET /contacts/c9", None, _THEIRS),
+        ("POST /contacts", ANY, contact("c5")),
+        ("PUT /contacts/c5", ANY, conflict("c9")),
+        ("GET /contacts/c9", None, _THEIRS),
+    )
+
+    assert (result.kind, result.reason) == ("dead", "conflict")
+
+
+def test_a_create_without_the_address_that_stops():
+    """A setting that ends the message ends the second create too (rules A6, M1)."""
+    result = play(
+        upsert_contact(
+            upsert(email="ann@example.com", attributes={"plan": "pro"}), make_world(unknown_attributes="fail")
+        ),
+        ("POST /contacts", ANY, conflict("c9")),
+        ("GET /contacts/c9", None, _THEIRS),
+        ("POST /contacts", ANY, refusal(400, "Custom attribute 'plan' does not exist")),
+    )
+
+    assert (result.kind, result.reason) == ("dead", "unknown_attribute")

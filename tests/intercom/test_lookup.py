@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
-from metarouter_intercom._intercom.lookup import find_company, find_contact, user_by_email
+from metarouter_intercom._intercom.lookup import find_company, find_contact, lead_by_email, user_by_email
 from metarouter_intercom.operations import Who
 
 from .._support.flow_driving import (
@@ -40,7 +42,7 @@ def test_a_remembered_id_needs_no_request():
     assert play(find_contact(Who(email="Ann@Example.com"), make_world(cache))) == "c1"
 
 
-@pytest.mark.parametrize("version", ["2.13", "2.16", "Preview"])
+@pytest.mark.parametrize("version", ["2.13", "2.16", "2.17", "Preview"])
 def test_an_external_id_is_looked_up_directly(version):
     """From version 2.13 on an external id is looked up directly, and the contact is remembered (rule M1)."""
     world = make_world(api_version=version)
@@ -177,3 +179,61 @@ def test_a_failed_lookup_of_a_company_is_classified(status, kind):
     result = play(find_company("k1", make_world()), ("GET /companies?company_id=k1", None, refusal(status)))
 
     assert result.kind == kind
+
+
+# --- several leads --------------------------------------------------------------------------------------------
+
+
+def _lead(contact_id, **fields):
+    return {
+        "id": contact_id,
+        "role": "lead",
+        "email": "ann@example.com",
+        "custom_attributes": {"anonymous_id": "a1"},
+        **fields,
+    }
+
+
+_LEADS = [_lead("c2", created_at=200), _lead("c9", created_at=100), _lead("c1", created_at=300), _lead("c0")]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+def test_of_several_leads_the_oldest_is_meant(order):
+    """In whatever order Intercom lists them, every attempt writes to the same lead (rules I9, R8)."""
+    listed = [_LEADS[place] for place in order]
+
+    by_email = play(lead_by_email("ann@example.com"), (_SEARCH, ANY, search_page(*listed)))
+    by_anonymous_id = play(
+        find_contact(Who(anonymous_id="a1"), make_world()), (_SEARCH, ANY, search_page(*listed))
+    )
+
+    assert (by_email["id"], by_anonymous_id) == ("c9", "c9")
+
+
+def test_the_oldest_lead_may_be_on_a_later_page():
+    """All pages of the search are read before the oldest is chosen."""
+    lead = play(
+        lead_by_email("ann@example.com"),
+        (_SEARCH, ANY, search_page(_LEADS[0], after="p2")),
+        (_SEARCH, ANY, search_page(_LEADS[1])),
+    )
+
+    assert lead["id"] == "c9"
+
+
+@pytest.mark.parametrize("created_at", [None, True, "yesterday", [], 100])
+def test_leads_of_the_same_age_stay_in_intercoms_order(created_at):
+    """Without a time, or with the same one, the first lead that Intercom lists is meant: it lists the oldest first (recorded)."""
+    leads = [_lead(name, created_at=created_at) for name in ("c5", "c4", "c6")]
+
+    assert play(lead_by_email("ann@example.com"), (_SEARCH, ANY, search_page(*leads)))["id"] == "c5"
+
+
+def test_the_user_whom_a_lead_became_is_meant_before_older_leads():
+    """A user with the anonymous id is the same person, and a message goes to the user (rule R8)."""
+    user = _lead("c7", role="user", created_at=900)
+
+    assert (
+        play(find_contact(Who(anonymous_id="a1"), make_world()), (_SEARCH, ANY, search_page(*_LEADS, user)))
+        == "c7"
+    )

@@ -66,6 +66,7 @@ def test_a_lead_is_merged_into_the_user():
     [
         ("2.15", {}),
         ("2.16", {"skip_duplicate_validation": True}),
+        ("2.17", {"skip_duplicate_validation": True}),
         ("Preview", {"skip_duplicate_validation": True}),
     ],
 )
