@@ -14,19 +14,47 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9_\- ]+")
 LONGEST_TEXT = 255
 
 
+# What programs and copied texts leave at the edges of a name: white space, control and format characters (R10).
+_EDGES = ("Cc", "Cf", "Zs", "Zl", "Zp")
+
+
 def _cleaned(name: str) -> str:
-    cleaned = name if _PLAIN_NAME.fullmatch(name) else "".join(map(_clean_character, name))
-    return cleaned if cleaned.strip() else ""
+    if _PLAIN_NAME.fullmatch(name) and name == name.strip():
+        return name
+    return _cleaned_fully(name)
 
 
-def _clean_character(character: str) -> str:
-    if character.isalnum() or character in "_- ":
-        return character
-    return character if character != "$" and unicodedata.category(character) == "Sc" else "_"
+def _cleaned_fully(name: str) -> str:
+    """Return what ``_cleaned`` does, for any name."""
+    return _clean_characters(_without_edges(unicodedata.normalize("NFC", name.replace("\0", ""))))
+
+
+def _without_edges(name: str) -> str:
+    first, end = 0, len(name)
+    while first < end and unicodedata.category(name[first]) in _EDGES:
+        first += 1
+    while end > first and unicodedata.category(name[end - 1]) in _EDGES:
+        end -= 1
+    return name[first:end]
+
+
+def _clean_characters(name: str) -> str:
+    cleaned: list[str] = []
+    follows_letter = False
+    for character in name:
+        category = unicodedata.category(character)
+        is_letter = category[0] == "L"
+        # A mark belongs to the letter before it. Without one, as after an emoji, it shows nothing and only makes a second name.
+        is_mark = follows_letter and category in ("Mn", "Mc")
+        is_allowed = is_letter or is_mark or category == "Nd" or character in "_- "
+        is_currency = category == "Sc" and character != "$"
+        cleaned.append(character if is_allowed or is_currency else "_")
+        follows_letter = is_letter or is_mark
+    return "".join(cleaned)
 
 
 CLEAN = Memo(_cleaned)
-"""Name -> name with ``_`` for every character that Intercom refuses (A2); empty when nothing usable is left."""
+"""Name -> name in NFC, with ``_`` for every character that Intercom refuses (A2); empty when nothing usable is left."""
 
 
 FOLDED = Memo(str.casefold)

@@ -17,12 +17,14 @@ from ._contact_fields import (
     write_owner,
     write_times,
 )
+from ._custom_attributes import write_attributes
 from ._draft import Draft
 from ._fast_traits import FastContacts
-from ._values import AttachCompany, UpsertCompany, UpsertContact, Who, who_of
+from ._flatten import top_level_first
+from ._values import AttachCompany, Origin, UpsertCompany, UpsertContact, Who, who_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from .._types import JsonObject, JsonValue
     from ..messages import Identify
@@ -54,6 +56,7 @@ _KNOWN = KnownTraits(
         "companies",
         "id",
         "userId",
+        "custom_attributes",
         "user_hash",
         "intercom_user_jwt",
     ]
@@ -102,17 +105,23 @@ class Contacts:
         contact = self._fast.read(message.traits)
         if contact is None or ("@" in user_id and "email" not in contact.fields):
             return None
-        fields, attributes, company = contact
+        fields, attributes, origins, company = contact
         if self._updates_last_seen and message.timestamp is not None:
             fields["last_seen_at"] = math.floor(message.timestamp)
         who = Who(external_id=user_id)  # type: ignore[arg-type]  # a NewType is its base at run time
         operations: list[Operation] = [
-            UpsertContact(who=who, role="user", fields=fields, attributes=attributes)
+            UpsertContact(who=who, role="user", fields=fields, attributes=attributes, origins=origins)
         ]
         if company is not None:
             own_id: str = company.own_id  # type: ignore[assignment]  # a company among an identify's traits has one
             operations += (
-                UpsertCompany(company_id=own_id, fields=company.fields, attributes=company.attributes),
+                UpsertCompany(
+                    company_id=own_id,
+                    fields=company.fields,
+                    attributes=company.attributes,
+                    traits_path=company.path,
+                    origins=company.origins,
+                ),
                 AttachCompany(who=who, company_id=own_id),
             )
         return operations
@@ -140,9 +149,16 @@ class Contacts:
         if not options.is_empty:
             write_language(draft, options, is_preview=self._is_preview)
         companies, company_ids = self._companies.translate_companies(_companies_of(draft), who, notes)
-        attributes = self._attributes(draft, message, who)
+        attributes, origins = self._attributes(draft, message, who)
         operations: list[Operation] = [
-            UpsertContact(who=who, role=role, fields=draft.fields, attributes=attributes),
+            UpsertContact(
+                who=who,
+                role=role,
+                fields=draft.fields,
+                attributes=attributes,
+                traits_path=path,
+                origins=origins,
+            ),
             *companies,
         ]
         group_id = message.group_id or _context_group_id(message, notes)
@@ -176,10 +192,15 @@ class Contacts:
             return "lead"
         return None if who.email is None and "email" not in draft.fields and wanted is None else "user"
 
-    def _attributes(self, draft: Draft, message: Identify, who: Who) -> JsonObject:
+    def _attributes(
+        self, draft: Draft, message: Identify, who: Who
+    ) -> tuple[JsonObject, Mapping[str, Origin]]:
+        """Return the custom attributes, and where they come from."""
         attributes: JsonObject = {}
+        origins: dict[str, Origin] = {}
         if who.anonymous_id is not None:
             attributes["anonymous_id"] = who.anonymous_id
+            origins["anonymous_id"] = Origin("anonymousId")
         for plain in _OWN_IDS:
             if plain not in draft.known:
                 continue
@@ -192,14 +213,13 @@ class Contacts:
         phones = draft.known.pop("phones", None)
         if phones is not None:
             draft.rest.append(phones)
-        if draft.known:
-            draft.note_unused()
-        if draft.rest:
-            self._flattener.write(draft.rest, attributes, notes=draft.notes, path=draft.path)
+        write_attributes(draft, attributes, origins, self._flattener)
         if self._collects_context:
             of_context = _context_attributes(message, attributes)
-            self._flattener.write(of_context, attributes, notes=draft.notes, path="context")
-        return attributes
+            self._flattener.write(
+                of_context, attributes, notes=draft.notes, path="context", origins=origins, is_base=False
+            )
+        return top_level_first(attributes, origins), origins
 
 
 def _email(draft: Draft, message: Identify) -> str | None:

@@ -1,4 +1,4 @@
-"""Flattens traits and properties into custom attributes (rules A1 to A5) and event metadata (E6, E7); knows no standard field."""
+"""Flattens traits and properties into custom attributes (rules A1 to A5, A8) and event metadata (E6, E7); knows no standard field."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ..messages._facts import is_proof
 from ..messages._timestamps import LAST_INSTANT, seconds_of_date_text
 from ._attribute_names import CLEAN, FOLDED, INNER, LONGEST_TEXT
 from ._json_text import json_text
+from ._values import FLATTENED, SCALAR, TEXT, Origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 # Rule A5: a value nested deeper is written as JSON text.
 _DEEPEST = 5
+LARGEST_NUMBER = 2**53
+"""Up to here a float has every whole number, and Intercom's numbers are floats (A8)."""
+# A number of more digits than Python writes as text in decimals.
+_MOST_BITS = 10_000
 
 
 class Flattener:
@@ -44,7 +49,16 @@ class Flattener:
         self.text_rule = "E7" if of_events else "A3"
         self.date_rule = "E7" if of_events else "A4"
 
-    def write(self, items: Items, out: JsonObject, *, notes: list[Note], path: str) -> None:
+    def write(
+        self,
+        items: Items,
+        out: JsonObject,
+        *,
+        notes: list[Note],
+        path: str,
+        origins: dict[str, Origin] | None = None,
+        is_base: bool = True,
+    ) -> None:
         """
         Write *items* into *out*, in order; the first one that has a name keeps it.
 
@@ -53,6 +67,8 @@ class Flattener:
             out: Receives the values; what is in it already keeps its names.
             notes: Receives a note for each value that is changed or left out.
             path: Of the items in the message, such as ``traits``.
+            origins: Receives the origin of each custom attribute, except of a plain trait under its own name in the base.
+            is_base: *path* is that of the traits of the person or company.
 
         Raises:
             NotJson: A value is none that JSON knows.
@@ -83,16 +99,21 @@ class Flattener:
                 if of_events:
                     notes.append(Note("E7", f"{path}.{key}", "null"))
                     continue
-            elif kind is not int:
-                nested = nested or _Nested(self, out, names, notes=notes)
+            elif kind is int:
+                if not -LARGEST_NUMBER <= value <= LARGEST_NUMBER:  # type: ignore[operator]  # as above
+                    value = text_of_large(value, f"{path}.{key}", notes)  # type: ignore[arg-type]  # as above
+            else:
+                nested = nested or _Nested(self, out, names, notes=notes, origins=origins)
                 nested.write(key, value, f"{path}.{key}")
                 continue
             wanted = FOLDED[name] if of_events else name
             if wanted in names or not name:
-                nested = nested or _Nested(self, out, names, notes=notes)
+                nested = nested or _Nested(self, out, names, notes=notes, origins=origins)
                 nested.put(name, value, f"{path}.{key}")
                 continue
             out[name] = value
+            if origins is not None and (name != key or not is_base):
+                origins[name] = Origin(f"{path}.{key}", SCALAR)
             if of_events:
                 names.add(wanted)  # type: ignore[union-attr]  # a set for events
 
@@ -114,14 +135,33 @@ class _Nested:
         out: Receives the values.
         names: The names in use: *out* itself, or, for events, those names without case.
         notes: Receives a note for each value that is changed or left out.
+        origins: Receives the origin of each custom attribute; None for metadata.
     """
 
-    __slots__ = ("_flattener", "_names", "_notes", "_of_events", "_out")
+    __slots__ = (
+        "_flattener",
+        "_flattens_lists",
+        "_names",
+        "_notes",
+        "_of_events",
+        "_origins",
+        "_out",
+        "_rank",
+    )
 
     def __init__(
-        self, flattener: Flattener, out: JsonObject, names: set[str] | JsonObject, *, notes: list[Note]
+        self,
+        flattener: Flattener,
+        out: JsonObject,
+        names: set[str] | JsonObject,
+        *,
+        notes: list[Note],
+        origins: dict[str, Origin] | None = None,
     ) -> None:
         self._flattener = flattener
+        self._flattens_lists = flattener.of_events
+        self._origins: dict[str, Origin] = {} if origins is None else origins
+        self._rank = TEXT
         self._of_events = flattener.of_events
         self._out = out
         self._names = names
@@ -129,7 +169,11 @@ class _Nested:
 
     def write(self, key: str, value: JsonValue, path: str) -> None:
         """Write an object or a list as the settings say (A5); *path* is its own."""
-        choice = self._flattener.overrides.get(key, self._flattener.nested)
+        override = self._flattener.overrides.get(key)
+        choice = override or self._flattener.nested
+        # On contacts and companies each position would use up an attribute for ever, so lists of objects become text.
+        self._flattens_lists = self._of_events or override == "flatten"
+        self._rank = TEXT
         if not isinstance(value, dict | list):
             raise NotJson
         if not value:
@@ -138,9 +182,10 @@ class _Nested:
             self._put_list(key, value, path)
         elif choice == "drop":
             self.note("A5", path, "nested value")
-        elif choice == "stringify":
+        elif choice == "stringify" or (isinstance(value, list) and not self._flattens_lists):
             self._put_json(key, value, path)
         else:
+            self._rank = FLATTENED
             self._flatten(key, value, path, level=1)
 
     def put(self, name: str, value: JsonValue, path: str) -> None:
@@ -152,6 +197,7 @@ class _Nested:
             self.note("A2", path, "another value has this name")
         else:
             self._out[name] = value
+            self._origins[name] = Origin(path, self._rank)
             if self._of_events:
                 self._names.add(wanted)  # type: ignore[union-attr]  # a set for events
 
@@ -173,6 +219,8 @@ class _Nested:
             self.note("E7", path, "null")
         elif isinstance(value, bool) and self._of_events:
             self.put(name, "true" if value else "false", path)
+        elif type(value) is int and not -LARGEST_NUMBER <= value <= LARGEST_NUMBER:
+            self.put(name, text_of_large(value, path, self._notes), path)
         else:
             check_json(value)
             self.put(name, value, path)
@@ -191,11 +239,13 @@ class _Nested:
         for key, member in members:
             inner_name = f"{name}_{key}"
             kind = type(member)
-            if kind is int or (kind is str and len(member) <= LONGEST_TEXT and member[4:5] != "-"):  # type: ignore[arg-type, index]  # kind proves that it is a text
+            is_plain = kind is str and len(member) <= LONGEST_TEXT and member[4:5] != "-"  # type: ignore[arg-type, index]  # kind proves that it is a text
+            if is_plain or (kind is int and -LARGEST_NUMBER <= member <= LARGEST_NUMBER):  # type: ignore[operator]  # as above
                 clean = INNER[inner_name]
                 wanted = FOLDED[clean] if of_events else clean
                 if clean and wanted not in names:
                     out[clean] = member
+                    self._origins[clean] = Origin(f"{path}.{key}", FLATTENED)
                     if of_events:
                         names.add(wanted)  # type: ignore[union-attr]  # a set for events
                     continue
@@ -208,7 +258,7 @@ class _Nested:
                 self.note("A5", inner_path, "empty object or list")
             elif isinstance(member, list) and not any(isinstance(item, dict | list) for item in member):
                 self._put_list(inner_name, member, inner_path)
-            elif level >= _DEEPEST:
+            elif level >= _DEEPEST or (isinstance(member, list) and not self._flattens_lists):
                 self._put_json(inner_name, member, inner_path)
             else:
                 self._flatten(inner_name, member, inner_path, level=level + 1)
@@ -232,15 +282,34 @@ class _Nested:
             self.note("A5", path, "empty object or list")
 
     def _put_json(self, name: str, value: JsonValue, path: str) -> None:
-        text, has_lost_proof = json_text(value)
-        if has_lost_proof:
-            self.note("R7", path, "a proof of identity")
+        text = json_text(value, path, self._notes)
         if text is None:
-            self.note("A5", path, "no JSON can hold it")
-        elif len(text) > LONGEST_TEXT:
+            return
+        if len(text) > LONGEST_TEXT:
             self.note("A5", path, "as JSON longer than 255 characters")
         else:
             self.put(CLEAN[name], text, path)
+
+
+def text_of_large(number: int, path: str, notes: list[Note]) -> str:
+    """
+    Return a whole number beyond 2^53 as text, with a note (A8).
+
+    Raises:
+        NotJson: It is longer than any number of a message; acceptance decides what becomes of it.
+    """
+    if number.bit_length() > _MOST_BITS:
+        raise NotJson
+    notes.append(Note("A8", path, "a whole number beyond 2^53: sent as text"))
+    return str(number)
+
+
+def top_level_first(attributes: JsonObject, origins: Mapping[str, Origin]) -> JsonObject:
+    """Return *attributes* by the ranks of their origins, plain values first (A7), else in their order."""
+    if not origins:
+        return attributes
+    ranks = {name: origin.rank for name, origin in origins.items()}
+    return {name: attributes[name] for name in sorted(attributes, key=lambda name: ranks.get(name, SCALAR))}
 
 
 def _word(item: JsonValue) -> str:

@@ -10,6 +10,7 @@ from ..messages._coercion import address
 from ..messages._facts import PLAIN, PROOFS, KnownTraits, is_absent, is_proof
 from ..messages._memo import Memo
 from ._attribute_names import CLEAN, FOLDED, LONGEST_TEXT
+from ._flatten import LARGEST_NUMBER
 from ._money import currency_code, minor_units
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class Metadata:
             elif kind is float:
                 if not math.isfinite(value):  # type: ignore[arg-type]  # as above
                     return None
-            elif kind is not int:
+            elif kind is not int or not -LARGEST_NUMBER <= value <= LARGEST_NUMBER:  # type: ignore[operator]  # as above
                 return None
             metadata[name] = value
         return metadata
