@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from .._intercom.note_paths import own_notes
 from ..operations import AttachCompany, DetachCompany, MergeContact, SubmitEvent
 from ..plugins import Delivery, Settlement
 
@@ -167,7 +168,9 @@ class ClaimState:
     def record(self, step: Step, result: FlowResult) -> None:
         """Record the result of *step* in its messages, and what it means for later steps."""
         for position, attempt in enumerate(self.attempts_of(step), start=1):
-            attempt.notes.extend(result.notes)
+            if result.notes:
+                parts = [one for one in attempt.operations if is_part_of(one, step.operation)]
+                attempt.notes.extend(own_notes(result.notes, parts))
             if result.kind == "delivered":
                 attempt.deliver(result, merged=position < len(step.messages))
             elif result.kind == "held":
@@ -233,3 +236,13 @@ def _keys_blocked_by(operation: Operation) -> list[str]:
     if isinstance(operation, AttachCompany):
         return [operation.who.key, f"links of {operation.who.key}"]
     return [operation.who.key] if isinstance(operation, SubmitEvent) else []
+
+
+def is_part_of(operation: Operation, merged: Operation) -> bool:
+    """Return whether *operation*, of a message that *merged* serves, is what *merged* does for that message."""
+    return type(operation) is type(merged) and _target(operation) == _target(merged)
+
+
+def _target(operation: Operation) -> tuple[str | None, str | None]:
+    who = getattr(operation, "who", None)
+    return (None if who is None else who.key, getattr(operation, "company_id", None))

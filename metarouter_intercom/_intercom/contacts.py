@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from .._types import ContactId
 from ..operations import UpsertContact
 from ..plugins import Request
+from .attribute_budget import can_create
 from .contact_conflicts import conflict_result, is_same_person, resolve_conflict
 from .context import MAX_HOPS, path_segment
 from .field_repair import Written, write
@@ -243,7 +244,12 @@ def _values_of(body: Mapping[str, JsonValue], operation: UpsertContact) -> dict[
 def _is_unchanged(operation: UpsertContact, contact_id: str, world: World) -> bool:
     settings, cache = world.settings, world.cache
     body = _update_body(operation, contact_id, world)
-    values = cache.effective("contact", _values_of(body, operation), world.now)
+    values = cache.effective(
+        "contact",
+        _values_of(body, operation),
+        world.now,
+        can_create=lambda name: can_create(operation, name, world),
+    )
     last_seen = values.pop(_LAST_SEEN, None)
     if not cache.was_written("contact", contact_id, values, now=world.now, within=settings.unchanged_for):
         return False

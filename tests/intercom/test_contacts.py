@@ -422,7 +422,7 @@ def test_the_attribute_of_leads_may_not_exist_yet(status):
         upsert_contact(lead_upsert(), make_world()),
         (SEARCH, ANY, refusal(status)),
         ("POST /contacts", body, refusal(400, "Custom attribute 'anonymous_id' does not exist")),
-        ("GET /data_attributes?model=contact", None, search_page()),
+        ("GET /data_attributes", None, search_page()),
         ("POST /data_attributes", {"name": "anonymous_id", "model": "contact", "data_type": "string"}, ok()),
         ("POST /contacts", body, contact("c1", role="lead")),
     )
@@ -624,7 +624,7 @@ def test_a_refused_attribute_changes_nothing():
 def test_null_for_a_missing_attribute_changes_nothing():
     """Null for an attribute that does not exist changes nothing, so nothing is sent (rules O3, A1)."""
     cache = _written(upsert(name="Ann"))
-    cache.learn_attributes("contact", ["seats"])
+    cache.list_attributes({"contact": ["seats"]}, NOW)
     cleared = upsert(name="Ann", attributes={"plan": None})
     known = upsert(name="Ann", attributes={"seats": None})
 
