@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     Items = Iterable[tuple[str, JsonValue]]
 
+_SCALARS = frozenset({str, int, float, bool, type(None)})
 # Rule A5: a value nested deeper is written as JSON text.
 _DEEPEST = 5
 LARGEST_NUMBER = 2**53
@@ -80,42 +81,25 @@ class Flattener:
             kind = type(value)
             name = CLEAN[key]
             if kind is str:
-                if len(value) > LONGEST_TEXT:  # type: ignore[arg-type]  # kind proves that it is a text
-                    value = value[:LONGEST_TEXT]  # type: ignore[index]  # as above
-                    notes.append(Note(self.text_rule, f"{path}.{key}", "cut at 255 characters"))
-                elif value[4:5] == "-" and not self.keeps_dates:  # type: ignore[index]  # as above
-                    seconds = seconds_of_date_text(value)  # type: ignore[arg-type]  # as above
-                    if seconds is not None and seconds > LAST_INSTANT:
-                        notes.append(Note(self.date_rule, f"{path}.{key}", "after 2286: kept as text"))
-                    elif seconds is not None:
-                        name, value = self.date_name(name), seconds
-            elif kind is bool:
-                value = value if not of_events else "true" if value else "false"
-            elif kind is float:
-                if not math.isfinite(value):  # type: ignore[arg-type]  # kind proves that it is a number
-                    notes.append(Note("A1", f"{path}.{key}", "not a finite number"))
-                    continue
-            elif value is None:
-                if of_events:
-                    notes.append(Note("E7", f"{path}.{key}", "null"))
-                    continue
+                is_plain = len(value) <= LONGEST_TEXT and (value[4:5] != "-" or self.keeps_dates)  # type: ignore[arg-type, index]  # kind proves that it is a text
             elif kind is int:
-                if not -LARGEST_NUMBER <= value <= LARGEST_NUMBER:  # type: ignore[operator]  # as above
-                    value = text_of_large(value, f"{path}.{key}", notes)  # type: ignore[arg-type]  # as above
+                is_plain = -LARGEST_NUMBER <= value <= LARGEST_NUMBER  # type: ignore[operator]  # as above
+            elif kind is float:
+                is_plain = math.isfinite(value)  # type: ignore[arg-type]  # as above
+            elif kind is bool and of_events:
+                is_plain, value = True, "true" if value else "false"
             else:
-                nested = nested or _Nested(self, out, names, notes=notes, origins=origins)
-                nested.write(key, value, f"{path}.{key}")
-                continue
+                is_plain = kind is bool or (value is None and not of_events)
             wanted = FOLDED[name] if of_events else name
-            if wanted in names or not name:
+            if not is_plain or wanted in names or not name:
                 nested = nested or _Nested(self, out, names, notes=notes, origins=origins)
-                nested.put(name, value, f"{path}.{key}")
+                nested.put_item(key, value, f"{path}.{key}")
                 continue
             out[name] = value
-            if origins is not None and (name != key or not is_base):
-                origins[name] = Origin(f"{path}.{key}", SCALAR)
             if of_events:
                 names.add(wanted)  # type: ignore[union-attr]  # a set for events
+            elif origins is not None and (name != key or not is_base):
+                origins[name] = Origin(f"{path}.{key}", SCALAR)
 
     def date_name(self, name: str) -> str:
         """Return *name* with the ending that marks a date."""
@@ -166,6 +150,14 @@ class _Nested:
         self._out = out
         self._names = names
         self._notes = notes
+
+    def put_item(self, key: str, value: JsonValue, path: str) -> None:
+        """Write a trait or property of any type; *path* is its own."""
+        if type(value) in _SCALARS:
+            self._rank = SCALAR
+            self.put_scalar(key, value, path)
+        else:
+            self.write(key, value, path)
 
     def write(self, key: str, value: JsonValue, path: str) -> None:
         """Write an object or a list as the settings say (A5); *path* is its own."""
