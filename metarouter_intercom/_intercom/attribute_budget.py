@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..operations import UpsertCompany, UpsertContact
-from ..operations._values import FLATTENED, SCALAR, TEXT
+from ..operations._values import FLATTENED, SCALAR, TEXT, origin_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -74,7 +74,7 @@ def can_create(upsert: UpsertContact | UpsertCompany, name: str, world: World) -
         return True
     if world.cache.is_refused(ATTRIBUTES, "", world.now):
         return False
-    return has_room(upsert.origin_of(name).rank, world)
+    return has_room(origin_of(upsert, name).rank, world)
 
 
 def carriers_of(model: str, body: JsonObject, world: World) -> list[Carrier]:
@@ -99,7 +99,7 @@ def carriers_of(model: str, body: JsonObject, world: World) -> list[Carrier]:
 
 
 def _rank_of(upsert: UpsertContact | UpsertCompany) -> Callable[[str], int]:
-    return lambda name: upsert.origin_of(name).rank
+    return lambda name: origin_of(upsert, name).rank
 
 
 def in_order(

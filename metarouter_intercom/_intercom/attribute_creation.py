@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
+from .._types import Note
 from ..operations._values import FLATTENED
 from ..plugins import Request
 from .attribute_budget import ATTRIBUTES, carriers_of, has_room, in_order
+from .note_paths import attribute_path
 from .response_parsing import error_text, is_success, object_of, objects_in
 from .responses import FlowResult, classify
 
@@ -28,26 +30,19 @@ Model = Literal["contact", "company"]
 _LIMIT = re.compile(r"\b(limit|maximum|too many)\b", re.IGNORECASE)
 
 
-class LeftOut(NamedTuple):
-    """A custom attribute that is not created, with the rule and the reason for the note."""
-
-    name: str
-    rule: str
-    reason: str
+def refused_note(name: str) -> Note:
+    """Return the note for an attribute that does not exist and is not created."""
+    return Note("A6", attribute_path(name), "the workspace does not take this attribute")
 
 
-def _refused(name: str) -> LeftOut:
-    return LeftOut(name, "A6", "the workspace does not take this attribute")
+def _note_of_message(name: str) -> Note:
+    return Note("A7", attribute_path(name), "one message creates no more attributes")
 
 
-def _of_message(name: str) -> LeftOut:
-    return LeftOut(name, "A7", "one message creates no more attributes")
-
-
-def _of_budget(name: str, rank: int) -> LeftOut:
+def _note_of_budget(name: str, rank: int) -> Note:
     if rank == FLATTENED:
-        return LeftOut(name, "A7", "the budget for attributes of nested values is used up")
-    return LeftOut(name, "A7", "the budget for attributes is used up")
+        return Note("A7", attribute_path(name), "the budget for attributes of nested values is used up")
+    return Note("A7", attribute_path(name), "the budget for attributes is used up")
 
 
 def look_up_attributes(model: Model, world: World) -> Steps[frozenset[str] | FlowResult | None]:
@@ -95,7 +90,9 @@ class AttributeCreation:
         # Message id -> attributes created for it by this write, where there is no message to remember them for.
         self._created_for_nobody = 0
 
-    def create(self, values: JsonObject, *, refused: str | None = None) -> Steps[list[LeftOut] | FlowResult]:
+    def create(
+        self, values: JsonObject, *, refused: str | None = None
+    ) -> Steps[dict[str, Note] | FlowResult]:
         """
         Create the attributes of *values* that the workspace does not have.
 
@@ -104,7 +101,7 @@ class AttributeCreation:
             refused: The one that Intercom called unknown; None before the write.
 
         Returns:
-            The attributes that were not created; a result when that failed for now.
+            The attributes that were not created, each with its note; a result when that failed for now.
         """
         with self._world.lock_of(ATTRIBUTES):
             known = self._cache.attributes(self._model)
@@ -123,24 +120,24 @@ class AttributeCreation:
 
     def _create_all(
         self, missing: list[str], values: Mapping[str, JsonValue]
-    ) -> Steps[list[LeftOut] | FlowResult]:
+    ) -> Steps[dict[str, Note] | FlowResult]:
         # Null would clear an attribute that does not exist, so nothing is to be created for it.
-        left_out = [_refused(name) for name in missing if values[name] is None]
+        left_out = {name: refused_note(name) for name in missing if values[name] is None}
         wanted = [name for name in missing if values[name] is not None]
         chosen = in_order(wanted, self._carriers, self._allowance_of)
-        left_out += [_of_message(name) for name in wanted if name not in chosen]
+        left_out.update((name, _note_of_message(name)) for name in wanted if name not in chosen)
         for name, carrier in chosen.items():
             if self._cache.is_refused(ATTRIBUTES, "", self._world.now):
-                left_out.append(_refused(name))
+                left_out[name] = refused_note(name)
             elif not has_room(carrier.rank_of(name), self._world):
-                left_out.append(_of_budget(name, carrier.rank_of(name)))
+                left_out[name] = _note_of_budget(name, carrier.rank_of(name))
             else:
                 is_created = yield from self._create(name, values[name], carrier)
                 if isinstance(is_created, FlowResult):
                     return is_created
                 if not is_created:
                     self._cache.refuse(self._model, name, self._world.now)
-                    left_out.append(_refused(name))
+                    left_out[name] = refused_note(name)
         return left_out
 
     def _create(self, name: str, value: JsonValue, carrier: Carrier) -> Steps[bool | FlowResult]:

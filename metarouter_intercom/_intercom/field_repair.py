@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .._types import Note
 from ..plugins import Request, Response
-from .attribute_creation import AttributeCreation, look_up_attributes
+from .attribute_creation import AttributeCreation, look_up_attributes, refused_note
 from .note_paths import attribute_path
 from .response_parsing import errors_of
 from .responses import FlowResult, dead
@@ -205,16 +205,14 @@ class _Repair:
         left_out = yield from self._creation.create(self._attributes(), refused=refused)
         if isinstance(left_out, FlowResult):
             return left_out
-        for name, rule, reason in left_out:
-            self._leave_out(name, rule, reason)
+        for name, note in left_out.items():
+            self._remove_attribute(name)
+            self._notes.append(note)
         return None
 
     def _leave_out_unknown(self, name: str) -> None:
-        self._leave_out(name, "A6", "the workspace does not take this attribute")
-
-    def _leave_out(self, name: str, rule: str, reason: str) -> None:
         self._remove_attribute(name)
-        self._notes.append(Note(rule, attribute_path(name), reason))
+        self._notes.append(refused_note(name))
 
     def _leave_out_refused(self, refused: _Refused) -> None:
         path = refused.name

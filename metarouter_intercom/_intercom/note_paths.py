@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..operations import UpsertCompany, UpsertContact
+from ..operations._values import origin_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -36,4 +37,4 @@ def own_notes(notes: Iterable[Note], operations: Sequence[Operation]) -> Iterato
             continue
         for upsert in upserts:
             if name in upsert.attributes:
-                yield note._replace(path=upsert.origin_of(name).path)
+                yield note._replace(path=origin_of(upsert, name).path)

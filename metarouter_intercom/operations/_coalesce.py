@@ -15,6 +15,7 @@ from ._values import (
     UpsertCompany,
     UpsertContact,
     Who,
+    origin_of,
 )
 
 if TYPE_CHECKING:
@@ -224,7 +225,7 @@ def _merged_attributes(
         origins = later.origins
     else:
         of_earlier = {
-            name: earlier.origin_of(name) for name in earlier.attributes if name not in later.attributes
+            name: origin_of(earlier, name) for name in earlier.attributes if name not in later.attributes
         }
         origins = {**of_earlier, **later.origins}
     return top_level_first(attributes, origins), origins

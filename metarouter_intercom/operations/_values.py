@@ -22,6 +22,7 @@ __all__ = [
     "DetachCompany",
     "MergeContact",
     "Operation",
+    "Origin",
     "SubmitEvent",
     "TagCompany",
     "Translation",
@@ -73,7 +74,8 @@ class Origin(NamedTuple):
 
     Attributes:
         path: The trait's place in the message: ``traits.address.city``.
-        rank: How important it is when not every attribute can be created (A7): ``SCALAR``, then ``TEXT``, then ``FLATTENED``.
+        rank: How important it is when not every attribute can be created (A7): 0 is a plain value, 1 a list or object that was written
+            as one text, 2 a member of a flattened value.
     """
 
     path: str
@@ -81,25 +83,14 @@ class Origin(NamedTuple):
 
 
 SCALAR, TEXT, FLATTENED = range(3)
-"""Ranks of origins: a plain value, a list or object written as one text, a name that was made by flattening."""
-
-
-class _WithAttributes:
-    """Finds the origins of the custom attributes of an upsert."""
-
-    traits_path: str
-    origins: Origins
-
-    def origin_of(self, name: str) -> Origin:
-        """Return where the custom attribute *name* comes from; without an entry in ``origins`` it is the trait of the same name."""
-        return self.origins.get(name) or Origin(f"{self.traits_path}.{name}")
+"""The ranks of origins."""
 
 
 _NO_ORIGINS: Origins = {}
 
 
 @attrs.frozen(kw_only=True, slots=False)
-class UpsertContact(_WithAttributes):
+class UpsertContact:
     """
     The contact must exist with these fields and attributes.
 
@@ -122,7 +113,7 @@ class UpsertContact(_WithAttributes):
 
 
 @attrs.frozen(kw_only=True, slots=False)
-class UpsertCompany(_WithAttributes):
+class UpsertCompany:
     """
     The company must exist with these fields and attributes.
 
@@ -139,6 +130,11 @@ class UpsertCompany(_WithAttributes):
     attributes: Json
     traits_path: str = attrs.field(default="traits", eq=False, repr=False)
     origins: Origins = attrs.field(default=_NO_ORIGINS, eq=False, repr=False)
+
+
+def origin_of(upsert: UpsertContact | UpsertCompany, name: str) -> Origin:
+    """Return where the custom attribute *name* comes from; without an entry in ``origins`` it is the trait of the same name."""
+    return upsert.origins.get(name) or Origin(f"{upsert.traits_path}.{name}")
 
 
 @attrs.frozen(kw_only=True, slots=False)

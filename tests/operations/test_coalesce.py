@@ -16,7 +16,7 @@ from metarouter_intercom.operations import (
     Who,
 )
 from metarouter_intercom.operations._coalesce import Step, coalesce
-from metarouter_intercom.operations._values import FLATTENED, Origin
+from metarouter_intercom.operations._values import FLATTENED, Origin, origin_of
 
 _ANN = Who(external_id="ann")
 _BEA = Who(external_id="bea")
@@ -300,7 +300,7 @@ def test_a_merged_write_knows_where_its_attributes_come_from(is_company):
     merged = step.operation
 
     assert list(merged.attributes) == ["plan", "a_b", "o_x"]
-    assert {name: merged.origin_of(name) for name in merged.attributes} == {
+    assert {name: origin_of(merged, name) for name in merged.attributes} == {
         "o_x": Origin("traits.o.x", FLATTENED),
         "plan": Origin("context.traits.plan"),
         "a_b": Origin("context.traits.a.b"),
@@ -320,4 +320,4 @@ def test_a_plain_trait_of_a_later_message_wins_over_a_flattened_one():
         _up(attributes={"o_x": 2}),
     )
 
-    assert step.operation.origin_of("o_x") == Origin("traits.o_x")
+    assert origin_of(step.operation, "o_x") == Origin("traits.o_x")
