@@ -71,6 +71,7 @@ class _ContactShape(NamedTuple):
     phone: str | None
     signed_up_at: str | None
     company: str | None
+    company_path: str
     rest: tuple[tuple[str, str], ...]
     renamed: tuple[tuple[str, str], ...]
 
@@ -246,7 +247,7 @@ class FastContacts:
         if shape.company is not None:
             company_traits = traits[shape.company]
             if type(company_traits) is dict:
-                company = self._companies.read(company_traits, f"traits.{shape.company}")
+                company = self._companies.read(company_traits, shape.company_path)
             if company is None or company.own_id is None:
                 return None
         custom = self._attributes.read(shape.rest, traits, "traits")
@@ -307,7 +308,16 @@ def _contact_shape(names: Names, known: frozenset[str]) -> _ContactShape | None:
         return None
     first_name, last_name = by_plain.get("firstname"), by_plain.get("lastname")
     return _ContactShape(
-        email, name, first_name, last_name, phone, signed_up_at, company, rest, _renamed(rest)
+        email,
+        name,
+        first_name,
+        last_name,
+        phone,
+        signed_up_at,
+        company,
+        f"traits.{company}",
+        rest,
+        _renamed(rest),
     )
 
 

@@ -300,8 +300,13 @@ def top_level_first(attributes: JsonObject, origins: Mapping[str, Origin]) -> Js
     """Return *attributes* by the ranks of their origins, plain values first (A7), else in their order."""
     if not origins:
         return attributes
-    ranks = {name: origin.rank for name, origin in origins.items()}
-    return {name: attributes[name] for name in sorted(attributes, key=lambda name: ranks.get(name, SCALAR))}
+    plain: JsonObject = {}
+    later: tuple[JsonObject, JsonObject] = ({}, {})
+    for name, value in attributes.items():
+        origin = origins.get(name)
+        ranked = plain if origin is None or origin.rank == SCALAR else later[origin.rank - TEXT]
+        ranked[name] = value
+    return {**plain, **later[0], **later[1]}
 
 
 def _word(item: JsonValue) -> str:
