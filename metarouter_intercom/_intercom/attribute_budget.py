@@ -8,7 +8,7 @@ from ..operations import UpsertCompany, UpsertContact
 from ..operations._values import FLATTENED, SCALAR, TEXT, origin_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from .._types import JsonObject, JsonValue
     from ..settings import Settings
@@ -44,11 +44,13 @@ class Carrier(NamedTuple):
         message_id: None when the write is about no message.
         attributes: Those of its upsert.
         rank_of: Custom attribute -> rank of its origin.
+        later: Model and name of the plain attributes that the message writes after this, to its companies.
     """
 
     message_id: str | None
     attributes: Mapping[str, JsonValue]
     rank_of: Callable[[str], int]
+    later: Sequence[tuple[str, str]] = ()
 
 
 def count_of(cache: WorkspaceCache, settings: Settings, now: float) -> AttributeCount | None:
@@ -81,8 +83,8 @@ def carriers_of(model: str, body: JsonObject, world: World) -> list[Carrier]:
     """Return the messages whose upserts are written as *body*, in their order; one without a message for what none of them has."""
     kind = UpsertContact if model == "contact" else UpsertCompany
     carriers = [
-        Carrier(part.message_id, part.operation.attributes, _rank_of(part.operation))
-        for part in world.parts
+        Carrier(part.message_id, part.operation.attributes, _rank_of(part.operation), _later(at, world))
+        for at, part in enumerate(world.parts)
         if isinstance(part.operation, kind)
         and getattr(part.operation, "company_id", None) == body.get("company_id")
     ]
@@ -98,12 +100,28 @@ def carriers_of(model: str, body: JsonObject, world: World) -> list[Carrier]:
     return carriers
 
 
+def _later(at: int, world: World) -> list[tuple[str, str]]:
+    """Return the plain attributes of the companies that the message of the part number *at* names after that part."""
+    message_id = world.parts[at].message_id
+    return [
+        ("company", name)
+        for part in world.parts[at + 1 :]
+        if part.message_id == message_id and isinstance(part.operation, UpsertCompany)
+        for name, value in part.operation.attributes.items()
+        if value is not None and origin_of(part.operation, name).rank == SCALAR
+    ]
+
+
 def _rank_of(upsert: UpsertContact | UpsertCompany) -> Callable[[str], int]:
     return lambda name: origin_of(upsert, name).rank
 
 
 def in_order(
-    missing: Iterable[str], carriers: Iterable[Carrier], allowance_of: Callable[[str | None], int]
+    missing: Iterable[str],
+    carriers: Iterable[Carrier],
+    allowance_of: Callable[[str | None], int],
+    *,
+    is_known: Callable[[str, str], bool] = lambda model, name: False,
 ) -> dict[str, Carrier]:
     """
     Return the attributes to create with the message that each one is counted for, the most important ones first.
@@ -112,12 +130,16 @@ def in_order(
         missing: What the workspace does not have.
         carriers: The messages of the write.
         allowance_of: Message id -> how many more attributes that message may create.
+        is_known: Model, name -> whether the workspace has that attribute.
     """
     names, messages = list(missing), list(carriers)
     left = [allowance_of(carrier.message_id) for carrier in messages]
     chosen: dict[str, Carrier] = {}
     for rank in (SCALAR, TEXT, FLATTENED):
         for at, carrier in enumerate(messages):
+            if rank == TEXT:
+                # The plain attributes of the message's companies come before what is nested here.
+                left[at] -= len({place for place in carrier.later if not is_known(*place)})
             for name in names:
                 if left[at] <= 0:
                     break

@@ -124,7 +124,7 @@ class AttributeCreation:
         # Null would clear an attribute that does not exist, so nothing is to be created for it.
         left_out = {name: refused_note(name) for name in missing if values[name] is None}
         wanted = [name for name in missing if values[name] is not None]
-        chosen = in_order(wanted, self._carriers, self._allowance_of)
+        chosen = in_order(wanted, self._carriers, self._allowance_of, is_known=self._is_known)
         left_out.update((name, _note_of_message(name)) for name in wanted if name not in chosen)
         for name, carrier in chosen.items():
             if self._cache.is_refused(ATTRIBUTES, "", self._world.now):
@@ -167,6 +167,10 @@ class AttributeCreation:
     def _allowance_of(self, message_id: str | None) -> int:
         created = self._created_for_nobody if message_id is None else self._cache.created_by(message_id)
         return self._world.settings.max_created_attributes - created
+
+    def _is_known(self, model: str, name: str) -> bool:
+        known = self._cache.attributes(model)
+        return known is None or name in known
 
     def _count(self, carrier: Carrier) -> None:
         if carrier.message_id is None:

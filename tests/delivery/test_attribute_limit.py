@@ -115,6 +115,20 @@ def test_what_is_not_created_costs_no_request():
     assert workspace.contact("u1").custom == {"a": 2}
 
 
+def test_the_companys_plain_traits_come_before_the_persons_nested_ones():
+    """A message with a large object creates the plain attributes of its person and of its companies first."""
+    client, workspace = workspace_client(max_created_attributes=4)
+    tests = {f"id{number}": number for number in range(30)}
+    client.identify(
+        "u1", {"tests": tests, "plan": "pro", "company": {"id": "k1", "region": "north", "o": {"a": 1}}}
+    )
+    client.flush()
+    client.identify("u1", {"tests": tests, "company": {"id": "k1", "region": "south"}})
+    client.flush()
+
+    assert _created(workspace) == ["plan", "region", *sorted(f"tests_id{number}" for number in range(6))]
+
+
 def test_merged_messages_count_one_by_one():
     """Messages that are written together each create as many attributes as alone, and each is told what it lost."""
     deliveries = []

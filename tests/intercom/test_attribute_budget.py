@@ -84,6 +84,23 @@ def test_a_message_that_clears_an_attribute_does_not_create_it():
     assert in_order(["a"], [clearing, _carrier("m2", a=SCALAR)], lambda message_id: 5)["a"].message_id == "m2"
 
 
+@pytest.mark.parametrize(
+    ("known", "expected"), [(set(), ["plain"]), ({("company", "tier")}, ["plain", "flat"])]
+)
+def test_a_messages_later_plain_attributes_keep_their_room(known, expected):
+    """What is plain in a company that the message writes later comes before what is nested now, unless it exists."""
+    carrier = _carrier("m1", flat=FLATTENED, plain=SCALAR)._replace(later=[("company", "tier")])
+
+    chosen = in_order(
+        ["flat", "plain"],
+        [carrier],
+        lambda message_id: 2,
+        is_known=lambda model, name: (model, name) in known,
+    )
+
+    assert list(chosen) == expected
+
+
 @given(
     st.lists(st.dictionaries(st.sampled_from("abcdefgh"), _RANKS), max_size=4),
     st.lists(st.integers(-1, 4), min_size=4, max_size=4),
@@ -193,5 +210,6 @@ def test_the_carriers_of_a_write_are_the_messages_that_were_merged():
         (None, {"own": 2}),
     ]
     assert [one.rank_of("any") for one in companies] == [SCALAR] * 3
-    assert [one.message_id for one in contacts] == ["m1"]
+    assert [list(one.later) for one in companies] == [[], [], []]
+    assert [(one.message_id, list(one.later)) for one in contacts] == [("m1", [("company", "tier")])]
     assert carriers_of("contact", {}, make_world()) == []
