@@ -11,17 +11,20 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Literal
 
 from .._types import Note
-from ..operations._values import FLATTENED
+from ..operations import UpsertContact
+from ..operations._values import FLATTENED, origin_of
 from ..plugins import Request
 from .attribute_budget import ATTRIBUTES, carriers_of, has_room, in_order
 from .note_paths import attribute_path
 from .response_parsing import error_text, is_success, object_of, objects_in
 from .responses import FlowResult, classify
+from .write_records import attribute_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
     from .._types import JsonObject, JsonValue
+    from ..operations import UpsertCompany
     from ..plugins import Response
     from .attribute_budget import Carrier
     from .context import Steps, World
@@ -43,6 +46,33 @@ def _note_of_budget(name: str, rank: int) -> Note:
     if rank == FLATTENED:
         return Note("A7", attribute_path(name), "the budget for attributes of nested values is used up")
     return Note("A7", attribute_path(name), "the budget for attributes is used up")
+
+
+def notes_of_unwritten(
+    upsert: UpsertContact | UpsertCompany, values: Mapping[str, JsonValue], kept: Container[str], world: World
+) -> tuple[Note, ...]:
+    """
+    Return the notes for the attributes that a write which is not sent would have left out.
+
+    Args:
+        upsert: What is not written.
+        values: Name -> value, as ``write_records`` names them.
+        kept: The names of those that could make a difference.
+        world: Knows what Intercom refuses.
+    """
+    model: Model = "contact" if isinstance(upsert, UpsertContact) else "company"
+    notes: list[Note] = []
+    for recorded, value in values.items():
+        name = attribute_name(recorded)
+        if name is None or value is None or recorded in kept:
+            continue
+        is_refused = world.cache.is_refused(model, name, world.now) or world.cache.is_refused(
+            ATTRIBUTES, "", world.now
+        )
+        notes.append(
+            refused_note(name) if is_refused else _note_of_budget(name, origin_of(upsert, name).rank)
+        )
+    return tuple(notes)
 
 
 def look_up_attributes(model: Model, world: World) -> Steps[frozenset[str] | FlowResult | None]:

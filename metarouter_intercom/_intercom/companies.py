@@ -10,6 +10,7 @@ from .._types import CompanyId, Note
 from ..operations import UpsertCompany
 from ..plugins import Request
 from .attribute_budget import can_create
+from .attribute_creation import notes_of_unwritten
 from .contacts import create_bare_contact
 from .context import MAX_HOPS, path_segment
 from .field_repair import write
@@ -51,12 +52,13 @@ def _upsert_locked(operation: UpsertCompany, world: World) -> Flow:
     if order and len(body) == 1:
         # Later messages have written all of its values, so the company exists too.
         return UNCHANGED
+    wanted = values_of(body)
     values = cache.effective(
-        "company", values_of(body), world.now, can_create=lambda name: can_create(operation, name, world)
+        "company", wanted, world.now, can_create=lambda name: can_create(operation, name, world)
     )
     if _is_written(callers_id, values, world):
         cache.remember_order(callers_id, order)
-        return UNCHANGED
+        return UNCHANGED._replace(notes=notes_of_unwritten(operation, wanted, values, world))
     notes: list[Note] = []
     note_unstorable_times(operation, notes)
     result = yield from _post(callers_id, body, order, world=world, notes=notes)

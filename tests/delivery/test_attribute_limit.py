@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from metarouter_intercom import AttributeCount
 from metarouter_intercom.plugins import Response
@@ -12,6 +15,7 @@ from metarouter_intercom.sandbox import Workspace, WorkspaceSettings, WorkspaceT
 from metarouter_intercom.testing import FakeClock
 
 from .._support.clients import DEADLINE, background_client, manual_client, workspace_client
+from .._support.promises import promised
 
 _BASKET = [
     {"sku": f"s{number}", "qty": 1, "price": 9.5, "name": "x", "url": "https://shop.example/x"}
@@ -235,6 +239,52 @@ def test_archived_attributes_make_room_again():
     client.flush()
 
     assert workspace.contact("u1").custom["b"] == 2
+
+
+_NAMES = st.sampled_from("abcdef")
+_IDENTIFIES = st.tuples(
+    st.sampled_from(["u1", "u2"]),
+    st.dictionaries(_NAMES, st.just(1), max_size=4),
+    st.dictionaries(_NAMES, st.just(2), max_size=4),
+)
+
+
+@given(
+    st.lists(st.tuples(_IDENTIFIES, st.booleans()), max_size=8),
+    st.integers(0, 6),
+    st.integers(0, 3),
+    st.sets(st.integers(0, 30), max_size=4),
+)
+@promised
+def test_whatever_is_sent_the_limits_hold(calls, budget, most, failures):
+    """For any messages, merged or not, and any requests that fail: no limit is exceeded, and each trait is written or noted."""
+    clock, deliveries = FakeClock(), []
+    workspace = Workspace(now=clock.now)
+    numbers = itertools.count()
+    transport = _Lossy(workspace, lambda request: Response(503, None) if next(numbers) in failures else None)
+    client = manual_client(
+        transport,
+        clock=clock,
+        attribute_budget=budget,
+        max_created_attributes=most,
+        after=[deliveries.append],
+    )
+    for (user_id, plain, nested), is_flushed in calls:
+        client.identify(user_id, {"o": nested, **plain})
+        if is_flushed:
+            client.flush()
+    client.close(timeout=600)
+    last = {delivery.message["userId"]: delivery for delivery in deliveries}
+
+    made = _created(workspace)
+    assert len(made) <= min(budget, most * len(calls))
+    assert sum(name.startswith("o_") for name in made) <= budget // 2
+    assert len(deliveries) == client.report().delivered == len(calls)
+    for user_id, delivery in last.items():
+        written, noted = workspace.contact(user_id).custom, {note.path for note in delivery.notes}
+        traits = delivery.message["traits"]
+        assert all(written.get(name) == 1 or f"traits.{name}" in noted for name in traits if name != "o")
+        assert all(written.get(f"o_{name}") == 2 or f"traits.o.{name}" in noted for name in traits["o"])
 
 
 def test_threads_keep_the_budget_together():
