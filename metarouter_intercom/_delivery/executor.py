@@ -88,7 +88,7 @@ class Executor:
         jitter: Callable[[], float],
         lock_of: Callable[[str], AbstractContextManager[object]],
         on_foreign: Callable[[Response], None],
-        on_attributes: Callable[[AttributeCount], None],
+        on_attributes: Callable[[AttributeCount], None] = lambda count: None,
         remembered: int = 10_000,
     ) -> None:
         self._settings = settings
