@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ._client.client import Client
     from ._client.dead_letters import DeadLetters
-    from ._delivery.report import Health, RateBudget, Report, Stats
+    from ._delivery.report import AttributeCount, Health, RateBudget, Report, Stats
     from ._intercom.account import Account
     from .errors import (
         BufferFull,
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Account",
+    "AttributeCount",
     "BufferFull",
     "Client",
     "ClientClosed",
@@ -51,7 +52,7 @@ _HOMES = {
     "Client": "_client.client",
     "DeadLetters": "_client.dead_letters",
     "Account": "_intercom.account",
-    **dict.fromkeys(("Health", "RateBudget", "Report", "Stats"), "_delivery.report"),
+    **dict.fromkeys(("AttributeCount", "Health", "RateBudget", "Report", "Stats"), "_delivery.report"),
     **dict.fromkeys(("Region", "Settings"), "settings"),
 }
 _NAMESPACES = frozenset(

@@ -243,6 +243,10 @@ class Settings:
     """What becomes of dates (A4): Unix seconds under a name that ends in ``_at``, or ISO text."""
     unknown_attributes: str = attrs.field(default="create", validator=_one_of("create", "drop", "fail"))
     """What to do about a custom attribute that the workspace does not have (A6): create it, leave it out, or give up the message."""
+    max_created_attributes: int = _number(20, 0, 250)
+    """How many attributes one message may create (A7). A person has a few dozen traits; more are nested data that nobody filters by."""
+    attribute_budget: int = _number(200, 0, 250)
+    """None is created once the workspace has so many (A7): Intercom allows 250 for ever. Nested values may use up half of this."""
     identity_secret: tuple[Secret, ...] = attrs.field(default=(), converter=_to_secrets)
     """One or more keys that prove identities, newest first (V1)."""
     require_identity: bool = _switch(False)

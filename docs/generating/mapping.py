@@ -54,6 +54,7 @@ _CONTACT: dict[str, tuple[Any, str]] = {
     "unsubscribedFromEmails": (False, "I7"),
     "ownerId": (991267459, "I8"),
     "role": ("user", "I9"),
+    "custom_attributes": ({"tier": "gold"}, "I10"),
     "company": ({"id": "c-7", "name": "Example Shipping"}, "I12, C2"),
     "companies": ([{"id": "c-7"}, {"id": "c-8", "remove": True}], "I12, C2"),
     "id": ("u-1", "I10"),
@@ -78,6 +79,7 @@ _COMPANY: dict[str, tuple[Any, str]] = {
     "created": (1709164800, "C2, R4"),
     "tags": (["early", "beta"], "C3"),
     "remove": (True, "C5, I12"),
+    "custom_attributes": ({"tier": "gold"}, "I10, C3"),
     "user_hash": ("5f1d…", "R7"),
     "intercom_user_jwt": ("eyJh…", "R7"),
 }
@@ -192,11 +194,14 @@ _VALUES: tuple[tuple[str, dict[str, Any], str], ...] = (
     ("object", {"address": {"city": "Bremen", "geo": {"lat": 53.1}}}, "A5, E6"),
     ("list of scalars", {"tags": ["early", "beta"]}, "A5, E6"),
     ("list of objects", {"pets": [{"name": "Rex"}]}, "A5, E6"),
+    ("list of objects over 255 characters", {"cart": [{"text": "x" * 300}]}, "A5, E6"),
+    ("whole number beyond 2^53", {"account": 2**53 + 1}, "A8"),
     ("empty object or list", {"nothing": {}}, "A5"),
     ("rich link", {"report": {"url": "https://example.com/r/1", "value": "Weekly"}}, "A5, E5"),
     ("rich link with a number", {"order": {"url": "https://example.com/o/7", "value": 7}}, "A5, E5"),
     ("price", {"fee": {"amount": 1999, "currency": "EUR"}}, "A5, E5"),
     ("odd name", {"a.b$c": 1}, "A2"),
+    ("name in any script", {"नाम": 1}, "A2"),
     ("two names, one after cleaning", {"a.b": 1, "a_b": 2}, "A2"),
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from .._intercom.note_paths import own_notes
 from ..operations import (
     AttachCompany,
     DetachCompany,
@@ -174,7 +175,9 @@ class ClaimState:
     def record(self, step: Step, result: FlowResult) -> None:
         """Record the result of *step* in its messages, and what it means for later steps."""
         for position, attempt in enumerate(self.attempts_of(step), start=1):
-            attempt.notes.extend(result.notes)
+            if result.notes:
+                parts = [one for one in attempt.operations if is_part_of(one, step.operation)]
+                attempt.notes.extend(own_notes(result.notes, parts))
             if result.kind == "delivered":
                 attempt.deliver(result, merged=position < len(step.messages))
             elif result.kind == "held":
@@ -240,3 +243,20 @@ def _keys_blocked_by(operation: Operation) -> list[str]:
     if isinstance(operation, AttachCompany):
         return [operation.who.key, f"links of {operation.who.key}"]
     return [operation.who.key] if isinstance(operation, SubmitEvent | TagContact | SetSubscription) else []
+
+
+def is_part_of(operation: Operation, merged: Operation) -> bool:
+    """Return whether *operation*, of a message that *merged* serves, is what *merged* does for that message."""
+    return type(operation) is type(merged) and _target(operation) == _target(merged)
+
+
+def _target(operation: Operation) -> tuple[str | None, ...]:
+    """Return what tells *operation* from others of its type that are not merged with it: its contact, company, tag or subscription type."""
+    who = getattr(operation, "who", None)
+    name = getattr(operation, "name", None)
+    return (
+        None if who is None else who.key,
+        getattr(operation, "company_id", None),
+        None if name is None else name.casefold(),
+        getattr(operation, "subscription", None),
+    )

@@ -16,6 +16,7 @@ from .circuit import Circuit, Paused
 from .consumer import Consumer
 from .executor import Executor
 from .flushing import Flushing, make_pause
+from .interrupts import is_interruption
 from .outcomes import Outcomes, why_held
 from .rate_limit import RateLimit
 from .report import Counters, Health, RateBudget
@@ -166,7 +167,7 @@ class Engine:
             attempt += 1
 
     def _nothing_is_sent(self) -> DeliveryFailed:
-        status, reason, _ = self.health()
+        status, reason = self._status()[:2]
         if status == "held":
             return DeliveryFailed(
                 f"nothing is sent while {why_held(reason, self._settings.api_version)}", reason="held"
@@ -231,7 +232,12 @@ class Engine:
         return RateBudget(*self._rate.budget())
 
     def health(self) -> Health:
-        """Return whether deliveries work."""
+        """Return whether deliveries work, and how many attributes the workspace has."""
+        # A signal handler must not wait for the cache's lock, which the interrupted call may hold.
+        count = None if is_interruption() else self._executor.attribute_count()
+        return self._status()._replace(attributes=count)
+
+    def _status(self) -> Health:
         circuit = self.circuit
         if circuit.state == "passing":
             return Health("ok")
@@ -307,6 +313,7 @@ def _build_executor(
         jitter=jitter,
         lock_of=StripedLocks().of,
         on_foreign=outcomes.report_foreign,
+        on_attributes=lambda count: outcomes.report_attributes(count, dependencies.settings.attribute_budget),
     )
 
 

@@ -6,7 +6,8 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
-from .._intercom.context import World
+from .._intercom.attribute_budget import count_of
+from .._intercom.context import Part, World
 from .._intercom.field_repair import REFUSED_VALUE
 from .._intercom.flows import flow_of
 from .._intercom.foreign_answers import is_foreign
@@ -15,7 +16,7 @@ from ..errors import ConnectFailed, ReadFailed, TransportError
 from ..messages import _codec
 from ..operations import Translation, UpsertCompany, UpsertContact
 from ..operations._coalesce import Step, coalesce
-from .attempts import Attempt, ClaimState
+from .attempts import Attempt, ClaimState, is_part_of
 from .backoff import backoff
 from .circuit import Paused
 from .log import redacted
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from contextlib import AbstractContextManager
 
+    from .._intercom.attribute_budget import AttributeCount
     from .._intercom.workspace_cache import WorkspaceCache
     from .._types import JsonValue
     from ..operations import Operation
@@ -69,6 +71,7 @@ class Executor:
         jitter: Returns a random number in [0, 1) for the back-off.
         lock_of: Returns the lock to hold while writing what several contacts share.
         on_foreign: Receives each answer that is not Intercom's.
+        on_attributes: Receives the number of the workspace's custom attributes when it may have changed.
         remembered: For how many failing messages the number of other successes is remembered; the oldest are forgotten first.
     """
 
@@ -85,6 +88,7 @@ class Executor:
         jitter: Callable[[], float],
         lock_of: Callable[[str], AbstractContextManager[object]],
         on_foreign: Callable[[Response], None],
+        on_attributes: Callable[[AttributeCount], None] = lambda count: None,
         remembered: int = 10_000,
     ) -> None:
         self._settings = settings
@@ -97,6 +101,8 @@ class Executor:
         self._jitter = jitter
         self._lock_of = lock_of
         self._on_foreign = on_foreign
+        self._on_attributes = on_attributes
+        self._changes = 0
         self._remembered = remembered
         # Message id -> how many requests had succeeded when that message last failed.
         self._successes_at_failure: dict[str, int] = {}
@@ -195,9 +201,7 @@ class Executor:
             attempt.end("dead", FlowResult("dead", "translator_failed"))
             return attempt
 
-    def _run(
-        self, operation: Operation, probe: bool, behind: Iterable[tuple[int, Operation]] = ()
-    ) -> FlowResult | None:
+    def _run(self, operation: Operation, probe: bool, behind: Iterable[Part] = ()) -> FlowResult | None:
         """Run the flow of *operation*; None if the circuit or the end of the client stopped it."""
         flow = flow_of(
             operation, World(self._cache, self._settings, self._clock.now(), tuple(behind), self._lock_of)
@@ -225,6 +229,20 @@ class Executor:
             return None
         finally:
             flow.close()
+            self._report_attributes()
+
+    def attribute_count(self) -> AttributeCount | None:
+        """Return how many custom attributes the workspace has; None as long as nobody asked Intercom."""
+        return count_of(self._cache, self._settings, self._clock.now())
+
+    def _report_attributes(self) -> None:
+        """Report the number of the workspace's attributes if it may have changed and this client creates any."""
+        if self._cache.changes == self._changes or self._settings.unknown_attributes != "create":
+            return
+        self._changes = self._cache.changes
+        count = self.attribute_count()
+        if count is not None:
+            self._on_attributes(count)
 
     def _without_poison(self, state: ClaimState, step: Step, result: FlowResult) -> FlowResult:
         """Turn a retry into a dead letter for a message that keeps failing while other requests succeed (rule T2)."""
@@ -315,27 +333,14 @@ def _one_by_one(step: Step, attempts: list[Attempt]) -> list[Step]:
         Step(operation, (number,))
         for number in step.messages
         for operation in attempts[number].operations
-        if type(operation) is type(merged) and _target(operation) == _target(merged)
+        if is_part_of(operation, merged)
     ]
 
 
-def _operations_behind(step: Step, attempts: list[Attempt]) -> list[tuple[int, Operation]]:
-    """Return the operations of the messages that *step* serves, each with its seq; none for messages of unknown order."""
+def _operations_behind(step: Step, attempts: list[Attempt]) -> list[Part]:
+    """Return the operations of the messages that *step* serves."""
     return [
-        (attempts[number].entry.seq, operation)
+        Part(attempts[number].entry.seq, operation, str(attempts[number].entry.message["messageId"]))
         for number in step.messages
         for operation in attempts[number].operations
-        if attempts[number].entry.seq > 0
     ]
-
-
-def _target(operation: Operation) -> tuple[str | None, ...]:
-    """Return what tells *operation* from others of its type that are not merged with it: its contact, company, tag or subscription type."""
-    who = getattr(operation, "who", None)
-    name = getattr(operation, "name", None)
-    return (
-        None if who is None else who.key,
-        getattr(operation, "company_id", None),
-        None if name is None else name.casefold(),
-        getattr(operation, "subscription", None),
-    )

@@ -15,6 +15,7 @@ from .log import redacted
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from .._intercom.attribute_budget import AttributeCount
     from .._intercom.responses import FlowResult
     from .._types import JsonObject, JsonValue
     from ..plugins import After, OnError, Response
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from .report import Counters
 
 _log = logging.getLogger("metarouter_intercom")
+# A tenth of the budget for attributes is left: the warning comes in time to change the traits.
+_NEARLY = 10
 
 
 class Outcomes:
@@ -54,8 +57,9 @@ class Outcomes:
         self._connection = connection
         self._api_version = api_version
         self.awaited: dict[str, Delivery | None] = {}
-        # Its first number is 0. Two threads never get the same number, so only one of them reports.
+        # The first number is 0. Two threads never get the same number, so only one of them reports.
         self._foreign_answers = itertools.count()
+        self._full_workspaces = itertools.count()
 
     def report(self, delivered: Delivered) -> None:
         """Report every message of a settled claim that has ended, and count the retries."""
@@ -161,6 +165,25 @@ class Outcomes:
         )
         answer: JsonObject = {"status": response.status}
         self.report_error(delivery_failed("an answer is not Intercom's", "foreign_answer", answer), ())
+
+    def report_attributes(self, count: AttributeCount, budget: int) -> None:
+        """Report, once, that the *budget* for custom attributes is used up, or nearly (rule A7)."""
+        if count.left > budget // _NEARLY or budget == 0 or next(self._full_workspaces) > 0:
+            return
+        _log.warning(
+            "connection %s: the workspace has %d of its %d custom attributes; %d more are created, then the values of new ones "
+            "are left out",
+            self._connection,
+            count.used,
+            count.limit,
+            count.left,
+            extra={
+                "connection": self._connection,
+                "used": count.used,
+                "limit": count.limit,
+                "left": count.left,
+            },
+        )
 
     def report_error(self, error: Exception, messages: Sequence[Mapping[str, JsonValue]]) -> None:
         """Call the ``on_error`` hook; if the hook raises, that is logged and changes nothing."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import attrs
 
 from .._intercom.account import Account
+from .._intercom.attribute_budget import AttributeCount
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from .._types import Note
 
-__all__ = ["Account", "Counters", "Health", "RateBudget", "Report", "Stats"]
+__all__ = ["Account", "AttributeCount", "Counters", "Health", "RateBudget", "Report", "Stats"]
 
 
 @attrs.frozen(kw_only=True)
@@ -100,11 +101,14 @@ class Health(NamedTuple):
             or the API version are refused: only probes are sent until you correct them); ``closed``.
         reason: Why; None for ``ok``.
         since: Since when, in Unix seconds; None for ``ok``.
+        attributes: How many of the workspace's custom attributes are used, and how many this client may still create; None as long
+            as nothing had to be created, and after ``close()``.
     """
 
     status: Literal["ok", "failing", "held", "closed"]
     reason: str | None = None
     since: float | None = None
+    attributes: AttributeCount | None = None
 
     @property
     def is_ok(self) -> bool:

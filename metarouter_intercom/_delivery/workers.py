@@ -13,6 +13,7 @@ from .log import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
 _log = logging.getLogger("metarouter_intercom")
 # Seconds that a worker rests after an unexpected error, so that a bug cannot keep a processor busy.
@@ -259,8 +260,9 @@ class StripedLocks:
     """A bounded number of locks, found by name; two names may share a lock, which only costs a wait."""
 
     def __init__(self, number: int = 64) -> None:
-        self._locks = [threading.Lock() for _ in range(number)]
+        # Reentrant, because one flow may hold two names at once, and they may share a lock.
+        self._locks = [threading.RLock() for _ in range(number)]
 
-    def of(self, name: str) -> threading.Lock:
+    def of(self, name: str) -> AbstractContextManager[object]:
         """Return the lock of *name*."""
         return self._locks[hash(name) % len(self._locks)]

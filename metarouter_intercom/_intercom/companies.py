@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from .._types import CompanyId, Note
 from ..operations import UpsertCompany
 from ..plugins import Request
+from .attribute_budget import can_create
+from .attribute_creation import notes_of_unwritten
 from .contacts import create_bare_contact
 from .context import MAX_HOPS, path_segment
 from .field_repair import write
@@ -49,10 +51,13 @@ def _upsert_locked(operation: UpsertCompany, world: World) -> Flow:
     if order and len(body) == 1:
         # Later messages have written all of its values, so the company exists too.
         return UNCHANGED
-    values = cache.effective("company", values_of(body), world.now)
+    wanted = values_of(body)
+    values = cache.effective(
+        "company", wanted, world.now, can_create=lambda name: can_create(operation, name, world)
+    )
     if _is_written(callers_id, values, world):
         cache.remember_order(callers_id, order)
-        return UNCHANGED
+        return UNCHANGED._replace(notes=notes_of_unwritten(operation, wanted, values, world))
     notes: list[Note] = []
     note_unstorable_times(operation, notes)
     result = yield from _post(callers_id, body, order, world=world, notes=notes)
@@ -83,9 +88,9 @@ def _post(
 def _order(callers_id: str, world: World) -> dict[str, int]:
     """Return name -> seq of the message that writes it to this company; empty when the messages have no common order."""
     order: dict[str, int] = {}
-    for seq, part in world.parts:
-        if isinstance(part, UpsertCompany) and part.company_id == callers_id:
-            order.update(dict.fromkeys(values_of(company_body(part)), seq))
+    for seq, operation, _ in world.parts:
+        if seq > 0 and isinstance(operation, UpsertCompany) and operation.company_id == callers_id:
+            order.update(dict.fromkeys(values_of(company_body(operation)), seq))
     order.pop("company_id", None)
     return order
 

@@ -13,6 +13,8 @@ import attrs
 from .._types import ContactId
 from ..operations import UpsertContact
 from ..plugins import Request
+from .attribute_budget import can_create
+from .attribute_creation import notes_of_unwritten
 from .contact_conflicts import (
     conflict_result,
     is_about_email,
@@ -44,8 +46,9 @@ def upsert_contact(operation: UpsertContact, world: World) -> Flow:
     notes: list[Note] = []
     known = operation.who.contact_id or world.cache.contact_id(operation.who.key)
     if known is not None and not _is_lead_beside_user(operation, known, world):
-        if _is_unchanged(operation, known, world):
-            return UNCHANGED
+        unchanged = _unchanged(operation, known, world)
+        if unchanged is not None:
+            return unchanged
         result = yield from _update(operation, known, world=world, notes=notes)
         if result is not None:
             return _with_notes(result, notes)
@@ -273,10 +276,19 @@ def _values_of(body: Mapping[str, JsonValue], operation: UpsertContact) -> dict[
     return values
 
 
-def _is_unchanged(operation: UpsertContact, contact_id: str, world: World) -> bool:
+def _unchanged(operation: UpsertContact, contact_id: str, world: World) -> FlowResult | None:
+    """Return the result when a write would change nothing, with a note for each attribute that it would leave out; else None."""
+    wanted = _values_of(_update_body(operation, contact_id, world), operation)
+    values = world.cache.effective(
+        "contact", wanted, world.now, can_create=lambda name: can_create(operation, name, world)
+    )
+    if not _is_written(contact_id, dict(values), world):
+        return None
+    return UNCHANGED._replace(notes=notes_of_unwritten(operation, wanted, values, world))
+
+
+def _is_written(contact_id: str, values: dict[str, JsonValue], world: World) -> bool:
     settings, cache = world.settings, world.cache
-    body = _update_body(operation, contact_id, world)
-    values = cache.effective("contact", _values_of(body, operation), world.now)
     last_seen = values.pop(_LAST_SEEN, None)
     if not cache.was_written("contact", contact_id, values, now=world.now, within=settings.unchanged_for):
         return False

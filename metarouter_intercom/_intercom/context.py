@@ -29,6 +29,21 @@ MAX_HOPS = 3
 """How many merges of a contact a flow follows: Intercom's links lead to the final contact within three (OpenAPI 2.16)."""
 
 
+class Part(NamedTuple):
+    """
+    One operation of one message that a write serves.
+
+    Attributes:
+        seq: Of the message; 0 or less when it has no place in the order of all messages.
+        operation: As the message was translated.
+        message_id: Of the message; None when there is none.
+    """
+
+    seq: int
+    operation: Operation
+    message_id: str | None = None
+
+
 class World(NamedTuple):
     """
     What a flow sees besides its operation.
@@ -37,15 +52,14 @@ class World(NamedTuple):
         cache: What is known of the workspace; the flow adds what it learns.
         settings: The client's.
         now: Unix seconds.
-        parts: The operations that were merged into this one, each with the seq of its message; empty when the messages have
-            no common order.
+        parts: The operations of the messages that this one serves, those among them that were merged into it.
         lock_of: Name -> the lock to hold while a flow writes something that several contacts share, such as a company.
     """
 
     cache: WorkspaceCache
     settings: Settings
     now: float
-    parts: Sequence[tuple[int, Operation]] = ()
+    parts: Sequence[Part] = ()
     lock_of: Callable[[str], AbstractContextManager[object]] = nullcontext
 
     @property

@@ -10,6 +10,7 @@ from ..operations import SetSubscription, TagContact, translate
 from ..plugins import Response
 from .context import World
 from .flows import flow_of
+from .note_paths import own_notes
 from .responses import FlowResult
 from .workspace_cache import WorkspaceCache
 
@@ -58,7 +59,7 @@ def preview(message: Message, settings: Settings) -> Preview:
                 request = flow.send(_respond(request, operation, translation.operations))
         except StopIteration as end:
             result: FlowResult = end.value
-            notes += result.notes
+            notes += own_notes(result.notes, [operation])
     return Preview(translation.operations, tuple(notes), translation.skipped, tuple(requests))
 
 

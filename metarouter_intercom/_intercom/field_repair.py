@@ -7,20 +7,22 @@ Knows contacts and companies only as bodies with custom attributes (rules M3, A6
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from .._types import Note
 from ..plugins import Request, Response
-from .response_parsing import errors_of, is_success, object_of, objects_in
-from .responses import FlowResult, classify, dead
+from .attribute_creation import AttributeCreation, look_up_attributes, refused_note
+from .note_paths import attribute_path
+from .response_parsing import errors_of
+from .responses import FlowResult, dead
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .._types import JsonObject, JsonValue
+    from .._types import JsonObject
+    from .attribute_creation import Model
     from .context import Steps, World
 
-Model = Literal["contact", "company"]
 REFUSED_VALUE = "Intercom refused this value"
 """The reason of a note for a field that was left out of a write."""
 # Without these fields the write would be about another contact or company.
@@ -103,7 +105,7 @@ class _Repair:
         self._notes = notes
         # Without an external id the e-mail address says who the contact is.
         self._identifying = _IDENTIFYING if "external_id" in body else (*_IDENTIFYING, "email")
-        self._created: set[str] = set()
+        self._creation = AttributeCreation(model, body, world)
 
     def write(self, send: Callable[[JsonObject], Request]) -> Steps[Written | FlowResult]:
         for name in list(self._attributes()):
@@ -161,26 +163,10 @@ class _Repair:
         """Return the body's first attribute that the workspace does not have; None when it has all of them."""
         if not self._attributes():
             return None
-        known = yield from self._look_up_attributes()
+        known = yield from look_up_attributes(self._model, self._world)
         if known is None or isinstance(known, FlowResult):
             return known
         return next((_Refused(name, True, True) for name in self._attributes() if name not in known), None)
-
-    def _look_up_attributes(self) -> Steps[frozenset[str] | FlowResult | None]:
-        """Return the workspace's custom attributes; None when Intercom refuses to list them; a result when that failed for now."""
-        request = Request("GET", f"/data_attributes?model={self._model}")
-        response = yield request
-        if not is_success(response):
-            result = classify(request, response)
-            return None if result.kind == "dead" else result
-        listed = [
-            attribute.get("name")
-            for attribute in objects_in(object_of(response).get("data"))
-            if attribute.get("custom") is not False and not attribute.get("archived")
-        ]
-        names = frozenset(name for name in listed if isinstance(name, str))
-        self._cache.learn_attributes(self._model, names)
-        return names
 
     # --- what is done about it ----------------------------------------------------------------------------
 
@@ -190,82 +176,48 @@ class _Repair:
         if is_unknown is None:
             known: frozenset[str] | FlowResult | None = self._cache.attributes(self._model)
             if known is None:
-                known = yield from self._look_up_attributes()
+                known = yield from look_up_attributes(self._model, self._world)
             if isinstance(known, FlowResult):
                 return known
             is_unknown = known is not None and refused.name not in known
-        if not is_unknown or refused.name in self._created:
+        if not is_unknown or refused.name in self._creation.confirmed:
             self._leave_out_refused(refused)
             return None
         if self._policy == "fail":
             return dead(response, "unknown_attribute")
-        return (yield from self._create_or_leave_out(refused.name))
+        if self._policy == "create":
+            return (yield from self._create_or_leave_out(refused.name))
+        self._cache.refuse(self._model, refused.name, self._world.now)
+        self._leave_out_unknown(refused.name)
+        return None
 
     def _create_missing(self) -> Steps[FlowResult | None]:
         """Create the attributes that the workspace is known to lack, before Intercom refuses the write because of them."""
         known = self._cache.attributes(self._model)
         if known is None or self._policy != "create":
             return None
-        for name in [name for name in self._attributes() if name not in known]:
-            stopped = yield from self._create_or_leave_out(name)
-            if stopped is not None:
-                return stopped
-        return None
+        if all(name in known for name in self._attributes()):
+            return None
+        return (yield from self._create_or_leave_out())
 
-    def _create_or_leave_out(self, name: str) -> Steps[FlowResult | None]:
-        """Create the attribute *name*, or leave it out with a note (rule A6); a result when that failed for now."""
-        value = self._attributes()[name]
-        if self._policy == "create" and value is None:
-            # Null would clear an attribute that does not exist, so nothing is to do. After the look-up the next write knows it too.
-            known = (
-                None
-                if self._cache.attributes(self._model) is not None
-                else (yield from self._look_up_attributes())
-            )
-            if isinstance(known, FlowResult):
-                return known
-        elif self._policy == "create":
-            is_created = yield from self._create(name, value)
-            if isinstance(is_created, FlowResult):
-                return is_created
-            if is_created:
-                self._created.add(name)
-                return None
-        if value is not None or self._policy != "create":
-            self._cache.refuse(self._model, name, self._world.now)
-        self._leave_out_unknown(name)
+    def _create_or_leave_out(self, refused: str | None = None) -> Steps[FlowResult | None]:
+        """Create what the body's attributes lack, or leave it out with a note (rules A6, A7); a result when that failed for now."""
+        left_out = yield from self._creation.create(self._attributes(), refused=refused)
+        if isinstance(left_out, FlowResult):
+            return left_out
+        for name, note in left_out.items():
+            self._remove_attribute(name)
+            self._notes.append(note)
         return None
-
-    def _create(self, name: str, value: JsonValue) -> Steps[bool | FlowResult]:
-        """Return True when the attribute exists now, False when Intercom refuses to create it."""
-        if self._cache.attributes(self._model) is None:
-            known = yield from self._look_up_attributes()
-            if isinstance(known, FlowResult):
-                return known
-            if known is not None and name in known:
-                return True
-        body: JsonObject = {"name": name, "model": self._model, "data_type": _type_of(name, value)}
-        request = Request("POST", "/data_attributes", body)
-        response = yield request
-        if is_success(response):
-            self._cache.learn_attributes(self._model, [name])
-            return True
-        result = classify(request, response)
-        if result.kind != "dead":
-            return result
-        # Another process may have created it at the same moment.
-        known = yield from self._look_up_attributes()
-        return known if isinstance(known, FlowResult) else known is not None and name in known
 
     def _leave_out_unknown(self, name: str) -> None:
         self._remove_attribute(name)
-        reason = "the workspace does not take this attribute"
-        self._notes.append(Note("A6", f"custom_attributes.{name}", reason))
+        self._notes.append(refused_note(name))
 
     def _leave_out_refused(self, refused: _Refused) -> None:
         path = refused.name
         if refused.is_attribute:
-            path = f"custom_attributes.{path}"
+            path = attribute_path(path)
             self._remove_attribute(refused.name)
         else:
             self._body.pop(refused.name)
@@ -291,12 +243,3 @@ def _says_unknown(code: str | None, text: str) -> bool | None:
     if code == "field_not_found" or _UNKNOWN.search(text):
         return True
     return False if code == "type_mismatch" or _BAD_VALUE.search(text) else None
-
-
-def _type_of(name: str, value: JsonValue) -> str:
-    """Return the type of a new attribute (rule A6): float for numbers, because an integer attribute would refuse 12.5 later."""
-    if isinstance(value, bool):
-        return "boolean"
-    if isinstance(value, int) and name.endswith(("_at", "At")):
-        return "date"
-    return "float" if isinstance(value, int | float) else "string"

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from .._types import CompanyId, ContactId
+from ..messages._memo import Memo
 from . import write_records
 
 if TYPE_CHECKING:
@@ -25,9 +26,13 @@ if TYPE_CHECKING:
 _REFUSED_FOR = 3600.0
 # Tags and subscription types may be renamed in Intercom.
 _NAMES_KEPT_FOR = 3600.0
+# A list of attributes is read again before more are created after so many seconds: other processes and people create and archive too.
+_LISTED_FOR = 300.0
 _CAPACITY = 50_000
+_FEW_LISTS = 500
 # The kinds of values below, `contact_facts` and `folded` among them, are stored in spool files: renaming one loses what is stored.
 Mark = Literal["foreign", "folded", "lead"]
+_LISTED_AT = "listed_at"
 """
 What is remembered of the contact that a key leads to.
 
@@ -65,6 +70,9 @@ class WorkspaceCache:
         store: Shared by the processes of one spool; None keeps everything in memory.
         lock: Guards memory.
         capacity: Values of each kind in memory; the least recently used leave first.
+
+    Attributes:
+        changes: Another number after each change of the attributes that the workspace is known to have.
     """
 
     def __init__(
@@ -73,7 +81,11 @@ class WorkspaceCache:
         self._store = store
         self._lock = lock
         self._capacity = capacity
+        self.changes = 0
         self._memory: dict[str, OrderedDict[str, str]] = {}
+        self._parsed_names: Memo[str, frozenset[str]] = Memo(
+            lambda text: frozenset(json.loads(text)), _FEW_LISTS
+        )
 
     # --- ids (rule O4) --------------------------------------------------------------------------------
 
@@ -216,34 +228,75 @@ class WorkspaceCache:
     def attributes(self, model: str) -> frozenset[str] | None:
         """Return the custom attributes that the workspace is known to have; None when they were never looked up."""
         text = self._get("attributes", model)
-        return None if text is None else frozenset(json.loads(text))
+        return None if text is None else self._parsed_names[text]
 
-    def learn_attributes(self, model: str, names: Iterable[str]) -> None:
-        """Remember that the workspace has the attributes *names* too."""
+    def list_attributes(self, names_of: Mapping[str, Iterable[str]], now: float) -> None:
+        """Remember the custom attributes of each model, and no others, as Intercom listed them at *now*."""
+        for model, names in names_of.items():
+            listed = json.dumps(sorted({*names}))
+            self._change("attributes", model, lambda _, listed=listed: listed)  # type: ignore[misc]  # bound now, not at the call
+        self._change("attributes", _LISTED_AT, lambda _: repr(now))
+        self._forget_copies()
+        self.changes += 1
 
-        def change(text: str | None) -> str:
-            known = [] if text is None else json.loads(text)
-            return json.dumps(sorted({*known, *names}))
+    def learn_attribute(self, model: str, name: str) -> None:
+        """Remember that the workspace has the attribute *name* too; nothing where the others are not known."""
+
+        def change(text: str | None) -> str | None:
+            return None if text is None else json.dumps(sorted({*json.loads(text), name}))
 
         self._change("attributes", model, change)
+        self._forget_copies()
+        self.changes += 1
+
+    def is_list_fresh(self, now: float) -> bool:
+        """Tell whether the attributes were listed in the last minutes."""
+        self._forget_copies()  # another process may have listed them since
+        listed_at = self._get("attributes", _LISTED_AT)
+        return listed_at is not None and 0 <= now - float(listed_at) < _LISTED_FOR
+
+    def attribute_count(self) -> int | None:
+        """Return how many custom attributes the workspace has, of contacts and companies; None when they were never listed."""
+        contacts, companies = self.attributes("contact"), self.attributes("company")
+        return None if contacts is None or companies is None else len(contacts) + len(companies)
+
+    def _forget_copies(self) -> None:
         if self._store is not None:
-            self._remove_from_memory("attributes", model)
+            for key in ("contact", "company", _LISTED_AT):
+                self._remove_from_memory("attributes", key)
 
-    def effective(self, model: str, values: Mapping[str, JsonValue], now: float) -> dict[str, JsonValue]:
-        """Return *values* without the custom attributes whose write would change nothing."""
-        return {
-            name: value
-            for name, value in values.items()
-            if (attribute := write_records.attribute_name(name)) is None
-            or self._can_change(model, attribute, value, now)
-        }
+    def created_by(self, message_id: str) -> int:
+        """Return how many attributes were created for a message, in all its attempts."""
+        return int(self._get("created", message_id) or 0)
 
-    def _can_change(self, model: str, attribute: str, value: JsonValue, now: float) -> bool:
-        """Tell whether a write can change *attribute*: not while Intercom refuses it, nor by clearing one that does not exist."""
-        if self.is_refused(model, attribute, now):
-            return False
-        known = self.attributes(model) if value is None else None
-        return known is None or attribute in known
+    def count_created(self, message_id: str) -> None:
+        """Count one more attribute that was created for a message."""
+        self._put("created", message_id, str(self.created_by(message_id) + 1))
+
+    def effective(
+        self,
+        model: str,
+        values: Mapping[str, JsonValue],
+        now: float,
+        *,
+        can_create: Callable[[str], bool] = lambda name: True,
+    ) -> dict[str, JsonValue]:
+        """
+        Return *values* without the custom attributes whose write would change nothing.
+
+        Those are the ones that Intercom refuses, and of those that do not exist the ones that clear it or cannot be created.
+        """
+        known = self.attributes(model)
+        kept: dict[str, JsonValue] = {}
+        for name, value in values.items():
+            attribute = write_records.attribute_name(name)
+            if attribute is not None and self.is_refused(model, attribute, now):
+                continue
+            is_missing = attribute is not None and known is not None and attribute not in known
+            if is_missing and (value is None or not can_create(attribute)):  # type: ignore[arg-type]  # is_missing proves that it is one
+                continue
+            kept[name] = value
+        return kept
 
     def refuse(self, model: str, name: str, now: float) -> None:
         """Remember for an hour that Intercom refuses *name* (an attribute, or an event's name under ``event``)."""

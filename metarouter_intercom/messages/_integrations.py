@@ -30,7 +30,9 @@ _PLAIN_CONTACT_IDS = frozenset(PLAIN[name] for name in CONTACT_IDS)
 _TRUSTED_ONLY = _PLAIN_CONTACT_IDS | {PLAIN[name] for name in ("role", "owner_id", "tags")}
 # What a text says when somebody switches a destination off (R6); any other text that is not blank switches it on.
 _OFF_TEXTS = frozenset({"false", "no", "off", "0", "f", "n", "null", "none", "nil"})
-_KNOWN = _TRUSTED_ONLY | PROOFS | {"subscriptions", "unsubscribedfromemails", "unsubscribed", "languageoverride"}
+_KNOWN = (
+    _TRUSTED_ONLY | PROOFS | {"subscriptions", "unsubscribedfromemails", "unsubscribed", "languageoverride"}
+)
 
 
 def own_names(aliases: Iterable[str]) -> frozenset[str]:

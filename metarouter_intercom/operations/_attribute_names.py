@@ -16,18 +16,33 @@ LONGEST_TEXT = 255
 
 
 def _cleaned(name: str) -> str:
-    name = trimmed(name)
-    return name if _PLAIN_NAME.fullmatch(name) else "".join(map(_clean_character, name))
+    if _PLAIN_NAME.fullmatch(name) and name == name.strip():
+        return name
+    return _cleaned_fully(name)
 
 
-def _clean_character(character: str) -> str:
-    if character.isalnum() or character in "_- ":
-        return character
-    return character if character != "$" and unicodedata.category(character) == "Sc" else "_"
+def _cleaned_fully(name: str) -> str:
+    """Return what ``_cleaned`` does, for any name."""
+    return _clean_characters(trimmed(unicodedata.normalize("NFC", name)))
+
+
+def _clean_characters(name: str) -> str:
+    cleaned: list[str] = []
+    follows_letter = False
+    for character in name:
+        category = unicodedata.category(character)
+        is_letter = category[0] == "L"
+        # A mark belongs to the letter before it. Without one, as after an emoji, it shows nothing and only makes a second name.
+        is_mark = follows_letter and category in ("Mn", "Mc")
+        is_allowed = is_letter or is_mark or category == "Nd" or character in "_- "
+        is_currency = category == "Sc" and character != "$"
+        cleaned.append(character if is_allowed or is_currency else "_")
+        follows_letter = is_letter or is_mark
+    return "".join(cleaned)
 
 
 CLEAN = Memo(_cleaned)
-"""Name -> name without invisible ends, with ``_`` for every character that Intercom refuses (A2, R10); empty when nothing is left."""
+"""Name -> name in NFC without invisible ends, with ``_`` for every character that Intercom refuses (A2, R10); may become empty."""
 
 
 FOLDED = Memo(str.casefold)

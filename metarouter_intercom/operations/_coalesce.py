@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import attrs
 
+from ._flatten import top_level_first
 from ._values import (
     AttachCompany,
     DeleteContact,
@@ -18,13 +19,14 @@ from ._values import (
     UpsertCompany,
     UpsertContact,
     Who,
+    origin_of,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from .._types import JsonValue
-    from ._values import Operation
+    from ._values import Operation, Origin
 
 
 _Choice = TypeVar("_Choice", TagContact, SetSubscription)
@@ -199,10 +201,13 @@ def _merged(earlier: Operation, later: Operation) -> Operation | None:
     if isinstance(earlier, UpsertCompany) and isinstance(later, UpsertCompany):
         if earlier.company_id != later.company_id or not _have_same_types(earlier, later):
             return None
+        attributes, origins = _merged_attributes(earlier, later)
         return UpsertCompany(
             company_id=later.company_id,
             fields={**earlier.fields, **later.fields},
-            attributes={**earlier.attributes, **later.attributes},
+            attributes=attributes,
+            traits_path=later.traits_path,
+            origins=origins,
         )
     if isinstance(earlier, AttachCompany) and isinstance(later, AttachCompany):
         if not _is_same_link(earlier, later):
@@ -228,11 +233,14 @@ def _merged_contact(earlier: UpsertContact, later: UpsertContact) -> UpsertConta
         return None
     if earlier.role != later.role and None not in (earlier.role, later.role):
         return None
+    attributes, origins = _merged_attributes(earlier, later)
     return UpsertContact(
         who=_joined(earlier.who, later.who),
         role=later.role or earlier.role,
         fields={**earlier.fields, **later.fields},
-        attributes={**earlier.attributes, **later.attributes},
+        attributes=attributes,
+        traits_path=later.traits_path,
+        origins=origins,
     )
 
 
@@ -241,6 +249,21 @@ def _later_choice(earlier: _Choice, later: _Choice, is_same_subject: bool) -> _C
     if not is_same_subject or not _is_same_person(earlier.who, later.who):
         return None
     return attrs.evolve(later, who=_joined(earlier.who, later.who))
+
+
+def _merged_attributes(
+    earlier: UpsertContact | UpsertCompany, later: UpsertContact | UpsertCompany
+) -> tuple[Mapping[str, JsonValue], Mapping[str, Origin]]:
+    """Return the attributes of both, plain values first, and where they come from; the later one's trait wins, as its value does."""
+    attributes = {**earlier.attributes, **later.attributes}
+    if not earlier.origins and earlier.traits_path == later.traits_path:
+        origins = later.origins
+    else:
+        of_earlier = {
+            name: origin_of(earlier, name) for name in earlier.attributes if name not in later.attributes
+        }
+        origins = {**of_earlier, **later.origins}
+    return top_level_first(attributes, origins), origins
 
 
 def _is_same_link(one: AttachCompany | DetachCompany, other: AttachCompany | DetachCompany) -> bool:

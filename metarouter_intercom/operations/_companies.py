@@ -9,8 +9,10 @@ from ..messages._coercion import check_json, id_text, text_field
 from ..messages._edges import accident_note, is_accident, trimmed
 from ..messages._facts import PLAIN, KnownTraits, is_absent, look_up
 from ._company_fields import write_company_fields
+from ._custom_attributes import write_attributes
 from ._draft import Draft
 from ._fast_traits import FastCompanies
+from ._flatten import top_level_first
 from ._values import AttachCompany, DetachCompany, TagCompany, UpsertCompany
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from ..messages._facts import Trait
     from ..settings import Settings
     from ._flatten import Flattener
-    from ._values import Operation, Who
+    from ._values import Operation, Origin, Who
 
     Json = Mapping[str, JsonValue]
 
@@ -46,6 +48,7 @@ _KNOWN = KnownTraits(
         "created",
         "tags",
         "remove",
+        "custom_attributes",
         "user_hash",
         "intercom_user_jwt",
     )
@@ -119,7 +122,12 @@ class Companies:
         if company is None or company.own_id is not None:
             return None
         return [
-            UpsertCompany(company_id=own_id, fields=company.fields, attributes=company.attributes),
+            UpsertCompany(
+                company_id=own_id,
+                fields=company.fields,
+                attributes=company.attributes,
+                origins=company.origins,
+            ),
             AttachCompany(who=who, company_id=own_id),
         ]
 
@@ -198,6 +206,7 @@ class Companies:
 
     def _upsert(self, own_id: str, draft: Draft) -> list[Operation]:
         attributes: JsonObject = {}
+        origins: dict[str, Origin] = {}
         known, rest = draft.known, draft.rest
         for plain in _PLAIN_IDS:
             if plain in known:
@@ -211,11 +220,15 @@ class Companies:
         tags = _tags(own_id, draft) if "tags" in known else ()
         if known:
             write_company_fields(draft)
-            if known:
-                draft.note_unused()
-        if rest:
-            self._flattener.write(rest, attributes, notes=draft.notes, path=draft.path)
-        return [UpsertCompany(company_id=own_id, fields=draft.fields, attributes=attributes), *tags]
+        write_attributes(draft, attributes, origins, self._flattener)
+        upsert = UpsertCompany(
+            company_id=own_id,
+            fields=draft.fields,
+            attributes=top_level_first(attributes, origins),
+            traits_path=draft.path,
+            origins=origins,
+        )
+        return [upsert, *tags]
 
 
 def _traits_of(company: JsonValue, path: str, notes: list[Note]) -> Json | None:

@@ -20,13 +20,15 @@ from ._contact_fields import (
     write_times,
 )
 from ._contact_tags import ContactTags
+from ._custom_attributes import write_attributes
 from ._draft import Draft
 from ._fast_traits import FastContacts
+from ._flatten import top_level_first
 from ._subscriptions import subscriptions_of
-from ._values import AttachCompany, UpsertCompany, UpsertContact, Who, who_of
+from ._values import AttachCompany, Origin, UpsertCompany, UpsertContact, Who, who_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from .._types import JsonObject, JsonValue
     from ..messages import Identify
@@ -58,6 +60,7 @@ _KNOWN = KnownTraits(
         "companies",
         "id",
         "userId",
+        "custom_attributes",
         "user_hash",
         "intercom_user_jwt",
     ]
@@ -111,17 +114,23 @@ class Contacts:
         contact = self._fast.read(message.traits)
         if contact is None or ("@" in user_id and "email" not in contact.fields):
             return None
-        fields, attributes, company = contact
+        fields, attributes, origins, company = contact
         if self._updates_last_seen and message.timestamp is not None:
             fields["last_seen_at"] = math.floor(message.timestamp)
         who = Who(external_id=user_id)  # type: ignore[arg-type]  # a NewType is its base at run time
         operations: list[Operation] = [
-            UpsertContact(who=who, role="user", fields=fields, attributes=attributes)
+            UpsertContact(who=who, role="user", fields=fields, attributes=attributes, origins=origins)
         ]
         if company is not None:
             own_id: str = company.own_id  # type: ignore[assignment]  # a company among an identify's traits has one
             operations += (
-                UpsertCompany(company_id=own_id, fields=company.fields, attributes=company.attributes),
+                UpsertCompany(
+                    company_id=own_id,
+                    fields=company.fields,
+                    attributes=company.attributes,
+                    traits_path=company.path,
+                    origins=company.origins,
+                ),
                 AttachCompany(who=who, company_id=own_id),
             )
         return operations
@@ -150,22 +159,34 @@ class Contacts:
             write_language(draft, options, is_preview=self._is_preview)
         companies, company_ids = self._companies.translate_companies(_companies_of(draft), who, notes)
         tags = self._tags.translate_tags(draft, options, who)
-        attributes = self._attributes(draft, message, who)
+        attributes, origins = self._attributes(draft, message, who)
         operations: list[Operation] = [
-            UpsertContact(who=who, role=role, fields=draft.fields, attributes=attributes),
+            UpsertContact(
+                who=who,
+                role=role,
+                fields=draft.fields,
+                attributes=attributes,
+                traits_path=path,
+                origins=origins,
+            ),
             *tags,
             *subscriptions_of(options, who, notes),
             *companies,
         ]
+        return operations + self._attach_to_group(message, who, company_ids, notes)
+
+    def _attach_to_group(
+        self, message: Identify, who: Who, company_ids: set[str], notes: list[Note]
+    ) -> list[AttachCompany]:
+        """Return what attaches *who* to the company that the message's group id names, unless it is among *company_ids* already (I12)."""
         group_id = message.group_id or _context_group_id(message, notes)
         if group_id is None or group_id in company_ids:
-            return operations
+            return []
         if self._companies.rights == "off":
             path = "groupId" if message.group_id else "context.groupId"
             notes.append(Note("V4", path, UNTRUSTED_COMPANY))
-        else:
-            operations.append(AttachCompany(who=who, company_id=group_id, only_known=True))
-        return operations
+            return []
+        return [AttachCompany(who=who, company_id=group_id, only_known=True)]
 
     def _who(self, message: Identify, options: Options, email: str | None) -> Who | None:
         contact_id = options.contact_id()
@@ -204,10 +225,15 @@ class Contacts:
             return "lead"
         return None if who.email is None and "email" not in draft.fields and wanted is None else "user"
 
-    def _attributes(self, draft: Draft, message: Identify, who: Who) -> JsonObject:
+    def _attributes(
+        self, draft: Draft, message: Identify, who: Who
+    ) -> tuple[JsonObject, Mapping[str, Origin]]:
+        """Return the custom attributes, and where they come from."""
         attributes: JsonObject = {}
+        origins: dict[str, Origin] = {}
         if who.anonymous_id is not None:
             attributes["anonymous_id"] = who.anonymous_id
+            origins["anonymous_id"] = Origin("anonymousId")
         for plain in _OWN_IDS:
             if plain not in draft.known:
                 continue
@@ -222,14 +248,13 @@ class Contacts:
         phones = draft.known.pop("phones", None)
         if phones is not None:
             draft.rest.append(phones)
-        if draft.known:
-            draft.note_unused()
-        if draft.rest:
-            self._flattener.write(draft.rest, attributes, notes=draft.notes, path=draft.path)
+        write_attributes(draft, attributes, origins, self._flattener)
         if self._collects_context:
             for name, item, path in _context_attributes(message, attributes):
-                self._flattener.write_as(name, item, attributes, notes=draft.notes, path=path)
-        return attributes
+                self._flattener.write_as(
+                    name, item, attributes, notes=draft.notes, path=path, origins=origins
+                )
+        return top_level_first(attributes, origins), origins
 
 
 def _email(draft: Draft, message: Identify) -> str | None:

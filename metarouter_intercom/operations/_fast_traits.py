@@ -17,6 +17,7 @@ from ..messages._timestamps import unix_seconds
 from ._attribute_names import CLEAN, INNER, LONGEST_TEXT
 from ._company_fields import CREATED, LARGEST_SPEND, SIZE_LIMIT, SIZES, SPEND, TEXTS
 from ._dates import DATE_ENDINGS, FINE_FROM
+from ._values import FLATTENED, SCALAR, Origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -26,19 +27,22 @@ if TYPE_CHECKING:
 
     Json = Mapping[str, JsonValue]
     Names = tuple[str, ...]
+    Origins = Mapping[str, Origin]
 
 _Shape = TypeVar("_Shape")
 
 # How many sets of names to remember: an application sends the same few again and again.
 _MOST_SHAPES = 5_000
 _COMPANY_IDS = ("id", "companyid", "groupid")
+_NO_ORIGINS: Origins = {}
 
 
 class ContactTraits(NamedTuple):
-    """The traits of an identify as standard fields, custom attributes, and the traits of its one company."""
+    """The traits of an identify as standard fields, custom attributes with their origins, and the traits of its one company."""
 
     fields: JsonObject
     attributes: JsonObject
+    origins: Origins
     company: CompanyTraits | None
 
 
@@ -48,13 +52,16 @@ class CompanyTraits(NamedTuple):
     own_id: str | None
     fields: JsonObject
     attributes: JsonObject
+    path: str
+    origins: Origins
 
 
 class _ContactShape(NamedTuple):
     """
     What the names of an identify's traits mean.
 
-    Each field holds the key that feeds it, or None when no key does; *rest* holds pairs of key and attribute for all other keys.
+    Each field holds the key that feeds it, or None when no key does; *rest* holds pairs of key and attribute for all other keys, and
+    *renamed* those of them that differ.
     """
 
     email: str | None
@@ -64,7 +71,9 @@ class _ContactShape(NamedTuple):
     phone: str | None
     signed_up_at: str | None
     company: str | None
+    company_path: str
     rest: tuple[tuple[str, str], ...]
+    renamed: tuple[tuple[str, str], ...]
 
 
 class _CompanyShape(NamedTuple):
@@ -76,6 +85,14 @@ class _CompanyShape(NamedTuple):
     monthly_spend: str | None
     created_at: str | None
     rest: tuple[tuple[str, str], ...]
+    renamed: tuple[tuple[str, str], ...]
+
+
+class _InnerShape(NamedTuple):
+    """The attributes that the members of a nested object become, in their order, with their origins."""
+
+    names: Names
+    origins: Origins
 
 
 def _shapes(make: Callable[[Names], _Shape | None]) -> Memo[Names, _Shape | None]:
@@ -89,11 +106,19 @@ class _Attributes:
     __slots__ = ("_inner_shapes",)
 
     def __init__(self) -> None:
-        # Key of a nested object -> the names of its members -> their attributes.
-        self._inner_shapes: Memo[str, Memo[Names, Names | None]] = Memo(_shapes_below, _MOST_SHAPES)
+        # Key of a nested object and path of the traits -> the names of its members -> their attributes.
+        self._inner_shapes: Memo[tuple[str, str], Memo[Names, _InnerShape | None]] = Memo(
+            _shapes_below, _MOST_SHAPES
+        )
 
-    def read(self, names: tuple[tuple[str, str], ...], traits: Json) -> JsonObject | None:
-        """Return the custom attributes for the pairs of key and attribute in *names*; None leaves *traits* to the full path."""
+    def read(
+        self, names: tuple[tuple[str, str], ...], traits: Json, path: str
+    ) -> tuple[JsonObject, Origins] | None:
+        """
+        Return the custom attributes for the pairs of key and attribute in *names*, and the origins of those that are nested.
+
+        None leaves *traits*, whose place in the message is *path*, to the full path.
+        """
         attributes: JsonObject = {}
         nested: list[tuple[str, JsonObject]] = []
         for key, name in names:
@@ -116,16 +141,16 @@ class _Attributes:
                 return None
             attributes[name] = value
         # After all others, because a member's name may be that of another trait.
+        origins: Origins = _NO_ORIGINS
         for key, members in nested:
-            if not self._read_members(key, members, attributes):
+            shape = self._inner_shapes[key, path][tuple(members)]
+            if shape is None or not self._read_members(shape.names, members, attributes):
                 return None
-        return attributes
+            origins = {**origins, **shape.origins} if origins else shape.origins
+        return attributes, origins
 
-    def _read_members(self, key: str, members: JsonObject, attributes: JsonObject) -> bool:
-        """Read the members of a nested object into *attributes*; False leaves the traits to the full path."""
-        names = self._inner_shapes[key][tuple(members)]
-        if names is None:
-            return False
+    def _read_members(self, names: Names, members: JsonObject, attributes: JsonObject) -> bool:
+        """Read the *members* of a nested object into *attributes*; False leaves the traits to the full path."""
         for name, value in zip(names, members.values(), strict=True):
             if type(value) is str:
                 if len(value) > LONGEST_TEXT or (value[4:5] == "-" and value[:4].isdigit()):
@@ -154,8 +179,8 @@ class FastCompanies:
         )
         self._attributes = _Attributes()
 
-    def read(self, traits: Json) -> CompanyTraits | None:
-        """Return *traits* as fields and attributes; None leaves them to the full path."""
+    def read(self, traits: Json, path: str = "traits") -> CompanyTraits | None:
+        """Return *traits*, whose place in the message is *path*, as fields and attributes; None leaves them to the full path."""
         shape = self._shapes[tuple(traits)]
         if shape is None:
             return None
@@ -174,8 +199,15 @@ class FastCompanies:
             fields["remote_created_at"] = seconds = unix_seconds(traits[shape.created_at])
             if seconds is None:
                 return None
-        attributes = self._attributes.read(shape.rest, traits) if shape.rest else {}
-        return None if attributes is None else CompanyTraits(own_id, fields, attributes)  # type: ignore[arg-type]  # a text or None
+        if not shape.rest:
+            return CompanyTraits(own_id, fields, {}, path, _NO_ORIGINS)  # type: ignore[arg-type]  # a text or None
+        custom = self._attributes.read(shape.rest, traits, path)
+        if custom is None:
+            return None
+        attributes, origins = custom
+        if shape.renamed:
+            origins = {**origins, **_origins_of_renamed(shape.renamed, traits, path)}
+        return CompanyTraits(own_id, fields, attributes, path, origins)  # type: ignore[arg-type]  # as above
 
 
 class FastContacts:
@@ -215,11 +247,17 @@ class FastContacts:
         company: CompanyTraits | None = None
         if shape.company is not None:
             company_traits = traits[shape.company]
-            company = self._companies.read(company_traits) if type(company_traits) is dict else None
+            if type(company_traits) is dict:
+                company = self._companies.read(company_traits, shape.company_path)
             if company is None or company.own_id is None:
                 return None
-        attributes = self._attributes.read(shape.rest, traits)
-        return None if attributes is None else ContactTraits(fields, attributes, company)
+        custom = self._attributes.read(shape.rest, traits, "traits")
+        if custom is None:
+            return None
+        attributes, origins = custom
+        if shape.renamed:
+            origins = {**origins, **_origins_of_renamed(shape.renamed, traits, "traits")}
+        return ContactTraits(fields, attributes, origins, company)
 
 
 def _has_fast_path(settings: Settings) -> bool:
@@ -270,7 +308,18 @@ def _contact_shape(names: Names, known: frozenset[str]) -> _ContactShape | None:
     if rest is None or len(by_plain) < len(names) or any(PLAIN[key] in known for key, _ in rest):
         return None
     first_name, last_name = by_plain.get("firstname"), by_plain.get("lastname")
-    return _ContactShape(email, name, first_name, last_name, phone, signed_up_at, company, rest)
+    return _ContactShape(
+        email,
+        name,
+        first_name,
+        last_name,
+        phone,
+        signed_up_at,
+        company,
+        f"traits.{company}",
+        rest,
+        _renamed(rest),
+    )
 
 
 def _company_shape(names: Names, known: frozenset[str]) -> _CompanyShape | None:
@@ -286,7 +335,7 @@ def _company_shape(names: Names, known: frozenset[str]) -> _CompanyShape | None:
     rest = _rest(names, (own_id, size, spend, created_at, *(key for key, _ in texts)))
     if rest is None or any(PLAIN[key] in known for key, _ in rest):
         return None
-    return _CompanyShape(own_id, texts, size, spend, created_at, rest)
+    return _CompanyShape(own_id, texts, size, spend, created_at, rest, _renamed(rest))
 
 
 def _rest(names: Names, fed: Collection[str | None]) -> tuple[tuple[str, str], ...] | None:
@@ -296,12 +345,31 @@ def _rest(names: Names, fed: Collection[str | None]) -> tuple[tuple[str, str], .
     return rest if len(cleaned) == len(rest) and "" not in cleaned else None
 
 
-def _shapes_below(key: str) -> Memo[Names, Names | None]:
-    """Return a memo of the names of members -> the attributes that they become below the trait *key*; None as in ``_rest``."""
+def _renamed(rest: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    return tuple((key, name) for key, name in rest if key != name)
 
-    def attributes_of(names: Names) -> Names | None:
+
+def _origins_of_renamed(renamed: tuple[tuple[str, str], ...], traits: Json, path: str) -> Origins:
+    return {name: Origin(f"{path}.{key}", SCALAR) for key, name in renamed if type(traits[key]) is not dict}
+
+
+def _shapes_below(place: tuple[str, str]) -> Memo[Names, _InnerShape | None]:
+    """
+    Return a memo of the names of members -> the attributes that they become; None as in ``_rest``.
+
+    Args:
+        place: The key of the nested trait, and the path of the traits.
+    """
+    key, path = place
+
+    def attributes_of(names: Names) -> _InnerShape | None:
         attributes = tuple(INNER[f"{key}_{name}"] for name in names)
         is_plain = names and "" not in attributes and len(set(attributes)) == len(attributes)
-        return attributes if is_plain else None
+        if not is_plain:
+            return None
+        places = zip(attributes, names, strict=True)
+        return _InnerShape(
+            attributes, {name: Origin(f"{path}.{key}.{member}", FLATTENED) for name, member in places}
+        )
 
     return _shapes(attributes_of)

@@ -1,4 +1,4 @@
-"""Flattens traits and properties into custom attributes (rules A1 to A5) and event metadata (E6, E7); knows no standard field."""
+"""Flattens traits and properties into custom attributes (rules A1 to A5, A8) and event metadata (E6, E7); knows no standard field."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ..messages._timestamps import LAST_INSTANT, seconds_of_date_text
 from ._attribute_names import CLEAN, FOLDED, INNER, LONGEST_TEXT
 from ._dates import DATE_ENDINGS, FINE_FROM, seconds_of_number
 from ._json_text import json_text
+from ._values import FLATTENED, SCALAR, TEXT, Origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,6 +29,10 @@ _SCALARS = frozenset({str, int, float, bool, type(None)})
 _DEEPEST = 5
 # The address with which a text starts.
 _LINK = re.compile(r"\s*https?://\S*", re.IGNORECASE)
+LARGEST_NUMBER = 2**53
+"""Up to here a float has every whole number, and Intercom's numbers are floats (A8)."""
+# A number of more digits than Python writes as text in decimals.
+_MOST_BITS = 10_000
 
 
 class Flattener:
@@ -52,7 +57,16 @@ class Flattener:
         self.text_rule = "E7" if of_events else "A3"
         self.date_rule = "E7" if of_events else "A4"
 
-    def write(self, items: Items, out: JsonObject, *, notes: list[Note], path: str) -> None:
+    def write(
+        self,
+        items: Items,
+        out: JsonObject,
+        *,
+        notes: list[Note],
+        path: str,
+        origins: dict[str, Origin] | None = None,
+        is_base: bool = True,
+    ) -> None:
         """
         Write *items* into *out*, in order; the first one that has a name keeps it.
 
@@ -61,6 +75,8 @@ class Flattener:
             out: Receives the values; what is in it already keeps its names.
             notes: Receives a note for each value that is changed or left out.
             path: Of the items in the message, such as ``traits``.
+            origins: Receives the origin of each custom attribute, except of a plain trait under its own name in the base.
+            is_base: *path* is that of the traits of the person or company.
 
         Raises:
             NotJson: A value is none that JSON knows.
@@ -85,12 +101,14 @@ class Flattener:
                 is_plain = kind is bool or (value is None and not of_events)
             wanted = FOLDED[name] if of_events else name
             if not is_plain or wanted in names or not name or len(out) >= limit:
-                nested = nested or _Nested(self, out, names, notes=notes)
+                nested = nested or _Nested(self, out, names, notes=notes, origins=origins)
                 nested.put_item(key, value, f"{path}.{key}")
                 continue
             out[name] = value
             if of_events:
                 names.add(wanted)  # type: ignore[union-attr]  # a set for events
+            elif origins is not None and (name != key or not is_base):
+                origins[name] = Origin(f"{path}.{key}", SCALAR)
 
     def dated(self, name: str, text: str, *, notes: list[Note], path: str) -> tuple[str, str | int | None]:
         """Return name and value under which *text* is written if it is a date (A4); the value is None for a zero time (R4)."""
@@ -106,12 +124,21 @@ class Flattener:
         return self.date_name(name), seconds
 
     def write_as(
-        self, name: str, item: tuple[str, JsonValue], out: JsonObject, *, notes: list[Note], path: str
+        self,
+        name: str,
+        item: tuple[str, JsonValue],
+        out: JsonObject,
+        *,
+        notes: list[Note],
+        path: str,
+        origins: dict[str, Origin] | None = None,
     ) -> None:
         """Write *item* as ``write`` does, under *name* instead of its key."""
         key, value = item
         names = {FOLDED[other] for other in out} if self.of_events else out
-        _Nested(self, out, names, notes=notes).put_item(key, value, f"{path}.{key}", name=name)
+        _Nested(self, out, names, notes=notes, origins=origins).put_item(
+            key, value, f"{path}.{key}", name=name
+        )
 
     def is_date(self, name: str) -> bool:
         """Tell whether a number under the clean *name* is an instant (A4)."""
@@ -135,14 +162,33 @@ class _Nested:
         out: Receives the values.
         names: The names in use: *out* itself, or, for events, those names without case.
         notes: Receives a note for each value that is changed or left out.
+        origins: Receives the origin of each custom attribute; None for metadata.
     """
 
-    __slots__ = ("_flattener", "_names", "_notes", "_of_events", "_out")
+    __slots__ = (
+        "_flattener",
+        "_flattens_lists",
+        "_names",
+        "_notes",
+        "_of_events",
+        "_origins",
+        "_out",
+        "_rank",
+    )
 
     def __init__(
-        self, flattener: Flattener, out: JsonObject, names: set[str] | JsonObject, *, notes: list[Note]
+        self,
+        flattener: Flattener,
+        out: JsonObject,
+        names: set[str] | JsonObject,
+        *,
+        notes: list[Note],
+        origins: dict[str, Origin] | None = None,
     ) -> None:
         self._flattener = flattener
+        self._flattens_lists = flattener.of_events
+        self._origins: dict[str, Origin] = {} if origins is None else origins
+        self._rank = TEXT
         self._of_events = flattener.of_events
         self._out = out
         self._names = names
@@ -151,14 +197,19 @@ class _Nested:
     def put_item(self, key: str, value: JsonValue, path: str, *, name: str | None = None) -> None:
         """Write a trait or property of any type under *name*, or else under its *key*; *path* is its own."""
         if type(value) in _SCALARS:
+            self._rank = SCALAR
             self.put_scalar(key if name is None else name, value, path)
         else:
             self.write(key, value, path, name=name)
 
     def write(self, key: str, value: JsonValue, path: str, *, name: str | None = None) -> None:
         """Write an object or a list as the settings say of *key* (A5), under *name* or else *key*; *path* is its own."""
-        choice = self._flattener.overrides.get(key, self._flattener.nested)
+        override = self._flattener.overrides.get(key)
+        choice = override or self._flattener.nested
         key = key if name is None else name
+        # On contacts and companies each position would use up an attribute for ever, so lists of objects become text.
+        self._flattens_lists = self._of_events or override == "flatten"
+        self._rank = TEXT
         if not isinstance(value, dict | list):
             raise NotJson
         if not value:
@@ -167,9 +218,10 @@ class _Nested:
             self._put_list(key, value, path)
         elif choice == "drop":
             self.note("A5", path, "nested value")
-        elif choice == "stringify":
+        elif choice == "stringify" or (isinstance(value, list) and not self._flattens_lists):
             self._put_json(key, value, path)
         else:
+            self._rank = FLATTENED
             self._flatten(key, value, path, level=1)
 
     def put(self, name: str, value: JsonValue, path: str) -> None:
@@ -183,6 +235,7 @@ class _Nested:
             self.note("E8", path, "beyond the limit of metadata keys")
         else:
             self._out[name] = value
+            self._origins[name] = Origin(path, self._rank)
             if self._of_events:
                 self._names.add(wanted)  # type: ignore[union-attr]  # a set for events
 
@@ -206,6 +259,8 @@ class _Nested:
             self.note("E7", path, "null")
         elif isinstance(value, bool) and self._of_events:
             self.put(name, "true" if value else "false", path)
+        elif type(value) is int and not -LARGEST_NUMBER <= value <= LARGEST_NUMBER:
+            self.put(name, text_of_large(value, path, self._notes), path)
         else:
             check_json(value)
             self.put(name, value, path)
@@ -233,6 +288,7 @@ class _Nested:
                 wanted = FOLDED[clean] if of_events else clean
                 if clean and wanted not in names and len(out) < limit:
                     out[clean] = member
+                    self._origins[clean] = Origin(f"{path}.{key}", FLATTENED)
                     if of_events:
                         names.add(wanted)  # type: ignore[union-attr]  # a set for events
                     continue
@@ -245,7 +301,7 @@ class _Nested:
                 self.note("A5", inner_path, "empty object or list")
             elif isinstance(member, list) and not any(isinstance(item, dict | list) for item in member):
                 self._put_list(inner_name, member, inner_path)
-            elif level >= _DEEPEST:
+            elif level >= _DEEPEST or (isinstance(member, list) and not self._flattens_lists):
                 self._put_json(inner_name, member, inner_path)
             else:
                 self._flatten(inner_name, member, inner_path, level=level + 1)
@@ -280,15 +336,39 @@ class _Nested:
             self.note("A5", path, "empty object or list")
 
     def _put_json(self, name: str, value: JsonValue, path: str) -> None:
-        text, has_lost_proof = json_text(value)
-        if has_lost_proof:
-            self.note("R7", path, "a proof of identity")
+        text = json_text(value, path, self._notes)
         if text is None:
-            self.note("A5", path, "no JSON can hold it")
-        elif len(text) > LONGEST_TEXT:
+            return
+        if len(text) > LONGEST_TEXT:
             self.note("A5", path, "as JSON longer than 255 characters")
         else:
             self.put(CLEAN[name], text, path)
+
+
+def text_of_large(number: int, path: str, notes: list[Note]) -> str:
+    """
+    Return a whole number beyond 2^53 as text, with a note (A8).
+
+    Raises:
+        NotJson: It is longer than any number of a message; acceptance decides what becomes of it.
+    """
+    if number.bit_length() > _MOST_BITS:
+        raise NotJson
+    notes.append(Note("A8", path, "a whole number beyond 2^53: sent as text"))
+    return str(number)
+
+
+def top_level_first(attributes: JsonObject, origins: Mapping[str, Origin]) -> JsonObject:
+    """Return *attributes* by the ranks of their origins, plain values first (A7), else in their order."""
+    if not origins:
+        return attributes
+    plain: JsonObject = {}
+    later: tuple[JsonObject, JsonObject] = ({}, {})
+    for name, value in attributes.items():
+        origin = origins.get(name)
+        ranked = plain if origin is None or origin.rank == SCALAR else later[origin.rank - TEXT]
+        ranked[name] = value
+    return {**plain, **later[0], **later[1]}
 
 
 def _word(item: JsonValue) -> str:

@@ -63,7 +63,11 @@ def _link(value: JsonObject, path: str, notes: list[Note]) -> JsonObject | None:
 
 def _named(value: JsonObject, path: str, notes: list[Note]) -> JsonObject | None:
     """Return *value* without proofs of identity; None when JSON cannot hold it."""
-    text, has_lost_proof = json_text(value)
-    if has_lost_proof:
-        notes.append(Note("R7", path, "a proof of identity"))
-    return None if text is None else json.loads(text)
+    left_out: list[Note] = []
+    text = json_text(value, path, left_out)
+    if text is None:
+        # It is written as an ordinary nested value, which has notes of its own.
+        return None
+    notes += left_out
+    named: JsonObject = json.loads(text)
+    return named

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 import attrs
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .._types import Note
 
     Json = Mapping[str, JsonValue]
+    Origins = Mapping[str, "Origin"]
 
 __all__ = [
     "AttachCompany",
@@ -21,6 +22,7 @@ __all__ = [
     "DetachCompany",
     "MergeContact",
     "Operation",
+    "Origin",
     "SetSubscription",
     "SubmitEvent",
     "TagCompany",
@@ -68,6 +70,27 @@ def who_of(contact_id: str | None, external_id: str | None, email: str | None = 
     return Who(contact_id=contact_id, external_id=external_id, email=email)  # type: ignore[arg-type]  # a NewType is its base at run time
 
 
+class Origin(NamedTuple):
+    """
+    Which trait a custom attribute comes from.
+
+    Attributes:
+        path: The trait's place in the message: ``traits.address.city``.
+        rank: How important it is when not every attribute can be created (A7): 0 is a plain value, 1 a list or object that was written
+            as one text, 2 a member of a flattened value.
+    """
+
+    path: str
+    rank: int = 0
+
+
+SCALAR, TEXT, FLATTENED = range(3)
+"""The ranks of origins."""
+
+
+_NO_ORIGINS: Origins = {}
+
+
 @attrs.frozen(kw_only=True, slots=False)
 class UpsertContact:
     """
@@ -78,13 +101,17 @@ class UpsertContact:
         role: ``user`` or ``lead``; None leaves the role as it is, because the message names only the id that Intercom made.
         fields: Standard fields by Intercom's names (``email``, ``name``, ``signed_up_at``...), without external id and role. None
             clears a field. ``owner_id`` is an int here, whatever the API version expects.
-        attributes: Custom attributes; None clears one.
+        attributes: Custom attributes, plain values first; None clears one.
+        traits_path: The place of the traits in the message.
+        origins: Custom attribute -> its trait, for those that are not a plain trait of the same name.
     """
 
     who: Who
     role: Literal["user", "lead"] | None
     fields: Json
     attributes: Json
+    traits_path: str = attrs.field(default="traits", eq=False, repr=False)
+    origins: Origins = attrs.field(default=_NO_ORIGINS, eq=False, repr=False)
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -95,12 +122,21 @@ class UpsertCompany:
     Attributes:
         company_id: The caller's id of the company.
         fields: Standard fields by Intercom's names (``name``, ``plan``, ``size``...), without ``company_id``.
-        attributes: Custom attributes; None clears one.
+        attributes: Custom attributes, plain values first; None clears one.
+        traits_path: The place of the traits in the message.
+        origins: Custom attribute -> its trait, for those that are not a plain trait of the same name.
     """
 
     company_id: str
     fields: Json
     attributes: Json
+    traits_path: str = attrs.field(default="traits", eq=False, repr=False)
+    origins: Origins = attrs.field(default=_NO_ORIGINS, eq=False, repr=False)
+
+
+def origin_of(upsert: UpsertContact | UpsertCompany, name: str) -> Origin:
+    """Return where the custom attribute *name* comes from; without an entry in ``origins`` it is the trait of the same name."""
+    return upsert.origins.get(name) or Origin(f"{upsert.traits_path}.{name}")
 
 
 @attrs.frozen(kw_only=True, slots=False)

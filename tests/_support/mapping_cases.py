@@ -20,8 +20,8 @@ def read_cases(folder="translate"):
 
 
 def operation_facts(operation):
-    """Return *operation* as the plain object that a case contains."""
-    fields = attrs.asdict(operation)
+    """Return *operation* as the plain object that a case contains; where its attributes come from is no part of that."""
+    fields = attrs.asdict(operation, filter=lambda field, _: field.eq)
     for name in ("who", "lead", "user"):
         if name in fields:
             fields[name] = {key: value for key, value in fields[name].items() if value is not None}

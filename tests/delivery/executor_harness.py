@@ -58,6 +58,7 @@ class Harness:
             longest=60.0,
         )
         self.translations = {}
+        self.counts = []
         self.executor = Executor(
             Settings(api_key="key", **settings),
             translator=lambda message: self.translations[message.message_id],
@@ -69,6 +70,7 @@ class Harness:
             jitter=lambda: 0.5,
             lock_of=lock_of,
             on_foreign=self.foreign.append,
+            on_attributes=self.counts.append,
             remembered=remembered,
         )
 

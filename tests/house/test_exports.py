@@ -13,6 +13,7 @@ import metarouter_intercom
 
 _ROOT = [
     "Account",
+    "AttributeCount",
     "BufferFull",
     "Client",
     "ClientClosed",

@@ -422,7 +422,7 @@ def test_the_attribute_of_leads_may_not_exist_yet(status):
         upsert_contact(lead_upsert(), make_world()),
         (SEARCH, ANY, refusal(status)),
         ("POST /contacts", body, refusal(400, "Custom attribute 'anonymous_id' does not exist")),
-        ("GET /data_attributes?model=contact", None, search_page()),
+        ("GET /data_attributes", None, search_page()),
         ("POST /data_attributes", {"name": "anonymous_id", "model": "contact", "data_type": "string"}, ok()),
         ("POST /contacts", body, contact("c1", role="lead")),
     )
@@ -612,19 +612,36 @@ def test_what_was_left_out_is_not_remembered_as_written():
 
 
 def test_a_refused_attribute_changes_nothing():
-    """An attribute that is refused for an hour is not sent, so it cannot change anything (rules O3, A6)."""
+    """An attribute that is refused for an hour is not sent, so it cannot change anything, and a note says so (rules O3, A6)."""
     cache = _written(upsert(name="Ann"))
     cache.refuse("contact", "plan", NOW)
 
     result = play(upsert_contact(upsert(name="Ann", attributes={"plan": "pro"}), make_world(cache)))
 
-    assert result == _UNCHANGED
+    note = Note("A6", "custom_attributes.plan", "the workspace does not take this attribute")
+    assert result == _UNCHANGED._replace(notes=(note,))
+
+
+def test_an_attribute_without_room_changes_nothing():
+    """An attribute that would not be created cannot change anything either, and a note says so (rules O3, A7)."""
+    cache = _written(upsert(name="Ann"))
+    cache.list_attributes({"contact": ["seats"], "company": []}, NOW)
+
+    result = play(
+        upsert_contact(
+            upsert(name="Ann", attributes={"plan": "pro", "gone": None}),
+            make_world(cache, attribute_budget=1),
+        )
+    )
+
+    note = Note("A7", "custom_attributes.plan", "the budget for attributes is used up")
+    assert result == _UNCHANGED._replace(notes=(note,))
 
 
 def test_null_for_a_missing_attribute_changes_nothing():
     """Null for an attribute that does not exist changes nothing, so nothing is sent (rules O3, A1)."""
     cache = _written(upsert(name="Ann"))
-    cache.learn_attributes("contact", ["seats"])
+    cache.list_attributes({"contact": ["seats"]}, NOW)
     cleared = upsert(name="Ann", attributes={"plan": None})
     known = upsert(name="Ann", attributes={"seats": None})
 

@@ -10,7 +10,7 @@ from metarouter_intercom.plugins import Note, Request, Response
 
 from .._support.flow_driving import ANY, NOW, attributes, make_cache, make_world, ok, play, refusal
 
-_LOOK = "GET /data_attributes?model=contact"
+_LOOK = "GET /data_attributes"
 _CREATE = "POST /data_attributes"
 _PUT = "PUT /contacts/c1"
 
@@ -33,7 +33,7 @@ def _unknown(name):
 
 def _knowing(*names, model="contact"):
     cache = make_cache()
-    cache.learn_attributes(model, names)
+    cache.list_attributes({"contact": [], "company": [], model: names}, NOW)
     return cache
 
 
@@ -127,13 +127,13 @@ def test_an_attribute_of_a_company_is_created_for_companies():
     play(
         _write({"company_id": "k", "custom_attributes": {"tier": "a"}}, world, model="company"),
         (_PUT, ANY, _unknown("tier")),
-        ("GET /data_attributes?model=company", None, attributes(model="company")),
+        (_LOOK, None, attributes(model="company")),
         (_CREATE, {"name": "tier", "model": "company", "data_type": "string"}, ok()),
         (_PUT, ANY, ok()),
     )
 
     assert world.cache.attributes("company") == {"tier"}
-    assert world.cache.attributes("contact") is None
+    assert world.cache.attributes("contact") == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,12 @@ def test_an_attribute_that_cannot_be_created_is_left_out(refused):
     )
     play(_write(_body(plan="pro", seats=1), world), (_PUT, _body(seats=1), ok()))
     later = make_world(world.cache, now=NOW + 3600)
-    play(_write(_body(plan="pro", seats=1), later), (_CREATE, ANY, ok()), (_PUT, ANY, ok()))
+    play(
+        _write(_body(plan="pro", seats=1), later),
+        (_LOOK, None, attributes("seats")),
+        (_CREATE, ANY, ok()),
+        (_PUT, ANY, ok()),
+    )
 
     expected = Note("A6", "custom_attributes.plan", "the workspace does not take this attribute")
     assert notes == [expected]

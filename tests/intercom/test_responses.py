@@ -75,7 +75,7 @@ def test_what_each_status_means(status, kind):
         ("GET", "/companies?company_id=k", "dead"),
         ("POST", "/tags", "dead"),
         ("POST", "/data_attributes", "dead"),
-        ("GET", "/data_attributes?model=contact", "dead"),
+        ("GET", "/data_attributes", "dead"),
     ],
 )
 def test_what_a_403_concerns(method, path, kind):

@@ -268,26 +268,76 @@ def test_a_later_message_supersedes_an_earlier_one(cache):
 def test_attributes_are_learned(cache):
     """None means that the attributes were never looked up, an empty set that there are none (rule M3)."""
     assert cache.attributes("contact") is None
-    cache.learn_attributes("contact", [])
+    cache.learn_attribute("contact", "early")
+    assert cache.attributes("contact") is None
+    cache.list_attributes({"contact": []}, NOW)
     assert cache.attributes("contact") == frozenset()
-    cache.learn_attributes("contact", ["plan"])
-    cache.learn_attributes("contact", ["seats"])
+    cache.learn_attribute("contact", "plan")
+    cache.learn_attribute("contact", "seats")
 
     assert cache.attributes("contact") == {"plan", "seats"}
     assert cache.attributes("company") is None
+
+
+def test_a_list_replaces_what_was_known(cache):
+    """An attribute that was archived is in no later list, so it is unknown again (rule A7)."""
+    cache.list_attributes({"contact": ["old", "plan"], "company": ["tier"]}, NOW)
+    cache.list_attributes({"contact": ["plan"], "company": ["tier"]}, NOW)
+
+    assert (cache.attributes("contact"), cache.attributes("company")) == ({"plan"}, {"tier"})
+
+
+def test_attributes_of_both_models_are_counted_together(cache):
+    """Contacts and companies share one limit; as long as one of the two was not listed, the number is unknown (rule A7)."""
+    cache.list_attributes({"contact": ["plan"]}, NOW)
+    assert cache.attribute_count() is None
+    cache.list_attributes({"company": ["tier", "seats"]}, NOW)
+
+    assert cache.attribute_count() == 3
+
+
+def test_a_list_is_fresh_for_some_minutes(cache):
+    """A list is read again after five minutes, and after the clock was set back (rule A7)."""
+    assert cache.is_list_fresh(NOW) is False
+    cache.list_attributes({"contact": [], "company": []}, NOW)
+
+    ages = (0, 299, 300, -1)
+
+    assert [cache.is_list_fresh(NOW + age) for age in ages] == [True, True, False, False]
+
+
+def test_what_was_created_for_a_message_is_counted(cache):
+    """Each message has a number of its own, which stays when it is sent again (rule A7)."""
+    cache.count_created("m1")
+    cache.count_created("m1")
+
+    assert (cache.created_by("m1"), cache.created_by("m2")) == (2, 0)
 
 
 def test_other_processes_attributes_are_learned_with_our_own():
     """What other processes stored is read again after each change (rule M3)."""
     store = DictStore()
     one, other = make_cache(store), make_cache(store)
-    one.learn_attributes("contact", ["plan"])
+    one.list_attributes({"contact": ["plan"], "company": []}, NOW)
     assert other.attributes("contact") == {"plan"}
-    one.learn_attributes("contact", ["seats"])
+    one.learn_attribute("contact", "seats")
 
-    other.learn_attributes("contact", ["tier"])
+    other.learn_attribute("contact", "tier")
 
     assert other.attributes("contact") == {"plan", "seats", "tier"}
+
+
+def test_another_processes_list_is_as_fresh_as_our_own():
+    """Processes that share a store list the attributes once for all of them (rule A7)."""
+    store = DictStore()
+    one, other = make_cache(store), make_cache(store)
+    other.list_attributes({"contact": ["old"], "company": []}, NOW - 1_000)
+    other.attributes("contact")
+
+    one.list_attributes({"contact": ["plan"], "company": []}, NOW)
+
+    assert other.is_list_fresh(NOW) is True
+    assert other.attributes("contact") == {"plan"}
 
 
 def test_a_refused_name_is_tried_again_after_an_hour(cache):

@@ -18,6 +18,7 @@ from metarouter_intercom.operations import (
     Who,
 )
 from metarouter_intercom.operations._coalesce import Step, coalesce
+from metarouter_intercom.operations._values import FLATTENED, Origin, origin_of
 
 _ANN = Who(external_id="ann")
 _BEA = Who(external_id="bea")
@@ -310,3 +311,47 @@ def test_the_accepted_order_can_be_kept_to_the_letter():
 
     assert [list(step.messages) for step in steps] == [[0, 1], [2], [3], [4, 5], [6], [7], [8], [9]]
     assert steps[0].operation == _up(name="B")
+
+
+# --- where attributes come from (rule A7) ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_company", [False, True])
+def test_a_merged_write_knows_where_its_attributes_come_from(is_company):
+    """A7: an attribute of a merged write comes from the trait that gave its value, and plain values stay first."""
+    flat = {"o_x": Origin("traits.o.x", FLATTENED)}
+    renamed = {"a_b": Origin("context.traits.a.b")}
+
+    def upsert(attributes, **options):
+        if is_company:
+            return UpsertCompany(company_id="k1", fields={}, attributes=attributes, **options)
+        return UpsertContact(who=_ANN, role="user", fields={}, attributes=attributes, **options)
+
+    (step,) = _plan(
+        upsert({"o_x": 1, "plan": "pro"}, origins=flat),
+        upsert({"plan": "free", "a_b": 1}, origins=renamed, traits_path="context.traits"),
+    )
+    merged = step.operation
+
+    assert list(merged.attributes) == ["plan", "a_b", "o_x"]
+    assert {name: origin_of(merged, name) for name in merged.attributes} == {
+        "o_x": Origin("traits.o.x", FLATTENED),
+        "plan": Origin("context.traits.plan"),
+        "a_b": Origin("context.traits.a.b"),
+    }
+
+
+def test_a_plain_trait_of_a_later_message_wins_over_a_flattened_one():
+    """A7: an attribute that is flattened in the earlier message and plain in the later one is plain."""
+    (step,) = _plan(
+        UpsertContact(
+            who=_ANN,
+            role="user",
+            fields={},
+            attributes={"o_x": 1},
+            origins={"o_x": Origin("traits.o.x", FLATTENED)},
+        ),
+        _up(attributes={"o_x": 2}),
+    )
+
+    assert origin_of(step.operation, "o_x") == Origin("traits.o_x")

@@ -14,6 +14,7 @@ from metarouter_intercom.operations._companies import Companies
 from metarouter_intercom.operations._contacts import Contacts
 from metarouter_intercom.operations._fast_traits import _MOST_SHAPES, _Attributes, _shapes
 from metarouter_intercom.operations._flatten import Flattener
+from metarouter_intercom.operations._values import FLATTENED, Origin
 from metarouter_intercom.plugins import Note
 from metarouter_intercom.settings import Settings
 
@@ -125,6 +126,7 @@ NUMBERS = mostly(
     )
     | st.sampled_from([1e300, float("nan"), float("inf"), -0.0, 0.5, -2147483647.5, 2147483647.5]),
 )
+LARGE_NUMBERS = st.sampled_from([2**53 - 1, 2**53, 2**53 + 1, -(2**53), -(2**53) - 1, 2**63, 2**64 - 1])
 ID_TEXTS = mostly(
     st.sampled_from(["c-1", "c 2", " c ", "ü"]),
     st.sampled_from(["", " ", "\u00a0", None, 5, 2**64, 1.5, True, Text("c"), Text(" "), GONE])
@@ -157,6 +159,7 @@ def changes_of_company(*inside: str) -> st.SearchStrategy[Any]:
             at(st.sampled_from([{"name": "Gold"}, {"name": 5, "id": 1}, {"Name": " "}, {}, [1]]), "plan"),
             at(VALUES, "$", "tags", "address", "address_city", "r_egion"),
             at(st.sampled_from([True, False, None, "x"]), "remove", "user_hash", "intercom_user_jwt"),
+            at(st.sampled_from([{"plan": "x"}, {}, None, "x"]), "custom_attributes", "customAttributes"),
         ),
     )
 
@@ -167,6 +170,8 @@ CONTACT_CHANGES = mostly(
         change(["name", "firstName", "phone"], TEXTS),
         change(["createdAt"], INSTANTS),
         change(["plan", "logins", "new", "newsletter", "manager"], VALUES),
+        change(["Gro\u0308\u00dfe", "\u0928\u093e\u092e", " plan ", ("address", "e\u0301")], VALUES),
+        change(["logins", ("address", "floor"), ("company", "region")], LARGE_NUMBERS),
         change([("address", "floor"), ("address", "new"), "a.b", "rate"], VALUES),
         change([("address", "left_at"), "renews_at", "endedAt", "due.date", "end_date", "rate"], MOMENTS),
         changes_of_company("company"),
@@ -182,6 +187,7 @@ CONTACT_CHANGES = mostly(
         change(
             ["address_city", "address", "company", ("address", "city name"), ("address", "user_hash")], VALUES
         ),
+        change(["custom_attributes", "customAttributes"], st.sampled_from([{"plan": "x"}, {}, None, "x"])),
     ),
 )
 TRAITS = usual_with_changes(
@@ -273,6 +279,10 @@ def test_flat_traits_take_the_fast_path() -> None:
         pytest.param({"company": "Example Ltd"}, id="company by name"),
         pytest.param({"company": {"name": "Example Ltd"}}, id="company without an id"),
         pytest.param({"company": {"id": "c", "remove": True}}, id="company to leave"),
+        pytest.param({"account": 2**53 + 1}, id="large number"),
+        pytest.param({"address": {"account": -(2**53) - 1}}, id="large number in an object"),
+        pytest.param({"custom_attributes": {"plan": "pro"}}, id="Intercom's own spelling"),
+        pytest.param({"company": {"id": "c", "account": 2**60}}, id="company with a large number"),
     ],
 )
 def test_a_value_that_needs_a_note_takes_the_full_path(traits: dict[str, Any]) -> None:
@@ -399,8 +409,11 @@ def test_what_is_remembered_of_names_is_bounded() -> None:
     attributes = _Attributes()
     for number in range(_MOST_SHAPES):
         shapes[(f"key {number}",)]
-        attributes.read(((f"key {number}", "name"),), {f"key {number}": {"inner": 1}})
+        attributes.read(((f"key {number}", "name"),), {f"key {number}": {"inner": 1}}, "traits")
 
     assert (shapes[("one", "more")], len(shapes)) == (2, _MOST_SHAPES)
-    assert attributes.read((("more", "name"),), {"more": {"inner": 1}}) == {"more_inner": 1}
+    assert attributes.read((("more", "name"),), {"more": {"inner": 1}}, "traits") == (
+        {"more_inner": 1},
+        {"more_inner": Origin("traits.more.inner", FLATTENED)},
+    )
     assert len(attributes._inner_shapes) == _MOST_SHAPES

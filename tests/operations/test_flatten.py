@@ -11,10 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metarouter_intercom import Settings
+from metarouter_intercom.messages import Identify
 from metarouter_intercom.messages._coercion import NotJson
 from metarouter_intercom.messages._facts import is_proof
+from metarouter_intercom.operations import translate
 from metarouter_intercom.operations._dates import seconds_of_number
 from metarouter_intercom.operations._flatten import Flattener, _Nested
+from metarouter_intercom.operations._values import FLATTENED, SCALAR, Origin
 
 from .._support.promises import FACTS, promised
 from .._support.twins import VALUES, assert_twins_agree, mostly
@@ -98,6 +101,73 @@ def test_a_name_in_use_keeps_its_value():
 
 
 @given(
+    st.integers(-(2**70), 2**70) | st.sampled_from([2**53, 2**53 + 1, -(2**53), -(2**53) - 1]), st.booleans()
+)
+@promised
+def test_a_whole_number_keeps_all_of_its_digits(number, of_events):
+    """A8: Intercom gets a number that a float can hold, or else the digits as text, with a note; inside objects too."""
+    out, notes = _written({"n": number, "o": {"n": number}}, of_events=of_events)
+
+    is_large = abs(number) > 2**53
+    assert out == {"n": str(number), "o_n": str(number)} if is_large else {"n": number, "o_n": number}
+    assert all(type(value) is (str if is_large else int) for value in out.values())
+    assert [(rule, path) for rule, path, _ in notes] == [("A8", "traits.n"), ("A8", "traits.o.n")] * is_large
+
+
+def test_a_number_of_thousands_of_digits_costs_that_number():
+    """A8: Python writes no such number as text, so it is left out with a note, and the rest of the message stays."""
+    message = Identify(user_id="u1", timestamp=1.0, traits={"n": 10**5_000, "plan": "pro"})
+
+    translation = translate(message, Settings(api_key="k"))
+
+    assert translation.operations[0].attributes == {"plan": "pro"}
+    assert [note.path for note in translation.notes] == ["traits.n"]
+
+
+_items = st.lists(
+    st.dictionaries(st.sampled_from(["a", "b", "c"]), st.integers() | st.text(max_size=40), max_size=3)
+    | st.integers(),
+    min_size=1,
+    max_size=8,
+)
+
+
+@given(_items, st.sampled_from(["flatten", "stringify"]), st.booleans())
+@promised
+def test_a_list_makes_one_attribute_or_none(items, nested, is_inside):
+    """A5: on a contact or company a list makes one attribute, never one for each position: all of it, or a note that says why not."""
+    facts = {"o": {"l": items}} if is_inside and nested == "flatten" else {"l": items}
+
+    out, notes = _written(facts, nested=nested)
+
+    if not any(isinstance(item, dict) for item in items):
+        return
+    if out:
+        assert [json.loads(text) for text in out.values()] == [items]
+        assert notes == []
+    else:
+        assert [rule for rule, _, _ in notes] == ["A5"]
+
+
+@given(FACTS, st.sampled_from(["flatten", "stringify", "drop"]))
+@promised
+def test_every_attribute_has_the_origin_of_its_trait(facts, nested):
+    """A7: each attribute comes from a trait of the message, and only members of flattened objects count as flattened."""
+    out, notes, origins = {}, [], {}
+    Flattener(Settings(api_key="k", nested=nested), of_events=False).write(
+        facts.items(), out, notes=notes, path="traits", origins=origins
+    )
+
+    assert origins.keys() <= out.keys()
+    for name in out:
+        path, rank = origins.get(name, Origin(f"traits.{name}"))
+        key = next(key for key in facts if path in (f"traits.{key}",) or path.startswith(f"traits.{key}."))
+        is_nested = isinstance(facts[key], dict | list)
+        assert (rank == SCALAR) or is_nested
+        assert rank != FLATTENED or (nested == "flatten" and path != f"traits.{key}")
+
+
+@given(
     FACTS,
     st.sampled_from(["flatten", "stringify", "drop"]),
     st.sampled_from(["seconds", "keep"]),
@@ -135,12 +205,12 @@ def test_an_instant_in_any_unit_is_its_second(ending, of_events, moment, unit):
         f"x{ending}": number,
         "o": {"p": {f"y{ending}": number}},
         f"f{ending}": seconds + 0.5,
-        "plain": number,
+        "plain": seconds,
     }
 
     out, notes = _written(facts, of_events=of_events)
 
-    assert out == {f"x{ending}": seconds, f"o_p_y{ending}": seconds, f"f{ending}": seconds, "plain": number}
+    assert out == {f"x{ending}": seconds, f"o_p_y{ending}": seconds, f"f{ending}": seconds, "plain": seconds}
     assert notes == []
 
 

@@ -96,8 +96,7 @@ def test_messages_made_by_hand_mean_what_accepted_ones_do():
                 "score": 1.5,
                 "tags": "a, b",
                 "o_since_at": 1709164800,
-                "o_n_0": 2,
-                "o_n_1_m": 0.5,
+                "o_n": '[2,{"m":0.5}]',
             },
         },
         {

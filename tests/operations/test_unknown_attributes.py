@@ -1,4 +1,4 @@
-"""Attributes that the workspace does not know (rule A6), as data, with the sandbox in process."""
+"""Attributes that the workspace does not know (rules A6 to A8), as data, with the sandbox in process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .._support.mapping_cases import read_cases
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=name) for name, case in read_cases("unknown")])
 def test_unknown_attributes(case):
-    """A6: an unknown attribute is made, left out with a note, or makes the message a dead letter, as the settings say."""
+    """A6 to A8: an unknown attribute is made, left out with a note, or makes the message a dead letter, as the settings say."""
     deliveries = []
     client, workspace = workspace_client(after=[deliveries.append], **case["settings"])
     for message in case["messages"]:
@@ -20,7 +20,10 @@ def test_unknown_attributes(case):
     contact = workspace.contact("u1")
     made = {f"{model}.{name}": one.data_type for (model, name), one in workspace.state.attributes.items()}
     notes = [
-        [note.rule, note.path] for delivery in deliveries for note in delivery.notes if note.rule == "A6"
+        [note.rule, note.path]
+        for delivery in deliveries
+        for note in delivery.notes
+        if note.rule in ("A6", "A7", "M3")
     ]
 
     assert made == case["made"]

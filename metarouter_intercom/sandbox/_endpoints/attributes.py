@@ -161,8 +161,9 @@ def _read_name(request: ApiRequest, body: JsonObject) -> str:
 def _is_allowed(letter: str) -> bool:
     if letter in "_- ":
         return True
+    # Many scripts write vowels and accents as marks of their own (Mn, Mc), and no name in them could do without.
     # The dollar sign is a currency symbol too, but Intercom allows it in no key.
-    return letter.isalnum() or (letter != "$" and unicodedata.category(letter) == "Sc")
+    return letter.isalnum() or (letter != "$" and unicodedata.category(letter) in ("Mn", "Mc", "Sc"))
 
 
 def _refuse_existing(request: ApiRequest, name: str, model: str) -> None:

@@ -12,6 +12,7 @@ import requests
 
 from metarouter_intercom import (
     Account,
+    AttributeCount,
     BufferFull,
     Client,
     ClientClosed,
@@ -71,6 +72,7 @@ rate: RateBudget = stats.rate
 remaining: int | None = rate.remaining
 health: Health = client.health()
 fine: bool = health.is_ok
+attribute_count: AttributeCount | None = health.attributes
 
 # --- dead letters ------------------------------------------------------------------------------------------
 
