@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 import attrs
 
 from ..errors import BufferFull, RejectedMessage
+from ..messages._message_ids import file_message_id
 from .exit_codes import ExitCode, Failed
 from .formatting import echo, number_of
 from .message_files import FileEntry, read_messages
@@ -119,7 +120,7 @@ class Replay:
             if entry.message is None:
                 self._reject(entry, [entry.problem])
                 self._unreadable += 1
-            elif not self._accept(entry, entry.message, f"file-{digest}"):
+            elif not self._accept(entry, entry.message, file_message_id(digest)):
                 return False
             self.progress.digest = digest
             self.progress.read += 1

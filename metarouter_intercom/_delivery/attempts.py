@@ -8,7 +8,7 @@ from ..operations import AttachCompany, DetachCompany, MergeContact, SubmitEvent
 from ..plugins import Delivery, Settlement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from .._intercom.responses import FlowResult
     from .._types import Note
@@ -47,7 +47,7 @@ class Attempt:
 
     def __init__(self, entry: Entry, translation: Translation) -> None:
         self.entry = entry
-        self.operations: Sequence[Operation] = () if translation.skipped else translation.operations
+        self.operations: tuple[Operation, ...] = () if translation.skipped else translation.operations
         self.skipped = translation.skipped
         self.notes: list[Note] = list(translation.notes)
         self.state: State = "ok"
