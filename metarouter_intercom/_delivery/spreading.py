@@ -4,30 +4,34 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
 
 from .._intercom.event_seconds import FARTHEST
-from .._intercom.event_wishes import Wishes
+from .._intercom.event_wishes import Places, digested, digested_links, wish_of
 from .._types import Note
 from ..errors import SpoolFailed
+from ..operations import MergeContact, SubmitEvent, UpsertContact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .._intercom.event_seconds import MemorySeconds, SecondsStore, Slot
-    from .._intercom.event_wishes import Asking
+    from .._intercom.event_seconds import Links, MemorySeconds, Place, SecondsStore, Slot
     from .._intercom.workspace_cache import WorkspaceCache
-    from ..operations import SubmitEvent
     from .attempts import Attempt
 
 _log = logging.getLogger("metarouter_intercom")
 _MOVED = Note("E10", "timestamp", "another event has this second: moved to the next free one")
 _NOT_MOVED = Note("E10", "timestamp", "another event has this second, and none of the next 300 is free")
 _REPEATED = Note("E10", "timestamp", "an event with this messageId was sent with another time")
+# SQLite holds no larger number. No event happens then, so such an event is sent as it is.
+_LAST_SECOND = 2**62
 # Seconds assigned while the spool failed that wait to be written to it.
 _UNSAVED = 50_000
+
+
+_Asking: TypeAlias = "tuple[Attempt, SubmitEvent, Slot]"
 
 
 class Spreader:
@@ -58,26 +62,48 @@ class Spreader:
 
     def spread(self, attempts: Sequence[Attempt]) -> None:
         """Replace the seconds in the events of *attempts*, which are the messages of one claim in their order, and note what moved."""
-        wishes = Wishes(self._cache)
-        for number, attempt in enumerate(attempts):
-            if attempt.operations:
-                wishes.add(number, attempt.entry.message, attempt.operations)
-        is_linked = self._memory.is_linked
-        links = {key: place for key, place in wishes.links.items() if not is_linked(key, place)}
-        if not wishes.asking and not links:
-            return
-        slots = self._slots([asking.wish for asking in wishes.asking], links)
-        for asking in wishes.asking:
-            slot = slots[asking.wish.owner]
-            if slot.second != asking.wish.second or slot.place is None:
-                _move(attempts[asking.message], asking, slot)
-
-    def _slots(self, wishes: Sequence[Slot], links: Mapping[int, int]) -> Mapping[int, Slot]:
-        """Return owner -> its second; the store is asked for what this process does not know."""
-        memory, store = self._memory, self._store
+        store = self._store
+        places = Places(self._cache)
+        asking: list[_Asking] = []
+        make = wish_of if store is None else digested
+        for attempt in attempts:
+            number = 0
+            for operation in attempt.operations:
+                kind = type(operation)
+                if kind is SubmitEvent:
+                    event: SubmitEvent = operation  # type: ignore[assignment]  # as its type says
+                    if abs(event.created_at) < _LAST_SECOND:
+                        asking.append((attempt, event, make(event, attempt.entry.message, places, number)))
+                    number += 1
+                elif kind is UpsertContact or kind is MergeContact:
+                    places.learn(operation)
         if store is None:
-            return memory.assign(wishes, links)
-        known = memory.known(wishes)
+            self._assign_in_memory(asking, places.links)
+        elif asking or places.links:
+            self._assign(asking, self._memory.news_of(digested_links(places.links)), store)
+
+    def _assign_in_memory(self, asking: Sequence[_Asking], links: dict[Place, Place]) -> None:
+        if links:
+            self._memory.link(links)
+        take = self._memory.take
+        for attempt, event, wish in asking:
+            slot = take(wish)
+            if slot is not wish:
+                _move(attempt, event, slot)
+
+    def _assign(self, asking: Sequence[_Asking], links: Links, store: SecondsStore) -> None:
+        if asking or links:
+            slots = self._stored([wish for _, _, wish in asking], links, store)
+            for attempt, event, wish in asking:
+                slot = slots[wish.owner]
+                if slot.second != wish.second or slot.place is None:
+                    _move(attempt, event, slot)
+
+    def _stored(self, wishes: Sequence[Slot], links: Links, store: SecondsStore) -> Mapping[int, Slot]:
+        """Return owner -> its second; *store* is asked for what this process does not know."""
+        memory = self._memory
+        # A new link may take a second away from an event that has not been sent.
+        known = {} if links else memory.known(wishes)
         unknown = [wish for wish in wishes if wish.owner not in known] if known else wishes
         if not unknown and not links:
             return known
@@ -111,14 +137,14 @@ class Spreader:
         )
 
 
-def _move(attempt: Attempt, asking: Asking, slot: Slot) -> None:
-    operations = [*attempt.operations]
-    event: SubmitEvent = operations[asking.position]  # type: ignore[assignment]  # an event, because it asked for a second
-    operations[asking.position] = attrs.evolve(event, created_at=slot.second)
-    attempt.operations = tuple(operations)
+def _move(attempt: Attempt, event: SubmitEvent, slot: Slot) -> None:
+    if slot.place is not None and slot.second == event.created_at:
+        return
+    moved = attrs.evolve(event, created_at=slot.second)
+    attempt.operations = tuple(moved if one is event else one for one in attempt.operations)
     if slot.place is None:
         attempt.notes.append(_NOT_MOVED)
-    elif 0 < slot.second - asking.wish.second <= FARTHEST:
+    elif 0 < slot.second - event.created_at <= FARTHEST:
         attempt.notes.append(_MOVED)
     else:
         attempt.notes.append(_REPEATED)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from hashlib import blake2b
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping, Sequence
@@ -24,35 +24,45 @@ _CAPACITY = 50_000
 _MAX_LINKS = 2
 
 
+Name: TypeAlias = "str | int"
+Place: TypeAlias = "str | tuple[str] | int"
+
+
 class Slot(NamedTuple):
     """
-    An event and its second. Texts are digests of 64 bits: a spool file then has no ids and addresses here, and its rows are short.
+    An event and its second.
+
+    In memory, names and places are texts. A spool gets digests of 64 bits instead: its file then has no ids and addresses here, and its
+    rows are short.
 
     Attributes:
         owner: What makes it this event: its message id or its content, with the caller's key of its contact and its name.
-        place: Its contact, from ``place_of``. None when the second belongs to another event, because no second was free.
+        place: Its contact: a text or an odd number for a user, whose place never changes, and a tuple or an even number for every other
+            key. None when the second belongs to another event, because no second was free.
         name: Its name, as Intercom compares names.
         second: Unix seconds: the one that it asks for, or the one that it has.
     """
 
     owner: int
-    place: int | None
-    name: int
+    place: Place | None
+    name: Name
     second: int
+
+
+Links: TypeAlias = "Mapping[Place, Place]"
+"""Key of a contact -> key of the same contact under which its events are compared from now on."""
 
 
 class SecondsStore(Protocol):
     """Remembers the second of each event, and shares that with other processes; thread-safe."""
 
-    def assign(
-        self, wishes: Sequence[Slot], links: Mapping[int, int], unsaved: Sequence[Slot] = ()
-    ) -> dict[int, Slot]:
+    def assign(self, wishes: Sequence[Slot], links: Links, unsaved: Sequence[Slot] = ()) -> dict[int, Slot]:
         """
         Return owner -> the second that each of *wishes* has for good; all in one step, and kept when the method returns.
 
         Args:
             wishes: The events with the seconds that they ask for, in their order.
-            links: Key of a contact -> key of the same contact under which its events are compared from now on.
+            links: What is new about the keys of contacts.
             unsaved: Seconds that were assigned elsewhere while the store failed.
 
         Raises:
@@ -61,24 +71,23 @@ class SecondsStore(Protocol):
         ...
 
 
-def digest(text: str) -> int:
-    """Return 64 bits that only *text* has, as a number that SQLite can store."""
-    content = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(content, "big", signed=True)
+def digest(content: str | bytes) -> int:
+    """Return 64 bits that only *content* has, as a number that SQLite can store."""
+    content = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
+    return int.from_bytes(blake2b(content, digest_size=8).digest(), "big", signed=True)
 
 
-def place_of(key: str) -> int:
-    """Return the digest of a contact's key: an odd number for a user, whose place never changes, and an even one for every other key."""
-    number = digest(key)
-    return number | 1 if key.startswith("user:") else number & ~1
+def digest_of_place(place: Place) -> int:
+    """Return the digest of a text or tuple that stands for a contact: an odd number for a user, an even one for every other key."""
+    return digest(place) | 1 if isinstance(place, str) else digest(str(place)) & ~1
 
 
-def is_final(place: int) -> bool:
+def is_final(place: Place) -> bool:
     """Return whether *place* is a user's, so that no link leads away from it."""
-    return bool(place & 1)
+    return bool(place & 1) if isinstance(place, int) else isinstance(place, str)
 
 
-def resolved(place: int, links: Mapping[int, int]) -> int:
+def resolved(place: Place, links: Links) -> Place:
     """Return where *links* lead from *place*."""
     for _ in range(_MAX_LINKS):
         if place not in links:
@@ -118,14 +127,14 @@ class MemorySeconds:
         self._capacity = capacity
         # Owner -> its second; the least recently used one is the first.
         self._slots: dict[int, Slot] = {}
-        self._taken: set[tuple[int | None, int, int]] = set()
-        self._links: OrderedDict[int, int] = OrderedDict()
+        self._taken: set[tuple[Place | None, Name, int]] = set()
+        self._links: OrderedDict[Place, Place] = OrderedDict()
         # Place that a link may lead away from -> the owners there.
-        self._movable: dict[int, dict[int, None]] = {}
+        self._movable: dict[Place, dict[int, None]] = {}
 
-    def is_linked(self, key: int, place: int) -> bool:
-        """Return whether *key* is known to lead to *place*."""
-        return self._links.get(key) == place
+    def news_of(self, links: Links) -> dict[Place, Place]:
+        """Return those of *links* that are not remembered."""
+        return {key: place for key, place in links.items() if self._links.get(key) != place}
 
     def known(self, wishes: Iterable[Slot]) -> dict[int, Slot]:
         """Return owner -> its second, for those of *wishes* that are remembered."""
@@ -136,20 +145,43 @@ class MemorySeconds:
                 slots[owner] = slots.pop(owner)
         return known
 
-    def assign(self, wishes: Sequence[Slot], links: Mapping[int, int]) -> dict[int, Slot]:
+    def take(self, wish: Slot) -> Slot:
+        """Return *wish* itself if its event has that second for good, else the other one that it has."""
+        slots, taken, spot = self._slots, self._taken, wish[1:]
+        with self._lock:
+            slot = slots.get(wish.owner)
+            if slot is not None:
+                return wish if slot == wish else slot
+            if spot in taken or type(wish.place) is not str:
+                wish = self._new(wish)
+            else:
+                slots[wish.owner] = wish
+                taken.add(spot)
+            if len(slots) > self._capacity:
+                self._forget_oldest()
+        return wish
+
+    def link(self, links: Links) -> None:
+        """Let the events of each key count as those of the contact that it leads to."""
+        with self._lock:
+            self._link(links)
+
+    def assign(self, wishes: Sequence[Slot], links: Links) -> dict[int, Slot]:
         """Return owner -> the second that each of *wishes* has for good; see ``SecondsStore``."""
         assigned: dict[int, Slot] = {}
         with self._lock:
             self._link(links)
             for wish in wishes:
-                slot = self._slots.get(wish.owner) or self._new(wish)
-                assigned[wish.owner] = slot
+                assigned[wish.owner] = self._slots.get(wish.owner) or self._new(wish)
             self._forget_oldest()
         return assigned
 
-    def remember(self, slots: Iterable[Slot], links: Mapping[int, int]) -> None:
-        """Remember what a store has assigned."""
+    def remember(self, slots: Iterable[Slot], links: Links) -> None:
+        """Remember what a store has assigned, and forget what new *links* may have changed there."""
         with self._lock:
+            for key in links:
+                for owner in [*self._movable.get(key, ())]:
+                    self._forget(owner)
             self._link(links)
             for slot in slots:
                 if slot.owner not in self._slots:
@@ -188,7 +220,7 @@ class MemorySeconds:
         while len(self._slots) > self._capacity:
             self._forget(next(iter(self._slots)))
 
-    def _link(self, links: Mapping[int, int]) -> None:
+    def _link(self, links: Links) -> None:
         for key, place in links.items():
             if self._links.get(key) == place:
                 continue
@@ -198,19 +230,25 @@ class MemorySeconds:
                 self._links.popitem(last=False)
             self._move(key, resolved(place, self._links))
 
-    def _move(self, key: int, place: int) -> None:
-        """Let the events under *key* count as those of *place*, as far as their seconds are free there."""
+    def _move(self, key: Place, place: Place) -> None:
+        """
+        Let the events under *key* count as those of *place*. One whose second is taken there loses it, and asks again.
+
+        Two events that wait for their contact may have got one second before it was known that it is one contact.
+        """
         for owner in [*self._movable.get(key, ())]:
             slot = self._slots[owner]
+            self._forget(owner)
             if (place, slot.name, slot.second) not in self._taken:
-                self._forget(owner)
                 self._keep(slot._replace(place=place))
 
 
 class _Window:
     """The taken seconds of one contact and name."""
 
-    def __init__(self, taken: Container[tuple[int | None, int, int]], place: int | None, name: int) -> None:
+    def __init__(
+        self, taken: Container[tuple[Place | None, Name, int]], place: Place | None, name: Name
+    ) -> None:
         self._taken = taken
         self._place = place
         self._name = name

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..._intercom.event_seconds import FARTHEST, Slot, first_free, is_final, resolved
+from ..._intercom.event_seconds import FARTHEST, Place, Slot, first_free, is_final, resolved
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
+    from ..._intercom.event_seconds import Links, Name
     from .database import Database
 
 # Events whose seconds are kept, some 80 bytes each; the oldest are removed first.
@@ -18,6 +19,7 @@ _PRUNE_EVERY = 1_000
 # Rows of one statement: SQLite allows 999 values in versions before 3.32, and a row has four.
 _ROWS = 200
 _INSERT = "INSERT OR IGNORE INTO event_seconds (owner, place, name, second) VALUES "
+_INSERT_ONE = f"{_INSERT}(?, ?, ?, ?)"
 
 
 class _NotAllNew(Exception):
@@ -39,11 +41,11 @@ class SpoolSeconds:
         self._capacity = capacity
         self._unpruned = 0
 
-    def assign(
-        self, wishes: Sequence[Slot], links: Mapping[int, int], unsaved: Sequence[Slot] = ()
-    ) -> dict[int, Slot]:
+    def assign(self, wishes: Sequence[Slot], links: Links, unsaved: Sequence[Slot] = ()) -> dict[int, Slot]:
         """Return owner -> its second, after one transaction; see ``SecondsStore``."""
         with self._database.lock:
+            if len(wishes) == 1 and not links and not unsaved and self._insert_one(wishes[0]):
+                return {wishes[0].owner: wishes[0]}
             try:
                 with self._database.transaction():
                     slots = self._prepare(wishes, links, unsaved)
@@ -56,9 +58,16 @@ class SpoolSeconds:
                     self._prune(len(slots))
         return {slot.owner: slot for slot in slots}
 
-    def _prepare(
-        self, wishes: Sequence[Slot], links: Mapping[int, int], unsaved: Sequence[Slot]
-    ) -> Sequence[Slot]:
+    def _insert_one(self, wish: Slot) -> bool:
+        """Insert a user's event in a statement that is a transaction of its own, as most claims need it; False if it is not new."""
+        if wish.place is None or not is_final(wish.place) or self._unpruned >= _PRUNE_EVERY:
+            return False
+        with self._database.translated_errors():
+            is_new = self._run(_INSERT_ONE, wish).rowcount == 1
+        self._unpruned += is_new
+        return is_new
+
+    def _prepare(self, wishes: Sequence[Slot], links: Links, unsaved: Sequence[Slot]) -> Sequence[Slot]:
         """Store the links and what the file has not taken so far; return *wishes* with the places where their contacts are compared."""
         for key, place in links.items():
             self._link(key, place)
@@ -72,15 +81,16 @@ class SpoolSeconds:
             for wish in wishes
         ]
 
-    def _link(self, key: int, place: int) -> None:
+    def _link(self, key: Place, place: Place) -> None:
         if self.link(key) == place:
             return
         self._run("INSERT OR REPLACE INTO event_places (key, place) VALUES (?, ?)", (key, place))
         end = resolved(place, _StoredLinks(self))
-        # A second that both contacts have stays with each: which of the two events Intercom has kept cannot be known any more.
         self._run("UPDATE OR IGNORE event_seconds SET place = ? WHERE place = ?", (end, key))
+        # Two events that wait for their contact may have got one second before it was known that it is one contact.
+        self._run("DELETE FROM event_seconds WHERE place = ?", (key,))
 
-    def link(self, key: int) -> int | None:
+    def link(self, key: Place) -> int | None:
         """Return where *key* leads to, or None."""
         row = self._run("SELECT place FROM event_places WHERE key = ?", (key,)).fetchone()
         return None if row is None else int(row[0])
@@ -140,7 +150,7 @@ class SpoolSeconds:
             )
 
 
-class _StoredLinks(dict[int, int]):
+class _StoredLinks(dict[Place, Place]):
     """The links of a file, read when they are looked up."""
 
     def __init__(self, seconds: SpoolSeconds) -> None:
@@ -162,8 +172,8 @@ class _Taken:
 
     def __init__(self, seconds: SpoolSeconds) -> None:
         self._seconds = seconds
-        self._by_event: dict[tuple[int | None, int], set[int]] = {}
-        self._read: set[tuple[int | None, int, int]] = set()
+        self._by_event: dict[tuple[Place | None, Name], set[int]] = {}
+        self._read: set[tuple[Place | None, Name, int]] = set()
 
     def around(self, wish: Slot) -> set[int]:
         """Return the taken seconds of the contact and name of *wish*, complete as far as *wish* may move."""
