@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from ..operations import AttachCompany, DetachCompany, MergeContact, SubmitEvent
+from ..operations import AttachCompany, DetachCompany, MergeContact, SubmitEvent, UpsertContact
 from ..plugins import Delivery, Settlement
 
 if TYPE_CHECKING:
@@ -214,6 +214,8 @@ def _required_key(operation: Operation) -> str | None:
     """Return the key that must not be waiting when *operation* runs; None if it depends on no contact."""
     if isinstance(operation, AttachCompany | SubmitEvent):
         return operation.who.key
+    if isinstance(operation, UpsertContact):
+        return operation.who.key if operation.only_known else None
     # A detach succeeds without its contact, but it must not overtake an attach.
     return f"links of {operation.who.key}" if isinstance(operation, DetachCompany) else None
 

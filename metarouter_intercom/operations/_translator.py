@@ -15,12 +15,12 @@ from ._companies import Companies
 from ._contacts import Contacts
 from ._events import Events
 from ._flatten import Flattener
-from ._values import MergeContact, Translation, Who, who_of
+from ._values import MergeContact, Translation, UpsertContact, Who, who_of
 
 if TYPE_CHECKING:
     from ..messages import Message, Page
     from ..settings import Settings
-    from ._values import Operation
+    from ._values import Operation, SubmitEvent
 
 _OBJECTS = ("traits", "properties", "context", "integrations")
 
@@ -42,6 +42,7 @@ class DefaultTranslator:
         self._silence = Silence(self._names)
         self._is_trusted = not settings.require_identity
         self._makes_leads = settings.anonymous == "lead"
+        self._updates_last_seen = settings.events_update_last_seen
 
     def __call__(self, message: Message) -> Translation:
         """
@@ -91,7 +92,10 @@ class DefaultTranslator:
         who = self._who(message, options, email_of(message))
         if who is None:
             return Translation((), tuple(notes), "no_identity")
-        return Translation((self._events.translate_event(message, name, who=who, notes=notes),), tuple(notes))
+        event = self._events.translate_event(message, name, who=who, notes=notes)
+        if self._updates_last_seen and event.created_at > 0 and message.context.get("active") is not False:
+            return Translation((event, _last_seen(event)), tuple(notes))
+        return Translation((event,), tuple(notes))
 
     def _alias(self, message: Alias, options: Options, notes: list[Note]) -> Translation:
         contact_id = options.contact_id()
@@ -116,6 +120,13 @@ class DefaultTranslator:
         if message.anonymous_id is not None and self._makes_leads:
             return Who(anonymous_id=message.anonymous_id)
         return None
+
+
+def _last_seen(event: SubmitEvent) -> UpsertContact:
+    """Return the operation that refreshes when the contact of *event* was last seen (E11)."""
+    return UpsertContact(
+        who=event.who, role=None, fields={"last_seen_at": event.created_at}, attributes={}, only_known=True
+    )
 
 
 @lru_cache(maxsize=16)

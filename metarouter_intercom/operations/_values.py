@@ -77,12 +77,15 @@ class UpsertContact:
         fields: Standard fields by Intercom's names (``email``, ``name``, ``signed_up_at``...), without external id and role. None
             clears a field. ``owner_id`` is an int here, whatever the API version expects.
         attributes: Custom attributes; None clears one.
+        only_known: The contact is not created; the operation waits for it. Then the only field is ``last_seen_at``, which is refreshed
+            and never set back (rule E11).
     """
 
     who: Who
     role: Literal["user", "lead"] | None
     fields: Json
     attributes: Json
+    only_known: bool = False
 
 
 @attrs.frozen(kw_only=True, slots=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 from collections import Counter
 
@@ -12,95 +11,15 @@ from hypothesis import strategies as st
 
 from metarouter_intercom import Client
 from metarouter_intercom._delivery.buffers.spool import SpoolBuffer
-from metarouter_intercom.errors import ReadFailed, SpoolFailed
+from metarouter_intercom.errors import SpoolFailed
 from metarouter_intercom.operations import SubmitEvent, Translation, Who
-from metarouter_intercom.plugins import Response
-from metarouter_intercom.sandbox import Workspace, WorkspaceTransport
-from metarouter_intercom.testing import FakeClock
+from metarouter_intercom.plugins import Request
 
-_NOON = 1_704_067_200
+from .event_rig import NOON, Rig
+
 MOVED = "E10: another event has this second: moved to the next free one"
 FULL = "E10: another event has this second, and none of the next 300 is free"
 REPEATED = "E10: an event with this messageId was sent with another time"
-
-
-class _Crash(BaseException):
-    """Stands for the end of the process after a request was applied and before its message was settled."""
-
-
-class _Line:
-    """A transport into a workspace; ``plan`` says what becomes of the next events: ``ok``, ``lost``, ``refused`` or ``crash``."""
-
-    def __init__(self, workspace):
-        self._inner = WorkspaceTransport(workspace)
-        self.plan = []
-
-    def send(self, request):
-        fate = self.plan.pop(0) if self.plan and request.path == "/events" else "ok"
-        if fate == "refused":
-            return Response(503)
-        response = self._inner.send(request)
-        if fate == "lost":
-            raise ReadFailed("the answer was lost")
-        if fate == "crash":
-            raise _Crash
-        return response
-
-    def close(self):
-        """Nothing to release."""
-
-
-class Rig:
-    """A workspace, and clients that deliver to it one after the other, on one spool if there is one."""
-
-    def __init__(self, spool=None, *, translator=None, buffer=None, **options):
-        self.clock = FakeClock(_NOON + 500_000.0)
-        self.workspace = Workspace(now=self.clock.now, log_limit=100_000)
-        self.line = _Line(self.workspace)
-        self._make = lambda: Client(
-            api_key="key",
-            transport=self.line,
-            clock=self.clock,
-            delivery="manual",
-            spool=spool,
-            buffer=buffer() if buffer else None,
-            translator=translator,
-            **options,
-        )
-        self.client = self._make()
-
-    def identify(self, user_id="u1", **traits):
-        self.client.identify(user_id, traits)
-
-    def track(self, name="Paid", second=_NOON, *, user_id="u1", message_id=None, context=None, **properties):
-        """Track an event; without a *message_id* as a file or an SDK sends it, and the library makes the id."""
-        message = {"type": "track", "event": name, "properties": properties, "context": context or {}}
-        ids = {"userId": user_id, "messageId": message_id, "timestamp": second}
-        self.client.send(message | {key: value for key, value in ids.items() if value is not None})
-
-    def deliver(self, *plan):
-        """Deliver everything, with *plan* for the first events."""
-        self.line.plan = [*plan]
-        with contextlib.suppress(_Crash):
-            for _ in range(200):
-                if not self.client.flush(0).pending:
-                    break
-                self.clock.sleep(60.0)
-            return
-        self.restart()
-
-    def restart(self):
-        """Go on with a new client, as a new process would."""
-        self.line.plan = []
-        self.client.close(0)
-        self.client = self._make()
-
-    def events(self, user_id="u1"):
-        return [(event.name, event.created_at - _NOON) for event in self.workspace.events(user_id)]
-
-    @property
-    def notes(self):
-        return dict(self.client.report().notes)
 
 
 @pytest.fixture(params=["memory", "spool"])
@@ -178,7 +97,7 @@ def test_other_names_and_other_people_keep_their_second(rig):
 def test_an_event_whose_own_second_was_given_away_moves_too(rig):
     """E10: a moved event keeps the second that it got, so a later event with that second moves as well, with a note."""
     for number, second in enumerate([0, 0, 1, 1]):
-        rig.track(second=_NOON + second, number=number)
+        rig.track(second=NOON + second, number=number)
     rig.deliver()
 
     assert [event.metadata["number"] for event in rig.workspace.events("u1")] == [0, 1, 2, 3]
@@ -217,7 +136,7 @@ def test_inline_delivery_spreads_too(make_rig):
     client = Client(api_key="key", transport=rig.line, clock=rig.clock, delivery="inline")
     client.identify("u1")
     for number in range(3):
-        client.track("u1", "Paid", {"number": number}, timestamp=_NOON)
+        client.track("u1", "Paid", {"number": number}, timestamp=NOON)
 
     assert [second for _, second in rig.events()] == [0, 1, 2]
 
@@ -275,7 +194,7 @@ def test_one_message_id_is_one_event_at_any_time(make_rig):
     rig.identify()
     rig.track(message_id="a")
     rig.deliver()
-    rig.track(second=_NOON + 5_000, message_id="a")
+    rig.track(second=NOON + 5_000, message_id="a")
     rig.deliver()
 
     assert rig.events() == [("Paid", 0)]
@@ -286,12 +205,12 @@ def test_a_file_sent_twice_stays_a_repeat(rig):
     """E10: each event of a file that is sent again lands on the second that it had the first time."""
     file = [(second, number) for number, second in enumerate([0, 0, 1, 0, 7, 7])]
     for second, number in [*file, *file]:
-        rig.track(second=_NOON + second, number=number)
+        rig.track(second=NOON + second, number=number)
     rig.deliver()
     rig.restart()
     once = rig.events()
     for second, number in file:
-        rig.track(second=_NOON + second, number=number)
+        rig.track(second=NOON + second, number=number)
     rig.deliver()
 
     assert rig.events() == once
@@ -302,7 +221,7 @@ def test_several_events_of_one_message_are_different(make_rig):
     """E10, P3: a translator that makes several events of one message gets a second for each."""
 
     def translate(message):
-        event = {"who": Who(external_id="u1"), "event_name": "Paid", "created_at": _NOON}
+        event = {"who": Who(external_id="u1"), "event_name": "Paid", "created_at": NOON}
         return Translation(tuple(SubmitEvent(**event, metadata={"n": n}) for n in range(3)))
 
     rig = make_rig(translator=translate)
@@ -314,8 +233,6 @@ def test_several_events_of_one_message_are_different(make_rig):
 
 
 def _create(user_id):
-    from metarouter_intercom.plugins import Request
-
     return Request("POST", "/contacts", {"role": "user", "external_id": user_id})
 
 
@@ -366,7 +283,7 @@ def test_an_event_that_waits_for_its_contact_keeps_its_second(make_rig):
     rig.track(number=2)
     rig.deliver("lost")
 
-    assert [(event.metadata["number"], event.created_at - _NOON) for event in rig.workspace.events("u1")] == [
+    assert [(event.metadata["number"], event.created_at - NOON) for event in rig.workspace.events("u1")] == [
         (0, 0),
         (1, 1),
         (2, 2),
@@ -425,7 +342,7 @@ def test_two_processes_on_one_spool_know_each_others_seconds(tmp_path):
     other = Client(
         api_key="key", transport=rig.line, clock=rig.clock, delivery="manual", spool=tmp_path / "s.db"
     )
-    other.track("u1", "Paid", {"n": 1}, timestamp=_NOON)
+    other.track("u1", "Paid", {"n": 1}, timestamp=NOON)
     other.flush(0)
     rig.track(n=2)
     rig.deliver()
@@ -537,4 +454,4 @@ def _track(rig, number):
     event = _EVENTS[number]
     who = {"user_id": None, "email": "ann@example.com"} if event["by_email"] else {}
     message_id = f"m{number}" if event["is_named"] else None
-    rig.track(event["name"], _NOON + event["second"], message_id=message_id, number=number, **who)
+    rig.track(event["name"], NOON + event["second"], message_id=message_id, number=number, **who)
