@@ -232,6 +232,17 @@ def test_several_events_of_one_message_are_different(make_rig):
     assert [second for _, second in rig.events()] == [0, 1, 2]
 
 
+def test_a_second_that_no_file_can_hold_is_sent_as_it_is(make_rig):
+    """E10, P3: an event of a translator with an absurd time is refused by Intercom, and stops nothing."""
+    far = SubmitEvent(who=Who(external_id="u1"), event_name="Paid", created_at=2**70, metadata={})
+    rig = make_rig(translator=lambda message: Translation((far,)))
+    rig.workspace.handle(_create("u1"))
+    rig.track()
+    rig.deliver()
+
+    assert rig.client.report().pending == 0
+
+
 def _create(user_id):
     return Request("POST", "/contacts", {"role": "user", "external_id": user_id})
 
