@@ -17,7 +17,7 @@ from ..operations import MergeContact, SubmitEvent, UpsertContact
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .._intercom.event_seconds import Links, MemorySeconds, Place, SecondsStore, Slot
+    from .._intercom.event_seconds import Links, MemorySeconds, SecondsStore, Slot
     from .._intercom.workspace_cache import WorkspaceCache
     from .attempts import Attempt
 
@@ -77,12 +77,16 @@ class Spreader:
                     number += 1
                 elif kind is UpsertContact or kind is MergeContact:
                     places.learn(operation)
+        links = places.links
         if store is None:
-            self._assign_in_memory(asking, places.links)
-        elif asking or places.links:
-            self._assign(asking, self._memory.news_of(digested_links(places.links)), store)
+            self._assign_in_memory(asking, links)
+            return
+        if links:
+            links = self._memory.news_of(digested_links(links))
+        if asking or links:
+            self._assign(asking, links, store)
 
-    def _assign_in_memory(self, asking: Sequence[_Asking], links: dict[Place, Place]) -> None:
+    def _assign_in_memory(self, asking: Sequence[_Asking], links: Links) -> None:
         if links:
             self._memory.link(links)
         take = self._memory.take
@@ -92,12 +96,11 @@ class Spreader:
                 _move(attempt, event, slot)
 
     def _assign(self, asking: Sequence[_Asking], links: Links, store: SecondsStore) -> None:
-        if asking or links:
-            slots = self._stored([wish for _, _, wish in asking], links, store)
-            for attempt, event, wish in asking:
-                slot = slots[wish.owner]
-                if slot.second != wish.second or slot.place is None:
-                    _move(attempt, event, slot)
+        slots = self._stored([wish for _, _, wish in asking], links, store)
+        for attempt, event, wish in asking:
+            slot = slots[wish.owner]
+            if slot is not wish:
+                _move(attempt, event, slot)
 
     def _stored(self, wishes: Sequence[Slot], links: Links, store: SecondsStore) -> Mapping[int, Slot]:
         """Return owner -> its second; *store* is asked for what this process does not know."""
@@ -107,7 +110,7 @@ class Spreader:
         unknown = [wish for wish in wishes if wish.owner not in known] if known else wishes
         if not unknown and not links:
             return known
-        unsaved = self._take_unsaved()
+        unsaved = self._take_unsaved() if self._unsaved else ()
         try:
             assigned = store.assign(unknown, links, unsaved)
         except SpoolFailed as error:
@@ -116,7 +119,7 @@ class Spreader:
             assigned = memory.assign(unknown, links)
             self._unsaved.extend((*unsaved, *assigned.values()))
         else:
-            memory.remember(assigned.values(), links)
+            memory.remember(assigned, links)
         return {**known, **assigned} if known else assigned
 
     def _take_unsaved(self) -> Sequence[Slot]:

@@ -139,10 +139,12 @@ class MemorySeconds:
     def known(self, wishes: Iterable[Slot]) -> dict[int, Slot]:
         """Return owner -> its second, for those of *wishes* that are remembered."""
         slots = self._slots
+        known: dict[int, Slot] = {}
         with self._lock:
-            known = {wish.owner: slots[wish.owner] for wish in wishes if wish.owner in slots}
-            for owner in known:
-                slots[owner] = slots.pop(owner)
+            for wish in wishes:
+                slot = slots.pop(wish.owner, None)
+                if slot is not None:
+                    slots[wish.owner] = known[wish.owner] = slot
         return known
 
     def take(self, wish: Slot) -> Slot:
@@ -176,17 +178,19 @@ class MemorySeconds:
             self._forget_oldest()
         return assigned
 
-    def remember(self, slots: Iterable[Slot], links: Links) -> None:
+    def remember(self, assigned: Mapping[int, Slot], links: Links) -> None:
         """Remember what a store has assigned, and forget what new *links* may have changed there."""
         with self._lock:
-            for key in links:
-                for owner in [*self._movable.get(key, ())]:
-                    self._forget(owner)
-            self._link(links)
-            for slot in slots:
-                if slot.owner not in self._slots:
+            if links:
+                for key in links:
+                    for owner in [*self._movable.get(key, ())]:
+                        self._forget(owner)
+                self._link(links)
+            for owner, slot in assigned.items():
+                if owner not in self._slots:
                     self._keep(slot)
-            self._forget_oldest()
+            if len(self._slots) > self._capacity:
+                self._forget_oldest()
 
     def _new(self, wish: Slot) -> Slot:
         owner, place, name, second = wish

@@ -50,6 +50,13 @@ Python's own JSON. The figures are processor time. The second row also writes th
 Requests one after the other, on one connection, to a server that answers at once. The bare pool sends the same bytes with the same headers and
 does not read the answer. This library also writes the JSON, reads the answer and maps errors.
 """,
+    "spreading": """\
+## What it costs that no two events share a second
+
+Delivering the messages of the section on translating to a server that answers at once, with `spread_events` on and off. Nearly every message is
+of another person, so each event needs a look-up of its own, and with the spool a transaction of its own. The figures are processor time of one
+message.
+""",
     "import": """\
 ## What importing costs
 

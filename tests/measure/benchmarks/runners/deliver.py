@@ -1,16 +1,18 @@
-"""Delivering events, with and without seconds of their own: ``deliver BUFFER SPREADING ADDRESS``."""
+"""Delivering with and without seconds of their own for events: ``deliver BUFFER SPREADING ADDRESS``."""
 
 from __future__ import annotations
 
+import itertools
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 from tests.measure.benchmarks.runners.rounds import serve_rounds
-from tests.measure.benchmarks.samples import CONTEXT, EVENT, PROPERTIES, user_id
+from tests.measure.benchmarks.samples import mixed
 
-_PEOPLE = 500
+_SAMPLES = 6_000
+_BEGIN = 1_700_000_000
 
 
 def main() -> None:
@@ -25,14 +27,11 @@ def main() -> None:
         spool=str(Path(tempfile.mkdtemp()) / "spool.db") if buffer == "spool" else None,
         spread_events=spreading == "on",
     )
-    second = 1_700_000_000
+    messages = zip(itertools.count(_BEGIN), itertools.cycle(mixed(_SAMPLES)))
 
     def run_round(size: int) -> float:
-        nonlocal second
-        for number in range(size):
-            second += 1
-            user = user_id(number % _PEOPLE)
-            client.track(user, EVENT, PROPERTIES, CONTEXT, timestamp=second)
+        for second, message in itertools.islice(messages, size):
+            client.send({**message, "timestamp": second, "messageId": None})
         started = time.process_time_ns()
         client.flush()
         return (time.process_time_ns() - started) / size / 1000
