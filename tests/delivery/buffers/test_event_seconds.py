@@ -82,6 +82,27 @@ def test_no_two_events_have_one_second(wishes):
     assert all(0 <= slot.second - first_wishes[owner].second <= 300 for owner, slot in slots.items())
 
 
+@given(
+    wishes=st.lists(
+        st.builds(
+            Slot,
+            st.integers(1, 20),
+            st.sampled_from(["u1", "u2", ("email:a",), ("contact:c",)]),
+            st.sampled_from(["paid", "left"]),
+            st.integers(0, 3),
+        )
+    ),
+    links=st.dictionaries(st.just(("email:a",)), st.sampled_from(["u1", ("contact:c",)]), max_size=1),
+)
+def test_one_by_one_memory_gives_what_it_gives_to_all(wishes, links):
+    """E10: the short way of one event in memory and the way of a whole claim give the same seconds."""
+    single, together = _memory(), _memory()
+    single.link(links)
+    slots = {wish.owner: single.take(wish) for wish in wishes}
+
+    assert slots == together.assign(wishes, links)
+
+
 def test_one_event_and_many_are_assigned_alike(open_seconds):
     """E10: the short way of a claim with one event and the way of a claim with many give the same seconds."""
     one_by_one, together = open_seconds("a.db"), open_seconds("b.db")

@@ -75,7 +75,8 @@ thousand.
 The messages of one day are made from a seed and replayed, on a simulated clock, into two sandbox workspaces. One is written by a client that
 delivers once a second (the default `flush_interval`). The other is written as destinations usually do it, with a search and a write for each
 message: two requests for an identify, three for a group, one for a track. Both must leave the same contacts, companies and events, or the
-benchmark fails; `last_seen_at` may differ by up to `last_seen_resolution`.
+benchmark fails; `last_seen_at` may differ by up to `last_seen_resolution`. The client runs with `spread_events=False`, because one by one two
+events of one second become one.
 
 On that day 2,000 people of 200 companies make one to three visits. A visit has fifteen pages on average, about twenty seconds apart. Each page
 identifies the person, three in eight pages name the company, and each page tracks one or two events. Of a hundred messages, 40 are
