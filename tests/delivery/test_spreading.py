@@ -341,6 +341,22 @@ def test_intercoms_id_names_the_same_contact(rig):
     assert [second for _, second in rig.events()] == [0, 1]
 
 
+def test_a_lead_takes_its_seconds_along_into_its_user(make_rig):
+    """E10, L1: after the merge, events of the user and of the visitor make room for those that the lead had."""
+    rig = make_rig(anonymous="lead")
+    rig.identify()
+    rig.client.identify(anonymous_id="a1", traits={"name": "Ann"})
+    rig.client.track(event="Paid", anonymous_id="a1", properties={"n": 0}, timestamp=NOON)
+    rig.deliver()
+    rig.client.alias(previous_id="a1", user_id="u1")
+    rig.deliver()
+    rig.track(n=1)
+    rig.client.track(event="Paid", anonymous_id="a1", properties={"n": 2}, timestamp=NOON)
+    rig.deliver()
+
+    assert sorted(second for _, second in rig.events()) == [0, 1, 2]
+
+
 # --- the spool ----------------------------------------------------------------------------------------------
 
 
