@@ -239,6 +239,8 @@ class Settings:
     """``off``, or a template for the event's name such as ``Viewed {name} Page`` (E9). Page views alone would use up 120 event names."""
     screen_events: str = "off"
     """The same for screens (E9)."""
+    events_update_last_seen: bool = _switch(False)
+    """Refresh ``last_seen_at`` of an event's contact with the event's time (E11). False, because it can cost a second request."""
     dates: str = attrs.field(default="seconds", validator=_one_of("seconds", "keep"))
     """What becomes of dates (A4): Unix seconds under a name that ends in ``_at``, or ISO text."""
     unknown_attributes: str = attrs.field(default="create", validator=_one_of("create", "drop", "fail"))
@@ -277,6 +279,8 @@ class Settings:
     # What is written, and in which order
     merge_across_events: bool = _switch(True)
     """Write a contact once for everything that is due at the same time (O2). False keeps the accepted order exactly."""
+    spread_events: bool = _switch(True)
+    """Move an event to a free second if another event of its contact and name has its second (E10). Intercom would keep only one."""
     unchanged_for: float = _number(3600.0, 0)
     """How long a value that was written is expected to be there, so that it is not written again (O3). 0 always writes."""
     last_seen_resolution: float = _number(300.0, 0)

@@ -139,6 +139,12 @@ _MESSAGES: tuple[tuple[str, dict[str, Any], dict[str, Any], str], ...] = (
     ("page", {"userId": "u-1", "name": "Pricing"}, {}, "E9"),
     ("page", {"userId": "u-1", "name": "Pricing"}, {"page_events": "Viewed {name} Page"}, "E9"),
     ("screen", {"userId": "u-1", "name": "Home"}, {}, "E9"),
+    (
+        "track, refreshing its contact",
+        {"userId": "u-1", "event": "Paid"},
+        {"events_update_last_seen": True},
+        "E11",
+    ),
     ("alias", {"previousId": "a-1", "userId": "u-1"}, {}, "L1"),
     ("alias", {"previousId": "a-1", "userId": "u-1"}, {"anonymous": "lead"}, "L1"),
     (

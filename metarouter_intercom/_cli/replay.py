@@ -10,6 +10,7 @@ import attrs
 
 from .._intercom.responses import VERSION_REFUSED
 from ..errors import BufferFull, RejectedMessage
+from ..messages._message_ids import file_message_id
 from ..messages._wire_ids import names_itself
 from .exit_codes import ExitCode, Failed
 from .formatting import echo, number_of
@@ -121,7 +122,7 @@ class Replay:
             if entry.message is None:
                 self._reject(entry, [entry.problem])
                 self._unreadable += 1
-            elif not self._accept(entry, entry.message, f"file-{digest}"):
+            elif not self._accept(entry, entry.message, file_message_id(digest)):
                 return False
             self.progress.digest = digest
             self.progress.read += 1

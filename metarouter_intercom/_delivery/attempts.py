@@ -12,11 +12,12 @@ from ..operations import (
     SetSubscription,
     SubmitEvent,
     TagContact,
+    UpsertContact,
 )
 from ..plugins import Delivery, Settlement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from .._intercom.responses import FlowResult
     from .._types import Note
@@ -55,7 +56,7 @@ class Attempt:
 
     def __init__(self, entry: Entry, translation: Translation) -> None:
         self.entry = entry
-        self.operations: Sequence[Operation] = () if translation.skipped else translation.operations
+        self.operations: tuple[Operation, ...] = () if translation.skipped else translation.operations
         self.skipped = translation.skipped
         self.notes: list[Note] = list(translation.notes)
         self.state: State = "ok"
@@ -224,6 +225,8 @@ def _required_key(operation: Operation) -> str | None:
     """Return the key that must not be waiting when *operation* runs; None if it depends on no contact."""
     if isinstance(operation, AttachCompany | SubmitEvent | TagContact | SetSubscription):
         return operation.who.key
+    if isinstance(operation, UpsertContact):
+        return operation.who.key if operation.only_known else None
     # A detach succeeds without its contact, but it must not overtake an attach.
     return f"links of {operation.who.key}" if isinstance(operation, DetachCompany) else None
 

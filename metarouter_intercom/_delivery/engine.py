@@ -7,11 +7,12 @@ import random
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .._intercom.event_seconds import MemorySeconds
 from .._intercom.workspace_cache import WorkspaceCache
 from ..errors import DeliveryFailed
 from ..messages._message_ids import own_message_ids
 from ..plugins import Settlement
-from .buffers.capabilities import store_of
+from .buffers.capabilities import seconds_store_of, store_of
 from .circuit import Circuit, Paused
 from .consumer import Consumer
 from .executor import Executor
@@ -20,6 +21,7 @@ from .interrupts import is_interruption
 from .outcomes import Outcomes, why_held
 from .rate_limit import RateLimit
 from .report import Counters, Health, RateBudget
+from .spreading import Spreader
 from .workers import FlushDeadline, SettlementSignal, StopLatch, StripedLocks, Workers
 
 if TYPE_CHECKING:
@@ -302,10 +304,11 @@ def _build_executor(
     jitter: Callable[[], float],
     outcomes: Outcomes,
 ) -> Executor:
+    cache = WorkspaceCache(store_of(dependencies.buffer), lock=threading.Lock())
     return Executor(
         dependencies.settings,
         translator=dependencies.translator,
-        cache=WorkspaceCache(store_of(dependencies.buffer), lock=threading.Lock()),
+        cache=cache,
         transport=dependencies.transport,
         circuit=circuit,
         clock=dependencies.clock,
@@ -314,6 +317,16 @@ def _build_executor(
         lock_of=StripedLocks().of,
         on_foreign=outcomes.report_foreign,
         on_attributes=lambda count: outcomes.report_attributes(count, dependencies.settings.attribute_budget),
+        spreader=_build_spreader(dependencies, cache) if dependencies.settings.spread_events else None,
+    )
+
+
+def _build_spreader(dependencies: Dependencies, cache: WorkspaceCache) -> Spreader:
+    return Spreader(
+        cache,
+        MemorySeconds(lock=threading.Lock()),
+        store=seconds_store_of(dependencies.buffer),
+        connection=dependencies.settings.name,
     )
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ..plugins import Claim, Clock, Entry, Request, Response, Settlement, Translator, Transport
     from ..settings import Settings
     from .circuit import Circuit
+    from .spreading import Spreader
 
 _log = logging.getLogger("metarouter_intercom")
 # How often a request that got a 429 is sent again before its messages go back to the buffer.
@@ -72,6 +73,7 @@ class Executor:
         lock_of: Returns the lock to hold while writing what several contacts share.
         on_foreign: Receives each answer that is not Intercom's.
         on_attributes: Receives the number of the workspace's custom attributes when it may have changed.
+        spreader: Gives each event a second of its own; None leaves the seconds as they are (setting ``spread_events``).
         remembered: For how many failing messages the number of other successes is remembered; the oldest are forgotten first.
     """
 
@@ -89,6 +91,7 @@ class Executor:
         lock_of: Callable[[str], AbstractContextManager[object]],
         on_foreign: Callable[[Response], None],
         on_attributes: Callable[[AttributeCount], None] = lambda count: None,
+        spreader: Spreader | None = None,
         remembered: int = 10_000,
     ) -> None:
         self._settings = settings
@@ -103,6 +106,7 @@ class Executor:
         self._on_foreign = on_foreign
         self._on_attributes = on_attributes
         self._changes = 0
+        self._spreader = spreader
         self._remembered = remembered
         # Message id -> how many requests had succeeded when that message last failed.
         self._successes_at_failure: dict[str, int] = {}
@@ -119,6 +123,8 @@ class Executor:
             renew: Called before each step; False means that the lease is lost and another worker delivers the rest.
         """
         attempts = [self._translate(entry) for entry in claim.entries]
+        if self._spreader is not None:
+            self._spreader.spread(attempts)
         state = ClaimState(attempts)
         numbered = [
             (number, operation) for number, attempt in enumerate(attempts) for operation in attempt.operations

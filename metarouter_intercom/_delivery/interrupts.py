@@ -13,6 +13,7 @@ LOCKING = tuple(
     for name in (
         "_delivery.buffers",
         "_delivery.executor",
+        "_intercom.event_seconds",
         "_intercom.workspace_cache",
         "_delivery.circuit",
         "_delivery.forks",

@@ -24,6 +24,7 @@ from .contact_conflicts import (
 )
 from .context import MAX_HOPS, path_segment
 from .field_repair import Written, write
+from .last_seen import LAST_SEEN, refresh_last_seen
 from .lookup import UNREADABLE, by_anonymous_id, lead_by_email, user_by_email
 from .payloads import contact_body, note_unstorable_times
 from .response_parsing import canonical_id, id_of, is_success, object_of
@@ -38,11 +39,11 @@ if TYPE_CHECKING:
     from ..plugins import Response
     from .context import Flow, Steps, World
 
-_LAST_SEEN = "last_seen_at"
-
 
 def upsert_contact(operation: UpsertContact, world: World) -> Flow:
     """Make sure that the contact exists with these values: one request when it is known, none when nothing would change."""
+    if operation.only_known:
+        return (yield from refresh_last_seen(operation, world))
     notes: list[Note] = []
     known = operation.who.contact_id or world.cache.contact_id(operation.who.key)
     if known is not None and not _is_lead_beside_user(operation, known, world):
@@ -137,6 +138,11 @@ def _update_body(operation: UpsertContact, contact_id: str, world: World) -> Jso
         body.pop("role", None)
     if "external_id" in body and world.cache.is_marked("foreign", operation.who.key, contact_id):
         del body["external_id"]
+    if world.settings.events_update_last_seen:
+        seen_at, stored = body.get(LAST_SEEN), world.cache.written_number("contact", contact_id, LAST_SEEN)
+        if isinstance(seen_at, int) and stored is not None and seen_at < stored:
+            # It may be the time of an event, which never sets the field back (rule E11).
+            del body[LAST_SEEN]
     return body
 
 
@@ -289,12 +295,12 @@ def _unchanged(operation: UpsertContact, contact_id: str, world: World) -> FlowR
 
 def _is_written(contact_id: str, values: dict[str, JsonValue], world: World) -> bool:
     settings, cache = world.settings, world.cache
-    last_seen = values.pop(_LAST_SEEN, None)
+    last_seen = values.pop(LAST_SEEN, None)
     if not cache.was_written("contact", contact_id, values, now=world.now, within=settings.unchanged_for):
         return False
     if not isinstance(last_seen, int):
         return True
-    written = cache.written_number("contact", contact_id, _LAST_SEEN)
+    written = cache.written_number("contact", contact_id, LAST_SEEN)
     return written is not None and (
         last_seen == written or abs(last_seen - written) < settings.last_seen_resolution
     )

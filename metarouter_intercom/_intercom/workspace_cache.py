@@ -97,6 +97,12 @@ class WorkspaceCache:
     def remember_contact(self, key: str, contact_id: ContactId) -> None:
         """Remember Intercom's id of a contact."""
         self._put("contact", key, contact_id)
+        if key.startswith("user:"):
+            self._keep("user", contact_id, key)
+
+    def user_key(self, contact_id: str) -> str | None:
+        """Return the key (``user:..``) that led to *contact_id*, if this process has written or found that contact."""
+        return self._recall("user", contact_id)
 
     def forget_contact(self, key: str, contact_id: ContactId) -> None:
         """Forget an id that proved wrong, and everything that was written to it."""

@@ -1,9 +1,13 @@
-"""Makes message ids that are unique across processes and threads and sort by time; knows nothing of messages."""
+"""Makes message ids that are unique across processes and threads and sort by time, and tells them from callers' ids; knows no message."""
 
 from __future__ import annotations
 
 import os
+import re
 from itertools import count
+
+# What `make_message_id` and `file_message_id` return. Ids keep their form in spools and exported files, so these forms never change.
+_OWN = re.compile(r"[0-9]+-[0-9]{10,}-[0-9a-f]{20}|file-[0-9a-f]{24}")
 
 
 def make_message_id(now: float) -> str:
@@ -14,6 +18,16 @@ def make_message_id(now: float) -> str:
         now: Unix seconds.
     """
     return f"{int(now * 1000)}-{_next_number()}-{_process_word}"
+
+
+def file_message_id(digest: str) -> str:
+    """Return the id of a message of a file that has none: *digest*, of 24 hexadecimal digits, is that of the file up to the message."""
+    return f"file-{digest}"
+
+
+def is_own_message_id(message_id: str) -> bool:
+    """Tell whether this library made *message_id*, in whatever process and version: the caller gave the message no id (rule E10)."""
+    return _OWN.fullmatch(message_id) is not None
 
 
 # One call of a C function, so two threads never get the same number. All numbers have ten digits, so that ids of one millisecond sort too.

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 _Choice = TypeVar("_Choice", TagContact, SetSubscription)
 
 
+_LAST_SEEN = "last_seen_at"
+
+
 class Step(NamedTuple):
     """
     One operation to run, and the messages it serves.
@@ -84,17 +87,22 @@ class _Stretch:
         self._tags: list[Step] = []
         self._links: list[Step] = []
         self._events: list[Step] = []
+        # What only refreshes when a contact was last seen: it becomes part of a write of the contact if there is one.
+        self._seen: list[Step] = []
         self._merged_users: set[str] = set()
         self._has_late_upserts = False
 
     def steps(self) -> list[Step]:
+        contacts = [*self._contacts]
+        seen = [step for step in self._seen if not _join(step, contacts)]
         return [
-            *self._contacts,
+            *contacts,
             *self._choices,
             *self._companies,
             *self._tags,
             *self._links,
             *self._events,
+            *seen,
         ]
 
     def has_events_of(self, who: Who) -> bool:
@@ -107,6 +115,9 @@ class _Stretch:
     def add(self, operation: Operation, number: int) -> None:
         if isinstance(operation, SubmitEvent):
             self._events.append(Step(operation, (number,)))
+            return
+        if isinstance(operation, UpsertContact) and operation.only_known:
+            _add(operation, number, self._seen, candidates=self._seen)
             return
         section = self._section(operation)
         _add(operation, number, section, candidates=section)
@@ -153,6 +164,17 @@ def _add(operation: Operation, number: int, steps: list[Step], *, candidates: Se
         if not _may_change_places(earlier, operation):
             break
     steps.append(Step(operation, (number,)))
+
+
+def _join(step: Step, contacts: list[Step]) -> bool:
+    """Merge *step*, which only refreshes a contact, into the last of *contacts* that writes the same one; False if none does."""
+    for position in range(len(contacts) - 1, -1, -1):
+        earlier, numbers = contacts[position]
+        merged = _merged(earlier, step.operation)
+        if merged is not None:
+            contacts[position] = Step(merged, tuple(sorted({*numbers, *step.messages})))
+            return True
+    return False
 
 
 # --- which operations may change places ---------------------------------------------------------------------
@@ -237,11 +259,21 @@ def _merged_contact(earlier: UpsertContact, later: UpsertContact) -> UpsertConta
     return UpsertContact(
         who=_joined(earlier.who, later.who),
         role=later.role or earlier.role,
-        fields={**earlier.fields, **later.fields},
+        fields=_merged_fields(earlier, later),
         attributes=attributes,
         traits_path=later.traits_path,
         origins=origins,
+        only_known=earlier.only_known and later.only_known,
     )
+
+
+def _merged_fields(earlier: UpsertContact, later: UpsertContact) -> dict[str, JsonValue]:
+    fields = {**earlier.fields, **later.fields}
+    if earlier.only_known or later.only_known:
+        seen = [one.fields.get(_LAST_SEEN) for one in (earlier, later)]
+        # An event's time refreshes the field and never sets it back (rule E11).
+        fields[_LAST_SEEN] = max(at for at in seen if isinstance(at, int))
+    return fields
 
 
 def _later_choice(earlier: _Choice, later: _Choice, is_same_subject: bool) -> _Choice | None:

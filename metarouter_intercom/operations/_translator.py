@@ -18,12 +18,12 @@ from ._contacts import Contacts
 from ._events import Events
 from ._flatten import Flattener
 from ._ignored_people import IgnoredPeople
-from ._values import MergeContact, Translation, Who, who_of
+from ._values import MergeContact, Translation, UpsertContact, Who, who_of
 
 if TYPE_CHECKING:
     from ..messages import Message, Page
     from ..settings import Settings
-    from ._values import Operation
+    from ._values import Operation, SubmitEvent
 
 _OBJECTS = ("traits", "properties", "context", "integrations")
 
@@ -51,6 +51,7 @@ class DefaultTranslator:
             DefaultTranslator(attrs.evolve(settings, require_identity=True)) if self._is_trusted else None
         )
         self._ignored = IgnoredPeople.named_by(settings)
+        self._updates_last_seen = settings.events_update_last_seen
 
     def __call__(self, message: Message) -> Translation:
         """
@@ -109,7 +110,10 @@ class DefaultTranslator:
         who = self._who(message, options, email_of(message))
         if who is None:
             return Translation((), tuple(notes), "no_identity")
-        return Translation((self._events.translate_event(message, name, who=who, notes=notes),), tuple(notes))
+        event = self._events.translate_event(message, name, who=who, notes=notes)
+        if self._updates_last_seen and event.created_at > 0 and message.context.get("active") is not False:
+            return Translation((event, _last_seen(event)), tuple(notes))
+        return Translation((event,), tuple(notes))
 
     def _alias(self, message: Alias, options: Options, notes: list[Note]) -> Translation:
         contact_id = options.contact_id()
@@ -142,6 +146,13 @@ def _note_choices(options: Options, notes: list[Note]) -> None:
         option = options.find(name)
         if option is not None:
             notes.append(Note(rule, option[0], "only with an identify"))
+
+
+def _last_seen(event: SubmitEvent) -> UpsertContact:
+    """Return the operation that refreshes when the contact of *event* was last seen (E11)."""
+    return UpsertContact(
+        who=event.who, role=None, fields={"last_seen_at": event.created_at}, attributes={}, only_known=True
+    )
 
 
 @lru_cache(maxsize=16)

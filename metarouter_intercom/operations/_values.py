@@ -104,6 +104,8 @@ class UpsertContact:
         attributes: Custom attributes, plain values first; None clears one.
         traits_path: The place of the traits in the message.
         origins: Custom attribute -> its trait, for those that are not a plain trait of the same name.
+        only_known: The contact is not created; the operation waits for it. Then the only field is ``last_seen_at``, which is refreshed
+            and never set back (rule E11).
     """
 
     who: Who
@@ -112,6 +114,7 @@ class UpsertContact:
     attributes: Json
     traits_path: str = attrs.field(default="traits", eq=False, repr=False)
     origins: Origins = attrs.field(default=_NO_ORIGINS, eq=False, repr=False)
+    only_known: bool = False
 
 
 @attrs.frozen(kw_only=True, slots=False)

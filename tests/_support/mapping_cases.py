@@ -7,6 +7,8 @@ from pathlib import Path
 
 import attrs
 
+from metarouter_intercom.operations import UpsertContact
+
 _CASES = Path(__file__).parents[1] / "cases"
 
 
@@ -22,6 +24,8 @@ def read_cases(folder="translate"):
 def operation_facts(operation):
     """Return *operation* as the plain object that a case contains; where its attributes come from is no part of that."""
     fields = attrs.asdict(operation, filter=lambda field, _: field.eq)
+    if isinstance(operation, UpsertContact) and not operation.only_known:
+        del fields["only_known"]
     for name in ("who", "lead", "user"):
         if name in fields:
             fields[name] = {key: value for key, value in fields[name].items() if value is not None}

@@ -14,7 +14,7 @@ from tests.measure.benchmarks.replay import (
 )
 from tests.measure.benchmarks.samples import mixed
 
-SETTINGS = Settings(api_key="test", delivery="manual")
+SETTINGS = Settings(api_key="test", delivery="manual", spread_events=False)
 
 
 def test_a_day_needs_a_third_of_the_requests_for_the_same_workspace() -> None:

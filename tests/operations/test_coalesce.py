@@ -355,3 +355,42 @@ def test_a_plain_trait_of_a_later_message_wins_over_a_flattened_one():
     )
 
     assert origin_of(step.operation, "o_x") == Origin("traits.o_x")
+
+
+# --- when a contact was last seen (E11) -------------------------------------------------------------------------
+
+
+def _seen(at, who=_ANN):
+    return UpsertContact(who=who, role=None, fields={"last_seen_at": at}, attributes={}, only_known=True)
+
+
+@pytest.mark.parametrize(
+    ("operations", "expected"),
+    [
+        ((_event(), _seen(7), _up(name="A")), [_up(name="A", last_seen_at=7)]),
+        ((_up(name="A"), _event(), _seen(7)), [_up(name="A", last_seen_at=7)]),
+        ((_up(last_seen_at=9), _event(), _seen(7)), [_up(last_seen_at=9)]),
+        ((_seen(7), _up(last_seen_at=5)), [_up(last_seen_at=7)]),
+        ((_event(), _seen(7), _seen(3)), [_seen(7)]),
+        ((_up(_BEA, name="B"), _seen(7)), [_up(_BEA, name="B"), _seen(7)]),
+        ((_up(_LEAD, role="lead"), _seen(7)), [_up(_LEAD, role="lead"), _seen(7)]),
+    ],
+)
+def test_an_events_time_joins_a_write_that_is_due(operations, expected):
+    """E11: the later time stays, and a contact that is written anyway is written once; a stranger's write is left alone."""
+    steps = [step.operation for step in _plan(*operations)]
+
+    assert [one for one in steps if not isinstance(one, SubmitEvent)] == expected
+
+
+def test_an_events_time_alone_is_written_after_the_events():
+    """E11: nothing is looked up for a contact that is not there, because its event waits first."""
+    assert _shape(_event(), _seen(7), _event(), _seen(8)) == [[0], [2], [1, 3]]
+
+
+def test_without_merging_across_events_only_neighbours_join():
+    """E11, O2: with ``merge_across_events=False`` an event's time joins the write that follows it at once."""
+    operations = (_up(name="A"), _event(), _seen(7), _up(name="B"))
+    steps = [step.operation for step in _plan(*operations, merge_across_events=False)]
+
+    assert steps == [_up(name="A"), _event(), _up(name="B", last_seen_at=7)]

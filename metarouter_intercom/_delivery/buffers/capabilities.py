@@ -1,4 +1,4 @@
-"""What a buffer can do beyond a queue: keep values and dead letters; knows the protocols and no built-in buffer."""
+"""What a buffer can do beyond a queue: keep values, dead letters and the seconds of events; knows the protocols and no built-in buffer."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Protocol, cast
 from ...plugins import DeadLetterStore
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from ..._intercom.event_seconds import SecondsStore
     from ..._types import JsonObject
     from ...plugins import Buffer, DeadLetter, Store
 
@@ -29,6 +30,12 @@ def store_of(buffer: Buffer) -> Store | None:
 def dead_letter_store_of(buffer: Buffer) -> DeadLetterStore:
     """Return *buffer* if it keeps dead letters, else a store that keeps none."""
     return buffer if isinstance(buffer, DeadLetterStore) else NoDeadLetters()
+
+
+def seconds_store_of(buffer: Buffer) -> SecondsStore | None:
+    """Return where *buffer* keeps the seconds of events (rule E10); None for memory and for a buffer that users wrote."""
+    event_seconds: Callable[[], SecondsStore] | None = getattr(buffer, "event_seconds", None)
+    return None if event_seconds is None else event_seconds()
 
 
 class NoDeadLetters:

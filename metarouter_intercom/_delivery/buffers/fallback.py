@@ -15,6 +15,7 @@ from .memory import MemoryBuffer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..._intercom.event_seconds import SecondsStore
     from ..._types import JsonObject
     from ...plugins import Acceptance, DeadLetter, OnError, Settlement, Store
     from .spool import SpoolBuffer
@@ -300,6 +301,10 @@ class FallbackBuffer:
         """Return the file's, which forgets instead of failing."""
         store = self._spool.store()
         return None if store is None else FailOpenStore(store, self._path)
+
+    def event_seconds(self) -> SecondsStore:
+        """Return the file's table of the seconds of events."""
+        return self._spool.event_seconds()
 
     def after_fork(self) -> None:
         """Start empty in a forked child; if the file fails, the next message tries it again."""

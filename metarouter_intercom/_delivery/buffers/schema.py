@@ -94,6 +94,21 @@ STEPS = (
         UNIQUE (kind, key)
     );
     """,
+    """
+    CREATE TABLE event_seconds (
+        number INTEGER PRIMARY KEY,
+        owner INTEGER NOT NULL UNIQUE,
+        place INTEGER,
+        name INTEGER NOT NULL,
+        second INTEGER NOT NULL,
+        UNIQUE (place, name, second)
+    );
+    CREATE TABLE event_places (
+        number INTEGER PRIMARY KEY,
+        key INTEGER NOT NULL UNIQUE,
+        place INTEGER NOT NULL
+    );
+    """,
 )
 
 

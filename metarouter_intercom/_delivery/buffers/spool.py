@@ -12,6 +12,7 @@ from ...errors import SpoolFailed
 from ...plugins import Tallies
 from .database import Database
 from .dead_letters import DeadLetterTable
+from .event_seconds import SpoolSeconds
 from .ingest import Ingester
 from .journal import Journal, journal_sizes
 from .journal_owners import lock_dead_owners, owner_of, remove_owner
@@ -22,6 +23,7 @@ from .store import SpoolStore
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..._intercom.event_seconds import SecondsStore
     from ..._types import JsonObject
     from ...plugins import Acceptance, Claim, DeadLetter, Settlement, Store
 
@@ -88,6 +90,7 @@ class SpoolBuffer:
         self._dead = DeadLetterTable(self._database.run, self._dead_limit)
         self._lanes = Lanes(self._database, self._lease)
         self._store = SpoolStore(self._database)
+        self._event_seconds = SpoolSeconds(self._database)
         # Lines of our journal that were ingested.
         self._ingested = 0
         self._taken_over_at: float | None = None
@@ -350,6 +353,10 @@ class SpoolBuffer:
     def store(self) -> Store | None:
         """Return the table that the processes share."""
         return self._store
+
+    def event_seconds(self) -> SecondsStore:
+        """Return the table of the seconds of events, which the processes share."""
+        return self._event_seconds
 
     def after_fork(self) -> None:
         """Make a lock, a journal and a connection of our own; those of the parent are left alone (rule W3)."""

@@ -104,6 +104,8 @@ def test_the_file_format_keeps_its_names(path, spool):
         "delivered",
         "dead",
         "shelf",
+        "event_seconds",
+        "event_places",
     }
     assert sorted(files) == ["1.journal", "lock"]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from . import peers
 from .figures import Figure, table
-from .measures import accept, imports, memory, requests, translate, transport
+from .measures import accept, imports, memory, requests, spreading, translate, transport
 from .measures.setup import Setup
 from .page import write_page
 
@@ -18,6 +18,7 @@ _MEASURES = {
     "accept": accept.measure,
     "translate": translate.measure,
     "transport": transport.measure,
+    "spreading": spreading.measure,
     "import": imports.measure,
     "memory": memory.measure,
     "requests": requests.measure,

@@ -50,6 +50,13 @@ Python's own JSON. The figures are processor time. The second row also writes th
 Requests one after the other, on one connection, to a server that answers at once. The bare pool sends the same bytes with the same headers and
 does not read the answer. This library also writes the JSON, reads the answer and maps errors.
 """,
+    "spreading": """\
+## What it costs that no two events share a second
+
+Delivering the messages of the section on translating to a server that answers at once, with `spread_events` on and off. Nearly every message is
+of another person, so each event needs a look-up of its own, and with the spool a transaction of its own. The figures are processor time of one
+message.
+""",
     "import": """\
 ## What importing costs
 
@@ -68,7 +75,8 @@ thousand.
 The messages of one day are made from a seed and replayed, on a simulated clock, into two sandbox workspaces. One is written by a client that
 delivers once a second (the default `flush_interval`). The other is written as destinations usually do it, with a search and a write for each
 message: two requests for an identify, three for a group, one for a track. Both must leave the same contacts, companies and events, or the
-benchmark fails; `last_seen_at` may differ by up to `last_seen_resolution`.
+benchmark fails; `last_seen_at` may differ by up to `last_seen_resolution`. The client runs with `spread_events=False`, because one by one two
+events of one second become one.
 
 On that day 2,000 people of 200 companies make one to three visits. A visit has fifteen pages on average, about twenty seconds apart. Each page
 identifies the person, three in eight pages name the company, and each page tracks one or two events. Of a hundred messages, 40 are
