@@ -7,13 +7,13 @@ Losing it costs requests, never correctness. ``write_records`` knows what a reco
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from .._types import CompanyId, ContactId
 from ..messages._memo import Memo
 from . import write_records
+from .kept_values import CAPACITY, KeptValues
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -28,11 +28,10 @@ _REFUSED_FOR = 3600.0
 _NAMES_KEPT_FOR = 3600.0
 # A list of attributes is read again before more are created after so many seconds: other processes and people create and archive too.
 _LISTED_FOR = 300.0
-_CAPACITY = 50_000
 _FEW_LISTS = 500
 # The kinds of values below, `contact_facts` and `folded` among them, are stored in spool files: renaming one loses what is stored.
-Mark = Literal["foreign", "folded", "lead"]
 _LISTED_AT = "listed_at"
+Mark = Literal["foreign", "folded", "lead"]
 """
 What is remembered of the contact that a key leads to.
 
@@ -76,13 +75,11 @@ class WorkspaceCache:
     """
 
     def __init__(
-        self, store: Store | None, *, lock: AbstractContextManager[object], capacity: int = _CAPACITY
+        self, store: Store | None, *, lock: AbstractContextManager[object], capacity: int = CAPACITY
     ) -> None:
         self._store = store
-        self._lock = lock
-        self._capacity = capacity
+        self._values = KeptValues(store, lock=lock, capacity=capacity)
         self.changes = 0
-        self._memory: dict[str, OrderedDict[str, str]] = {}
         self._parsed_names: Memo[str, frozenset[str]] = Memo(
             lambda text: frozenset(json.loads(text)), _FEW_LISTS
         )
@@ -91,44 +88,44 @@ class WorkspaceCache:
 
     def contact_id(self, key: str) -> ContactId | None:
         """Return Intercom's id of the contact known by *key* (``user:..``, ``email:..``, ``anonymous:..``)."""
-        contact_id = self._get("contact", key)
+        contact_id = self._values.get("contact", key)
         return None if contact_id is None else ContactId(contact_id)
 
     def remember_contact(self, key: str, contact_id: ContactId) -> None:
         """Remember Intercom's id of a contact."""
-        self._put("contact", key, contact_id)
+        self._values.put("contact", key, contact_id)
         if key.startswith("user:"):
-            self._keep("user", contact_id, key)
+            self._values.keep("user", contact_id, key)
 
     def user_key(self, contact_id: str) -> str | None:
         """Return the key (``user:..``) that led to *contact_id*, if this process has written or found that contact."""
-        return self._recall("user", contact_id)
+        return self._values.recall("user", contact_id)
 
     def forget_contact(self, key: str, contact_id: ContactId) -> None:
         """Forget an id that proved wrong, and everything that was written to it."""
-        self._forget("contact", key)
+        self._values.forget("contact", key)
         self.forget_written("contact", contact_id)
 
     def mark(self, mark: Mark, key: str, contact_id: ContactId) -> None:
         """Set *mark* on *contact_id*, the contact that *key* leads to now; another contact under that key is not marked."""
-        self._put(mark, key, contact_id)
+        self._values.put(mark, key, contact_id)
 
     def is_marked(self, mark: Mark, key: str, contact_id: str) -> bool:
         """Tell whether *contact_id*, the contact that *key* leads to, has *mark*."""
-        return self._get(mark, key) == contact_id
+        return self._values.get(mark, key) == contact_id
 
     def company_id(self, callers_id: str) -> CompanyId | None:
         """Return Intercom's id of the company that the caller knows as *callers_id*."""
-        company_id = self._get("company", callers_id)
+        company_id = self._values.get("company", callers_id)
         return None if company_id is None else CompanyId(company_id)
 
     def remember_company(self, callers_id: str, company_id: CompanyId) -> None:
         """Remember Intercom's id of a company."""
-        self._put("company", callers_id, company_id)
+        self._values.put("company", callers_id, company_id)
 
     def forget_company(self, callers_id: str) -> None:
         """Forget a company that is gone, and everything that was written to it."""
-        self._forget("company", callers_id)
+        self._values.forget("company", callers_id)
         self.forget_written("company", callers_id)
 
     # --- what was last written (rule O3) ----------------------------------------------------------------
@@ -175,7 +172,7 @@ class WorkspaceCache:
 
     def begin_write(self, kind: str, key: str, now: float) -> Token:
         """Record that a write to *key* is under way: until it is finished nothing is known of *key*."""
-        self._change(f"{kind}_facts", key, lambda text: write_records.begin(text, now))
+        self._values.change(f"{kind}_facts", key, lambda text: write_records.begin(text, now))
         return Token(kind, key)
 
     def finish_write(self, token: Token, values: Mapping[str, JsonValue], now: float) -> None:
@@ -184,11 +181,15 @@ class WorkspaceCache:
 
         When two writes to the same key overlap, nobody knows which one Intercom applied last, and nothing is remembered.
         """
-        self._change(f"{token.kind}_facts", token.key, lambda text: write_records.finish(text, values, now))
+        self._values.change(
+            f"{token.kind}_facts", token.key, lambda text: write_records.finish(text, values, now)
+        )
 
     def fail_write(self, token: Token) -> None:
         """Record that a write ended without a clear response: nothing is known of its key any more."""
-        self._change(f"{token.kind}_facts", token.key, lambda text: write_records.finish(text, None, 0.0))
+        self._values.change(
+            f"{token.kind}_facts", token.key, lambda text: write_records.finish(text, None, 0.0)
+        )
 
     def remember_written(self, kind: str, key: str, values: Mapping[str, JsonValue], *, now: float) -> None:
         """Remember *values* of a write that is over."""
@@ -196,13 +197,13 @@ class WorkspaceCache:
 
     def forget_written(self, kind: str, key: str) -> None:
         """Forget what was written to *key*."""
-        self._forget(f"{kind}_facts", key)
+        self._values.forget(f"{kind}_facts", key)
 
     def _written(self, kind: str, key: str) -> str | None:
         # Another process may have written since, so the store is always asked, and never memory, where there is a store.
         if self._store is not None:
             return self._store.get(f"{kind}_facts", key)
-        return self._recall(f"{kind}_facts", key)
+        return self._values.recall(f"{kind}_facts", key)
 
     # --- which message wrote last, where the messages of many contacts write to one company ----------------
 
@@ -214,7 +215,7 @@ class WorkspaceCache:
             callers_id: The caller's id of the company.
             order: Name -> seq of the message that would write it now.
         """
-        text = self._get("company_order", callers_id)
+        text = self._values.get("company_order", callers_id)
         known: dict[str, int] = {} if text is None else json.loads(text)
         return frozenset(name for name, seq in order.items() if known.get(name, seq) > seq)
 
@@ -225,23 +226,23 @@ class WorkspaceCache:
             known: dict[str, int] = {} if text is None else json.loads(text)
             return json.dumps(known | {name: max(seq, known.get(name, seq)) for name, seq in order.items()})
 
-        self._change("company_order", callers_id, change)
+        self._values.change("company_order", callers_id, change)
         if self._store is not None:
-            self._remove_from_memory("company_order", callers_id)
+            self._values.remove_from_memory("company_order", callers_id)
 
     # --- attributes and event names (rules M3, M4, A6) ---------------------------------------------------
 
     def attributes(self, model: str) -> frozenset[str] | None:
         """Return the custom attributes that the workspace is known to have; None when they were never looked up."""
-        text = self._get("attributes", model)
+        text = self._values.get("attributes", model)
         return None if text is None else self._parsed_names[text]
 
     def list_attributes(self, names_of: Mapping[str, Iterable[str]], now: float) -> None:
         """Remember the custom attributes of each model, and no others, as Intercom listed them at *now*."""
         for model, names in names_of.items():
             listed = json.dumps(sorted({*names}))
-            self._change("attributes", model, lambda _, listed=listed: listed)  # type: ignore[misc]  # bound now, not at the call
-        self._change("attributes", _LISTED_AT, lambda _: repr(now))
+            self._values.change("attributes", model, lambda _, listed=listed: listed)  # type: ignore[misc]  # bound now, not at the call
+        self._values.change("attributes", _LISTED_AT, lambda _: repr(now))
         self._forget_copies()
         self.changes += 1
 
@@ -251,14 +252,14 @@ class WorkspaceCache:
         def change(text: str | None) -> str | None:
             return None if text is None else json.dumps(sorted({*json.loads(text), name}))
 
-        self._change("attributes", model, change)
+        self._values.change("attributes", model, change)
         self._forget_copies()
         self.changes += 1
 
     def is_list_fresh(self, now: float) -> bool:
         """Tell whether the attributes were listed in the last minutes."""
         self._forget_copies()  # another process may have listed them since
-        listed_at = self._get("attributes", _LISTED_AT)
+        listed_at = self._values.get("attributes", _LISTED_AT)
         return listed_at is not None and 0 <= now - float(listed_at) < _LISTED_FOR
 
     def attribute_count(self) -> int | None:
@@ -269,15 +270,15 @@ class WorkspaceCache:
     def _forget_copies(self) -> None:
         if self._store is not None:
             for key in ("contact", "company", _LISTED_AT):
-                self._remove_from_memory("attributes", key)
+                self._values.remove_from_memory("attributes", key)
 
     def created_by(self, message_id: str) -> int:
         """Return how many attributes were created for a message, in all its attempts."""
-        return int(self._get("created", message_id) or 0)
+        return int(self._values.get("created", message_id) or 0)
 
     def count_created(self, message_id: str) -> None:
         """Count one more attribute that was created for a message."""
-        self._put("created", message_id, str(self.created_by(message_id) + 1))
+        self._values.put("created", message_id, str(self.created_by(message_id) + 1))
 
     def effective(
         self,
@@ -306,32 +307,32 @@ class WorkspaceCache:
 
     def refuse(self, model: str, name: str, now: float) -> None:
         """Remember for an hour that Intercom refuses *name* (an attribute, or an event's name under ``event``)."""
-        self._put("refused", f"{model}:{name}", repr(now + _REFUSED_FOR))
+        self._values.put("refused", f"{model}:{name}", repr(now + _REFUSED_FOR))
 
     def is_refused(self, model: str, name: str, now: float) -> bool:
         """Tell whether Intercom refused *name* within the last hour."""
-        until = self._get("refused", f"{model}:{name}")
+        until = self._values.get("refused", f"{model}:{name}")
         return until is not None and now < float(until)
 
     # --- tags and subscription types (rules I13, I14) ------------------------------------------------------
 
     def tag_id(self, name: str, now: float) -> str | None:
         """Return Intercom's id of the tag *name*, learnt within the last hour: afterwards somebody may have renamed the tag."""
-        text = self._get("tag", name.casefold())
+        text = self._values.get("tag", name.casefold())
         known: tuple[str, float] = ("", 0.0) if text is None else json.loads(text)
         return known[0] if 0 <= now - known[1] < _NAMES_KEPT_FOR and known[0] else None
 
     def remember_tag(self, name: str, tag_id: str, now: float) -> None:
         """Remember Intercom's id of a tag."""
-        self._put("tag", name.casefold(), json.dumps((tag_id, now)))
+        self._values.put("tag", name.casefold(), json.dumps((tag_id, now)))
 
     def forget_tag(self, name: str) -> None:
         """Forget a tag that is gone."""
-        self._forget("tag", name.casefold())
+        self._values.forget("tag", name.casefold())
 
     def subscription_types(self, now: float, *, within: float = _NAMES_KEPT_FOR) -> JsonValue:
         """Return Intercom's list of subscription types, if it was read at most *within* seconds ago."""
-        text = self._get("subscription_types", "")
+        text = self._values.get("subscription_types", "")
         if text is None:
             return None
         types, read_at = json.loads(text)
@@ -339,72 +340,16 @@ class WorkspaceCache:
 
     def remember_subscription_types(self, types: JsonValue, now: float) -> None:
         """Remember Intercom's list of subscription types."""
-        self._put("subscription_types", "", json.dumps((types, now)))
+        self._values.put("subscription_types", "", json.dumps((types, now)))
 
     # --- contacts that Intercom cannot unarchive (rule M1) ------------------------------------------------
 
     def count_failure(self, contact_id: str) -> int:
         """Count one more failure to unarchive the contact, and return their number."""
-        number = int(self._get("failures", contact_id) or 0) + 1
-        self._put("failures", contact_id, str(number))
+        number = int(self._values.get("failures", contact_id) or 0) + 1
+        self._values.put("failures", contact_id, str(number))
         return number
 
     def forget_failures(self, contact_id: str) -> None:
         """Start the count again at zero."""
-        self._forget("failures", contact_id)
-
-    # --- memory and store --------------------------------------------------------------------------------
-
-    def _get(self, kind: str, key: str) -> str | None:
-        value = self._recall(kind, key)
-        if value is None and self._store is not None:
-            value = self._store.get(kind, key)
-            if value is not None:
-                self._keep(kind, key, value)
-        return value
-
-    def _put(self, kind: str, key: str, value: str) -> None:
-        if self._recall(kind, key) == value:
-            return
-        self._keep(kind, key, value)
-        if self._store is not None:
-            self._store.put(kind, key, value)
-
-    def _forget(self, kind: str, key: str) -> None:
-        self._remove_from_memory(kind, key)
-        if self._store is not None:
-            self._store.forget(kind, key)
-
-    def _change(self, kind: str, key: str, change: Callable[[str | None], str | None]) -> None:
-        """Replace a value by what *change* makes of it, as one step; None removes it."""
-        if self._store is not None:
-            self._store.update(kind, key, change)
-            return
-        with self._lock:
-            values = self._memory.setdefault(kind, OrderedDict())
-            value = change(values.pop(key, None))
-            if value is not None:
-                self._insert(values, key, value)
-
-    def _recall(self, kind: str, key: str) -> str | None:
-        with self._lock:
-            values = self._memory.get(kind)
-            value = None if values is None else values.get(key)
-            if value is not None and values is not None:
-                values.move_to_end(key)
-            return value
-
-    def _keep(self, kind: str, key: str, value: str) -> None:
-        with self._lock:
-            self._insert(self._memory.setdefault(kind, OrderedDict()), key, value)
-
-    def _insert(self, values: OrderedDict[str, str], key: str, value: str) -> None:
-        """Store *value* as the most recently used one; the caller holds the lock."""
-        values[key] = value
-        values.move_to_end(key)
-        if len(values) > self._capacity:
-            values.popitem(last=False)
-
-    def _remove_from_memory(self, kind: str, key: str) -> None:
-        with self._lock:
-            self._memory.get(kind, OrderedDict()).pop(key, None)
+        self._values.forget("failures", contact_id)
