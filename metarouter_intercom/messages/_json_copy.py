@@ -58,6 +58,15 @@ def _size_of_keys(keys: tuple[Any, ...]) -> int:
 _key_sizes = Memo(_size_of_keys, _MOST_KEY_SETS)
 
 
+def _name_of(key: str) -> str:
+    """Return *key* without what nobody sees at its ends (R10); a name of blanks only has a rule of its own, so it is kept (A2)."""
+    return trimmed(key) or key
+
+
+# Key -> its name; None when a note is due.
+_names: Memo[str, str | None] = Memo(lambda key: _name_of(key) if is_clean(key) else None)
+
+
 def key_size(keys: tuple[Any, ...]) -> int:
     """Return an upper bound of the bytes of *keys* and of their scalar values, texts aside, as JSON; -1 when a key is not a plain text."""
     return _key_sizes[keys]
@@ -209,8 +218,7 @@ class Copier:
             name = self._key(key, path)
             if name is None:
                 continue
-            is_taken = name in copied or (name != key and isinstance(key, str) and name in values)
-            if is_taken:
+            if name in copied or (name != key and isinstance(key, str) and name in values):
                 # A name that is spelled exactly wins over one that has to be cleaned, whichever comes first.
                 self._note(Note("Q2", f"{path}.{name}", "another value has this name"))
                 continue
@@ -238,9 +246,7 @@ class Copier:
                 self._leave_out(path, f"a key that is {name_of(key)}")
                 return None
             key = str(plain)
-        name = self.text(key, path)
-        # A name of blanks only has a rule of its own, so it is kept (A2).
-        return trimmed(name) or name
+        return _names[key] or _name_of(self.text(key, path))
 
     def _leave_out(self, path: str, fault: str) -> _LeftOut:
         self._note(Note("Q6", path, f"left out: {fault}"))
