@@ -14,7 +14,7 @@ LOCKING = tuple(
         "_delivery.buffers",
         "_delivery.executor",
         "_intercom.event_seconds",
-        "_intercom.workspace_cache",
+        "_intercom.kept_values",
         "_delivery.circuit",
         "_delivery.forks",
         "_delivery.http.transport",
