@@ -48,6 +48,8 @@ class Stamped(NamedTuple):
         return str(self.message["messageId"])
 
 
+# Name of an event -> whether it has text and nothing to take out; applications send the same few again and again.
+_plain_events: Memo[str, bool] = Memo(lambda event: bool(event.strip()) and event.isprintable(), 5_000)
 # Does what ``Stamped(...)`` does, at a third of its cost.
 _new = tuple.__new__
 
@@ -101,10 +103,10 @@ class FastStamper:
             context: Of the call.
             now: Unix seconds.
         """
-        if type(user_id) is not str or not user_id.isascii() or not is_plain_id(user_id):
+        if type(user_id) is not str or not is_plain_id(user_id):
             return None
         is_track = kind == "track"
-        if is_track and (type(event) is not str or not event.isprintable() or not event.strip()):
+        if is_track and (type(event) is not str or not _plain_events[event]):
             return None
         facts, context = _NOTHING if facts is None else facts, _NOTHING if context is None else context
         if type(facts) is not dict or type(context) is not dict:

@@ -9,6 +9,7 @@ from ..messages import _codec
 from ..messages._contact_keys import contact_keys
 from ..messages._integrations import own_names
 from ..messages._json_copy import Copier, json_size
+from ..messages._message_shapes import PROVEN_EMAIL, UNTRUSTED
 from ..operations._companies import company_id
 from ..plugins import Drop
 from .fast_stamping import FastStamper, Stamped
@@ -121,13 +122,13 @@ class Stamper:
             stamped = _codec.read_stamped(wire)
             proven_email = check_proofs(stamped, self._settings, names=self._names, now=now)
             if self._settings.require_identity:
-                wire[_codec.UNTRUSTED] = True
+                wire[UNTRUSTED] = True
             if proven_email is not None:
-                wire[_codec.PROVEN_EMAIL] = proven_email
+                wire[PROVEN_EMAIL] = proven_email
         return self._with_keys(self._finish(wire))
 
     def _with_keys(self, message: JsonObject) -> Stamped:
-        if self._settings.require_identity or _codec.UNTRUSTED in message:
+        if self._settings.require_identity or UNTRUSTED in message:
             return Stamped(message, _keys_of_untrusted(message), message["type"] == "identify")
         keys = contact_keys(message, self._names)
         if message["type"] == "group" and (not keys or (self._skips_visitors and _names_visitor(keys))):
@@ -195,5 +196,5 @@ def _keys_of_untrusted(message: JsonObject) -> list[str]:
     keys = contact_keys(message, frozenset())
     if "userId" not in message:
         return keys
-    proven = [str(message.get(name, "")).strip().lower() for name in ("userId", _codec.PROVEN_EMAIL)]
+    proven = [str(message.get(name, "")).strip().lower() for name in ("userId", PROVEN_EMAIL)]
     return [key for key in keys if not key.startswith("email:") or key.removeprefix("email:") in proven]

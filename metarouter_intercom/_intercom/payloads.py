@@ -22,7 +22,7 @@ def contact_body(operation: UpsertContact, *, api_version: str) -> JsonObject:
     if external_id is not None and role != "lead":
         body["external_id"] = external_id
     body.update(operation.fields)
-    _remove_unstorable_times(body)
+    _remove_unstorable_time(body, "signed_up_at")
     owner = body.get("owner_id")
     # Intercom's OpenAPI description: an integer up to 2.15, a string from 2.16 on.
     if owner is not None and version_number(api_version) >= (2, 16):
@@ -35,7 +35,7 @@ def contact_body(operation: UpsertContact, *, api_version: str) -> JsonObject:
 def company_body(operation: UpsertCompany) -> JsonObject:
     """Return the body that creates or updates the company of *operation*."""
     body: JsonObject = {"company_id": operation.company_id, **operation.fields}
-    _remove_unstorable_times(body)
+    _remove_unstorable_time(body, "remote_created_at")
     if operation.attributes:
         body["custom_attributes"] = dict(operation.attributes)
     return body
@@ -49,11 +49,10 @@ def note_unstorable_times(operation: UpsertContact | UpsertCompany, notes: list[
             notes.append(note)
 
 
-def _remove_unstorable_times(body: JsonObject) -> None:
-    for name, earliest in _EARLIEST.items():
-        seconds = body.get(name)
-        if seconds is not None and not _is_storable(seconds, earliest):
-            del body[name]
+def _remove_unstorable_time(body: JsonObject, name: str) -> None:
+    seconds = body.get(name)
+    if seconds is not None and not _is_storable(seconds, _EARLIEST[name]):
+        del body[name]
 
 
 def _is_storable(seconds: JsonValue, earliest: int) -> bool:

@@ -11,16 +11,27 @@ from cattrs.gen import make_dict_structure_fn, override
 from .._types import Note
 from ..errors import Problem, RejectedMessage
 from ._batches import members_of
-from ._edges import is_blank, is_plain_id
+from ._edges import is_blank
 from ._message_ids import make_message_id
+from ._message_shapes import (
+    EMPTY,
+    FIELD_KEYS,
+    FIELDS_OF_OTHERS,
+    ID_FIELDS,
+    KINDS,
+    OBJECTS,
+    PROVEN_EMAIL,
+    SHAPES,
+    STAMPED_SHAPES,
+    UNTRUSTED,
+    read_fast,
+)
 from ._stand_ins import NoMeaning, meaning_of
 from ._timestamps import message_time
-from ._values import Alias, Group, Identify, Page, Screen, Track
+from ._values import Track
 from ._wire_ids import (
     LONGEST_ID,
-    SNAKE_KEYS,
     TEXT_IDS,
-    WIRE_NAMES,
     Fault,
     in_camel_case,
     kind_of,
@@ -30,24 +41,12 @@ from ._wire_ids import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from .._types import JsonObject
     from ._values import Message
 
-_KINDS: dict[str, type[Message]] = {kind.type: kind for kind in (Identify, Track, Group, Page, Screen, Alias)}
-_KNOWN_TYPES = ", ".join(_KINDS)
-UNTRUSTED = "untrusted"
-"""Where a message says that its sender is not trusted (V4). Any sender may set it, because it only takes rights away."""
-PROVEN_EMAIL = "provenEmail"
-"""
-Where a buffered message keeps the address that a token proved (V4).
-
-``read_message`` ignores this key, as any that it does not know, so that no sender can forge it.
-"""
-_WIRE_NAMES = WIRE_NAMES | {"is_untrusted": UNTRUSTED}
-_OBJECTS = ("context", "integrations", "traits", "properties")
-_EMPTY: Mapping[str, Any] = {}
+_KNOWN_TYPES = ", ".join(KINDS)
 
 
 # --- reading ----------------------------------------------------------------------------------------------
@@ -58,7 +57,7 @@ def _read_object(value: object, _type: object) -> Mapping[str, Any]:
         return value
     if value is None or (isinstance(value, list | tuple) and not value):
         # PHP writes an empty object as an empty list.
-        return _EMPTY
+        return EMPTY
     try:
         plain = meaning_of(value)
     except NoMeaning:
@@ -97,7 +96,7 @@ def _as_is(value: Any, _type: object) -> Any:
 
 _HOOKS: dict[str, Callable[[Any, Any], Any]] = (
     dict.fromkeys(TEXT_IDS, read_id)
-    | dict.fromkeys(_OBJECTS, _read_object)
+    | dict.fromkeys(OBJECTS, _read_object)
     | {
         "event": _read_event,
         "name": _read_label,
@@ -113,7 +112,7 @@ def _reader(kind: type[Message], *, detailed: bool) -> Callable[[Mapping[str, An
     import attrs
 
     fields = {
-        field.name: override(rename=_WIRE_NAMES.get(field.name, field.name), struct_hook=_HOOKS[field.name])
+        field.name: override(rename=FIELD_KEYS.get(field.name, field.name), struct_hook=_HOOKS[field.name])
         for field in attrs.fields(kind)
         if field.name in _HOOKS
     }
@@ -154,13 +153,13 @@ def read_message(wire: Mapping[str, Any], *, now: float) -> Message:
     """
     kind = _kind(wire)
     notes: tuple[Note, ...] = ()
-    if not SNAKE_KEYS.isdisjoint(wire):
+    shape = SHAPES[kind][tuple(wire)]
+    if shape.is_snake:
         wire, notes = in_camel_case(wire)
+        shape = SHAPES[kind][tuple(wire)]
     timestamp, time_notes = message_time(wire, now)
     notes += time_notes
-    message = _read_fast(kind, wire, timestamp, notes=notes)
-    if message is not None and not _has_plain_texts(message):
-        message = None
+    message = read_fast(shape, wire, timestamp, notes=notes)
     return _read_full(kind, wire, timestamp, notes=notes, now=now) if message is None else message
 
 
@@ -168,7 +167,7 @@ def _read_full(
     kind: type[Message], wire: Mapping[str, Any], timestamp: float, *, notes: tuple[Note, ...], now: float
 ) -> Message:
     """Return the message in *wire*, or raise ``RejectedMessage`` with every fault; *now* is in Unix seconds."""
-    stamped = {**wire, "timestamp": timestamp, "notes": (*notes, *notes_on_ids(wire, _ID_FIELDS[kind]))}
+    stamped = {**wire, "timestamp": timestamp, "notes": (*notes, *notes_on_ids(wire, ID_FIELDS[kind]))}
     if kind is Track and "event" not in stamped:
         stamped["event"] = None
     if stamped.get("messageId") is None:
@@ -187,21 +186,11 @@ def _read_full(
     return message
 
 
-def _has_plain_texts(message: Message) -> bool:
-    """Tell whether the full path would leave the texts of *message* as they are (R2, R10)."""
-    fields = message.__dict__
-    for name in _ID_FIELDS[message.__class__]:
-        value = fields[name]
-        if value is not None and not is_plain_id(value):
-            return False
-    return "event" not in fields or not is_blank(fields["event"])
-
-
 def read_stamped(wire: Mapping[str, Any]) -> Message:
     """Read what ``write_message`` wrote, without the checks of ``read_message``."""
-    kind = _KINDS[wire["type"]]
+    kind = KINDS[wire["type"]]
     notes = tuple(Note(*note) for note in wire.get("notes", ()))
-    message = _read_fast(kind, wire, wire["timestamp"], notes=notes)
+    message = read_fast(STAMPED_SHAPES[kind][tuple(wire)], wire, wire["timestamp"], notes=notes)
     if message is None:
         message = _cattrs_reader(kind)({**wire, "notes": notes}, kind)
     if PROVEN_EMAIL in wire:
@@ -211,73 +200,9 @@ def read_stamped(wire: Mapping[str, Any]) -> Message:
     return message
 
 
-def _read_fast(
-    kind: type[Message], wire: Mapping[str, Any], timestamp: float, *, notes: tuple[Note, ...]
-) -> Message | None:
-    """
-    Return the message in *wire*; None leaves it to the full path.
-
-    The fast path takes a message whose texts are texts and whose objects are objects, as in nearly every message. The reader made by
-    cattrs returns the same at three times the cost, and only that one finds faults.
-    """
-    fields: dict[str, Any] = {"timestamp": timestamp, "notes": notes, "proven_email": None}
-    fields["is_untrusted"] = wire.get(UNTRUSTED) is True
-    for name, wire_name in _TEXT_FIELDS[kind]:
-        value = wire.get(wire_name)
-        if value is None:
-            fields[name] = None
-        elif type(value) is str and value.strip():
-            fields[name] = value
-        else:
-            return None
-    if fields["message_id"] is None or (kind is Track and fields["event"] is None):
-        return None
-    for name in _OBJECT_FIELDS[kind]:
-        value = wire.get(name)
-        if type(value) is dict:
-            fields[name] = value
-        elif value is None:
-            fields[name] = _EMPTY
-        else:
-            return None
-    for wire_name, wanted in _FIELDS_OF_OTHERS[kind]:
-        value = wire.get(wire_name)
-        if value is not None and type(value) is not wanted:
-            return None
-    message = kind.__new__(kind)
-    message.__dict__.update(fields)
-    return message
-
-
-def _names_in(kind: type[Message], names: Sequence[str]) -> tuple[str, ...]:
-    import attrs
-
-    return tuple(field.name for field in attrs.fields(kind) if field.name in names)
-
-
-_TEXT_FIELDS = {
-    kind: tuple(
-        (name, _WIRE_NAMES.get(name, name))
-        for name in _names_in(kind, (*TEXT_IDS, "event", "name", "category"))
-    )
-    for kind in _KINDS.values()
-}
-_ID_FIELDS = {kind: _names_in(kind, TEXT_IDS) for kind in _KINDS.values()}
-_OBJECT_FIELDS = {kind: _names_in(kind, _OBJECTS) for kind in _KINDS.values()}
-# Ids and objects of the other message types: they mean nothing here, but a value of the wrong type is still rejected (R1, R2).
-_FIELDS_OF_OTHERS = {
-    kind: tuple(
-        (_WIRE_NAMES.get(name, name), str if name in TEXT_IDS else dict)
-        for name in (*TEXT_IDS, *_OBJECTS)
-        if name not in _names_in(kind, (*TEXT_IDS, *_OBJECTS))
-    )
-    for kind in _KINDS.values()
-}
-
-
 def _kind(wire: Mapping[str, Any]) -> type[Message]:
     name = wire.get("type") if type(wire) is dict else None
-    kind = _KINDS.get(name) if type(name) is str else None
+    kind = KINDS.get(name) if type(name) is str else None
     if kind is not None:
         return kind
     from collections.abc import Mapping as AnyMapping
@@ -288,7 +213,7 @@ def _kind(wire: Mapping[str, Any]) -> type[Message]:
         )
     name = wire.get("type")
     if kind is None and isinstance(name, str):
-        kind = _KINDS.get(name.strip().lower())
+        kind = KINDS.get(name.strip().lower())
     if kind is None and members_of(wire) is not None:
         fault, remedy = (
             "a batch, not one message",
@@ -303,7 +228,7 @@ def _kind(wire: Mapping[str, Any]) -> type[Message]:
 def _problems_of_others(kind: type[Message], wire: Mapping[str, Any]) -> list[Problem]:
     """Return the faults of ids and objects that belong to messages of other types."""
     problems: list[Problem] = []
-    for wire_name, wanted in _FIELDS_OF_OTHERS[kind]:
+    for wire_name, wanted in FIELDS_OF_OTHERS[kind]:
         try:
             (read_id if wanted is str else _read_object)(wire.get(wire_name), None)
         except Fault as error:
@@ -327,7 +252,7 @@ def _problems(kind: type[Message], wire: Mapping[str, Any]) -> list[Problem]:
                 if isinstance(error, Fault)
                 else (str(error), "send another value")
             )
-            problems.append(Problem(_WIRE_NAMES.get(name, name), fault, remedy))
+            problems.append(Problem(FIELD_KEYS.get(name, name), fault, remedy))
     return problems or [Problem("message", "unreadable", "send one Segment message")]
 
 
@@ -341,12 +266,12 @@ def write_message(message: Message) -> JsonObject:
         "messageId": message.message_id,
         "timestamp": message.timestamp,
     }
-    for name in (*TEXT_IDS, "event", "name", "category", *_OBJECTS):
+    for name in (*TEXT_IDS, "event", "name", "category", *OBJECTS):
         if name == "message_id":
             continue
         value = getattr(message, name, None)
         if value is not None and value != {}:
-            wire[_WIRE_NAMES.get(name, name)] = value
+            wire[FIELD_KEYS.get(name, name)] = value
     if message.notes:
         wire["notes"] = [list(note) for note in message.notes]
     if message.is_untrusted:

@@ -75,7 +75,7 @@ def address(value: JsonValue) -> str | None:
     if not isinstance(value, str):
         check_json(value)
         return None
-    text = trimmed(value)
+    text = value.strip() if value.isprintable() else trimmed(value)
     return text if is_address(text) else None
 
 

@@ -27,6 +27,13 @@ _ACCIDENTS = frozenset(
     ]
 )
 _LONGEST_ACCIDENT = max(map(len, _ACCIDENTS))
+# The first two letters of an accident, in any case: most ids are known to be none by a single look.
+_ACCIDENT_STARTS = frozenset(
+    first + second
+    for text in _ACCIDENTS
+    for first in (text[0], text[0].upper())
+    for second in (text[1], text[1].upper())
+)
 
 
 def trimmed(text: str) -> str:
@@ -69,9 +76,9 @@ def accident_note(path: str) -> Note:
 
 def is_plain_id(text: str) -> bool:
     """Tell whether the id *text* stays as it is: there are no blanks at its ends, nothing invisible, and it is no accident."""
-    if not text.isprintable() or text[:1] in " " or text[-1] == " ":
+    if not text or not text.isprintable() or text.strip() != text:
         return False
-    return len(text) > _LONGEST_ACCIDENT or text.lower() not in _ACCIDENTS
+    return text[:2] not in _ACCIDENT_STARTS or len(text) > _LONGEST_ACCIDENT or text.lower() not in _ACCIDENTS
 
 
 def _visible_part(text: str) -> tuple[int, int]:

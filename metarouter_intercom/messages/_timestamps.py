@@ -54,6 +54,9 @@ def unix_time(value: object) -> float | None:
         seconds = read_time_fast(value) if len(value) >= SECONDS_END else None
         if seconds is None:
             seconds = read_time_text(trimmed(value))
+        elif seconds > 0:
+            # The zero times are long before 1970.
+            return seconds
     else:
         seconds = _time_of_other(value)
     return None if seconds is None or _is_zero(seconds) else seconds
@@ -154,6 +157,11 @@ def message_time(wire: Mapping[str, Any], now: float) -> tuple[float, tuple[Note
     """
     timestamp = wire.get("timestamp")
     if timestamp is not None:
+        seconds = (
+            read_time_fast(timestamp) if type(timestamp) is str and len(timestamp) >= SECONDS_END else None
+        )
+        if seconds is not None and 0 < seconds < LAST_INSTANT:
+            return seconds, ()
         seconds = recordable_time(timestamp)
         if seconds is not None:
             return seconds, ()

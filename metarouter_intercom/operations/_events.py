@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..messages import Page, Track
 from ..messages._edges import trimmed
 from ..messages._facts import object_at
+from ..messages._memo import Memo
 from ._metadata import Metadata
 from ._values import SubmitEvent
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 _PAGE_FACTS = ("url", "path", "title", "referrer")
 _GAPS = re.compile(r"\s+")
 _SLOTS = re.compile(r"\{(name|category)\}")
+
+# Name of an event -> the same without what nobody sees at its ends (R10); applications send the same few again and again.
+_NAMES: Memo[str, str] = Memo(trimmed, 5_000)
 
 
 class Events:
@@ -47,7 +51,7 @@ class Events:
     def name_of(self, message: EventMessage) -> tuple[str | None, str | None]:
         """Return the event's name, or None and the reason why the message is skipped (E1, E9)."""
         if isinstance(message, Track):
-            name: str = trimmed(message.event)
+            name = _NAMES[message.event]
         else:
             template = self._templates[message.type]
             if template == "off":

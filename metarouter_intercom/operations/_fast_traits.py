@@ -190,9 +190,12 @@ class FastCompanies:
         fields: JsonObject = {}
         for key, field in shape.texts:
             text = traits[key]
-            if type(text) is not str or not (text := trimmed(text)):
+            if type(text) is not str:
                 return None
-            fields[field] = text
+            # Of the characters that ``trimmed`` takes off, only the plain blank is printable.
+            fields[field] = text = text.strip() if text.isprintable() else trimmed(text)
+            if not text:
+                return None
         if not _write_numbers(shape, traits, fields):
             return None
         if shape.created_at is not None:
@@ -270,16 +273,20 @@ def _write_names(shape: _ContactShape, traits: Json, fields: JsonObject) -> bool
     for key in (shape.name,) if shape.name is not None else (shape.first_name, shape.last_name):
         if key is not None:
             part = traits[key]
-            if type(part) is not str or not (part := trimmed(part)):
+            if type(part) is not str:
+                return False
+            part = part.strip() if part.isprintable() else trimmed(part)
+            if not part:
                 return False
             parts.append(part)
     if parts:
         fields["name"] = " ".join(parts)
     if shape.phone is not None:
         phone = traits[shape.phone]
-        if type(phone) is not str or not (phone := trimmed(phone)):
+        if type(phone) is not str:
             return False
-        fields["phone"] = phone
+        fields["phone"] = phone = phone.strip() if phone.isprintable() else trimmed(phone)
+        return bool(phone)
     return True
 
 
