@@ -23,9 +23,10 @@ from ._contact_tags import ContactTags
 from ._custom_attributes import write_attributes
 from ._draft import Draft
 from ._fast_traits import FastContacts
+from ._fast_values import attach_company, upsert_company, upsert_user, user
 from ._flatten import top_level_first
 from ._subscriptions import subscriptions_of
-from ._values import AttachCompany, Origin, UpsertCompany, UpsertContact, Who, who_of
+from ._values import AttachCompany, Origin, UpsertContact, Who, who_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -117,21 +118,13 @@ class Contacts:
         fields, attributes, origins, company = contact
         if self._updates_last_seen and message.timestamp is not None:
             fields["last_seen_at"] = math.floor(message.timestamp)
-        who = Who(external_id=user_id)  # type: ignore[arg-type]  # a NewType is its base at run time
-        operations: list[Operation] = [
-            UpsertContact(who=who, role="user", fields=fields, attributes=attributes, origins=origins)
-        ]
+        who = user(user_id)
+        operations: list[Operation] = [upsert_user(who, fields, attributes, origins)]
         if company is not None:
             own_id: str = company.own_id  # type: ignore[assignment]  # a company among an identify's traits has one
             operations += (
-                UpsertCompany(
-                    company_id=own_id,
-                    fields=company.fields,
-                    attributes=company.attributes,
-                    traits_path=company.path,
-                    origins=company.origins,
-                ),
-                AttachCompany(who=who, company_id=own_id),
+                upsert_company(own_id, company.fields, company.attributes, company.path, company.origins),
+                attach_company(who, own_id),
             )
         return operations
 

@@ -11,8 +11,8 @@ from ..messages import Page, Track
 from ..messages._edges import trimmed
 from ..messages._facts import object_at
 from ..messages._memo import Memo
+from ._fast_values import submit_event
 from ._metadata import Metadata
-from ._values import SubmitEvent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .._types import JsonValue, Note
     from ..settings import Settings
     from ._flatten import Flattener
-    from ._values import Who
+    from ._values import SubmitEvent, Who
 
     Json = Mapping[str, JsonValue]
     EventMessage = Track | Page
@@ -76,12 +76,7 @@ class Events:
             own_notes: list[Note] = []
             metadata = self.metadata.read_full(properties, name, email=who.email, notes=own_notes)
             notes += [_in_context(note, of_page) for note in own_notes] if of_page else own_notes
-        return SubmitEvent(
-            who=who,
-            event_name=name,
-            created_at=math.floor(message.timestamp or 0.0),
-            metadata=metadata,
-        )
+        return submit_event(who, name, math.floor(message.timestamp or 0.0), metadata)
 
     def _is_filtered(self, name: str) -> bool:
         if self._allow and not _is_named(name, self._allow):

@@ -35,6 +35,8 @@ _Shape = TypeVar("_Shape")
 _MOST_SHAPES = 5_000
 _COMPANY_IDS = ("id", "companyid", "groupid")
 _NO_ORIGINS: Origins = {}
+# Makes a named tuple at a third of its class's cost.
+_new = tuple.__new__
 
 
 class ContactTraits(NamedTuple):
@@ -203,14 +205,14 @@ class FastCompanies:
             if seconds is None:
                 return None
         if not shape.rest:
-            return CompanyTraits(own_id, fields, {}, path, _NO_ORIGINS)  # type: ignore[arg-type]  # a text or None
+            return _new(CompanyTraits, (own_id, fields, {}, path, _NO_ORIGINS))
         custom = self._attributes.read(shape.rest, traits, path)
         if custom is None:
             return None
         attributes, origins = custom
         if shape.renamed:
             origins = {**origins, **_origins_of_renamed(shape.renamed, traits, path)}
-        return CompanyTraits(own_id, fields, attributes, path, origins)  # type: ignore[arg-type]  # as above
+        return _new(CompanyTraits, (own_id, fields, attributes, path, origins))
 
 
 class FastContacts:
@@ -260,7 +262,7 @@ class FastContacts:
         attributes, origins = custom
         if shape.renamed:
             origins = {**origins, **_origins_of_renamed(shape.renamed, traits, "traits")}
-        return ContactTraits(fields, attributes, origins, company)
+        return _new(ContactTraits, (fields, attributes, origins, company))
 
 
 def _has_fast_path(settings: Settings) -> bool:

@@ -16,6 +16,7 @@ from ..messages._json_copy import Copier
 from ._companies import UNTRUSTED_COMPANY, Companies
 from ._contacts import Contacts
 from ._events import Events
+from ._fast_values import user
 from ._flatten import Flattener
 from ._ignored_people import IgnoredPeople
 from ._values import MergeContact, Translation, UpsertContact, Who, who_of
@@ -131,7 +132,7 @@ class DefaultTranslator:
         """Return whom *message* is about (R8); None when it names nobody, or only a visitor and the settings make no leads."""
         if options is NO_OPTIONS and email is None and message.user_id is not None:
             # Nearly every message ends here, so this one call is spared a function of its own.
-            return Who(external_id=message.user_id)  # type: ignore[arg-type]  # a NewType is its base at run time
+            return user(message.user_id)
         contact_id = options.contact_id()
         if contact_id is not None or message.user_id is not None or email is not None:
             return who_of(contact_id, message.user_id, email)
