@@ -5,8 +5,6 @@ from __future__ import annotations
 import intercom
 from intercom.unstable.types import SingleFilterSearchRequest as UnstableFilter
 
-from metarouter_intercom.sandbox._routes import ROUTES
-
 _FILTER = {"field": "email", "operator": "=", "value": "ann@example.com"}
 _EVENT = {"event_name": "Sold", "created_at": 1_700_000_100, "user_id": "u1", "metadata": {"order": "5"}}
 _SUMMARY = {"event_name": "Bought", "count": 2, "first": 1_700_000_000, "last": 1_700_000_100}
@@ -175,18 +173,15 @@ UNSTABLE = {
     ),
 }
 
-# An earlier sandbox does not serve these endpoints.
-if "GET /segments" in ROUTES:
-    STABLE |= {
-        "segments.list": lambda c, p: c.segments.list(),
-        "segments.find": lambda c, p: c.segments.find(c.segments.list().segments[0].id),
-    }
-    UNSTABLE |= {
-        "segments.list_segments": lambda c, p: c.segments.list_segments(),
-        "segments.retrieve_segment": lambda c, p: c.segments.retrieve_segment(
-            c.segments.list_segments().segments[0].id
-        ),
-    }
-if "GET /notes/{}" in ROUTES:
-    STABLE |= {"notes.find": lambda c, p: c.notes.find(int(p.note))}
-    UNSTABLE |= {"notes.retrieve_note": lambda c, p: c.notes.retrieve_note(int(p.note))}
+STABLE |= {
+    "segments.list": lambda c, p: c.segments.list(),
+    "segments.find": lambda c, p: c.segments.find(c.segments.list().segments[0].id),
+    "notes.find": lambda c, p: c.notes.find(int(p.note)),
+}
+UNSTABLE |= {
+    "segments.list_segments": lambda c, p: c.segments.list_segments(),
+    "segments.retrieve_segment": lambda c, p: c.segments.retrieve_segment(
+        c.segments.list_segments().segments[0].id
+    ),
+    "notes.retrieve_note": lambda c, p: c.notes.retrieve_note(int(p.note)),
+}
