@@ -1,4 +1,4 @@
-"""Intercom's own Python client works against the sandbox."""
+"""What Intercom's own Python client does in several calls, one after the other, has its effect in the sandbox."""
 
 from __future__ import annotations
 
