@@ -81,7 +81,7 @@ def test_a_version_can_be_replaced():
 
 
 def test_a_refused_version_holds_every_message(caplog):
-    """T1: nothing is lost, ``on_error`` and ``health`` name the fault, and the remedy is told once."""
+    """T1: nothing is lost, ``on_error`` and ``health`` name the fault, and the remedy is named once."""
     errors = []
     client = manual_client(
         _refusing(3),

@@ -346,7 +346,7 @@ def test_no_value_raises_when_rejections_are_logged():
     ],
 )
 def test_any_text_is_a_message_id(tmp_path, message_id, kept):
-    """R2, R10, Q5: a message id is kept but for what nobody sees, and recognised again, in memory and in the spool."""
+    """R2, R10, Q5: a message id is kept without invisible ends, and recognised again, in memory and in the spool."""
     for choices in ({}, {"spool": tmp_path / "spool"}):
         client = manual_client(**choices)
         first = client.track("u1", "x", message_id=message_id)

@@ -134,7 +134,7 @@ def test_the_companys_plain_traits_come_before_the_persons_nested_ones():
 
 
 def test_merged_messages_count_one_by_one():
-    """Messages that are written together each create as many attributes as alone, and each is told what it lost."""
+    """Messages that are written together each create as many attributes as alone, and each gets notes on what it lost."""
     deliveries = []
     client, workspace = workspace_client(max_created_attributes=2, after=[deliveries.append])
     client.identify("u1", {"a": 1, "b": 1, "c": 1})

@@ -430,7 +430,7 @@ def test_a_file_that_fails_does_not_stop_the_delivery(tmp_path, caplog):
 
 # --- any sequence -------------------------------------------------------------------------------------------
 
-# Each event is told by its number: by user id or address, with an id of the caller's or of the library's, and its possible times.
+# Each event is named by its number: by user id or address, with an id of the caller's or of the library's, and its possible times.
 _EVENTS = [
     {"name": name, "is_named": is_named, "by_email": by_email, "second": second}
     for name in ("Paid", "PAID")

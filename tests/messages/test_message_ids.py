@@ -33,7 +33,7 @@ def test_each_process_has_ids_of_its_own():
 
 @pytest.mark.parametrize("now", [0.0, 1_767_225_600.123, 4_102_444_800.0])
 def test_own_ids_are_recognised(now):
-    """E10: an id that this library made is told from a caller's by its form, in any process and after any export."""
+    """E10: the form of an id shows whether this library made it, in any process and after any export."""
     assert is_own_message_id(make_message_id(now))
     assert is_own_message_id(file_message_id(digest_of("", FileEntry(1, "", {"type": "track"}))))
 
