@@ -144,12 +144,13 @@ class Companies:
             notes: Receives a note for each trait that is changed or left out.
             is_named: The id was made from the company's name.
         """
+        path = "traits.name" if is_named else "groupId"
         draft = Draft(*_KNOWN.sort(traits, notes, "traits"), {}, notes, "traits")
         if _removes(draft, "C5"):
             _note_unchanged(draft, "C5", is_named=is_named)
-            return None if who is None else [DetachCompany(who=who, company_id=own_id)]
+            return None if who is None else [DetachCompany(who=who, company_id=own_id, path=path)]
         if who is not None and self.rights != "write":
-            return [self._attach_untrusted(own_id, draft, who, is_named=is_named)]
+            return [self._attach_untrusted(own_id, draft, who, path=path, is_named=is_named)]
         operations = self._upsert(own_id, draft)
         if who is None:
             notes.append(Note("C4", "userId", "Intercom shows a company only once it has a contact"))
@@ -191,18 +192,23 @@ class Companies:
                 ids.add(own_id)
                 if _removes(draft, "I12"):
                     _note_unchanged(draft, "I12", is_named=trait_id is None)
-                    operations.append(DetachCompany(who=who, company_id=own_id))
+                    operations.append(DetachCompany(who=who, company_id=own_id, path=path))
                 elif self.rights != "write":
-                    operations.append(self._attach_untrusted(own_id, draft, who, is_named=trait_id is None))
+                    attached = self._attach_untrusted(
+                        own_id, draft, who, path=path, is_named=trait_id is None
+                    )
+                    operations.append(attached)
                 else:
                     operations += self._upsert(own_id, draft)
                     operations.append(AttachCompany(who=who, company_id=own_id))
         return operations, ids
 
-    def _attach_untrusted(self, own_id: str, draft: Draft, who: Who, *, is_named: bool) -> AttachCompany:
+    def _attach_untrusted(
+        self, own_id: str, draft: Draft, who: Who, *, path: str, is_named: bool
+    ) -> AttachCompany:
         """Attach the contact to a company that exists already, and leave the company as it is (V4)."""
         _note_unchanged(draft, "V4", is_named=is_named)
-        return AttachCompany(who=who, company_id=own_id, only_known=True)
+        return AttachCompany(who=who, company_id=own_id, only_known=True, path=path)
 
     def _upsert(self, own_id: str, draft: Draft) -> list[Operation]:
         attributes: JsonObject = {}

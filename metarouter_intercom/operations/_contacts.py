@@ -176,11 +176,11 @@ class Contacts:
         group_id = message.group_id or _context_group_id(message, notes)
         if group_id is None or group_id in company_ids:
             return []
+        path = "groupId" if message.group_id else "context.groupId"
         if self._companies.rights == "off":
-            path = "groupId" if message.group_id else "context.groupId"
             notes.append(Note("V4", path, UNTRUSTED_COMPANY))
             return []
-        return [AttachCompany(who=who, company_id=group_id, only_known=True)]
+        return [AttachCompany(who=who, company_id=group_id, only_known=True, path=path)]
 
     def _who(self, message: Identify, options: Options, email: str | None) -> Who | None:
         contact_id = options.contact_id()
