@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from .context import Flow, Steps, World
 
 _COMPANY_MISSING = FlowResult("retry", "company_missing", 404)
-_ALREADY_DETACHED = UNCHANGED._replace(notes=(Note("I12", "company", "already detached, or unknown"),))
 
 
 # --- the company itself ---------------------------------------------------------------------------------------
@@ -177,7 +176,7 @@ def detach_company(operation: DetachCompany, world: World) -> Flow:
         if response.status not in (404, 410):
             return _after_change(request, response, contact_id, company_id, world=world)
         _, who = _after_missing(response, who, contact_id, operation.company_id, world=world)
-    return _ALREADY_DETACHED
+    return UNCHANGED._replace(notes=(Note("I12", operation.path, "already detached, or unknown"),))
 
 
 def _find_or_create_contact(who: Who, world: World) -> Steps[ContactId | FlowResult]:
@@ -193,7 +192,7 @@ def _find_or_create_contact(who: Who, world: World) -> Steps[ContactId | FlowRes
 
 def _company_missing(operation: AttachCompany) -> FlowResult:
     if operation.only_known:
-        return UNCHANGED._replace(notes=(Note("I12", "groupId", "unknown company"),))
+        return UNCHANGED._replace(notes=(Note("I12", operation.path, "unknown company"),))
     # The message's own upsert came first: another process deleted the company, or the look-up does not show it yet.
     return _COMPANY_MISSING
 

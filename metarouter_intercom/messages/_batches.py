@@ -71,12 +71,20 @@ def _joined(shared: JsonValue, own: JsonValue, *, is_folded: bool = False) -> Js
         return shared
     if not isinstance(own, dict):
         return own
+    if is_folded:
+        said = {name.lower() for name in shared}
+        # A blank text says nothing, so it hides nothing that the batch says (R6).
+        own = {name: value for name, value in own.items() if not (_is_blank(value) and name.lower() in said)}
     names = {_key(name, is_folded) for name in own}
     return {name: value for name, value in shared.items() if _key(name, is_folded) not in names} | own
 
 
 def _key(name: str, is_folded: bool) -> str:
     return name.lower() if is_folded else name
+
+
+def _is_blank(value: JsonValue) -> bool:
+    return value is not None and is_absent(value)
 
 
 def _is_empty(value: JsonValue) -> bool:

@@ -74,6 +74,11 @@ def accident_note(path: str) -> Note:
     return Note("R2", path, "placeholder such as null or undefined: counts as no id")
 
 
+def trimmed_note(path: str) -> Note:
+    """Return the note on an id at *path* in the message that lost invisible characters."""
+    return Note("R10", path, "invisible characters were taken out")
+
+
 def is_plain_id(text: str) -> bool:
     """Tell whether the id *text* stays as it is: there are no blanks at its ends, nothing invisible, and it is no accident."""
     if not text or not text.isprintable() or text.strip() != text:

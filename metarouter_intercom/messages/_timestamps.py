@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from .._types import Note
 from ._coercion import number
 from ._edges import trimmed
 from ._facts import is_absent
+from ._stand_ins import plain_of
 from ._time_texts import (
     SECONDS_END,
     ZERO_UNTIL,
@@ -173,6 +174,9 @@ def message_time(wire: Mapping[str, Any], now: float) -> tuple[float, tuple[Note
         if _is_no_time(value):
             continue
         seconds = recordable_time(value)
+        if seconds is None and not isinstance(value, timedelta):
+            # An instant may come as NumPy's number, as bytes or as a lazy text (Q6); a span of time is none.
+            seconds = recordable_time(plain_of(value))
         if seconds is None:
             notes.append(time_note("R5", name, value))
             continue

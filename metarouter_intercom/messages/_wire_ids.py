@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._types import Note
 from ._coercion import LARGEST_EXACT_FLOAT, with_article
-from ._edges import accident_note, is_accident, is_blank, is_plain_id, trimmed_id
+from ._edges import accident_note, is_accident, is_blank, is_plain_id, trimmed_id, trimmed_note
 from ._facts import is_absent
 from ._stand_ins import plain_of
 
@@ -139,5 +139,5 @@ def notes_on_ids(wire: Mapping[str, Any], names: Iterable[str]) -> list[Note]:
         if is_accident(value):
             notes.append(accident_note(WIRE_NAMES[name]))
         elif not is_blank(value) and trimmed_id(value) != value:
-            notes.append(Note("R10", WIRE_NAMES[name], "invisible characters were taken out"))
+            notes.append(trimmed_note(WIRE_NAMES[name]))
     return notes

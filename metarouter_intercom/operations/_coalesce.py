@@ -236,11 +236,12 @@ def _merged(earlier: Operation, later: Operation) -> Operation | None:
             return None
         only_known = earlier.only_known and later.only_known
         who = _joined(earlier.who, later.who)
-        return AttachCompany(who=who, company_id=later.company_id, only_known=only_known)
+        return AttachCompany(who=who, company_id=later.company_id, only_known=only_known, path=later.path)
     if isinstance(earlier, DetachCompany) and isinstance(later, DetachCompany):
         if not _is_same_link(earlier, later):
             return None
-        return DetachCompany(who=_joined(earlier.who, later.who), company_id=later.company_id)
+        who = _joined(earlier.who, later.who)
+        return DetachCompany(who=who, company_id=later.company_id, path=later.path)
     if isinstance(earlier, TagCompany | MergeContact) and earlier == later:
         return later
     if isinstance(earlier, TagContact) and isinstance(later, TagContact):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .._types import Note
 from ..messages._coercion import check_json, id_text, text_field
-from ..messages._edges import accident_note, is_accident, trimmed
+from ..messages._edges import accident_note, is_accident, trimmed, trimmed_note
 from ..messages._facts import PLAIN, KnownTraits, is_absent, look_up
 from ._company_fields import write_company_fields
 from ._custom_attributes import write_attributes
@@ -144,12 +144,13 @@ class Companies:
             notes: Receives a note for each trait that is changed or left out.
             is_named: The id was made from the company's name.
         """
+        path = "traits.name" if is_named else "groupId"
         draft = Draft(*_KNOWN.sort(traits, notes, "traits"), {}, notes, "traits")
         if _removes(draft, "C5"):
             _note_unchanged(draft, "C5", is_named=is_named)
-            return None if who is None else [DetachCompany(who=who, company_id=own_id)]
+            return None if who is None else [DetachCompany(who=who, company_id=own_id, path=path)]
         if who is not None and self.rights != "write":
-            return [self._attach_untrusted(own_id, draft, who, is_named=is_named)]
+            return [self._attach_untrusted(own_id, draft, who, path=path, is_named=is_named)]
         operations = self._upsert(own_id, draft)
         if who is None:
             notes.append(Note("C4", "userId", "Intercom shows a company only once it has a contact"))
@@ -178,7 +179,7 @@ class Companies:
                 notes.append(Note("V4", path, UNTRUSTED_COMPANY))
                 continue
             draft = Draft(*_KNOWN.sort(traits, notes, path), {}, notes, path)
-            id_trait = _id_trait(draft.known)
+            id_trait = _id_trait({**_ids_left_out(path, notes), **draft.known})
             trait_id = None if id_trait is None else id_text(id_trait[1])
             own_id = trait_id or company_id(None, traits, self._how)
             if id_trait is not None and trait_id is None:
@@ -191,18 +192,23 @@ class Companies:
                 ids.add(own_id)
                 if _removes(draft, "I12"):
                     _note_unchanged(draft, "I12", is_named=trait_id is None)
-                    operations.append(DetachCompany(who=who, company_id=own_id))
+                    operations.append(DetachCompany(who=who, company_id=own_id, path=path))
                 elif self.rights != "write":
-                    operations.append(self._attach_untrusted(own_id, draft, who, is_named=trait_id is None))
+                    attached = self._attach_untrusted(
+                        own_id, draft, who, path=path, is_named=trait_id is None
+                    )
+                    operations.append(attached)
                 else:
                     operations += self._upsert(own_id, draft)
                     operations.append(AttachCompany(who=who, company_id=own_id))
         return operations, ids
 
-    def _attach_untrusted(self, own_id: str, draft: Draft, who: Who, *, is_named: bool) -> AttachCompany:
+    def _attach_untrusted(
+        self, own_id: str, draft: Draft, who: Who, *, path: str, is_named: bool
+    ) -> AttachCompany:
         """Attach the contact to a company that exists already, and leave the company as it is (V4)."""
         _note_unchanged(draft, "V4", is_named=is_named)
-        return AttachCompany(who=who, company_id=own_id, only_known=True)
+        return AttachCompany(who=who, company_id=own_id, only_known=True, path=path)
 
     def _upsert(self, own_id: str, draft: Draft) -> list[Operation]:
         attributes: JsonObject = {}
@@ -217,6 +223,8 @@ class Companies:
                     draft.note("C1", trait[0], "null or blank")
                 elif trait[1] != own_id and id_text(trait[1]) != own_id:
                     rest.append(trait)
+                elif isinstance(trait[1], str) and trait[1] != own_id:
+                    draft.notes.append(trimmed_note(f"{draft.path}.{trait[0]}"))
         tags = _tags(own_id, draft) if "tags" in known else ()
         if known:
             write_company_fields(draft)
@@ -282,6 +290,19 @@ def _note_unchanged(draft: Draft, rule: str, *, is_named: bool) -> None:
         key for key, _ in draft.rest
     ]:
         draft.note(rule, key, reason)
+
+
+def _ids_left_out(path: str, notes: list[Note]) -> dict[str, Trait]:
+    """
+    Return the traits of the company at *path* that name its id and have no form in JSON, so that acceptance left them out (Q6).
+
+    Such a value is there and cannot be read, so the name or another id must not stand in for it (C1). An empty object stands for it.
+    """
+    prefix = f"{path}."
+    keys = [
+        note.path.removeprefix(prefix) for note in notes if note.rule == "Q6" and note.path.startswith(prefix)
+    ]
+    return {PLAIN[key]: (key, {}) for key in keys if "." not in key and PLAIN[key] in _PLAIN_IDS}
 
 
 def _id_trait(known: Mapping[str, Trait]) -> Trait | None:

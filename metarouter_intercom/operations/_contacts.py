@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from .._types import Note
 from ..messages._coercion import address, id_text
 from ..messages._contact_keys import email_of
-from ..messages._edges import accident_note, is_accident, trimmed
+from ..messages._edges import accident_note, is_accident, trimmed, trimmed_note
 from ..messages._facts import PLAIN, KnownTraits, is_absent, object_at
 from ._companies import UNTRUSTED_COMPANY
 from ._contact_fields import (
@@ -108,7 +108,8 @@ class Contacts:
     def _translate_fast(self, message: Identify) -> list[Operation] | None:
         """Return what ``_translate_full`` does, at a quarter of the cost; None leaves *message* to it."""
         user_id, context = message.user_id, message.context
-        if user_id is None or message.group_id is not None or self._needs_full_path:
+        # A note may say that a company's id could not be kept (C1).
+        if message.notes or user_id is None or message.group_id is not None or self._needs_full_path:
             return None
         if not message.traits or "traits" in context or "active" in context or "groupId" in context:
             return None
@@ -175,11 +176,11 @@ class Contacts:
         group_id = message.group_id or _context_group_id(message, notes)
         if group_id is None or group_id in company_ids:
             return []
+        path = "groupId" if message.group_id else "context.groupId"
         if self._companies.rights == "off":
-            path = "groupId" if message.group_id else "context.groupId"
             notes.append(Note("V4", path, UNTRUSTED_COMPANY))
             return []
-        return [AttachCompany(who=who, company_id=group_id, only_known=True)]
+        return [AttachCompany(who=who, company_id=group_id, only_known=True, path=path)]
 
     def _who(self, message: Identify, options: Options, email: str | None) -> Who | None:
         contact_id = options.contact_id()
@@ -297,6 +298,8 @@ def _context_group_id(message: Identify, notes: list[Note]) -> str | None:
         notes.append(accident_note("context.groupId"))
     elif group_id is None and not is_absent(value):
         notes.append(Note("I12", "context.groupId", "not an id"))
+    elif isinstance(value, str) and group_id is not None and group_id != value:
+        notes.append(trimmed_note("context.groupId"))
     return group_id
 
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 DATE_ENDINGS = ("_at", "At", "_date")
 # Numbers from here on count milliseconds, microseconds or nanoseconds: as seconds they would be after the year 5138 (rule R4).
 FINE_FROM = 10**11
+# Down to here a number may be the zero time of Go or .NET, or count milliseconds; the numbers between are plain ones.
+OLDEST = -62_135_424_000
 # From where on a number counts parts of a second, and how many of them a second has.
 _UNITS = ((10**17, 10**9), (10**14, 10**6), (FINE_FROM, 10**3))
 # The range of datetime, in Unix seconds; a number outside is no time.

@@ -16,7 +16,7 @@ from ..messages._memo import Memo
 from ..messages._timestamps import unix_seconds
 from ._attribute_names import CLEAN, INNER, LONGEST_TEXT
 from ._company_fields import CREATED, LARGEST_SPEND, SIZE_LIMIT, SIZES, SPEND, TEXTS
-from ._dates import DATE_ENDINGS, FINE_FROM
+from ._dates import DATE_ENDINGS, FINE_FROM, OLDEST
 from ._values import FLATTENED, SCALAR, Origin
 
 if TYPE_CHECKING:
@@ -130,11 +130,11 @@ class _Attributes:
                 if len(value) > LONGEST_TEXT or (value[4:5] == "-" and value[:4].isdigit()):  # type: ignore[arg-type, index, union-attr]  # kind proves that it is a text
                     return None
             elif kind is int:
-                if not -FINE_FROM < value < FINE_FROM:  # type: ignore[operator]  # as above
+                if not OLDEST < value < FINE_FROM:  # type: ignore[operator]  # as above
                     return None
             elif kind is float:
                 # NaN is not in between either.
-                if not -FINE_FROM < value < FINE_FROM or name.endswith(DATE_ENDINGS):  # type: ignore[operator]  # as above
+                if not OLDEST < value < FINE_FROM or name.endswith(DATE_ENDINGS):  # type: ignore[operator]  # as above
                     return None
             elif kind is dict:
                 nested.append((key, value))  # type: ignore[arg-type]  # as above
@@ -157,7 +157,7 @@ class _Attributes:
             if type(value) is str:
                 if len(value) > LONGEST_TEXT or (value[4:5] == "-" and value[:4].isdigit()):
                     return False
-            elif type(value) is not int or not -FINE_FROM < value < FINE_FROM:
+            elif type(value) is not int or not OLDEST < value < FINE_FROM:
                 return False
             if name in attributes:
                 return False

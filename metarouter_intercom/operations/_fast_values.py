@@ -66,6 +66,7 @@ def attach_company(who: Who, company_id: str) -> AttachCompany:
     fields["who"] = who
     fields["company_id"] = company_id
     fields["only_known"] = False
+    fields["path"] = "groupId"
     return operation
 
 

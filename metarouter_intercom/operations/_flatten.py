@@ -10,9 +10,9 @@ from .._types import Note
 from ..messages._coercion import NotJson, check_json
 from ..messages._facts import is_proof
 from ..messages._time_texts import ZERO_UNTIL
-from ..messages._timestamps import LAST_INSTANT, seconds_of_date_text
+from ..messages._timestamps import LAST_INSTANT, is_zero_time, seconds_of_date_text
 from ._attribute_names import CLEAN, FOLDED, INNER, LONGEST_TEXT
-from ._dates import DATE_ENDINGS, FINE_FROM, seconds_of_number
+from ._dates import DATE_ENDINGS, FINE_FROM, OLDEST, seconds_of_number
 from ._json_text import json_text
 from ._values import FLATTENED, SCALAR, TEXT, Origin
 
@@ -91,10 +91,10 @@ class Flattener:
             if kind is str:
                 is_plain = len(value) <= LONGEST_TEXT and (value[4:5] != "-" or self.keeps_dates)  # type: ignore[arg-type, index]  # kind proves that it is a text
             elif kind is int:
-                is_plain = -FINE_FROM < value < FINE_FROM  # type: ignore[operator]  # as above
+                is_plain = OLDEST < value < FINE_FROM  # type: ignore[operator]  # as above
             elif kind is float:
                 # NaN is not in between either.
-                is_plain = -FINE_FROM < value < FINE_FROM and not name.endswith(DATE_ENDINGS)  # type: ignore[operator]  # as above
+                is_plain = OLDEST < value < FINE_FROM and not name.endswith(DATE_ENDINGS)  # type: ignore[operator]  # as above
             elif kind is bool and of_events:
                 is_plain, value = True, "true" if value else "false"
             else:
@@ -244,7 +244,10 @@ class _Nested:
         flattener = self._flattener
         name = CLEAN[name]
         if type(value) in (int, float) and flattener.is_date(name):
-            value = seconds_of_number(value)  # type: ignore[arg-type]  # its type is compared
+            if value < 0 and is_zero_time(value):  # type: ignore[operator]  # its type is compared
+                self.note(flattener.date_rule, path, "zero time of Go or .NET: counts as no time")
+                return
+            value = seconds_of_number(value)  # type: ignore[arg-type]  # as above
         if isinstance(value, str):
             dated: str | int | None = value
             if not flattener.keeps_dates:
@@ -280,7 +283,7 @@ class _Nested:
             inner_name = f"{name}_{key}"
             kind = type(member)
             if kind is int:
-                is_plain = -FINE_FROM < member < FINE_FROM  # type: ignore[operator]  # kind proves that it is a number
+                is_plain = OLDEST < member < FINE_FROM  # type: ignore[operator]  # kind proves that it is a number
             else:
                 is_plain = kind is str and len(member) <= LONGEST_TEXT and member[4:5] != "-"  # type: ignore[arg-type, index]  # or a text
             if is_plain:

@@ -9,7 +9,7 @@ from ..messages._coercion import address
 from ..messages._facts import PLAIN, PROOFS, KnownTraits, is_absent
 from ..messages._memo import Memo
 from ._attribute_names import CLEAN, FOLDED, LONGEST_TEXT
-from ._dates import DATE_ENDINGS, FINE_FROM
+from ._dates import DATE_ENDINGS, FINE_FROM, OLDEST
 from ._money import currency_code, read_price
 from ._rich_values import read_rich
 
@@ -80,10 +80,10 @@ class Metadata:
             elif kind is bool:
                 value = "true" if value else "false"
             elif kind is int:
-                if not -FINE_FROM < value < FINE_FROM:  # type: ignore[operator]  # kind proves that it is a number
+                if not OLDEST < value < FINE_FROM:  # type: ignore[operator]  # kind proves that it is a number
                     return None
             # NaN is not in between either.
-            elif kind is not float or not -FINE_FROM < value < FINE_FROM or name.endswith(DATE_ENDINGS):  # type: ignore[operator]  # as above
+            elif kind is not float or not OLDEST < value < FINE_FROM or name.endswith(DATE_ENDINGS):  # type: ignore[operator]  # as above
                 return None
             metadata[name] = value
         return metadata

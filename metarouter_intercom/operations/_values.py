@@ -144,19 +144,36 @@ def origin_of(upsert: UpsertContact | UpsertCompany, name: str) -> Origin:
 
 @attrs.frozen(kw_only=True, slots=False)
 class AttachCompany:
-    """The contact must belong to the company. If *only_known*, an unknown company is not made, and a note says so."""
+    """
+    The contact must belong to the company.
+
+    Attributes:
+        who: The contact.
+        company_id: The caller's id of the company.
+        only_known: An unknown company is not made, and a note says so.
+        path: Of what names the company in the message, for that note.
+    """
 
     who: Who
     company_id: str
     only_known: bool = False
+    path: str = attrs.field(default="groupId", eq=False, repr=False)
 
 
 @attrs.frozen(kw_only=True, slots=False)
 class DetachCompany:
-    """The contact must not belong to the company. If it does not, or one of the two is unknown, the operation succeeds with a note."""
+    """
+    The contact must not belong to the company. If it does not, or one of the two is unknown, the operation succeeds with a note.
+
+    Attributes:
+        who: The contact.
+        company_id: The caller's id of the company.
+        path: Of what names the company in the message, for that note.
+    """
 
     who: Who
     company_id: str
+    path: str = attrs.field(default="groupId", eq=False, repr=False)
 
 
 @attrs.frozen(kw_only=True, slots=False)

@@ -359,6 +359,41 @@ def test_any_text_is_a_message_id(tmp_path, message_id, kept):
         assert (report.delivered, client.stats().duplicates) == (1, 1)
 
 
+@pytest.mark.parametrize("key", ["id", "company_id", "companyId", "groupId", "Group ID"])
+@pytest.mark.parametrize("place", ["company", "companies"])
+@pytest.mark.parametrize("others", [{"name": "Acme"}, {"name": "Acme", "group_id": "c9"}])
+def test_nothing_stands_in_for_an_id_of_a_company_that_is_odd(key, place, others):
+    """Q6, C1: a company whose id has no form in JSON is left out with a note; neither its name nor another id takes the id's place."""
+    if "group_id" in others and key in ("groupId", "Group ID"):
+        others = {"name": "Acme"}
+    company = {key: object(), **others}
+    client = manual_client(after=[(deliveries := []).append])
+    client.identify("u1", {place: company if place == "company" else [company], "plan": "pro"})
+
+    report = client.flush()
+    client.close()
+
+    path = f"traits.company.{key}" if place == "company" else f"traits.companies.0.{key}"
+    assert report.delivered == 1
+    assert [tuple(note) for note in deliveries[0].notes] == [
+        ("Q6", path, "left out: an object"),
+        ("C1", path, "not an id, so the company is left out"),
+    ]
+
+
+def test_an_odd_second_id_of_a_company_costs_only_itself():
+    """Q6, C1: the first id that is there decides, also if another one has no form in JSON."""
+    client = manual_client(after=[(deliveries := []).append])
+    client.identify("u1", {"company": {"id": "c1", "company_id": object()}})
+
+    client.flush()
+    client.close()
+
+    assert [tuple(note) for note in deliveries[0].notes] == [
+        ("Q6", "traits.company.company_id", "left out: an object")
+    ]
+
+
 _ODD = {"ok": 1, "plan": {"days": timedelta(days=1), "key": object(), "raw": b"\xff"}}
 _ODD_NOTES = [
     ("Q6", "traits.plan.key", "left out: an object"),

@@ -443,7 +443,7 @@ def test_other_responses_to_an_attach_are_classified(status, kind):
 
 # --- detach ---------------------------------------------------------------------------------------------------
 
-_NOTED = _UNCHANGED._replace(notes=(Note("I12", "company", "already detached, or unknown"),))
+_NOTED = _UNCHANGED._replace(notes=(Note("I12", "groupId", "already detached, or unknown"),))
 
 
 def test_a_contact_is_detached_once():

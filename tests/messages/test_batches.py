@@ -69,6 +69,13 @@ def test_what_a_batch_says_for_its_messages(batch, member, expected):
         ({"integrations": {"Intercom": False}}, {"context": {"integrations": {"Intercom": True}}}, True),
         ({"integrations": {"INTERCOM": False}}, {"integrations": {"Intercom": True}}, True),
         ({"integrations": {"All": True}}, {}, True),
+        ({"integrations": {"Intercom": "off"}}, {"integrations": {"Intercom": ""}}, False),
+        ({"integrations": {"Intercom": False}}, {"integrations": {"intercom": " "}}, False),
+        ({"integrations": {"All": False}}, {"integrations": {"all": "\u200b"}}, False),
+        ({"context": {"integrations": {"Intercom": "no"}}}, {"integrations": {"Intercom": ""}}, False),
+        ({"integrations": {"Intercom": {}, "All": False}}, {"context": {"integrations": {"Intercom": ""}}}, True),
+        ({"integrations": {"Intercom": True}}, {"integrations": {"Intercom": None}}, False),
+        ({"integrations": {"Mixpanel": True}}, {"integrations": {"Intercom": ""}}, True),
     ],
 )  # fmt: skip
 def test_an_opt_out_of_the_batch(batch, member, is_sent):

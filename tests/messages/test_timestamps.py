@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from datetime import date, datetime, timedelta, timezone, tzinfo
+from collections import UserDict, UserString
+from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
 from email.utils import format_datetime
-from enum import IntEnum
+from enum import Enum, IntEnum
+from pathlib import PurePosixPath
 from zoneinfo import available_timezones
 
 import pytest
@@ -421,6 +423,43 @@ def test_the_first_time_that_can_be_read_counts(wire):
     tried = order[: order.index(readable[0])] if readable else order
     unreadable = [("R5", name) for name in tried if is_there(name)]
     assert [(note.rule, note.path) for note in notes][: len(unreadable)] == unreadable
+
+
+class _Day(Enum):
+    FIRST = date(2024, 1, 31)
+
+
+class _Number:
+    """Stands for the seconds of ``2024-01-31T10:15:00Z`` without being an int, as NumPy's numbers do."""
+
+    def __index__(self):
+        return 1_706_696_100
+
+
+@pytest.mark.parametrize("name", ["timestamp", "originalTimestamp", "receivedAt", "sentAt"])
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (b"2024-01-31T10:15:00Z", 1_706_696_100),
+        (UserString("2024-01-31 10:15:00 UTC"), 1_706_696_100),
+        (PurePosixPath("2024-01-31"), 1_706_659_200),
+        (_Day.FIRST, 1_706_659_200),
+        (_Number(), 1_706_696_100),
+        (UserDict({"$date": 1_706_696_100_000}), 1_706_696_100),
+    ],
+)
+def test_what_stands_for_a_time_is_one(name, value, seconds):
+    """Q6, R5: a value that JSON does not have is the time of a message if it stands for one."""
+    assert message_time({name: value}, 7.5) == (seconds, ())
+
+
+@pytest.mark.parametrize("value", [timedelta(days=1), time(5), object(), b"\xff", b"soon", {1}])
+def test_what_stands_for_no_time_has_a_note(value):
+    """Q6, R5: a span, a time of day and a value that stands for nothing are no time of a message, and a note says so."""
+    seconds, notes = message_time({"timestamp": value}, 7.5)
+
+    assert seconds == 7.5
+    assert [(note.rule, note.path) for note in notes] == [("R5", "timestamp")]
 
 
 def test_a_skew_that_cannot_be_worked_out_has_a_note():
