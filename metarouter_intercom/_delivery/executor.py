@@ -39,6 +39,7 @@ _log = logging.getLogger("metarouter_intercom")
 _RATE_REPEATS = 5
 # A message that gets this many 5xx answers while other requests succeed is poison (rule T2).
 _POISON = 10
+_FOREIGN = "foreign_answer"
 
 
 class _ForeignAnswer(ReadFailed):
@@ -252,7 +253,8 @@ class Executor:
 
     def _without_poison(self, state: ClaimState, step: Step, result: FlowResult) -> FlowResult:
         """Turn a retry into a dead letter for a message that keeps failing while other requests succeed (rule T2)."""
-        if result.kind != "retry" or result.status is None or result.status < 500:
+        is_of_intercom = result.reason != _FOREIGN
+        if result.kind != "retry" or not is_of_intercom or result.status is None or result.status < 500:
             return result
         is_poison = True
         for attempt in state.attempts_of(step):
@@ -324,7 +326,7 @@ def _fields(operation: UpsertContact | UpsertCompany) -> dict[str, JsonValue]:
 
 def _reason(error: TransportError) -> str:
     if isinstance(error, _ForeignAnswer):
-        return "foreign_answer"
+        return _FOREIGN
     return "connect_failed" if isinstance(error, ConnectFailed) else "read_failed"
 
 
