@@ -168,7 +168,7 @@ class ClaimState:
             self._retry_from = min(self._retry_from, min(step.messages))
             _end_all(attempts, "release")
             return True
-        if self._follows_waiting_merge(step):
+        if self._waiting_leads and self._follows_waiting_merge(step):
             _end_all(attempts, "wait")
             return True
         key = _required_key(step.operation)
@@ -198,7 +198,7 @@ class ClaimState:
             self._wait(step.operation, first, result)
         elif result.kind == "held":
             self.held = result
-        if isinstance(step.operation, UpsertContact):
+        if self._waiting_users and isinstance(step.operation, UpsertContact):
             key = step.operation.who.key
             if max(step.messages) >= self._waiting_users.get(key, len(self._attempts)):
                 # The merge fills what is empty, and older values of the lead come after it: then this one is written once more.

@@ -22,7 +22,7 @@ from .circuit import Paused
 from .log import redacted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from .._intercom.attribute_budget import AttributeCount
@@ -45,8 +45,9 @@ _FOREIGN = "foreign_answer"
 class _ForeignAnswer(ReadFailed):
     """Somebody else answered, for example a proxy. Intercom may have applied the request before that (rule T6)."""
 
-    def __init__(self, status: int) -> None:
-        self.status = status
+    def __init__(self, response: Response) -> None:
+        self.status = response.status
+        self.headers = response.headers
         super().__init__("the answer is not Intercom's")
 
 
@@ -180,9 +181,9 @@ class Executor:
                 response = self._transport.send(request)
                 if is_foreign(request, response):
                     self._on_foreign(response)
-                    raise _ForeignAnswer(response.status)
+                    raise _ForeignAnswer(response)
             except TransportError as error:
-                self._circuit.unanswered(_reason(error), self._clock.now())
+                self._circuit.unanswered(_reason(error), self._clock.now(), _headers(error))
                 raise
             except BaseException:
                 # Raised by a replaced transport, or from outside (Ctrl-C): it says nothing about Intercom.
@@ -328,6 +329,10 @@ def _reason(error: TransportError) -> str:
     if isinstance(error, _ForeignAnswer):
         return _FOREIGN
     return "connect_failed" if isinstance(error, ConnectFailed) else "read_failed"
+
+
+def _headers(error: TransportError) -> Mapping[str, str] | None:
+    return error.headers if isinstance(error, _ForeignAnswer) else None
 
 
 def _status(error: TransportError) -> int | None:

@@ -72,6 +72,14 @@ def test_what_is_not_intercoms_is_retried(answer):
     assert harness.foreign == [answer]
 
 
+def test_a_proxys_pause_is_kept():
+    """T6: nothing is sent before the time that ``Retry-After`` names."""
+    harness = Harness([Response(407, _PAGE, {"retry-after": "20"})])
+    harness.deliver([upsert(name="Ann")])
+
+    assert harness.circuit.wait_before_send(NOW, probe=True) >= 19.0
+
+
 def test_retries_of_what_is_not_intercoms_end():
     """T2, T6: after ``retry_for`` the dead letter says which status the proxy answered."""
     harness = Harness([Response(413, _PAGE)], retry_for=60)
