@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from ..operations._coalesce import Step
     from ..plugins import Entry
 
+# What a merge that waits may hold back. An event sent to a lead would not be recognised as a repeat once the lead is a user.
+_OF_CONTACT = (AttachCompany, DetachCompany, SetSubscription, SubmitEvent, TagContact, UpsertContact)
 State = Literal["ok", "release", "wait", "retry", "dead"]
 # From the best state to the worst: a message of several steps ends in the worst state of any of them.
 _BY_SEVERITY: tuple[State, ...] = ("ok", "release", "wait", "retry", "dead")
@@ -135,6 +137,9 @@ class ClaimState:
     A message that must be retried blocks all messages that follow it. A message that waits for a missing contact blocks only what
     needs that contact; it does not block an upsert, because the upsert may create the contact.
 
+    A merge that waits for its user blocks whatever follows it about the lead, which may be another contact after the merge, and what
+    follows about the user, but for its upserts and events: a choice or a company of the lead must not come on top of it.
+
     Attributes:
         held: The result of the request whose credentials were refused; None if none was.
     """
@@ -144,8 +149,9 @@ class ClaimState:
         self._retry_from = len(attempts)
         # Key of a missing contact (or of its company links) -> first message that waits for it, and why.
         self._waits: dict[str, tuple[int, FlowResult]] = {}
-        # Key of a lead whose merge waits -> first message that waits with it.
-        self._waiting_merges: dict[str | None, int] = {}
+        # Key of a lead whose merge waits -> first message that waits with it; the same for the users that the leads become.
+        self._waiting_leads: dict[str, int] = {}
+        self._waiting_users: dict[str, int] = {}
         self.held: FlowResult | None = None
 
     def attempts_of(self, step: Step) -> list[Attempt]:
@@ -162,7 +168,7 @@ class ClaimState:
             self._retry_from = min(self._retry_from, min(step.messages))
             _end_all(attempts, "release")
             return True
-        if last >= self._waiting_merges.get(_lead_of(step.operation), len(self._attempts)):
+        if self._waiting_leads and self._follows_waiting_merge(step):
             _end_all(attempts, "wait")
             return True
         key = _required_key(step.operation)
@@ -192,10 +198,31 @@ class ClaimState:
             self._wait(step.operation, first, result)
         elif result.kind == "held":
             self.held = result
+        if self._waiting_users and isinstance(step.operation, UpsertContact):
+            key = step.operation.who.key
+            if max(step.messages) >= self._waiting_users.get(key, len(self._attempts)):
+                # The merge fills what is empty, and older values of the lead come after it: then this one is written once more.
+                _end_all(self.attempts_of(step), "wait")
+
+    def _follows_waiting_merge(self, step: Step) -> bool:
+        """Return whether *step* comes after a merge that waits, and would change what the merge makes of its contact."""
+        operation, last, never = step.operation, max(step.messages), len(self._attempts)
+        if isinstance(operation, MergeContact):
+            first = self._waiting_leads.get(operation.lead.key, never)
+            return last >= min(first, self._waiting_users.get(operation.user.key, never))
+        if not isinstance(operation, _OF_CONTACT):
+            return False
+        key = operation.who.key
+        if last >= self._waiting_leads.get(key, never):
+            return True
+        # An upsert may create the user for whom the merge waits, and an event is the user's before and after it.
+        is_free = isinstance(operation, UpsertContact | SubmitEvent)
+        return not is_free and last >= self._waiting_users.get(key, never)
 
     def _wait(self, operation: Operation, first: int, result: FlowResult) -> None:
         if isinstance(operation, MergeContact):
-            self._waiting_merges.setdefault(operation.lead.key, first)
+            self._waiting_leads.setdefault(operation.lead.key, first)
+            self._waiting_users.setdefault(operation.user.key, first)
         for key in _keys_blocked_by(operation):
             earliest, _ = self._waits.get(key, (len(self._attempts), result))
             self._waits[key] = (min(earliest, first), result)
@@ -229,16 +256,6 @@ def _required_key(operation: Operation) -> str | None:
         return operation.who.key if operation.only_known else None
     # A detach succeeds without its contact, but it must not overtake an attach.
     return f"links of {operation.who.key}" if isinstance(operation, DetachCompany) else None
-
-
-def _lead_of(operation: Operation) -> str | None:
-    """
-    Return the key of the lead whose merge must not be waiting when *operation* runs.
-
-    Intercom does not recognise an event that was sent to a lead as a repeat once the lead has become a user. So the event is sent
-    after the merge; if the merge becomes a dead letter, the event goes to the lead.
-    """
-    return operation.who.key if isinstance(operation, SubmitEvent) else None
 
 
 def _keys_blocked_by(operation: Operation) -> list[str]:

@@ -8,7 +8,7 @@ from .._intercom.responses import RETRYABLE
 from .backoff import backoff
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
     from ..plugins import Response
@@ -116,10 +116,11 @@ class Circuit:
             elif response.status not in RETRYABLE:
                 self._succeed(response.status)
 
-    def unanswered(self, reason: str, now: float) -> None:
-        """Record that a request got no answer."""
+    def unanswered(self, reason: str, now: float, headers: Mapping[str, str] | None = None) -> None:
+        """Record that a request got no answer of Intercom's; *headers* are those of whoever answered instead."""
+        pause = (headers or {}).get("retry-after")
         with self._lock:
-            self._rate.after({}, 0, now)
+            self._rate.after({} if pause is None else {"retry-after": pause}, 0, now)
             self._fail(reason, now)
 
     def ended(self, now: float) -> None:

@@ -22,7 +22,7 @@ from .circuit import Paused
 from .log import redacted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from .._intercom.attribute_budget import AttributeCount
@@ -39,13 +39,15 @@ _log = logging.getLogger("metarouter_intercom")
 _RATE_REPEATS = 5
 # A message that gets this many 5xx answers while other requests succeed is poison (rule T2).
 _POISON = 10
+_FOREIGN = "foreign_answer"
 
 
 class _ForeignAnswer(ReadFailed):
     """Somebody else answered, for example a proxy. Intercom may have applied the request before that (rule T6)."""
 
-    def __init__(self, status: int) -> None:
-        self.status = status
+    def __init__(self, response: Response) -> None:
+        self.status = response.status
+        self.headers = response.headers
         super().__init__("the answer is not Intercom's")
 
 
@@ -179,9 +181,9 @@ class Executor:
                 response = self._transport.send(request)
                 if is_foreign(request, response):
                     self._on_foreign(response)
-                    raise _ForeignAnswer(response.status)
+                    raise _ForeignAnswer(response)
             except TransportError as error:
-                self._circuit.unanswered(_reason(error), self._clock.now())
+                self._circuit.unanswered(_reason(error), self._clock.now(), _headers(error))
                 raise
             except BaseException:
                 # Raised by a replaced transport, or from outside (Ctrl-C): it says nothing about Intercom.
@@ -252,7 +254,8 @@ class Executor:
 
     def _without_poison(self, state: ClaimState, step: Step, result: FlowResult) -> FlowResult:
         """Turn a retry into a dead letter for a message that keeps failing while other requests succeed (rule T2)."""
-        if result.kind != "retry" or result.status is None or result.status < 500:
+        is_of_intercom = result.reason != _FOREIGN
+        if result.kind != "retry" or not is_of_intercom or result.status is None or result.status < 500:
             return result
         is_poison = True
         for attempt in state.attempts_of(step):
@@ -324,8 +327,12 @@ def _fields(operation: UpsertContact | UpsertCompany) -> dict[str, JsonValue]:
 
 def _reason(error: TransportError) -> str:
     if isinstance(error, _ForeignAnswer):
-        return "foreign_answer"
+        return _FOREIGN
     return "connect_failed" if isinstance(error, ConnectFailed) else "read_failed"
+
+
+def _headers(error: TransportError) -> Mapping[str, str] | None:
+    return error.headers if isinstance(error, _ForeignAnswer) else None
 
 
 def _status(error: TransportError) -> int | None:

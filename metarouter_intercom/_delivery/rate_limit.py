@@ -121,6 +121,10 @@ class RateLimit:
             self._refused(local_reset, now)
         elif status:
             self._refusals = 0
+        if not 200 <= status < 300:
+            # Intercom sends no such header (recorded), but a proxy in between may ask for a pause (rule T6).
+            asked = _asked_pause(headers.get("retry-after"), now - self._skew)
+            self._blocked_until = max(self._blocked_until, now + min(asked, _LONGEST_WAIT))
 
     def budget(self) -> tuple[int | None, int | None, float | None]:
         """Return limit, remaining and reset (Unix seconds) as the last answers said; None for what none said."""
@@ -189,14 +193,10 @@ class RateLimit:
 
     def _compare_clocks(self, date: str | None, now: float) -> None:
         """Learn what to add to the server's time to get ours."""
-        if date is None:
+        sent_at = None if date is None else _seconds_of_date(date)
+        if sent_at is None:
             return
-        from email.utils import parsedate_to_datetime
-
-        try:
-            skew = now - parsedate_to_datetime(date).timestamp()
-        except (ValueError, TypeError, IndexError, OverflowError):
-            return
+        skew = now - sent_at
         # The header has whole seconds and the answer took its time, so a small difference is no wrong clock.
         self._skew = skew if abs(skew) > _SAME_CLOCK else 0.0
 
@@ -209,6 +209,27 @@ class RateLimit:
         # If the reset has passed already, it cannot be the end of this refusal.
         until = reset if reset is not None and reset > now else now + seconds
         self._blocked_until = max(self._blocked_until, until)
+
+
+def _asked_pause(text: str | None, now: float) -> float:
+    """Return the seconds that a ``Retry-After`` header asks for, as a number or as an instant in the sender's time; 0 for anything else."""
+    if text is None:
+        return 0.0
+    seconds = _whole_number(text)
+    if seconds is not None:
+        return float(seconds)
+    until = _seconds_of_date(text)
+    return 0.0 if until is None else max(0.0, until - now)
+
+
+def _seconds_of_date(text: str) -> float | None:
+    """Return the Unix seconds of a header's instant; None for anything else."""
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
 
 
 def _whole_number(text: str | None) -> int | None:

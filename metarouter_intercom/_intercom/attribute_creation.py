@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from .context import Steps, World
 
 Model = Literal["contact", "company"]
+# The name under which the workspace cache remembers that Intercom lists no attributes for now: it is not asked again for each new one.
+_LIST = "list"
 _LIMIT = re.compile(r"\b(limit|maximum|too many)\b", re.IGNORECASE)
 
 
@@ -84,9 +86,13 @@ def look_up_attributes(model: Model, world: World) -> Steps[frozenset[str] | Flo
     request = Request("GET", "/data_attributes")
     # Attributes that another thread creates meanwhile would be missing from an older list that is stored after them.
     with world.lock_of(ATTRIBUTES):
+        if world.cache.is_refused(ATTRIBUTES, _LIST, world.now):
+            return None
         response = yield request
         if not is_success(response):
             result = classify(request, response)
+            if result.kind == "dead":
+                world.cache.refuse(ATTRIBUTES, _LIST, world.now)
             return None if result.kind == "dead" else result
         listed: dict[str, list[str]] = {"contact": [], "company": []}
         for attribute in objects_in(object_of(response).get("data")):

@@ -25,7 +25,7 @@ from .contact_conflicts import (
 from .context import MAX_HOPS, path_segment
 from .field_repair import Written, write
 from .last_seen import LAST_SEEN, refresh_last_seen
-from .lookup import UNREADABLE, by_anonymous_id, lead_by_email, user_by_email
+from .lookup import UNREADABLE, by_anonymous_id, lead_by_email, remember_found, user_by_email
 from .payloads import contact_body, note_unstorable_times
 from .response_parsing import canonical_id, id_of, is_success, object_of
 from .responses import DELIVERED, UNCHANGED, FlowResult, classify, dead
@@ -151,6 +151,7 @@ def _follow_merge(
 ) -> Steps[FlowResult | None]:
     """Forget *merged* and go on at *canonical*, the contact it became; a result when Intercom does not say whose that one is."""
     world.cache.forget_contact(who.key, merged)
+    world.cache.mark("folded", who.key, canonical)
     if who.external_id is None:
         return None
     request = Request("GET", f"/contacts/{path_segment(canonical)}")
@@ -190,6 +191,7 @@ def _find_or_create(operation: UpsertContact, world: World, notes: list[Note]) -
             return contact
         contact_id = None if contact is None else id_of(contact)
         if contact is not None and contact_id is not None:
+            remember_found(who, contact, world)
             _mark_lead(who, ContactId(contact_id), is_lead=contact.get("role") == "lead", world=world)
             return (yield from _update_found(operation, ContactId(contact_id), world=world, notes=notes))
     written = yield from _create(operation, world, notes)

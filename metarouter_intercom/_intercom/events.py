@@ -71,7 +71,7 @@ def _follow_merges(
         cache.forget_contact(who.key, current)
         current = canonical_id(response)
         if current is not None and who.contact_id is None:
-            cache.remember_contact(who.key, current)
+            cache.follow_merge(who.key, current)
     return None
 
 
@@ -90,7 +90,7 @@ def _by_callers_ids(operation: SubmitEvent, world: World) -> Steps[FlowResult | 
             return _result_of(operation, request, response, world=world)
         merged_into = canonical_id(response)
         if merged_into is not None:
-            world.cache.remember_contact(who.key, merged_into)
+            world.cache.follow_merge(who.key, merged_into)
             return (yield from _follow_merges(operation, merged_into, MAX_HOPS - 1, world=world))
     return None
 

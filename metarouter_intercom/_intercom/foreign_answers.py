@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from .response_parsing import id_of, is_success, object_of
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from .._types import JsonObject
     from ..plugins import Request, Response
 
+_OF_GATEWAYS = (502, 503, 504)
 # The second segments of a path that are no id.
 _WORDS = frozenset({"search", "merge", "find_by_external_id", "bulk", "list", "scroll"})
 
@@ -22,15 +24,20 @@ def is_foreign(request: Request, response: Response) -> bool:
     Tell whether *response* cannot be Intercom's answer to *request*, so that it says nothing about the message.
 
     Intercom sends a list of errors with every 4xx. A 401 without that list still counts as refused credentials, unless its body is a
-    page: holding the messages loses none of them. A success has the written object with its id, or the list that was asked for.
-    Nothing else of it is compared, because other versions of the API name and add fields.
+    page: holding the messages loses none of them. A redirect, a 511 and the page of a gateway are a proxy's; a page with a 500 may be
+    what a message does to Intercom (rule T2). A success has the written object with its id, or the list that was asked for. Nothing
+    else of it is compared, because other versions of the API name and add fields.
     """
     status, body = response.status, response.body
     if is_success(response):
         return not _is_expected(request, response)
     if status == 401:
         return _is_text(body)
-    if not 400 <= status < 500 or status in RETRYABLE:
+    if status < 400 or status == HTTPStatus.NETWORK_AUTHENTICATION_REQUIRED:
+        return True
+    if status >= 500:
+        return status in _OF_GATEWAYS and _is_page(body)
+    if status in RETRYABLE:
         return False
     return not (isinstance(body, dict) and isinstance(body.get("errors"), list))
 
@@ -62,6 +69,10 @@ def _endpoint(request: Request) -> str:
     if len(rest) == 3:
         rest[2] = "*"
     return f"{request.method} {root}/{'/'.join(rest)}"
+
+
+def _is_page(body: object) -> bool:
+    return isinstance(body, str) and body.lstrip("\ufeff \t\r\n").startswith("<")
 
 
 def _is_text(body: object) -> bool:

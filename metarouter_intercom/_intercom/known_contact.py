@@ -50,7 +50,7 @@ def who_after_missing(response: Response, who: Who, contact_id: ContactId, world
     merged_into = canonical_id(response) if response.status == 410 else None
     if who.contact_id is None:
         if merged_into is not None:
-            cache.remember_contact(who.key, merged_into)
+            cache.follow_merge(who.key, merged_into)
         return who
     if merged_into is not None:
         return attrs.evolve(who, contact_id=merged_into)

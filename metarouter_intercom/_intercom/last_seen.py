@@ -77,5 +77,5 @@ def _after_failure(
         return CONTACT_MISSING
     merged_into = canonical_id(response)
     if merged_into is not None:
-        world.cache.remember_contact(who.key, merged_into)
+        world.cache.follow_merge(who.key, merged_into)
     return FlowResult("retry", "contact_vanished", response.status)

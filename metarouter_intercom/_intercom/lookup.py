@@ -45,8 +45,16 @@ def find_contact(who: Who, world: World) -> Steps[ContactId | FlowResult | None]
     contact_id = None if contact is None else id_of(contact)
     if contact_id is None:
         return None
-    world.cache.remember_contact(who.key, ContactId(contact_id))
+    remember_found(who, contact or {}, world)
     return ContactId(contact_id)
+
+
+def remember_found(who: Who, contact: JsonObject, world: World) -> None:
+    """Remember Intercom's id of a contact that was looked up, and whether a visitor turned out to be a user by now."""
+    contact_id = ContactId(id_of(contact) or "")
+    world.cache.remember_contact(who.key, contact_id)
+    if contact.get("role") == "user" and who.external_id is None and who.email is None:
+        world.cache.mark("folded", who.key, contact_id)
 
 
 def _by_external_id(external_id: str, world: World) -> Steps[JsonObject | FlowResult | None]:

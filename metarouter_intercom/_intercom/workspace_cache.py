@@ -97,6 +97,11 @@ class WorkspaceCache:
         if key.startswith("user:"):
             self._values.keep("user", contact_id, key)
 
+    def follow_merge(self, key: str, contact_id: ContactId) -> None:
+        """Remember the contact that the one under *key* was merged into: a user, since Intercom merges nothing into a lead."""
+        self.remember_contact(key, contact_id)
+        self.mark("folded", key, contact_id)
+
     def user_key(self, contact_id: str) -> str | None:
         """Return the key (``user:..``) that led to *contact_id*, if this process has written or found that contact."""
         return self._values.recall("user", contact_id)

@@ -69,8 +69,7 @@ def coalesce(operations: Sequence[tuple[int, Operation]], *, merge_across_events
             steps += [*stretch.steps(), Step(operation, (number,))]
             stretch = _Stretch()
             continue
-        if isinstance(operation, MergeContact) and stretch.has_events_of(operation.lead):
-            # Events that already arrived at the lead would not be recognised as repeats at the user whom it is merged into.
+        if isinstance(operation, MergeContact) and stretch.must_end_before(operation):
             steps += stretch.steps()
             stretch = _Stretch()
         stretch.add(operation, number)
@@ -105,9 +104,20 @@ class _Stretch:
             *seen,
         ]
 
-    def has_events_of(self, who: Who) -> bool:
+    def must_end_before(self, merge: MergeContact) -> bool:
+        """
+        Tell whether the events must be sent before *merge*, because they, or what comes again with them, must not be repeated after it.
+
+        Events that arrived at the lead would not be recognised as repeats at the user. An event that fails brings back the messages
+        behind it, and an upsert that clears a field would clear what the merge has filled since.
+        """
+        is_clearing = any(
+            step.operation.who.key == merge.user.key and _clears_a_value(step.operation)
+            for step in (*self._contacts, *self._links)
+            if isinstance(step.operation, UpsertContact)
+        )
         return any(
-            step.operation.who.key == who.key
+            is_clearing or step.operation.who.key == merge.lead.key
             for step in self._events
             if isinstance(step.operation, SubmitEvent)
         )
@@ -149,7 +159,11 @@ class _Stretch:
             return False
         if self._has_late_upserts or upsert.who.key not in self._merged_users:
             return True
-        return None in upsert.fields.values() or None in upsert.attributes.values()
+        return _clears_a_value(upsert)
+
+
+def _clears_a_value(upsert: UpsertContact) -> bool:
+    return None in upsert.fields.values() or None in upsert.attributes.values()
 
 
 def _add(operation: Operation, number: int, steps: list[Step], *, candidates: Sequence[Step]) -> None:

@@ -10,8 +10,10 @@ from metarouter_intercom.operations import (
     AttachCompany,
     DetachCompany,
     MergeContact,
+    SetSubscription,
     SubmitEvent,
     TagCompany,
+    TagContact,
     Translation,
     UpsertCompany,
     UpsertContact,
@@ -154,18 +156,65 @@ def test_a_detach_waits_only_behind_an_attach():
     assert [_settle(attempt, wait_for=0.0).kind for attempt in attempts] == ["bury", "wait"]
 
 
-def test_a_waiting_alias_blocks_only_the_later_events_of_its_lead():
-    """M2, L1: Intercom does not recognise an event of the lead as a repeat once the lead has become a user."""
-    lead = Who(anonymous_id="a1")
-    of_lead = SubmitEvent(who=lead, event_name="Seen", created_at=1, metadata={})
-    attach = AttachCompany(who=lead, company_id="c1")
-    attempts = _attempts(3)
-    state = ClaimState(attempts)
-    state.record(Step(MergeContact(lead=lead, user=_WHO), (1,)), _WAIT)
+_LEAD = Who(anonymous_id="a1")
+_MERGE = MergeContact(lead=_LEAD, user=_WHO)
+_CLEARS = UpsertContact(who=_WHO, role="user", fields={}, attributes={"plan": None})
+_OF_STRANGER = UpsertContact(who=Who(external_id="u2"), role="user", fields={"phone": None}, attributes={})
 
-    assert state.postpones(Step(of_lead, (2,))) is True
-    assert [state.postpones(Step(one, (2,))) for one in (_EVENT, attach)] == [False, False]
-    assert state.postpones(Step(of_lead, (0,))) is False
+
+@pytest.mark.parametrize(
+    ("operation", "waits"),
+    [
+        (SubmitEvent(who=_LEAD, event_name="Seen", created_at=1, metadata={}), True),
+        (UpsertContact(who=_LEAD, role="lead", fields={"name": "Ann"}, attributes={}), True),
+        (TagContact(who=_LEAD, name="VIP"), True),
+        (SetSubscription(who=_LEAD, subscription="1", is_wanted=True, path="p"), True),
+        (AttachCompany(who=_LEAD, company_id="c1"), True),
+        (DetachCompany(who=_LEAD, company_id="c1"), True),
+        (MergeContact(lead=_LEAD, user=Who(external_id="u2")), True),
+        (MergeContact(lead=Who(anonymous_id="a2"), user=_WHO), True),
+        (TagContact(who=_WHO, name="VIP", remove=True), True),
+        (SetSubscription(who=_WHO, subscription="1", is_wanted=False, path="p"), True),
+        (_ATTACH, True),
+        (DetachCompany(who=_WHO, company_id="c1"), True),
+        (_EVENT, False),
+        (_UPSERT, False),
+        (_CLEARS, False),
+        (TagContact(who=Who(external_id="u2"), name="VIP"), False),
+        (MergeContact(lead=Who(anonymous_id="a2"), user=Who(external_id="u2")), False),
+        (UpsertCompany(company_id="c1", fields={}, attributes={}), False),
+        (TagCompany(company_id="c1", name="VIP"), False),
+    ],
+)
+def test_nothing_that_depends_on_a_waiting_alias_overtakes_it(operation, waits):
+    """O1, M2, L1: what was accepted after an alias that waits for its user waits too, but for the upsert that may bring the user."""
+    state = ClaimState(_attempts(3))
+    state.record(Step(_MERGE, (1,)), _WAIT)
+
+    assert state.postpones(Step(operation, (2,))) is waits
+    assert state.postpones(Step(operation, (0,))) is False
+
+
+@pytest.mark.parametrize(("upsert", "kind"), [(_UPSERT, "wait"), (_CLEARS, "wait"), (_OF_STRANGER, "ack")])
+def test_the_user_is_written_once_more_after_a_waiting_alias(upsert, kind):
+    """O1, L1: a merge fills empty fields, and older values of the lead follow it, so what the user got meanwhile is written again."""
+    attempts = _attempts(2)
+    state = ClaimState(attempts)
+    state.record(Step(_MERGE, (0,)), _WAIT)
+    assert state.postpones(Step(upsert, (1,))) is False
+    state.record(Step(upsert, (1,)), DELIVERED)
+
+    assert _settle(attempts[1]).kind == kind
+
+
+def test_what_came_before_a_waiting_alias_is_not_written_again():
+    """O1: a message that was accepted before the alias is done, also when its write comes later."""
+    attempts = _attempts(2)
+    state = ClaimState(attempts)
+    state.record(Step(_MERGE, (1,)), _WAIT)
+    state.record(Step(_UPSERT, (0,)), DELIVERED)
+
+    assert _settle(attempts[0]).kind == "ack"
 
 
 def test_an_event_that_waits_for_a_merge_outlives_it():

@@ -207,6 +207,27 @@ def test_a_full_workspace_is_asked_once():
     assert client.health().attributes == AttributeCount(1, 250, 0)
 
 
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_token_that_may_not_list_attributes_asks_once(status):
+    """A6, A7: Intercom refuses the list and each new attribute; then a new one costs the refused write, and no more questions."""
+
+    def refuse(request):
+        error = {"code": "forbidden", "message": "Not allowed"}
+        is_refused = request.path.startswith("/data_attributes")
+        return Response(status, {"type": "error.list", "errors": [error]}) if is_refused else None
+
+    transport, deliveries = _Lossy(Workspace(), refuse), []
+    client = manual_client(transport=transport, after=[deliveries.append])
+    for number in range(5):
+        client.identify("u1", {f"trait_{number}": number, "name": "Ann"})
+        client.flush()
+
+    assert transport.requests.count("GET /data_attributes") == 1
+    assert len(transport.requests) <= 20
+    assert _noted(deliveries, "A6") == [f"traits.trait_{number}" for number in range(5)]
+    client.close()
+
+
 def test_another_clients_attributes_count():
     """A client that finds more attributes than it knew creates fewer, because it lists them again after five minutes."""
     clock = FakeClock()

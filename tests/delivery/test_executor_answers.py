@@ -57,7 +57,8 @@ _PAGE = "<html><h1>Sign in to this network</h1></html>"
         *(Response(status, _PAGE) for status in (400, 401, 403, 404, 407, 409, 410, 413, 422, 431)),
         *(Response(400, body) for body in (None, {}, {"code": "too_large"}, {"errors": "none"}, ["no"], 5)),
         Response(403, {"message": "Access denied"}),
-        Response(407),
+        *(Response(status) for status in (301, 302, 307, 308, 407, 511)),
+        *(Response(status, _PAGE) for status in (502, 503)),
     ],
     ids=lambda answer: f"{answer.status} {answer.body}"[:40],
 )
@@ -69,6 +70,14 @@ def test_what_is_not_intercoms_is_retried(answer):
     assert harness.delivered.settlements[0].reason == "foreign_answer"
     assert harness.cache.contact_id("user:u1") is None
     assert harness.foreign == [answer]
+
+
+def test_a_proxys_pause_is_kept():
+    """T6: nothing is sent before the time that ``Retry-After`` names."""
+    harness = Harness([Response(407, _PAGE, {"retry-after": "20"})])
+    harness.deliver([upsert(name="Ann")])
+
+    assert harness.circuit.wait_before_send(NOW, probe=True) >= 19.0
 
 
 def test_retries_of_what_is_not_intercoms_end():
@@ -272,6 +281,16 @@ def test_the_tenth_500_ends_the_message():
     assert ninth.deliver([upsert(name="Bea")], failures=8) == ["retry"]
     assert tenth.deliver([upsert(name="Bea")], failures=9) == ["bury"]
     assert tenth.delivered.settlements[0].reason == "poison"
+
+
+@pytest.mark.parametrize("status", [502, 503, 504, 511])
+def test_a_proxys_error_is_no_poison(status):
+    """T2, T6: the page of a gateway does not come from Intercom, so it ends no message, however often it comes."""
+    harness = Harness(lambda request: Response(status, _PAGE))
+    harness.circuit.answered(Response(200), NOW)
+
+    assert harness.deliver([upsert(name="Bea")], failures=9) == ["retry"]
+    assert harness.delivered.settlements[0].failed is False
 
 
 def test_a_poisoned_first_message_of_a_merged_write_ends_alone():

@@ -249,6 +249,53 @@ def test_an_unreadable_date_corrects_nothing(date):
     assert rate.before(1031.0, 0.0) == pytest.approx(11.0)
 
 
+# --- a proxy that asks for a pause --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("30", 30.0),
+        (" 7 ", 7.0),
+        ("0", 0.0),
+        ("99999", 120.0),
+        (formatdate(1045, usegmt=True), 45.0),
+        (formatdate(900, usegmt=True), 0.0),
+        (formatdate(10**9, usegmt=True), 120.0),
+        ("soon", 0.0),
+        ("-5", 0.0),
+        ("1.5", 0.0),
+        ("", 0.0),
+    ],
+)
+@pytest.mark.parametrize("status", [0, 408, 503])
+def test_a_pause_that_is_asked_for_is_kept(text, seconds, status):
+    """T6: ``Retry-After`` is a number of seconds or an instant; it is honoured for two minutes at most."""
+    rate = _after_one_answer(reset=2000)
+    rate.before(1000.0, 0.0)
+    rate.after({"retry-after": text}, status, 1000.0)
+
+    assert rate.before(1000.0, 0.0) == seconds
+
+
+def test_a_pause_until_an_instant_follows_the_servers_clock():
+    """T6, W7: the instant is meant in the time of whoever sent it."""
+    rate = RateLimit(share=1.0)
+    rate.after(
+        {"date": formatdate(1000, usegmt=True), "retry-after": formatdate(1010, usegmt=True)}, 503, 4600.0
+    )
+
+    assert rate.before(4600.0, 0.0) == 10.0
+
+
+def test_a_success_asks_for_no_pause():
+    """T6: what took effect needs no pause."""
+    rate = _after_one_answer(reset=2000)
+    rate.after({"retry-after": "30"}, 200, 1000.0)
+
+    assert rate.before(1000.0, 0.0) == 0.0
+
+
 # --- 429 --------------------------------------------------------------------------------------------------
 
 

@@ -70,11 +70,31 @@ def test_a_list_of_errors_is_intercoms(status):
     assert not is_foreign(_CREATE, Response(status, {"errors": []}))
 
 
-@pytest.mark.parametrize("status", [301, 302, 408, 425, 429, 500, 502, 503, 511])
-@pytest.mark.parametrize("body", [None, _PAGE, {}])
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("body", [None, "upstream connect error", {}])
 def test_what_is_retried_anyway_needs_no_list(status, body):
     """T1: whoever sends these statuses, the request is sent again."""
     assert not is_foreign(_CREATE, Response(status, body))
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500])
+def test_a_page_with_these_statuses_may_be_intercoms(status):
+    """T2, T4: whoever asks to wait is heard, and a message that brings a 500 again and again is poison."""
+    assert not is_foreign(_CREATE, Response(status, _PAGE))
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+@pytest.mark.parametrize("body", [_PAGE, "\ufeff\r\n <!DOCTYPE html>", "<?xml version='1.0'?><Error/>"])
+def test_the_page_of_a_gateway_is_foreign(status, body):
+    """T6: Intercom describes its errors in JSON; a page is a proxy's."""
+    assert is_foreign(_CREATE, Response(status, body))
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308, 511])
+@pytest.mark.parametrize("body", [None, _PAGE, {}, _ERRORS])
+def test_a_redirect_and_a_sign_in_are_foreign(status, body):
+    """T6: Intercom redirects no request, and 511 is the status of a captive portal."""
+    assert is_foreign(_CREATE, Response(status, body))
 
 
 @pytest.mark.parametrize("body", [None, "", " \r\n", {}, {"status": "ok"}])

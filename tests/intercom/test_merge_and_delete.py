@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from metarouter_intercom._intercom.flows import flow_of
 from metarouter_intercom._intercom.merge_and_delete import delete_contact, merge_contact
 from metarouter_intercom._intercom.responses import DELIVERED
-from metarouter_intercom.operations import DeleteContact, MergeContact, Who
+from metarouter_intercom.operations import (
+    AttachCompany,
+    DeleteContact,
+    MergeContact,
+    SubmitEvent,
+    UpsertContact,
+    Who,
+)
 from metarouter_intercom.plugins import Note
 
 from .._support.flow_driving import (
@@ -128,6 +136,39 @@ def test_a_lead_that_became_another_user_counts_as_merged():
     again = MergeContact(lead=_LEAD, user=Who(external_id="u2"))
     play(merge_contact(_MERGE, make_world(cache)), ("POST /contacts/merge", ANY, contact("c1")))
 
+    assert play(merge_contact(again, make_world(cache))).unchanged is True
+
+
+_FOUND = search_page({"id": "c9", "role": "user", "custom_attributes": {"anonymous_id": "a1"}})
+_GONE = merged_into("c9")
+_SEEN = SubmitEvent(who=_LEAD, event_name="Seen", created_at=1, metadata={})
+_NAME = UpsertContact(who=_LEAD, role="lead", fields={"name": "Ann"}, attributes={})
+_SEEN_AT = UpsertContact(who=_LEAD, role=None, fields={"last_seen_at": 1}, attributes={}, only_known=True)
+
+
+@pytest.mark.parametrize(
+    ("operation", "is_known", "exchanges"),
+    [
+        (_NAME, True, [("PUT /contacts/c5", ANY, _GONE), ("PUT /contacts/c9", ANY, contact("c9"))]),
+        (_NAME, False, [(_SEARCH, ANY, _FOUND), ("PUT /contacts/c9", ANY, contact("c9"))]),
+        (_SEEN, True, [("POST /events", ANY, _GONE), ("POST /events", ANY, ok(status=202))]),
+        (_SEEN, False, [(_SEARCH, ANY, _FOUND), ("POST /events", ANY, ok(status=202))]),
+        (
+            AttachCompany(who=_LEAD, company_id="k"),
+            True,
+            [("POST /contacts/c5/companies", ANY, _GONE), ("POST /contacts/c9/companies", ANY, ok())],
+        ),
+        (_SEEN_AT, True, [("GET /contacts/c5", ANY, _GONE)]),
+    ],
+)
+def test_a_lead_that_other_requests_found_to_be_a_user_is_not_merged(operation, is_known, exchanges):
+    """L1: whichever request shows that a visitor is a user by now, an alias does not ask to merge that user into another one."""
+    cache = _knowing(**{"user:u2": "c2", **({"anonymous:a1": "c5"} if is_known else {})})
+    cache.remember_company("k", "k1")
+    again = MergeContact(lead=_LEAD, user=Who(external_id="u2"))
+    play(flow_of(operation, make_world(cache)), *exchanges)
+
+    assert cache.contact_id("anonymous:a1") == "c9"
     assert play(merge_contact(again, make_world(cache))).unchanged is True
 
 

@@ -279,6 +279,21 @@ def test_a_leads_events_stay_before_its_merge():
     assert _shape(*operations) == [[0], [1], [2], [4], [3], [5]]
 
 
+@pytest.mark.parametrize(
+    ("operations", "expected"),
+    [
+        ([_event(), _up(name=None), _MERGE], [[1], [0], [2]]),
+        ([_up(attributes={"a": None}), _event(_BEA), _MERGE], [[0], [1], [2]]),
+        ([_event(), _up(name="Ann"), _MERGE], [[1], [2], [0]]),
+        ([_event(), _up(_BEA, name=None), _MERGE], [[1], [2], [0]]),
+        ([_up(name=None), _MERGE, _event()], [[0], [1], [2]]),
+    ],
+)
+def test_events_stay_before_a_merge_that_fills_a_cleared_field(operations, expected):
+    """O2, L1: an event that fails brings back what was accepted after it, and a field must not be cleared again after the merge."""
+    assert _shape(*operations) == expected
+
+
 # --- deletion -------------------------------------------------------------------------------------------------
 
 
