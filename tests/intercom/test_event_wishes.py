@@ -115,3 +115,14 @@ def test_a_known_contact_links_all_its_keys():
         ("anonymous:a1",): "u2",
         ("email:ann@example.com",): "ann@example.com",
     }
+
+
+def test_an_operation_that_names_no_second_key_teaches_nothing():
+    """E10: only upserts with an address and merges say which keys are one contact's."""
+    places = Places(make_cache())
+    event = SubmitEvent(who=Who(external_id="u1"), event_name="Viewed", created_at=5, metadata={})
+
+    for operation in (event, UpsertContact(who=Who(external_id="u1"), role="user", fields={}, attributes={})):
+        places.learn(operation)
+
+    assert places.links == {}

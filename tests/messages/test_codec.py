@@ -320,7 +320,7 @@ def test_an_id_that_contains_an_accident_is_an_id(user_id):
 @pytest.mark.parametrize(
     ("value", "user_id"),
     [
-        (12.0, "12"), (-0.0, "0"), (Decimal("12"), "12"), (Decimal("1E+3"), "1000"), (Decimal("7.00"), "7"), (2.0**52, str(2**52)),
+        (12.0, "12"), (-0.0, "0"), (Decimal("12"), "12"), (Decimal("1E+3"), "1000"), (Decimal("1E+30"), "1" + "0" * 30), (Decimal("7.00"), "7"), (2.0**52, str(2**52)),
         ("\u200bu1", "u1"), ("u1\ufeff", "u1"), ("\u202au1\u202c", "u1"), ("u1\u00ad", "u1"), ("\tu1\r\n", "u1"), ("u\x001", "u1"),
         ("\u00a0u1\u2003", "u1"), (" u1 ", " u1 "), ("\u200b u1 ", " u1 "), (" \u200bu1", " u1"), ("\u200b", None), ("\x00", None),
     ],

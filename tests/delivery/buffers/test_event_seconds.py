@@ -1,4 +1,4 @@
-"""The seconds of events: memory and the spool's table give the same ones, within their bounds (rule E10)."""
+"""The seconds of events in the spool's table: the same as in memory, and bounded (rule E10)."""
 
 from __future__ import annotations
 
@@ -68,41 +68,6 @@ def test_memory_and_the_file_give_the_same_seconds(tmp_path_factory, claims):
     database.close()
 
 
-@given(
-    wishes=st.lists(
-        st.builds(Slot, st.integers(), st.sampled_from(_USERS), st.integers(1, 2), st.integers(0, 9))
-    )
-)
-def test_no_two_events_have_one_second(wishes):
-    """E10: each event of a contact and name has a second of its own, not before the one that it asked for and not far after it."""
-    slots = _memory().assign(wishes, {})
-
-    assert len({slot[1:] for slot in slots.values()}) == len(slots)
-    first_wishes = {wish.owner: wish for wish in reversed(wishes)}
-    assert all(0 <= slot.second - first_wishes[owner].second <= 300 for owner, slot in slots.items())
-
-
-@given(
-    wishes=st.lists(
-        st.builds(
-            Slot,
-            st.integers(1, 20),
-            st.sampled_from(["u1", "u2", ("email:a",), ("contact:c",)]),
-            st.sampled_from(["paid", "left"]),
-            st.integers(0, 3),
-        )
-    ),
-    links=st.dictionaries(st.just(("email:a",)), st.sampled_from(["u1", ("contact:c",)]), max_size=1),
-)
-def test_one_by_one_memory_gives_what_it_gives_to_all(wishes, links):
-    """E10: the short way of one event in memory and the way of a whole claim give the same seconds."""
-    single, together = _memory(), _memory()
-    single.link(links)
-    slots = {wish.owner: single.take(wish) for wish in wishes}
-
-    assert slots == together.assign(wishes, links)
-
-
 def test_one_event_and_many_are_assigned_alike(open_seconds):
     """E10: the short way of a claim with one event and the way of a claim with many give the same seconds."""
     one_by_one, together = open_seconds("a.db"), open_seconds("b.db")
@@ -129,31 +94,6 @@ def test_what_a_failing_file_missed_is_written_first(open_seconds):
 
     assert seconds.assign([_slot(5)], {}, [_slot(4)]) == {5: _slot(5, 1)}
     assert seconds.assign([_slot(4, 9)], {}) == {4: _slot(4, 0)}
-
-
-@pytest.mark.parametrize("kept", [10, 40])
-def test_memory_forgets_the_least_recently_used(kept):
-    """E10, W4: memory is bounded, and an event that is retried again and again is not the one that leaves."""
-    memory = _memory(capacity=kept)
-    memory.assign([_slot(1), _slot(2)], {})
-    for owner in range(3, 200):
-        memory.known([_slot(1)])
-        memory.take(Slot(owner, "u1", "Paid", owner))
-
-    assert set(memory.known([_slot(owner) for owner in range(200)])) == {1, *range(201 - kept, 200)}
-    assert memory.take(_slot(900)) is not None
-
-
-def test_memory_bounds_links_and_what_they_move():
-    """E10, W4: links are bounded as events are, and a forgotten event is not moved."""
-    memory = _memory(capacity=3)
-    memory.link({2 * number: 11 for number in range(100, 110)})
-    for owner in range(1, 6):
-        memory.take(_slot(owner, owner, place=20))
-    memory.link({20: 11})
-
-    assert memory.news_of({200: 11}) == {200: 11}
-    assert [memory.known([_slot(owner)]).get(owner) for owner in (1, 5)] == [None, _slot(5, 5)]
 
 
 def test_the_file_forgets_the_oldest(open_seconds, tmp_path):
