@@ -553,7 +553,7 @@ def test_values_of_numpy():
             "no": numpy.bool_(False),
             "text": numpy.str_("a"),
             "at": numpy.datetime64("2024-01-02T03:04:05.123456789"),
-            "never": numpy.datetime64("NaT"),
+            "never": numpy.datetime64("NaT", "us"),
             "span": numpy.timedelta64(1_500, "ms"),
             "rows": numpy.array([[1, 2], [3, 4]]),
         },
