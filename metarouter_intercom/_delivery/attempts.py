@@ -138,7 +138,7 @@ class ClaimState:
     needs that contact; it does not block an upsert, because the upsert may create the contact.
 
     A merge that waits for its user blocks whatever follows it about the lead, which may be another contact after the merge, and what
-    follows about the user, but for its upserts and events: a choice or a company of the lead must not come on top of it.
+    follows about the user, except its upserts and events: a choice or a company of the lead must not overwrite it.
 
     Attributes:
         held: The result of the request whose credentials were refused; None if none was.

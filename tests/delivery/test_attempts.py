@@ -187,7 +187,7 @@ _OF_STRANGER = UpsertContact(who=Who(external_id="u2"), role="user", fields={"ph
     ],
 )
 def test_nothing_that_depends_on_a_waiting_alias_overtakes_it(operation, waits):
-    """O1, M2, L1: what was accepted after an alias that waits for its user waits too, but for the upsert that may bring the user."""
+    """O1, M2, L1: what was accepted after an alias that waits for its user waits too, except the upsert that may bring the user."""
     state = ClaimState(_attempts(3))
     state.record(Step(_MERGE, (1,)), _WAIT)
 
