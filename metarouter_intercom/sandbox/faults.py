@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Literal, NamedTuple
 
 import attrs
 
-from metarouter_intercom._types import JsonValue
+from metarouter_intercom._types import JsonObject, JsonValue
 from metarouter_intercom.errors import ConfigurationError
 
-FaultKind = Literal["status", "reset", "lost", "truncated", "malformed", "html", "hang"]
+FaultKind = Literal["status", "reset", "lost", "truncated", "malformed", "html", "stranger", "hang"]
+
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 MALFORMED = '{"type": "contact", "id": '
 """The body of a malformed response."""
+STRANGER: JsonObject = {"status": "ok"}
+"""What another server than Intercom answers, for example the health check of a proxy."""
 
 
 class Fault(NamedTuple):
@@ -24,13 +29,25 @@ class Fault(NamedTuple):
     Attributes:
         kind: ``status`` answers *status* and does not apply the request; ``reset`` resets the connection before the request
             is applied, ``lost`` after it; ``truncated`` applies the request and sends a part of the response;
-            ``malformed`` applies the request and answers a body that is not JSON; ``html`` answers a proxy's 502 page and
-            does not apply the request; ``hang`` neither applies nor answers it.
-        status: The status that ``status`` answers.
+            ``malformed`` applies the request and answers a body that is not JSON; ``html`` answers a proxy's page with
+            *status* (502 unless you give another) and does not apply the request; ``stranger`` neither: another server
+            answers 200 and ``{"status": "ok"}``; ``hang`` neither applies nor answers it.
+        status: The status of ``status`` and ``html``.
     """
 
     kind: FaultKind
     status: int = 500
+
+    @property
+    def page_status(self) -> int:
+        """The status of the page that ``html`` answers."""
+        return 502 if self.status == 500 else self.status
+
+
+def page_of(status: int) -> str:
+    """Return a proxy's page about *status*."""
+    name = _PHRASES.get(status, "Answer")
+    return f"<html><head><title>{status} {name}</title></head><body><h1>{status} {name}</h1></body></html>"
 
 
 def _rate() -> float:
@@ -53,6 +70,7 @@ class Faults:
         truncated: The rate of requests that are applied and get a part of the response.
         malformed: The rate of requests that are applied and get a body that is not JSON.
         html: The rate of requests that are not applied and get a proxy's 502 page.
+        stranger: The rate of requests that are not applied and that another server answers with 200.
         hang: The rate of requests that are not applied and get no response.
         hang_seconds: Seconds after which a hanging connection is closed.
         latency: Seconds that every response takes at least.
@@ -72,6 +90,7 @@ class Faults:
     truncated: float = _rate()
     malformed: float = _rate()
     html: float = _rate()
+    stranger: float = _rate()
     hang: float = _rate()
     hang_seconds: float = 30.0
     latency: float = 0.0
@@ -92,6 +111,7 @@ class Faults:
             (self.truncated, Fault("truncated")),
             (self.malformed, Fault("malformed")),
             (self.html, Fault("html")),
+            (self.stranger, Fault("stranger")),
             (self.hang, Fault("hang")),
         )
         thresholds = []
@@ -164,10 +184,15 @@ def read_faults(values: Mapping[str, JsonValue], *, now: float) -> Faults:
 def _read_fault(value: object) -> Fault:
     if isinstance(value, int) and not isinstance(value, bool):
         return Fault("status", value)
-    if value in ("reset", "lost", "truncated", "malformed", "html", "hang"):
+    if isinstance(value, Mapping) and value.keys() == {"kind", "status"} and value["kind"] == "html":
+        status = value["status"]
+        if isinstance(status, int) and 100 <= status < 1000:
+            return Fault("html", status)
+    if value in ("reset", "lost", "truncated", "malformed", "html", "stranger", "hang"):
         return Fault(value)
     raise ConfigurationError(
-        "script, outage: unknown fault; give a status, reset, lost, truncated, malformed, html or hang"
+        "script, outage: unknown fault; give a status, reset, lost, truncated, malformed, html, stranger, hang, "
+        'or {"kind": "html", "status": 407}'
     )
 
 

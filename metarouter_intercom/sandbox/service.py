@@ -13,7 +13,7 @@ from metarouter_intercom.errors import ConfigurationError
 from metarouter_intercom.plugins import Response
 
 from ._routes import ROOTS
-from .faults import NO_FAULTS, Fault, FaultCounter, Faults, read_faults
+from .faults import NO_FAULTS, STRANGER, Fault, FaultCounter, Faults, read_faults
 from .workspace import Workspace
 
 CONTROL_ROOT = "_sandbox"
@@ -72,6 +72,8 @@ class Service:
             if fault.kind == "status":
                 refused = self.workspace.refuse(method, path, all_headers, content, fault.status)
                 return ServiceResponse(refused, fault, delay)
+            if fault.kind == "stranger":
+                return ServiceResponse(Response(200, STRANGER), fault, delay)
         return ServiceResponse(None, fault, delay)
 
     def control(self, method: str, path: str, content: bytes) -> Response:

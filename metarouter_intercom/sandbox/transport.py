@@ -9,10 +9,8 @@ from collections.abc import Callable
 from metarouter_intercom.errors import ReadFailed
 from metarouter_intercom.plugins import Request, Response
 
-from .faults import MALFORMED, NO_FAULTS, FaultCounter, Faults
+from .faults import MALFORMED, NO_FAULTS, STRANGER, FaultCounter, Faults, page_of
 from .workspace import Workspace
-
-_HTML = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 
 
 class WorkspaceTransport:
@@ -68,7 +66,11 @@ class WorkspaceTransport:
                 if fault.kind == "status":
                     return self.workspace.refuse(request.method, request.path, headers, content, fault.status)
                 if fault.kind == "html":
-                    return Response(502, _HTML, {"content-type": "text/html"})
+                    return Response(
+                        fault.page_status, page_of(fault.page_status), {"content-type": "text/html"}
+                    )
+                if fault.kind == "stranger":
+                    return Response(200, STRANGER)
                 if fault.kind in ("reset", "hang"):
                     raise ReadFailed(f"sandbox fault: {fault.kind}")
             response = self.workspace.handle_bytes(request.method, request.path, headers, content)

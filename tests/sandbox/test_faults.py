@@ -20,6 +20,7 @@ EVERY_KIND = {
     "truncated": Fault("truncated"),
     "malformed": Fault("malformed"),
     "html": Fault("html"),
+    "stranger": Fault("stranger"),
     "hang": Fault("hang"),
 }
 
@@ -132,6 +133,8 @@ def test_faults_are_read_from_json():
         {"script": 5},
         {"script": ["explode"]},
         {"outage": True},
+        {"outage": {"kind": "html", "status": "x"}},
+        {"outage": {"kind": "status", "status": 500}},
         {"outage_for": "x"},
     ],
 )
@@ -193,6 +196,18 @@ def test_a_malformed_answer_hides_what_was_applied():
 
     assert (answer.status, type(answer.body)) == (200, str)
     assert len(sender.workspace.contacts()) == 1
+
+
+def test_somebody_else_answers():
+    """A proxy's page with a status of its own and the answer of another server apply nothing."""
+    sender = transport(faults=Faults(script=(Fault("html", 407), Fault("html", 999), Fault("stranger"))))
+
+    answers = [sender.send(Request("POST", "/contacts", {"external_id": "u1"})) for _ in range(3)]
+
+    assert [one.status for one in answers] == [407, 999, 200]
+    assert "407 Proxy Authentication Required" in answers[0].body
+    assert answers[2].body == {"status": "ok"}
+    assert sender.workspace.contacts() == []
 
 
 def test_faults_answer_instead():

@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from metarouter_intercom.plugins import Response
 
-from ..faults import MALFORMED
+from ..faults import MALFORMED, page_of
 
 _SPELLING = {
     "x-ratelimit-limit": "X-RateLimit-Limit",
@@ -20,12 +20,13 @@ _SPELLING = {
     "link": "Link",
 }
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
-_HTML = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 
-BAD_GATEWAY = (
-    f"{_STATUS_LINES[502]}Content-Type: text/html\r\nContent-Length: {len(_HTML)}\r\n\r\n".encode() + _HTML
-)
-"""A proxy's 502 page, as the fault ``html`` answers it."""
+
+def encode_page(status: int) -> bytes:
+    """Return a proxy's page with *status* as bytes, as the fault ``html`` answers it."""
+    content = page_of(status).encode()
+    line = _STATUS_LINES.get(status, f"HTTP/1.1 {status} Unknown\r\n")
+    return f"{line}Content-Type: text/html\r\nContent-Length: {len(content)}\r\n\r\n".encode() + content
 
 
 def encode(response: Response, *, keep_alive: bool, is_malformed: bool = False) -> bytes:

@@ -12,7 +12,7 @@ from metarouter_intercom.plugins import Response
 
 from ..service import Service, is_api, is_control
 from .http_requests import BadRequest, HttpRequest, RequestReader
-from .http_responses import BAD_GATEWAY, encode
+from .http_responses import encode, encode_page
 from .local_names import is_local_name, is_loopback
 from .wsgi import WsgiApp, run_wsgi
 
@@ -133,8 +133,8 @@ class _Connection(socketserver.StreamRequestHandler):
         if kind == "truncated" and response is not None:
             content = encode(response, keep_alive=False)
             self.wfile.write(content[: -max(1, len(content) // 4)])
-        elif kind == "html":
-            self.wfile.write(BAD_GATEWAY)
+        elif fault is not None and kind == "html":
+            self.wfile.write(encode_page(fault.page_status))
             return True
         elif kind == "hang":
             self.server.closing.wait(service.faults.hang_seconds)

@@ -8,9 +8,10 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from . import killing, ordering, rate_limit, table
+from . import killing, ordering, rate_limit, soak, table
 from .peers import names, peer
 from .scenarios import OURS, SCENARIOS, run
+from .troubles import Unavailable
 
 _SPOOL, _MEMORY = OURS
 
@@ -97,8 +98,8 @@ def _parser():
         help=f"libraries to run: {', '.join(libraries)} (spool and memory are ours)",
     )
     add("--messages", type=int, default=1000, help="messages per scenario")
-    add("--kills", type=int, default=200, help="kills of the scenario kill_points")
-    add("--seconds", type=float, default=60.0, help="duration of the scenario shared_spool")
+    add("--kills", type=int, default=200, help="kills of the scenarios kill_points and shared_spool")
+    add("--seconds", type=float, default=600.0, help="duration of the scenario soak")
     add("--contacts", type=int, default=1000, help="contacts of the scenario order, 60 messages each")
     add("--seed", type=int, default=1, help="seed of everything random")
     add("--json", type=Path, metavar="FILE", help="also write the results to this file")
@@ -123,7 +124,13 @@ def _run_scenarios(chosen, options, results):
     for name in chosen:
         scenario = SCENARIOS[name]
         for library in libraries:
-            outcome = run(scenario, library, messages=options.messages)
+            if not scenario.concerns(library):
+                continue
+            try:
+                outcome = run(scenario, library, messages=options.messages)
+            except Unavailable as why:
+                results.add_fact(f"Not run: {scenario.title}, {library.title}: {why}.")
+                continue
             results.add_row(
                 scenario.title,
                 library,
@@ -154,11 +161,11 @@ def _kill_points(options, results):
 
 
 def _shared_spool(options, results):
-    for processes in (2, 3, 4):
-        findings, started = killing.run_shared_spool(
-            options.seconds, processes=processes, seed=options.seed + processes
+    for processes in (2, 4):
+        findings, killed = killing.run_shared_spool(
+            options.kills, processes=processes, seed=options.seed + processes
         )
-        title = f"{processes} processes on one spool, {started} of them killed in {options.seconds:.0f} s"
+        title = f"{processes} processes at a time on one spool, killed {killed} times"
         row = results.add_row(title, _SPOOL, findings)
         results.facts.append(
             f"{processes} processes on one spool: {row['disordered']} messages out of their contact's order."
@@ -193,7 +200,24 @@ def _rate(_options, results):
         results.broken.append(fact)
 
 
-_LONG = {"kill_points": _kill_points, "shared_spool": _shared_spool, "order": _order, "rate": _rate}
+def _soak(options, results):
+    for library in OURS:
+        ended = soak.run_soak(options.seconds, spooled=library.spooled, seed=options.seed)
+        title = f"an hour's traffic in {options.seconds:.0f} s while {ended.faults} faults come and go"
+        results.add_row(title, library, ended.findings)
+        fact = f"Soak, {library.title}: at the beginning {ended.first}, at the end {ended.last}."
+        results.add_fact(fact)
+        if ended.leaks():
+            results.broken.append(f"{fact} {ended.leaks()}")
+
+
+_LONG = {
+    "kill_points": _kill_points,
+    "shared_spool": _shared_spool,
+    "order": _order,
+    "rate": _rate,
+    "soak": _soak,
+}
 
 
 if __name__ == "__main__":

@@ -44,7 +44,8 @@ class Metarouter:
     def __init__(self, address, settings):
         from metarouter_intercom import Client
 
-        self._client = Client(api_key="sandbox-token", base_url=address, **settings)
+        after = [_exit_now] if settings.pop("hook_exits", False) else []
+        self._client = Client(api_key="sandbox-token", base_url=address, after=after, **settings)
 
     def send(self, number, user, is_identify):
         if is_identify:
@@ -66,6 +67,11 @@ class Metarouter:
         return {
             name: getattr(numbers, name) for name in ("accepted", "delivered", "pending", "dropped", "dead")
         }
+
+
+def _exit_now(delivery):
+    """End the thread that calls this hook, as code does that was written for a script."""
+    sys.exit(f"told of {delivery.outcome}")
 
 
 class Segment:
@@ -146,12 +152,13 @@ def send_all(client, first: int, plan: dict) -> None:
     tick = threading.Event()
     for number in range(first, first + plan["count"]):
         user = contact_of(number, contacts, is_apart)
-        write_line("calling", number, repr(time.time()))
+        # The monotonic clock is the same in all processes of a machine, whatever happens to the wall clock.
+        write_line("calling", number, repr(time.monotonic()))
         client.send(number, user, is_identify(number, contacts))
-        write_line("accepted", number, repr(time.time()))
+        write_line("accepted", number, repr(time.monotonic()))
         if pause and number % 10 == 9:
             tick.wait(pause)
-    write_line("sent")
+    write_line("sent" if first == plan["first"] else "warm")
 
 
 def end(client, how: str) -> None:
@@ -162,6 +169,15 @@ def end(client, how: str) -> None:
         write_line("report", json.dumps(client.report()))
     elif how == "flush":
         client.flush()
+    elif how == "soak":
+        client.flush()
+        write_line("flushed")
+        sys.stdin.readline()
+        client.close()
+        write_line("report", json.dumps(client.report()))
+    elif how == "only_close":
+        client.close()
+        write_line("report", json.dumps(client.report()))
     elif how == "exit1":
         sys.exit(1)
     elif how in ("wait", "handler"):
@@ -178,8 +194,19 @@ def main() -> None:
     plan = json.loads(sys.argv[1])
     logging.getLogger().addHandler(LogLines())
     client = CLIENTS[plan["client"]](plan["address"], plan.get("settings", {}))
+    if plan.get("patched"):
+        # Too late for whoever took its locks at import, and what servers do that load the application first.
+        from gevent import monkey
+
+        monkey.patch_all()
     forks = plan["forks"]
     write_line("ready")
+    if plan.get("soak"):
+        # What a client holds when it has delivered something is what it may hold at the end.
+        send_all(client, plan["first"] + BLOCK, plan | {"count": plan["contacts"], "pause": 0.0})
+        client.flush()
+        write_line("waiting")
+        sys.stdin.readline()
     if not forks:
         send_all(client, plan["first"], plan)
         end(client, plan["end"])

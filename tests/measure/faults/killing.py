@@ -10,7 +10,7 @@ from random import Random
 
 from .application import BLOCK
 from .judging import judge_intercom
-from .processes import Application, ServerProcess, now, wait
+from .processes import Application, ServerProcess, wait
 from .scenarios import NO_LIMITS, deliver_rest
 
 _CONTACTS = 20
@@ -41,9 +41,9 @@ def run_kill_points(points, *, seed):
     return judge_intercom(state, accepted, cut_off, contacts=_CONTACTS)
 
 
-def run_shared_spool(seconds, *, processes, seed):
+def run_shared_spool(kills, *, processes, seed):
     """
-    Let *processes* processes share one spool for *seconds*, and kill and restart a random one again and again.
+    Let *processes* processes share one spool, and kill and restart a random one *kills* times; in the end kill all of them.
 
     Returns:
         The findings, and how many processes were killed.
@@ -60,9 +60,8 @@ def run_shared_spool(seconds, *, processes, seed):
             return Application(sys.executable, plan | {"first": (started - 1) * BLOCK})
 
         running = [start() for _ in range(processes)]
-        end = now() + seconds
-        while now() < end:
-            wait(random.uniform(0.1, 1.2))
+        for _ in range(kills):
+            wait(random.uniform(0.1, 1.2) / processes)
             victim = random.randrange(processes)
             running[victim].wait_for_accepted(1)
             _kill(running[victim], accepted, cut_off)

@@ -67,7 +67,7 @@ class Output:
     What an application wrote.
 
     Attributes:
-        accepted: Number -> (start, return) in Unix seconds, for each call that returned.
+        accepted: Number -> (start, return) of the machine's monotonic clock, for each call that returned.
         cut_off: The same for calls during which the process died; their return is the end of the process.
         logs: What the library logged.
         counted: How many messages the library reported as lost.
@@ -91,18 +91,21 @@ class Application:
     Args:
         interpreter: Python interpreter that runs it.
         plan: See ``application.py``.
+        environment: Environment variables that it gets as well.
     """
 
-    def __init__(self, interpreter, plan):
+    def __init__(self, interpreter, plan, environment=()):
         self.output = Output()
         self._changed = threading.Condition()
         self._words = set()
         self._process = subprocess.Popen(
             [interpreter, str(_HERE / "application.py"), json.dumps(plan)],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
             text=True,
+            env={**os.environ, **dict(environment)},
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -130,6 +133,21 @@ class Application:
             self._words.add("ended")
             self._changed.notify_all()
 
+    @property
+    def pid(self):
+        """The number of the process."""
+        return self._process.pid
+
+    def tell(self, line):
+        """Write *line* to its standard input."""
+        self._process.stdin.write(f"{line}\n")
+        self._process.stdin.flush()
+
+    def has_written(self, word):
+        """Return whether it wrote a line that begins with *word*."""
+        with self._changed:
+            return word in self._words
+
     def wait_for(self, word, timeout=60.0):
         """Wait until it wrote a line that begins with *word*, or ended."""
         with self._changed:
@@ -155,8 +173,10 @@ class Application:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._reader.join(10)
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
         self._process.stdout.close()
-        ended_at = time.time()
+        ended_at = time.monotonic()
         self.output.cut_off = {number: (times[0], ended_at) for number, times in self.output.cut_off.items()}
         return self.output
 
@@ -167,5 +187,5 @@ def wait(seconds):
 
 
 def now():
-    """Return the Unix time."""
-    return time.time()
+    """Return the seconds of the machine's monotonic clock."""
+    return time.monotonic()

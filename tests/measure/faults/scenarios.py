@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 import tempfile
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 
 from .judging import Findings, judge_intercom, judge_receiver
 from .processes import Application, ServerProcess, wait
+from .troubles import TROUBLES, Trouble
 
 CONTACTS = 50
 # Limits that no run reaches, because the rate limit has its own scenario.
@@ -32,6 +34,10 @@ class Scenario(NamedTuple):
         forks: Number of forked child processes.
         used: The parent uses the client before it forks.
         signal: Signal that is sent when everything was accepted.
+        trouble: What happens to the machine around it; see ``troubles.py``.
+        spool_only: It concerns only a client with a spool.
+        ours_only: It concerns only our client.
+        patched: gevent replaces the threads after the client was made.
         lives: The process lives until everything can be delivered, so a client without a spool must lose nothing either.
     """
 
@@ -44,6 +50,16 @@ class Scenario(NamedTuple):
     used: bool = False
     signal: int | None = None
     lives: bool = True
+    trouble: str | None = None
+    spool_only: bool = False
+    ours_only: bool = False
+    patched: bool = False
+
+    def concerns(self, library):
+        """Return whether the scenario says something about *library*."""
+        if library.client != "metarouter":
+            return not (self.spool_only or self.ours_only)
+        return library.spooled or not self.spool_only
 
 
 SCENARIOS = {
@@ -70,6 +86,70 @@ SCENARIOS = {
     ),
     "exit": Scenario("normal exit without a flush", end="exit"),
     "exit_1": Scenario("sys.exit(1)", end="exit1"),
+    "slow_close": Scenario(
+        "answers take 250 ms, close() without a flush", end="only_close", faults={"latency": 0.25}
+    ),
+    "hanging_close": Scenario(
+        "requests hang for 60 s, close() without a flush",
+        end="only_close",
+        faults={"outage": "hang", "outage_for": 60.0, "hang_seconds": 60.0},
+    ),
+    "stranger_200": Scenario(
+        'another server answers 200 {"status": "ok"} for 3 s',
+        faults={"outage": "stranger", "outage_for": 3.0},
+    ),
+    "proxy_407": Scenario(
+        "a proxy's page, 407, for 3 s", faults={"outage": {"kind": "html", "status": 407}, "outage_for": 3.0}
+    ),
+    "proxy_413": Scenario(
+        "a proxy's page, 413 (5 %)", faults={"script": [None] * 19 + [{"kind": "html", "status": 413}]}
+    ),
+    "clock_back": Scenario(
+        "503 for 3 s, and the clock goes back one hour",
+        faults={"outage": 503, "outage_for": 3.0},
+        trouble="clock_back",
+    ),
+    "clock_forward": Scenario(
+        "503 for 3 s, and the clock goes forward three hours",
+        faults={"outage": 503, "outage_for": 3.0},
+        trouble="clock_forward",
+    ),
+    "clock_frozen": Scenario(
+        "503 for 3 s, and the clock stands still",
+        faults={"outage": 503, "outage_for": 3.0},
+        trouble="clock_frozen",
+    ),
+    "hook_exits": Scenario(
+        "an after-hook raises SystemExit every time", settings={"hook_exits": True}, ours_only=True
+    ),
+    "gevent_late": Scenario("gevent patches the threads after the client was made", patched=True),
+    "journals_removed": Scenario(
+        "503 for 3 s, and the spool's journals are removed",
+        faults={"outage": 503, "outage_for": 3.0},
+        trouble="journals_removed",
+        spool_only=True,
+    ),
+    "folder_moved": Scenario(
+        "503 for 3 s, and the spool's folder is moved away",
+        faults={"outage": 503, "outage_for": 3.0},
+        trouble="folder_moved",
+        spool_only=True,
+    ),
+    "locked": Scenario("another program locks the spool for 10 s", trouble="locked", spool_only=True),
+    "small_volume": Scenario(
+        "503 for 3 s, and the spool fills its volume",
+        faults={"outage": 503, "outage_for": 3.0},
+        trouble="small_volume",
+        spool_only=True,
+    ),
+    "linked": Scenario(
+        "kill -9, and the next process knows the spool by another name",
+        end="wait",
+        signal=signal.SIGKILL,
+        trouble="linked",
+        lives=False,
+        spool_only=True,
+    ),
     "fork_before": Scenario("fork before the first use, flush in the child", end="flush", forks=2),
     "fork_after": Scenario("fork after the first use, flush in the child", end="flush", forks=2, used=True),
 }
@@ -129,12 +209,15 @@ def run(scenario, library, *, messages, end_timeout=END_TIMEOUT):
         ServerProcess("intercom" if is_ours else "receiver", **(NO_LIMITS if is_ours else {})) as server,
     ):
         plan = _plan(scenario, library, address=server.address, folder=Path(folder), messages=messages)
-        if scenario.faults:
-            server.set_faults(**scenario.faults)
-        output = _run_application(scenario, library.interpreter, plan, server=server, end_timeout=end_timeout)
-        if library.spooled:
-            server.set_faults()
-            deliver_rest(library.interpreter, plan)
+        with _trouble(scenario, plan, Path(folder)) as trouble:
+            if scenario.faults:
+                server.set_faults(**scenario.faults)
+            run_one = _Run(scenario, library.interpreter, plan, server, trouble, end_timeout)
+            output = run_one.application()
+            if library.spooled:
+                server.set_faults()
+                plan["settings"]["spool"] = plan.pop("rest", plan["settings"]["spool"])
+                deliver_rest(library.interpreter, plan)
         state = server.state()
     findings = (
         judge_intercom(state, output.accepted, output.cut_off, contacts=CONTACTS, is_apart=scenario.forks > 0)
@@ -159,25 +242,45 @@ def _plan(scenario, library, *, address, folder, messages):
         "contacts": CONTACTS,
         "forks": scenario.forks,
         "used": scenario.used,
+        "patched": scenario.patched,
         "end": scenario.end,
     }
 
 
-def _run_application(scenario, interpreter, plan, *, server, end_timeout):
-    if scenario.refused_for:
-        server.command("close")
-    application = Application(interpreter, plan)
-    if scenario.refused_for:
-        application.wait_for("calling")
-        wait(scenario.refused_for)
-        server.command("start")
-    if scenario.signal is not None:
-        application.wait_for("waiting")
-        application.signal(scenario.signal)
-    return application.end(end_timeout)
+def _trouble(scenario, plan, folder):
+    return TROUBLES[scenario.trouble](plan, folder) if scenario.trouble else contextlib.nullcontext(Trouble())
+
+
+class _Run(NamedTuple):
+    """What one application needs to run under its scenario."""
+
+    scenario: Scenario
+    interpreter: str
+    plan: dict
+    server: ServerProcess
+    trouble: Trouble
+    end_timeout: float
+
+    def application(self):
+        """Run the application to its end; return its output."""
+        scenario = self.scenario
+        if scenario.refused_for:
+            self.server.command("close")
+        application = Application(self.interpreter, self.plan, self.trouble.environment)
+        if scenario.refused_for:
+            application.wait_for("calling")
+            wait(scenario.refused_for)
+            self.server.command("start")
+        if scenario.trouble:
+            application.wait_for_accepted(self.plan["count"] // 2)
+            self.trouble.act()
+        if scenario.signal is not None:
+            application.wait_for("waiting")
+            application.signal(scenario.signal)
+        return application.end(self.end_timeout)
 
 
 def deliver_rest(interpreter, plan):
     """Let another process deliver what is in the spool."""
-    application = Application(interpreter, plan | {"count": 0, "forks": 0, "end": "close"})
+    application = Application(interpreter, plan | {"count": 0, "forks": 0, "end": "close", "patched": False})
     return application.end(END_TIMEOUT)

@@ -230,6 +230,18 @@ def test_a_malformed_answer_hides_what_was_applied(sandbox, pool):
     assert len(sandbox.workspace.contacts()) == 1
 
 
+def test_somebody_else_answers(sandbox, pool):
+    """A proxy's page with a status of its own and the answer of another server arrive whole and apply nothing."""
+    sandbox.faults = Faults(script=(Fault("html", 407), Fault("html", 999), Fault("stranger")))
+
+    answers = [ask(pool, sandbox, "POST", "/contacts", {"external_id": "u1"}) for _ in range(3)]
+
+    assert [answer.status for answer in answers] == [407, 999, 200]
+    assert answers[0].headers["content-type"] == "text/html"
+    assert answers[2].json() == {"status": "ok"}
+    assert sandbox.workspace.contacts() == []
+
+
 def test_faults_answer_instead(sandbox, pool):
     """Faults can answer a status with Intercom's body and headers, answer a proxy's page, or delay the response."""
     sandbox.faults = Faults(script=(Fault("status", 500), Fault("html"), Fault("status", 299)), latency=0.01)
