@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import marshal
+import math
 import sys
 import threading
 from collections import deque
@@ -44,7 +45,12 @@ class MemoryBuffer:
     Args:
         limit: How many messages it holds, leased ones included.
         dead_letters: How many dead letters it keeps; the oldest are removed first.
+
+    Attributes:
+        lease: Seconds of a lease: for ever, so nobody renews it.
     """
+
+    lease = math.inf
 
     def __init__(self, *, limit: int, dead_letters: int) -> None:
         self._limit = limit

@@ -249,7 +249,7 @@ def test_a_system_without_threads_still_delivers(stage):
     )
 
     assert done.stdout.split() == ["5"]
-    assert "connection default: the system gives no more threads; 0 of 4 workers run" in done.stderr
+    assert "connection default: the system gives no more threads; 0 of 1 workers run" in done.stderr
     assert stage.numbers == list(range(5))
 
 
