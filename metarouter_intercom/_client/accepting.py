@@ -122,7 +122,7 @@ class Acceptor:
             engine.counters.add_accepted()
             if not lifetime.is_live:
                 lifetime.start()
-            engine.start_delivery(message_id, now)
+            engine.start_delivery(message_id)
         elif answer == "duplicate":
             engine.counters.add("duplicates")
         return message_id

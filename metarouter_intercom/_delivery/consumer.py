@@ -74,6 +74,8 @@ class Consumer:
         self._numbers = count()
         self._in_hand: set[int] = set()
         self._unreported: set[int] = set()
+        # What the buffer could not settle, by the claim's number.
+        self._unsettled: dict[int, tuple[Claim, list[Settlement], list[Delivered]]] = {}
 
     def work(self, on_request: Callable[[], None] | None = None) -> float | None:
         """
@@ -85,6 +87,8 @@ class Consumer:
         Returns:
             0.0 when a claim was delivered; else the seconds until it makes sense to ask again; None when nothing is buffered.
         """
+        if self._unsettled:
+            self._settle_unsettled()
         now = self._clock.now()
         seconds, probe = self._circuit.wait_before_claim(now)
         if seconds > 0:
@@ -131,7 +135,8 @@ class Consumer:
             if lease is not None:
                 self._leases.end(lease)
             self._in_hand.discard(number)
-            self._unreported.discard(number)
+            if number not in self._unsettled:
+                self._unreported.discard(number)
         self._on_settled()
 
     def _deliver_and_report(
@@ -164,8 +169,35 @@ class Consumer:
         # Before the settlement, not after it: a flush that finds nothing pending must find the claim here.
         self._unreported.add(number)
         self._leases.end(lease)
-        self._buffer.settle(claim, settlements, now=self._clock.now())
+        try:
+            self._buffer.settle(claim, settlements, now=self._clock.now())
+        except BaseException as error:
+            if not reaches_caller(error):
+                # What was delivered must not be delivered again, so this settlement comes before the next claim.
+                self._in_hand.discard(number)
+                self._unsettled[number] = (claim, settlements, deliveries)
+            raise
         self._in_hand.discard(number)
+        self._report_settled(claim, settlements, deliveries)
+
+    def _settle_unsettled(self) -> None:
+        """Settle what the buffer could not settle at its time; raises what the buffer raises."""
+        for number in list(self._unsettled):
+            one = self._unsettled.pop(number, None)
+            if one is None:
+                continue  # another thread settles it
+            try:
+                self._buffer.settle(*one[:2], now=self._clock.now())
+            except BaseException:
+                self._unsettled[number] = one
+                raise
+            self._report_settled(*one)
+            self._unreported.discard(number)
+            self._on_settled()
+
+    def _report_settled(
+        self, claim: Claim, settlements: Sequence[Settlement], deliveries: Sequence[Delivered]
+    ) -> None:
         # Whatever a hook raises, every message of the claim is counted and reported: it is settled and will not come again.
         steps: list[Callable[[], None]] = [
             partial(self._report, claim, delivered) for delivered in deliveries

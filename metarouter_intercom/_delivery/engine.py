@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import threading
@@ -116,9 +117,9 @@ class Engine:
 
     # --- delivering -----------------------------------------------------------------------------------
 
-    def start_delivery(self, message_id: str, now: float) -> None:
+    def start_delivery(self, message_id: str) -> None:
         """
-        Start what the setting ``delivery`` asks for after a message was accepted at *now*.
+        Start what the setting ``delivery`` asks for after a message was accepted.
 
         Raises:
             DeliveryFailed: With ``inline``, the message was not delivered.
@@ -129,7 +130,7 @@ class Engine:
                 workers.start()
             elif self.counters.accepted % _WAKE_EVERY == 0:
                 workers.wake()
-            elif now >= workers.look_by:
+            elif workers.look_by < math.inf and (now := self._clock.now()) >= workers.look_by:
                 workers.look(now)
         elif self._settings.delivery == "inline":
             self._flushing.deliver_inline(message_id)

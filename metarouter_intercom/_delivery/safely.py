@@ -15,16 +15,14 @@ if TYPE_CHECKING:
 _OF_SIGNALS = (KeyboardInterrupt, SystemExit)
 
 
-class _Thread(threading.local):
-    is_own = False
-
-
-_thread = _Thread()
+# An attribute of the thread's object and no thread-local value: gevent may be patched in later, and then a value that belongs to the
+# system's thread belongs to all its greenlets.
+_OWN = "_is_own_of_metarouter_intercom"
 
 
 def mark_own_thread() -> None:
     """Note that the calling thread is one of ours: nobody waits there for an exception."""
-    _thread.is_own = True
+    setattr(threading.current_thread(), _OWN, True)
 
 
 def reaches_caller(error: BaseException) -> bool:
@@ -34,9 +32,12 @@ def reaches_caller(error: BaseException) -> bool:
     In a thread of ours nothing does. In a thread of the host, an exit or Ctrl-C in the main thread does, because a signal handler may
     have raised it, and so does a time limit that the host set on its own thread (gevent, eventlet).
     """
-    if _thread.is_own or isinstance(error, Exception | GeneratorExit):
+    if isinstance(error, Exception | GeneratorExit):
         return False
-    return not isinstance(error, _OF_SIGNALS) or threading.current_thread() is threading.main_thread()
+    thread = threading.current_thread()
+    if getattr(thread, _OWN, False):
+        return False
+    return not isinstance(error, _OF_SIGNALS) or thread is threading.main_thread()
 
 
 def run_all(steps: Iterable[Callable[[], object]], on_error: Callable[[BaseException], object]) -> None:

@@ -232,10 +232,12 @@ class _Parts:
 
 @pytest.mark.parametrize("times", [4, 10_000])
 @pytest.mark.parametrize("error", _ERRORS)
-@pytest.mark.parametrize("place", ["after", "on_error", "translator"])
-def test_whatever_a_hook_or_plugin_raises_delivery_goes_on(monkeypatch, place, error, times):
+@pytest.mark.parametrize("place", ["after", "on_error", "translator", "log"])
+def test_whatever_a_hook_or_plugin_raises_delivery_goes_on(monkeypatch, raising_handler, place, error, times):
     """W9: four times or for ever, every message ends exactly once, is counted and reported, and none is sent twice."""
     monkeypatch.setattr(logging, "raiseExceptions", False)
+    if place == "log":
+        raising_handler(error)
     parts = _Parts(place, error, times)
     client = background_client(ScriptedTransport(parts.answer), **parts.options())
     ids = [
@@ -254,8 +256,55 @@ def test_whatever_a_hook_or_plugin_raises_delivery_goes_on(monkeypatch, place, e
     assert len(set(parts.sent)) == len(parts.sent) == report.delivered
     if place != "translator":
         assert report.dead == {"http_400": 5}
+    if place in ("after", "on_error"):
         assert health.workers.last_fault.startswith(f"{error.__name__} in ")
     assert (health.status, health.workers.threads > 0) == ("ok", True)
+
+
+class _Faulty(MemoryBuffer):
+    """A buffer one of whose methods raises the first time, before or after it did its work."""
+
+    def fail_in(self, method, error, *, before):
+        self._may_fail = [(method, error, before)]
+
+    def _call(self, method, call):
+        fault = self._may_fail.pop() if self._may_fail and self._may_fail[0][0] == method else None
+        if fault is not None and fault[2]:
+            raise fault[1]("odd")
+        answer = call()
+        if fault is not None:
+            raise fault[1]("odd")
+        return answer
+
+    def settle(self, claim, settlements, *, now):
+        self._call("settle", lambda: super(_Faulty, self).settle(claim, settlements, now=now))
+
+    def next_due_at(self, *, now):
+        return self._call("next_due_at", lambda: super(_Faulty, self).next_due_at(now=now))
+
+    def claim(self, *, now, limit):
+        return self._call("claim", lambda: super(_Faulty, self).claim(now=now, limit=limit))
+
+
+@pytest.mark.parametrize("error", _ERRORS)
+@pytest.mark.parametrize(
+    ("method", "before"), [("settle", True), ("settle", False), ("next_due_at", True), ("claim", True)]
+)
+def test_a_buffer_that_raises_loses_and_doubles_nothing(method, before, error):
+    """W9: when a replaced buffer raises, before or after it settled for example, each message is sent and reported once."""
+    buffer = _Faulty(limit=100, dead_letters=100)
+    buffer.fail_in(method, error, before=before)
+    parts = _Parts("nowhere", error, 0)
+    client = background_client(ScriptedTransport(parts.answer), buffer=buffer, workers=1, after=[parts.note])
+    ids = [client.track(f"u-{number % 2}", "Seen", {"number": number}) for number in range(6)]
+    report = client.flush(DEADLINE)
+    health = client.health()
+    client.close(DEADLINE)
+
+    assert (report.delivered, report.pending) == (6, 0)
+    assert sorted(parts.sent) == list(range(6))
+    assert parts.ends == {message_id: ["delivered"] for message_id in ids}
+    assert health.workers.last_fault == f"{error.__name__} in a worker"
 
 
 @pytest.mark.parametrize("error", _ERRORS)
