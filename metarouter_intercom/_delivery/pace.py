@@ -18,6 +18,9 @@ _SAME_RESET = 0.5
 # Weight of the newest request in the average duration. A short one weighs more: what makes requests long for a moment, a busy processor
 # for example, does not get better with more threads.
 _SHORTER, _LONGER = 0.3, 0.02
+# An average of more than so many times the shortest request comes from a busy processor and not from Intercom. The shortest is that
+# of the last one or two blocks of so many requests.
+_SPREAD, _BLOCK = 2.0, 24
 # The first requests also load packages and connect. Until so many ended, the shortest one counts.
 _FIRST = 8
 # Threads beyond what the average needs: a thread also claims and settles, and requests do not all take the same time.
@@ -44,6 +47,8 @@ class Pace:
         self._sent_at: deque[float] = deque()
         self._ended = 0
         self._duration = math.inf
+        # The shortest of this block and of the one before it.
+        self._shortest = self._shortest_before = math.inf
         self._window: float | None = None
         self._reset: float | None = None
 
@@ -56,6 +61,9 @@ class Pace:
         if not self._sent_at:
             return
         duration = max(0.0, now - self._sent_at.popleft())
+        if self._ended % _BLOCK == 0:
+            self._shortest_before, self._shortest = self._shortest, math.inf
+        self._shortest = min(self._shortest, duration)
         self._ended += 1
         if self._ended <= _FIRST:
             self._duration = min(self._duration, duration)
@@ -88,7 +96,8 @@ class Pace:
         if limit is None or not self._ended:
             return math.inf
         per_second = limit * self._share / (self._window or _USUAL_WINDOW)
-        return per_second * self._duration * _MORE + _ONE
+        duration = min(self._duration, _SPREAD * min(self._shortest, self._shortest_before))
+        return per_second * duration * _MORE + _ONE
 
     def _learn_window(self, reset: float | None) -> None:
         if reset is None:

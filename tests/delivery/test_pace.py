@@ -107,6 +107,16 @@ def test_when_requests_get_slower_more_threads_are_wanted_and_fewer_when_they_ge
     assert not pace.wants_fewer(5, _BUDGET)
 
 
+def test_a_busy_processor_calls_for_no_threads():
+    """W1: if most requests take far longer than the shortest ones, the processor is busy, and threads would make that worse."""
+    pace = _measured(0.01)
+    for number in range(480):
+        pace.sent(100.0 + number)
+        pace.ended(100.0 + number + (0.01 if number % 24 == 0 else 0.2))
+
+    assert _threads(pace) == 5
+
+
 def test_an_answer_that_nobody_waits_for_changes_nothing():
     """A request that ended twice is no new duration."""
     pace = _measured(0.25)
