@@ -153,6 +153,22 @@ def _between(low: float, high: float = float("inf")) -> Any:
     return check
 
 
+def _number_or_auto(low: int, high: int) -> Any:
+    """Return a check for a number of these bounds, or ``auto``; the names ``low`` and ``high`` are read by the documentation."""
+
+    def check(
+        _settings: object, attribute: attrs.Attribute[int | Literal["auto"]], value: int | Literal["auto"]
+    ) -> None:
+        if value == "auto":
+            return
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise ConfigurationError(
+                f'{attribute.name}: {value!r} is out of bounds; use "auto" or a whole number, {low} to {high}'
+            )
+
+    return check
+
+
 def _check_flag(_settings: object, attribute: attrs.Attribute[bool], value: bool) -> None:
     if not isinstance(value, bool):
         raise ConfigurationError(f"{attribute.name}: {value!r} is not a boolean; use True or False")
@@ -311,14 +327,23 @@ class Settings:
     # Delivering
     delivery: str = attrs.field(default="background", validator=_one_of("background", "inline", "manual"))
     """Who delivers (W1): worker threads, the call itself, or only ``flush()``."""
-    workers: int = _number(4, 1, 64)
-    """How many threads deliver (W1). Intercom responds in about 0.1 to 0.3 s, and one contact is written by one thread at a time."""
+    workers: int | Literal["auto"] = attrs.field(default="auto", validator=_number_or_auto(1, 64))
+    """How many threads deliver (W1). ``auto`` starts one, and more while messages wait and Intercom's rate limit has room. A number
+    is a fixed number of threads."""
+    max_workers: int = _number(64, 1, 64)
+    """The most threads that ``workers="auto"`` starts (W1). Intercom responds in about 0.1 to 0.3 s, so it takes about 45 threads to
+    use its usual rate limit. Threads that have nothing to do end after 10 seconds."""
     flush_interval: float = _number(1.0, 0.001)
     """How long to collect messages before sending (W1)."""
     enabled: bool = _switch(True)
     """False accepts and counts every message and sends none (W1)."""
     exit_timeout: float = _number(5.0, 0)
     """How long the one flush at interpreter exit may take (W2)."""
+
+    @property
+    def threads(self) -> tuple[int, int]:
+        """How many threads deliver at first, and at most: the same for a fixed number of ``workers``."""
+        return (1, self.max_workers) if self.workers == "auto" else (self.workers, self.workers)
 
     @property
     def address(self) -> str:

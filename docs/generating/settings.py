@@ -78,5 +78,7 @@ def _bounds(field: attrs.Attribute[Any]) -> str:
         return ", ".join(code(repr(choice)) for choice in known["choices"])
     if "low" in known:
         low, high = known["low"], known["high"]
+        if isinstance(field.default, str):
+            return f"{code(repr(field.default))}, or {low:g} to {high:g}"
         return f"at least {low:g}" if high == float("inf") else f"{low:g} to {high:g}"
     return "`True`, `False`" if isinstance(field.default, bool) else ""

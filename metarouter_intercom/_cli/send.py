@@ -8,7 +8,7 @@ import stat
 import sys
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import attrs
 import click
@@ -36,6 +36,16 @@ _MAX_BUFFERED = 20_000
 _MAX_COUNTED_BYTES = 64 * 1024 * 1024
 
 
+def _read_workers(context: click.Context, option: click.Parameter, value: str) -> int | Literal["auto"]:
+    """Return a number of threads, or ``auto``."""
+    if value == "auto":
+        return "auto"
+    try:
+        return click.IntRange(1, 64).convert(value, option, context)  # type: ignore[arg-type]  # a text works, as on the command line
+    except click.BadParameter as error:
+        raise click.BadParameter(f"{error.message} Or use auto.", context, option) from error
+
+
 @click.command(short_help="Send a file of messages; an interrupted run can continue.")
 @click.argument("file", type=click.Path(allow_dash=True))
 @click.option(
@@ -57,10 +67,11 @@ _MAX_COUNTED_BYTES = 64 * 1024 * 1024
 )
 @click.option(
     "--workers",
-    type=click.IntRange(1, 64),
-    default=4,
+    callback=_read_workers,
+    metavar="[auto|1-64]",
+    default="auto",
     show_default=True,
-    help="Number of requests at the same time.",
+    help="Number of requests at the same time; auto uses as many as Intercom's rate limit needs.",
 )
 @click.option(
     "--wait",
@@ -79,7 +90,7 @@ def send(
     spool: str | None,
     rejects: str | None,
     rate_share: float,
-    workers: int,
+    workers: int | Literal["auto"],
     wait: float,
     no_progress: bool,
     as_json: bool,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 from typing import TYPE_CHECKING
 
 from .._delivery.buffers.capabilities import dead_letter_store_of
 from .._delivery.log import redacted
+from .._delivery.safely import safe_log
 from ..errors import BufferFull, ConfigurationError, DeliveryFailed, RejectedMessage
 from ..plugins import Delivery
 from .stamping import Dropped, HookRaised, Stamper
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .fast_stamping import Stamped
     from .lifetime import Lifetime
 
-_log = logging.getLogger("metarouter_intercom")
+_log = safe_log
 # A full buffer is logged at most once in so many seconds (rule Q4).
 _FULL_LOG_EVERY = 60.0
 # A log line names so many paths of a rejected message; ``extra`` has all of them.

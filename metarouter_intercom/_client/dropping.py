@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 from .._delivery.log import redacted
+from .._delivery.safely import reaches_caller, safe_log
 from ..plugins import Delivery
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .._types import JsonObject
     from ..plugins import OnDrop
 
-_log = logging.getLogger("metarouter_intercom")
+_log = safe_log
 
 
 class Dropper:
@@ -36,7 +36,9 @@ class Dropper:
             return
         try:
             self._on_drop(message, reason)
-        except Exception as error:
+        except BaseException as error:
+            if reaches_caller(error):
+                raise
             _log.error(
                 "connection %s: the on_drop hook raised",
                 self._connection,

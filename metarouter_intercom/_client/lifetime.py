@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from typing import TYPE_CHECKING
@@ -10,13 +9,15 @@ from typing import TYPE_CHECKING
 from .._delivery.engine import build_engine
 from .._delivery.interrupts import is_interruption
 from .._delivery.lifecycle import pin, register, unpin
+from .._delivery.log import redacted
+from .._delivery.safely import run_all, safe_log
 from ..errors import ClientClosed
 
 if TYPE_CHECKING:
     from .._delivery.engine import Dependencies
     from .dropping import Dropper
 
-_log = logging.getLogger("metarouter_intercom")
+_log = safe_log
 
 
 class Lifetime:
@@ -119,15 +120,31 @@ class Lifetime:
         engine.stop()
         self._is_finished = True
         self.is_live = False
-        if self._dependencies.is_volatile:
-            self._drop_undelivered()
-        engine.freeze()
-        unpin(self)
-        self._dependencies.transport.close()
-        self._dependencies.buffer.close()
+        # Whatever a step raises, the later ones release what they hold (rule W9).
+        run_all(
+            (
+                self._drop_undelivered,
+                engine.freeze,
+                lambda: unpin(self),
+                self._dependencies.transport.close,
+                self._dependencies.buffer.close,
+            ),
+            self._log_release_error,
+        )
+
+    def _log_release_error(self, error: BaseException) -> None:
+        connection = self._dependencies.settings.name
+        _log.error(
+            "connection %s: a part of the client raised an error while it was closed; everything else is released",
+            connection,
+            exc_info=redacted(error),
+            extra={"connection": connection},
+        )
 
     def _drop_undelivered(self) -> None:
         """Drop what is left in memory: each message is counted and reported, their number is logged."""
+        if not self._dependencies.is_volatile:
+            return
         pending = self._dependencies.buffer.pending()
         if not pending:
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .._delivery.safely import reaches_caller
 from ..errors import Problem, RejectedMessage
 from ..messages import _codec
 from ..messages._contact_keys import contact_keys
@@ -183,7 +184,9 @@ class Stamper:
             return self._with_keys(self._finish(self._copy(message)))
         except Dropped:
             raise
-        except Exception as error:
+        except BaseException as error:
+            if reaches_caller(error):
+                raise
             raise HookRaised(stamped) from error
 
 

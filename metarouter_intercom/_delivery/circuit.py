@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from .._intercom.responses import RETRYABLE
 from .backoff import backoff
+from .pace import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,6 +37,7 @@ class Circuit:
         probe_every: Seconds between two probes while the credentials are held.
         base: Seconds of the first pause after the circuit trips, before jitter.
         longest: The longest such pause, in seconds.
+        share: The part of the rate limit that this client may use.
 
     Attributes:
         state: ``passing`` (every request may go out); ``tripped`` (several failures in a row: one probe at a time, rule T5);
@@ -54,8 +56,10 @@ class Circuit:
         probe_every: float,
         base: float,
         longest: float,
+        share: float = 1.0,
     ) -> None:
         self._rate = rate
+        self._pace = Pace(share=share)
         self._lock = lock
         self._jitter = jitter
         self._probe_every = probe_every
@@ -105,11 +109,25 @@ class Circuit:
         with self._lock:
             if self.state != "passing" and not probe:
                 raise Paused(self.state)
-            return self._rate.before(now, self._jitter())
+            seconds = self._rate.before(now, self._jitter())
+            if seconds <= 0:
+                self._pace.sent(now)
+            return seconds
+
+    def wants_more(self, busy: int) -> bool:
+        """Return whether one more thread beside *busy* ones would send more: neither the rate limit nor the circuit holds them back (W1)."""
+        with self._lock:
+            return self.state == "passing" and self._pace.wants_more(busy, self._rate.budget())
+
+    def wants_fewer(self, busy: int) -> bool:
+        """Return whether far fewer threads than *busy* ones use the whole rate limit."""
+        with self._lock:
+            return self._pace.wants_fewer(busy, self._rate.budget())
 
     def answered(self, response: Response, now: float) -> None:
         """Record an answer of whatever status."""
         with self._lock:
+            self._pace.ended(now)
             self._rate.after(response.headers, response.status, now)
             if response.status >= 500 or 300 <= response.status < 400:
                 self._fail(f"http_{response.status}", now)
@@ -120,12 +138,14 @@ class Circuit:
         """Record that a request got no answer of Intercom's; *headers* are those of whoever answered instead."""
         pause = (headers or {}).get("retry-after")
         with self._lock:
+            self._pace.ended(now)
             self._rate.after({} if pause is None else {"retry-after": pause}, 0, now)
             self._fail(reason, now)
 
     def ended(self, now: float) -> None:
         """Record that a request ended, which says nothing about Intercom."""
         with self._lock:
+            self._pace.ended(now)
             self._rate.after({}, 0, now)
 
     def hold(self, reason: str, now: float) -> bool:

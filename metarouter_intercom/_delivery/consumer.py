@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import logging
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING
 
 from ..plugins import Settlement
 from .log import redacted
-from .workers import Nesting
+from .safely import reaches_caller, run_all, safe_log
+from .waiting import Nesting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -16,14 +17,13 @@ if TYPE_CHECKING:
     from ..plugins import Buffer, Claim, Clock
     from .circuit import Circuit
     from .executor import Delivered, Executor
+    from .leases import Lease, LeaseKeeper
     from .outcomes import Outcomes
 
-_log = logging.getLogger("metarouter_intercom")
+_log = safe_log
 # Messages of one lane in one claim: enough to merge a burst, few enough that a killed process repeats little.
 _CLAIM = 100
 _PROBE_CLAIM = 10
-# Seconds between two renewals of a claim's lease; buffers lease for 60 s.
-_RENEW_EVERY = 15.0
 # After this many unexpected errors in a row a message becomes a dead letter: it must not block its lane for ever.
 _UNEXPECTED_ERRORS = 5
 _RETRY_UNEXPECTED_AFTER = 5.0
@@ -41,6 +41,7 @@ class Consumer:
         executor: Delivers them.
         circuit: Decides when to claim.
         outcomes: Reports the end of each message.
+        leases: Keeps the leases of open claims.
         clock: The time.
         on_settled: Called after each settled claim.
         connection: The connection's name, for the log.
@@ -56,6 +57,7 @@ class Consumer:
         executor: Executor,
         circuit: Circuit,
         outcomes: Outcomes,
+        leases: LeaseKeeper,
         clock: Clock,
         on_settled: Callable[[], None],
         connection: str,
@@ -64,6 +66,7 @@ class Consumer:
         self._executor = executor
         self._circuit = circuit
         self._outcomes = outcomes
+        self._leases = leases
         self._clock = clock
         self._on_settled = on_settled
         self._connection = connection
@@ -71,17 +74,21 @@ class Consumer:
         self._numbers = count()
         self._in_hand: set[int] = set()
         self._unreported: set[int] = set()
+        # What the buffer could not settle, by the claim's number.
+        self._unsettled: dict[int, tuple[Claim, list[Settlement], list[Delivered]]] = {}
 
-    def work(self, on_claim: Callable[[], None] | None = None) -> float | None:
+    def work(self, on_request: Callable[[], None] | None = None) -> float | None:
         """
         Deliver one claim.
 
         Args:
-            on_claim: Called when there is something to deliver, before it is delivered.
+            on_request: Called when there is something to deliver, before each request.
 
         Returns:
             0.0 when a claim was delivered; else the seconds until it makes sense to ask again; None when nothing is buffered.
         """
+        if self._unsettled:
+            self._settle_unsettled()
         now = self._clock.now()
         seconds, probe = self._circuit.wait_before_claim(now)
         if seconds > 0:
@@ -91,11 +98,9 @@ class Consumer:
             if claim is None:
                 due_at = self._buffer.next_due_at(now=now)
                 return None if due_at is None else max(_SHORTEST_WAIT, due_at - now)
-            if on_claim is not None:
-                on_claim()
             self.nesting.level += 1
             try:
-                self._deliver(claim, probe)
+                self._deliver(claim, probe, on_request)
             finally:
                 self.nesting.level -= 1
             return 0.0
@@ -111,11 +116,13 @@ class Consumer:
         """Return the numbers of the claims that are being settled, or are settled and not yet counted and reported to the hooks."""
         return frozenset(self._unreported)
 
-    def _deliver(self, claim: Claim, probe: bool) -> None:
+    def _deliver(self, claim: Claim, probe: bool, on_request: Callable[[], None] | None) -> None:
         number = next(self._numbers)
         self._in_hand.add(number)
+        lease: Lease | None = None
         try:
-            self._deliver_and_report(claim, probe, number)
+            lease = self._leases.begin(claim)
+            self._deliver_and_report(claim, probe, number, lease=lease, on_request=on_request)
         except Exception:
             raise
         except BaseException:
@@ -125,55 +132,114 @@ class Consumer:
                 self._buffer.settle(claim, released, now=self._clock.now())
             raise
         finally:
+            if lease is not None:
+                self._leases.end(lease)
             self._in_hand.discard(number)
-            self._unreported.discard(number)
+            if number not in self._unsettled:
+                self._unreported.discard(number)
         self._on_settled()
 
-    def _deliver_and_report(self, claim: Claim, probe: bool, number: int) -> None:
+    def _deliver_and_report(
+        self,
+        claim: Claim,
+        probe: bool,
+        number: int,
+        *,
+        lease: Lease,
+        on_request: Callable[[], None] | None,
+    ) -> None:
         settlements: list[Settlement] = []
         deliveries: list[Delivered] = []
-        renew = self._renewal(claim)
+
+        def is_ours() -> bool:
+            if on_request is not None:
+                on_request()
+            return lease.is_ours()
+
         for part in _parts(claim):
             if any(settlement.kind in ("retry", "release") for settlement in settlements):
                 settlements += [Settlement(entry.seq, "release") for entry in part.entries]
                 continue
-            try:
-                delivered = self._executor.deliver(part, probe=probe, renew=renew)
-            except Exception as error:
-                _log.error(
-                    "connection %s: a delivery met an unexpected error; its messages are kept and retried",
-                    self._connection,
-                    exc_info=redacted(error),
-                    extra={"connection": self._connection},
-                )
+            delivered = self._deliver_part(part, probe, is_ours)
+            if delivered is None:
                 settlements += self._after_unexpected_error(part)
             else:
                 settlements += delivered.settlements
                 deliveries.append(delivered)
         # Before the settlement, not after it: a flush that finds nothing pending must find the claim here.
         self._unreported.add(number)
-        self._buffer.settle(claim, settlements, now=self._clock.now())
+        self._leases.end(lease)
+        try:
+            self._buffer.settle(claim, settlements, now=self._clock.now())
+        except BaseException as error:
+            if not reaches_caller(error):
+                # What was delivered must not be delivered again, so this settlement comes before the next claim.
+                self._in_hand.discard(number)
+                self._unsettled[number] = (claim, settlements, deliveries)
+            raise
         self._in_hand.discard(number)
-        for delivered in deliveries:
-            if delivered.held is not None:
-                reason = delivered.held.reason or "held"
-                if self._circuit.hold(reason, self._clock.now()):
-                    self._outcomes.report_held(delivered.held, [entry.message for entry in claim.entries])
-            self._outcomes.report(delivered)
-        self._report_unexpected_errors(claim, settlements)
+        self._report_settled(claim, settlements, deliveries)
 
-    def _renewal(self, claim: Claim) -> Callable[[], bool]:
-        renewed_at = self._clock.now()
+    def _settle_unsettled(self) -> None:
+        """Settle what the buffer could not settle at its time; raises what the buffer raises."""
+        for number in list(self._unsettled):
+            one = self._unsettled.pop(number, None)
+            if one is None:
+                continue  # another thread settles it
+            try:
+                self._buffer.settle(*one[:2], now=self._clock.now())
+            except BaseException:
+                self._unsettled[number] = one
+                raise
+            self._report_settled(*one)
+            self._unreported.discard(number)
+            self._on_settled()
 
-        def renew() -> bool:
-            nonlocal renewed_at
-            now = self._clock.now()
-            if now - renewed_at < _RENEW_EVERY:
-                return True
-            renewed_at = now
-            return self._buffer.renew(claim, now=now)
+    def _report_settled(
+        self, claim: Claim, settlements: Sequence[Settlement], deliveries: Sequence[Delivered]
+    ) -> None:
+        # Whatever a hook raises, every message of the claim is counted and reported: it is settled and will not come again.
+        steps: list[Callable[[], None]] = [
+            partial(self._report, claim, delivered) for delivered in deliveries
+        ]
+        run_all([*steps, lambda: self._report_unexpected_errors(claim, settlements)], self._log_report_error)
 
-        return renew
+    def _deliver_part(self, part: Claim, probe: bool, is_ours: Callable[[], bool]) -> Delivered | None:
+        """Deliver *part* of a claim; None if that met an unexpected error."""
+        try:
+            return self._executor.deliver(part, probe=probe, is_ours=is_ours)
+        except BaseException as error:
+            if reaches_caller(error):
+                raise
+            self._outcomes.faults.add("a delivery", error)
+            _log.error(
+                "connection %s: a delivery met an unexpected error; its messages are kept and retried",
+                self._connection,
+                exc_info=redacted(error),
+                extra={"connection": self._connection},
+            )
+            return None
+
+    def _report(self, claim: Claim, delivered: Delivered) -> None:
+        run_all(
+            [lambda: self._hold(claim, delivered), lambda: self._outcomes.report(delivered)],
+            self._log_report_error,
+        )
+
+    def _log_report_error(self, error: BaseException) -> None:
+        self._outcomes.faults.add("a report", error)
+        _log.error(
+            "connection %s: a report met an unexpected error; its messages are settled",
+            self._connection,
+            exc_info=redacted(error),
+            extra={"connection": self._connection},
+        )
+
+    def _hold(self, claim: Claim, delivered: Delivered) -> None:
+        if delivered.held is not None and self._circuit.hold(
+            delivered.held.reason or "held", self._clock.now()
+        ):
+            self._outcomes.report_held(delivered.held, [entry.message for entry in claim.entries])
 
     def _after_unexpected_error(self, part: Claim) -> list[Settlement]:
         """Keep the messages that met an unexpected error; a message that meets one again and again becomes a dead letter."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import threading
@@ -15,14 +16,17 @@ from ..plugins import Settlement
 from .buffers.capabilities import seconds_store_of, store_of
 from .circuit import Circuit, Paused
 from .consumer import Consumer
+from .demand import BufferDemand, build_workers
 from .executor import Executor
 from .flushing import Flushing, make_pause
 from .interrupts import is_interruption
+from .leases import LeaseKeeper
 from .outcomes import Outcomes, why_held
 from .rate_limit import RateLimit
-from .report import Counters, Health, RateBudget
+from .report import Counters, Health, RateBudget, WorkersHealth
+from .safely import Faults
 from .spreading import Spreader
-from .workers import FlushDeadline, SettlementSignal, StopLatch, StripedLocks, Workers
+from .waiting import FlushDeadline, SettlementSignal, StopLatch, StripedLocks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
     from ..operations import Operation
     from ..plugins import After, Buffer, Clock, Delivery, OnError, Translator, Transport
     from ..settings import Settings
+    from .workers import Workers
 
 # After this many accepted messages a resting worker is woken: long before the default buffer is full.
 _WAKE_EVERY = 256
@@ -120,10 +125,13 @@ class Engine:
             DeliveryFailed: With ``inline``, the message was not delivered.
         """
         if self._settings.delivery == "background":
-            if not self._workers.is_started:
-                self._workers.start()
+            workers = self._workers
+            if not workers.is_started:
+                workers.start()
             elif self.counters.accepted % _WAKE_EVERY == 0:
-                self._workers.wake()
+                workers.wake()
+            elif workers.look_by < math.inf and (now := self._clock.now()) >= workers.look_by:
+                workers.look(now)
         elif self._settings.delivery == "inline":
             self._flushing.deliver_inline(message_id)
 
@@ -237,7 +245,9 @@ class Engine:
         """Return whether deliveries work, and how many attributes the workspace has."""
         # A signal handler must not wait for the cache's lock, which the interrupted call may hold.
         count = None if is_interruption() else self._executor.attribute_count()
-        return self._status()._replace(attributes=count)
+        number, fault, at = self._outcomes.faults.last
+        workers = WorkersHealth(self._workers.number, number, fault, at)
+        return self._status()._replace(attributes=count, workers=workers)
 
     def _status(self) -> Health:
         circuit = self.circuit
@@ -258,8 +268,10 @@ def build_engine(dependencies: Dependencies) -> Engine:
     pause = make_pause(deadline, clock=clock, stop=stop, is_background=settings.delivery == "background")
     outcomes = _build_outcomes(dependencies, counters)
     executor = _build_executor(dependencies, circuit, pause, jitter=jitter, outcomes=outcomes)
-    consumer = _build_consumer(dependencies, executor, circuit=circuit, outcomes=outcomes, settled=settled)
-    workers = _build_workers(settings, consumer, stop)
+    consumer = _build_consumer(
+        dependencies, executor, circuit=circuit, outcomes=outcomes, stop=stop, settled=settled
+    )
+    workers = _build_workers(dependencies, consumer, circuit=circuit, outcomes=outcomes, stop=stop)
     flushing = Flushing(
         settings,
         is_volatile=dependencies.is_volatile,
@@ -293,6 +305,7 @@ def _build_circuit(settings: Settings, rate: RateLimit, jitter: Callable[[], flo
         probe_every=settings.auth_probe,
         base=settings.backoff_base,
         longest=settings.backoff_max,
+        share=settings.rate_limit_share,
     )
 
 
@@ -336,6 +349,7 @@ def _build_outcomes(dependencies: Dependencies, counters: Counters) -> Outcomes:
         after=dependencies.after,
         on_error=dependencies.on_error,
         connection=dependencies.settings.name,
+        faults=Faults(dependencies.clock.now),
         api_version=dependencies.settings.api_version,
     )
 
@@ -346,6 +360,7 @@ def _build_consumer(
     *,
     circuit: Circuit,
     outcomes: Outcomes,
+    stop: StopLatch,
     settled: SettlementSignal,
 ) -> Consumer:
     return Consumer(
@@ -353,17 +368,27 @@ def _build_consumer(
         executor=executor,
         circuit=circuit,
         outcomes=outcomes,
+        leases=LeaseKeeper(
+            dependencies.buffer,
+            clock=dependencies.clock,
+            stop=stop,
+            connection=dependencies.settings.name,
+            faults=outcomes.faults,
+        ),
         clock=dependencies.clock,
         on_settled=settled.notify,
         connection=dependencies.settings.name,
     )
 
 
-def _build_workers(settings: Settings, consumer: Consumer, stop: StopLatch) -> Workers:
-    return Workers(
+def _build_workers(
+    dependencies: Dependencies, consumer: Consumer, *, circuit: Circuit, outcomes: Outcomes, stop: StopLatch
+) -> Workers:
+    return build_workers(
+        dependencies.settings,
         consumer.work,
-        count=settings.workers,
-        interval=settings.flush_interval,
-        name=settings.name,
+        transport=dependencies.transport,
+        demand=BufferDemand(dependencies.buffer, circuit, dependencies.clock),
+        faults=outcomes.faults,
         stop=stop,
     )

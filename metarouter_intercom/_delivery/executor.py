@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,6 +19,7 @@ from .attempts import Attempt, ClaimState, is_part_of
 from .backoff import backoff
 from .circuit import Paused
 from .log import redacted
+from .safely import reaches_caller, safe_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .circuit import Circuit
     from .spreading import Spreader
 
-_log = logging.getLogger("metarouter_intercom")
+_log = safe_log
 # How often a request that got a 429 is sent again before its messages go back to the buffer.
 _RATE_REPEATS = 5
 # A message that gets this many 5xx answers while other requests succeed is poison (rule T2).
@@ -114,7 +114,7 @@ class Executor:
         self._successes_at_failure: dict[str, int] = {}
 
     def deliver(
-        self, claim: Claim, *, probe: bool = False, renew: Callable[[], bool] | None = None
+        self, claim: Claim, *, probe: bool = False, is_ours: Callable[[], bool] | None = None
     ) -> Delivered:
         """
         Deliver the messages of *claim* in order; never raises because of Intercom, the network or a message.
@@ -122,7 +122,7 @@ class Executor:
         Args:
             claim: The due messages of one lane.
             probe: Send although the circuit is tripped or held.
-            renew: Called before each step; False means that the lease is lost and another worker delivers the rest.
+            is_ours: Called before each request; False means that the lease is lost and another process delivers the rest.
         """
         attempts = [self._translate(entry) for entry in claim.entries]
         if self._spreader is not None:
@@ -135,9 +135,7 @@ class Executor:
         while steps and state.held is None:
             step = steps[0]
             if not state.postpones(step):
-                if renew is not None and not renew():
-                    break
-                result = self._run(step.operation, probe, _operations_behind(step, attempts))
+                result = self._run(step.operation, probe, _operations_behind(step, attempts), is_ours=is_ours)
                 if result is None:
                     break
                 if probe and _shows_good_credentials(result):
@@ -165,18 +163,22 @@ class Executor:
             raise Paused
         return result
 
-    def exchange(self, request: Request, *, probe: bool = False) -> Response:
+    def exchange(
+        self, request: Request, *, probe: bool = False, is_ours: Callable[[], bool] | None = None
+    ) -> Response:
         """
         Send one request when the circuit allows it, and again while the rate limit refuses it.
 
         Raises:
-            Paused: The circuit is tripped or held.
+            Paused: The circuit is tripped or held, or the lease of the messages is lost.
             TransportError: There is no answer of Intercom's.
         """
         repeats = 0
         while True:
+            self._check_lease(is_ours)
             while (seconds := self._circuit.wait_before_send(self._clock.now(), probe=probe)) > 0:
                 self._pause(seconds)
+                self._check_lease(is_ours)
             try:
                 response = self._transport.send(request)
                 if is_foreign(request, response):
@@ -194,11 +196,18 @@ class Executor:
                 return response
             repeats += 1
 
+    @staticmethod
+    def _check_lease(is_ours: Callable[[], bool] | None) -> None:
+        if is_ours is not None and not is_ours():
+            raise Paused("lease")
+
     def _translate(self, entry: Entry) -> Attempt:
         try:
             # Another version may have written the spool, so a message may be unreadable: that must not stop the other messages.
             return Attempt(entry, self._translator(_codec.read_stamped(entry.message)))
-        except Exception as error:
+        except BaseException as error:
+            if reaches_caller(error):
+                raise
             _log.error(
                 "connection %s: the translator raised an error; its message becomes a dead letter (translator_failed)",
                 self._settings.name,
@@ -209,8 +218,15 @@ class Executor:
             attempt.end("dead", FlowResult("dead", "translator_failed"))
             return attempt
 
-    def _run(self, operation: Operation, probe: bool, behind: Iterable[Part] = ()) -> FlowResult | None:
-        """Run the flow of *operation*; None if the circuit or the end of the client stopped it."""
+    def _run(
+        self,
+        operation: Operation,
+        probe: bool,
+        behind: Iterable[Part] = (),
+        *,
+        is_ours: Callable[[], bool] | None = None,
+    ) -> FlowResult | None:
+        """Run the flow of *operation*; None if the circuit, a lost lease or the end of the client stopped it."""
         flow = flow_of(
             operation, World(self._cache, self._settings, self._clock.now(), tuple(behind), self._lock_of)
         )
@@ -218,7 +234,7 @@ class Executor:
             request = next(flow)
             while True:
                 try:
-                    response = self.exchange(request, probe=probe)
+                    response = self.exchange(request, probe=probe, is_ours=is_ours)
                 except TransportError as error:
                     failure = FlowResult("retry", _reason(error), _status(error))
                     try:

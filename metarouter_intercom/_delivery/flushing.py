@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from .circuit import Circuit
     from .consumer import Consumer
     from .outcomes import Outcomes
-    from .workers import FlushDeadline, SettlementSignal, StopLatch, Workers
+    from .waiting import FlushDeadline, SettlementSignal, StopLatch
+    from .workers import Workers
 
 # Seconds between two looks at the buffer while a caller waits: other processes may settle messages of a shared spool.
 _LOOK_EVERY = 0.25

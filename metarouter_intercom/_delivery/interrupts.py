@@ -18,8 +18,10 @@ LOCKING = tuple(
         "_delivery.circuit",
         "_delivery.forks",
         "_delivery.http.transport",
+        "_delivery.leases",
         "_delivery.rate_limit",
         "_delivery.report",
+        "_delivery.waiting",
         "_delivery.workers",
     )
 )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import weakref
 from typing import Protocol
 
 from .log import redacted
+from .safely import safe_log
 
-_log = logging.getLogger("metarouter_intercom")
+_log = safe_log
 
 
 class ProcessBound(Protocol):

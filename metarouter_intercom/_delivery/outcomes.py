@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import logging
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .._intercom.account import refused_version
@@ -11,6 +11,7 @@ from .._intercom.responses import VERSION_REFUSED
 from ..errors import DeliveryFailed
 from ..plugins import Delivery
 from .log import redacted
+from .safely import Faults, reaches_caller, run_all, safe_log
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,11 +19,12 @@ if TYPE_CHECKING:
     from .._intercom.attribute_budget import AttributeCount
     from .._intercom.responses import FlowResult
     from .._types import JsonObject, JsonValue
-    from ..plugins import After, OnError, Response
+    from ..plugins import After, OnError, Response, Settlement
+    from .attempts import Attempt
     from .executor import Delivered
     from .report import Counters
 
-_log = logging.getLogger("metarouter_intercom")
+_log = safe_log
 # A tenth of the budget for attributes is left: the warning comes in time to change the traits.
 _NEARLY = 10
 
@@ -36,9 +38,11 @@ class Outcomes:
         after: Hooks that receive the end of every message (P2).
         on_error: Hook that receives held credentials, dead letters and the first answer that is not Intercom's.
         connection: The connection's name, for the log.
+        faults: Remember what hooks and other people's parts raised.
         api_version: The setting, for the error when Intercom refuses it.
 
     Attributes:
+        faults: As passed.
         awaited: Message id -> its end, None until then: the messages whose end a call waits for (inline delivery).
     """
 
@@ -49,6 +53,7 @@ class Outcomes:
         after: Sequence[After],
         on_error: OnError | None,
         connection: str,
+        faults: Faults,
         api_version: str = "2.16",
     ) -> None:
         self._counters = counters
@@ -56,22 +61,44 @@ class Outcomes:
         self._on_error = on_error
         self._connection = connection
         self._api_version = api_version
+        self.faults = faults
         self.awaited: dict[str, Delivery | None] = {}
         # The first number is 0. Two threads never get the same number, so only one of them reports.
         self._foreign_answers = itertools.count()
         self._full_workspaces = itertools.count()
 
     def report(self, delivered: Delivered) -> None:
-        """Report every message of a settled claim that has ended, and count the retries."""
+        """
+        Report every message of a settled claim that has ended, and count the retries.
+
+        Raises:
+            BaseException: A hook or a signal handler raised what must reach the caller; everything is reported nevertheless.
+        """
+        interruption: BaseException | None = None
         for attempt, settlement in zip(delivered.attempts, delivered.settlements, strict=True):
-            if settlement.kind in ("retry", "wait"):
-                self.count_retry()
-            delivery = attempt.delivery(settlement.reason)
-            if delivery is None:
-                continue
+            try:
+                self._report_one(attempt, settlement)
+            except BaseException as error:
+                interruption = interruption or error
+        if interruption is not None:
+            raise interruption
+
+    def _report_one(self, attempt: Attempt, settlement: Settlement) -> None:
+        if settlement.kind in ("retry", "wait"):
+            self.count_retry()
+        delivery = attempt.delivery(settlement.reason)
+        if delivery is None:
+            return
+        if delivery.outcome != "dead":
             self.finish(delivery)
-            if delivery.outcome == "dead":
-                self._report_dead(attempt.entry.message, settlement.reason, settlement.answer)
+            return
+        run_all(
+            [
+                lambda: self.finish(delivery),
+                lambda: self._report_dead(attempt.entry.message, settlement.reason, settlement.answer),
+            ],
+            lambda error: self.faults.add("a report", error),
+        )
 
     def count_retry(self) -> None:
         """Count an attempt that failed and is repeated later."""
@@ -93,22 +120,26 @@ class Outcomes:
         message_id = str(delivery.message["messageId"])
         if message_id in self.awaited:
             self.awaited[message_id] = delivery
-        for hook in self._after:
-            try:
-                hook(delivery)
-            except Exception as error:
-                counters.add_reason("notes", "P2: after-hook raised")
-                _log.error(
-                    "connection %s: an after-hook raised an error; the message is not affected",
-                    self._connection,
-                    exc_info=redacted(error),
-                    extra={"connection": self._connection},
-                )
+        if self._after:
+            run_all([partial(hook, delivery) for hook in self._after], self._count_after_error)
+
+    def _count_after_error(self, error: BaseException) -> None:
+        self._counters.add_reason("notes", "P2: after-hook raised")
+        self.faults.add("an after-hook", error)
+        _log.error(
+            "connection %s: an after-hook raised an error; the message is not affected",
+            self._connection,
+            exc_info=redacted(error),
+            extra={"connection": self._connection},
+        )
 
     def finish_dead(self, message: JsonObject, reason: str, *, attempts: int) -> None:
         """Report a message that became a dead letter without an answer of Intercom."""
-        self.finish(Delivery(message=message, outcome="dead", reason=reason, attempts=attempts))
-        self._report_dead(message, reason, None)
+        delivery = Delivery(message=message, outcome="dead", reason=reason, attempts=attempts)
+        run_all(
+            [lambda: self.finish(delivery), lambda: self._report_dead(message, reason, None)],
+            lambda error: self.faults.add("a report", error),
+        )
 
     def report_held(self, result: FlowResult, messages: Sequence[Mapping[str, JsonValue]]) -> None:
         """Report that Intercom refuses the credentials or the API version."""
@@ -191,7 +222,10 @@ class Outcomes:
             return
         try:
             self._on_error(error, messages)
-        except Exception as raised:
+        except BaseException as raised:
+            if reaches_caller(raised):
+                raise
+            self.faults.add("the on_error hook", raised)
             _log.error(
                 "connection %s: the on_error hook raised an error; the messages are not affected",
                 self._connection,

@@ -16,7 +16,16 @@ if TYPE_CHECKING:
 
     from .._types import Note
 
-__all__ = ["Account", "AttributeCount", "Counters", "Health", "RateBudget", "Report", "Stats"]
+__all__ = [
+    "Account",
+    "AttributeCount",
+    "Counters",
+    "Health",
+    "RateBudget",
+    "Report",
+    "Stats",
+    "WorkersHealth",
+]
 
 
 @attrs.frozen(kw_only=True)
@@ -92,6 +101,23 @@ class Stats(Report):
     rate: RateBudget = attrs.field(factory=RateBudget)
 
 
+class WorkersHealth(NamedTuple):
+    """
+    The threads that deliver, and what went wrong in them.
+
+    Attributes:
+        threads: How many there are now; 0 before the first message, and for ``inline`` and ``manual`` delivery.
+        faults: How often a hook, a plugin or this library raised an error during a delivery. Each costs at most that message's turn.
+        last_fault: The class of the last such error and where it was raised; None if there was none.
+        last_fault_at: When, in Unix seconds.
+    """
+
+    threads: int = 0
+    faults: int = 0
+    last_fault: str | None = None
+    last_fault_at: float | None = None
+
+
 class Health(NamedTuple):
     """
     Whether deliveries work.
@@ -103,12 +129,14 @@ class Health(NamedTuple):
         since: Since when, in Unix seconds; None for ``ok``.
         attributes: How many of the workspace's custom attributes are used, and how many this client may still create; None as long
             as nothing had to be created, and after ``close()``.
+        workers: The threads that deliver; None after ``close()``.
     """
 
     status: Literal["ok", "failing", "held", "closed"]
     reason: str | None = None
     since: float | None = None
     attributes: AttributeCount | None = None
+    workers: WorkersHealth | None = None
 
     @property
     def is_ok(self) -> bool:

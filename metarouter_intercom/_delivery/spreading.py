@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -13,6 +12,7 @@ from .._intercom.event_wishes import Places, digested, digested_links, wish_of
 from .._types import Note
 from ..errors import SpoolFailed
 from ..operations import MergeContact, SubmitEvent, UpsertContact
+from .safely import safe_log
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .._intercom.workspace_cache import WorkspaceCache
     from .attempts import Attempt
 
-_log = logging.getLogger("metarouter_intercom")
+_log = safe_log
 _MOVED = Note("E10", "timestamp", "another event has this second: moved to the next free one")
 _NOT_MOVED = Note("E10", "timestamp", "another event has this second, and none of the next 300 is free")
 _REPEATED = Note("E10", "timestamp", "an event with this messageId was sent with another time")

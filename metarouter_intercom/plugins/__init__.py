@@ -169,7 +169,9 @@ class Buffer(Protocol):
 
     **Leases.** A lane with an open claim is not claimed by anybody else. In a buffer that several processes share, a lease ends by
     itself when its process dies or does not renew it for 60 seconds, so that another process can claim the messages. The client
-    renews every 15 seconds at most, between requests. A lease in the memory of one process need not end.
+    renews the leases of its open claims in a thread of its own, each about every 15 seconds, also while a request lasts. A buffer with
+    another length says so in an attribute ``lease``, in seconds; ``math.inf`` for a lease that does not end by itself, as in the
+    memory of one process, and then ``renew`` is not called.
 
     **Clock.** Every ``now`` is the client's wall clock, and may jump. When it goes back by more than a minute, make all lanes due:
     instants that were noted before mean nothing now. A buffer need not have a clock of its own.

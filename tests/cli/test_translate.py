@@ -114,6 +114,7 @@ def test_settings_apply(cli):
         ("page_events", 2, "--setting page_events: write NAME=VALUE"),
         ("workers=0", 3, "workers: "),
         ("workers=many", 3, "workers: "),
+        ("max_workers=0", 3, "max_workers: "),
     ],
 )
 def test_a_wrong_setting_is_reported(cli, assignment, code, expected):

@@ -97,9 +97,9 @@ class Harness:
             entries.append(Entry(seq=seq, message=message, **defaults | entry))
         return Claim(1, tuple(entries))
 
-    def deliver(self, *messages, probe=False, renew=None, **entry):
+    def deliver(self, *messages, probe=False, is_ours=None, **entry):
         """Deliver the messages and return the kinds of their settlements."""
-        self.delivered = self.executor.deliver(self.claim(*messages, **entry), probe=probe, renew=renew)
+        self.delivered = self.executor.deliver(self.claim(*messages, **entry), probe=probe, is_ours=is_ours)
         return [settlement.kind for settlement in self.delivered.settlements]
 
     @property

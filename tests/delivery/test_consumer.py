@@ -11,9 +11,12 @@ from metarouter_intercom._delivery.buffers.memory import MemoryBuffer
 from metarouter_intercom._delivery.circuit import Circuit
 from metarouter_intercom._delivery.consumer import Consumer
 from metarouter_intercom._delivery.executor import Executor
+from metarouter_intercom._delivery.leases import LeaseKeeper
 from metarouter_intercom._delivery.outcomes import Outcomes
 from metarouter_intercom._delivery.rate_limit import RateLimit
 from metarouter_intercom._delivery.report import Counters
+from metarouter_intercom._delivery.safely import Faults
+from metarouter_intercom._delivery.waiting import StopLatch
 from metarouter_intercom.operations import SubmitEvent, Translation, UpsertContact, Who
 from metarouter_intercom.plugins import Note, Response
 from metarouter_intercom.settings import Settings
@@ -35,6 +38,7 @@ class Harness:
         self.reported = []
         self.errors = []
         self.settled = 0
+        self.stop = StopLatch()
         self.counters = Counters(nullcontext())
         self.buffer = buffer or MemoryBuffer(limit=1000, dead_letters=1000)
         self.circuit = Circuit(
@@ -50,6 +54,7 @@ class Harness:
             after=(self.reported.append, *after),
             on_error=on_error or (lambda error, messages: self.errors.append((error, messages))),
             connection="test",
+            faults=Faults(self.clock.now),
         )
         executor = Executor(
             Settings(api_key="key"),
@@ -68,6 +73,13 @@ class Harness:
             executor=executor,
             circuit=self.circuit,
             outcomes=self.outcomes,
+            leases=LeaseKeeper(
+                self.buffer,
+                clock=self.clock,
+                stop=self.stop,
+                connection="test",
+                faults=self.outcomes.faults,
+            ),
             clock=self.clock,
             on_settled=self._on_settled,
             connection="test",
@@ -380,6 +392,7 @@ def test_claims_in_hand_and_nesting_are_known():
 class Leased(MemoryBuffer):
     """A buffer that records when its leases are renewed, or that has lost them."""
 
+    lease = 60.0
     is_lost = False
 
     def renew(self, claim, *, now):
@@ -397,6 +410,7 @@ def test_a_lease_is_renewed_while_its_claim_is_delivered(is_lost):
         harness.put(f"m{number}")
 
     harness.consumer.work()
+    harness.stop.set()
 
     assert buffer.renewed == ([_NOW + 20.0] if is_lost else [_NOW + 20.0, _NOW + 40.0])
     assert len(harness.reported) == (2 if is_lost else 5)

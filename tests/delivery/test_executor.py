@@ -214,7 +214,7 @@ def test_a_lost_lease_ends_the_delivery():
     answers = iter([True, False])
     harness = Harness([Response(202)])
 
-    assert harness.deliver([event_of("A")], [event_of("B")], renew=lambda: next(answers)) == [
+    assert harness.deliver([event_of("A")], [event_of("B")], is_ours=lambda: next(answers)) == [
         "ack",
         "release",
     ]

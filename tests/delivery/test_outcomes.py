@@ -8,6 +8,7 @@ import pytest
 
 from metarouter_intercom._delivery.outcomes import Outcomes, delivery_failed
 from metarouter_intercom._delivery.report import Counters
+from metarouter_intercom._delivery.safely import Faults
 from metarouter_intercom.plugins import Delivery
 
 
@@ -20,7 +21,7 @@ def counters():
 @pytest.fixture
 def outcomes(counters):
     """Outcomes that no hook receives."""
-    return Outcomes(counters=counters, after=(), on_error=None, connection="test")
+    return Outcomes(counters=counters, after=(), on_error=None, connection="test", faults=Faults(lambda: 0.0))
 
 
 def test_a_dead_letter_is_counted_without_hooks(counters, outcomes, caplog):

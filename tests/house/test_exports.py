@@ -32,6 +32,7 @@ _ROOT = [
     "SpoolFailed",
     "Stats",
     "TransportError",
+    "WorkersHealth",
 ]
 _PUBLIC = (
     "",

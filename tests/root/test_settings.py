@@ -16,6 +16,12 @@ from metarouter_intercom import ConfigurationError, Region, Settings
         ("anonymous", "ghost"),
         ("workers", 0),
         ("workers", True),
+        ("workers", 65),
+        ("workers", 2.5),
+        ("workers", "many"),
+        ("workers", None),
+        ("max_workers", 0),
+        ("max_workers", "auto"),
         ("max_buffered", 0),
         ("rate_limit_share", 1.5),
         ("nested", "explode"),
@@ -154,3 +160,17 @@ def test_one_name_or_several_are_accepted():
 def test_none_means_no_identity_secret():
     """None, such as from a missing variable, means that there is no secret."""
     assert Settings(api_key="key", identity_secret=None).identity_secret == ()
+
+
+@pytest.mark.parametrize(
+    ("settings", "threads"),
+    [
+        ({}, (1, 64)),
+        ({"max_workers": 8}, (1, 8)),
+        ({"workers": 4}, (4, 4)),
+        ({"workers": 4, "max_workers": 2}, (4, 4)),
+    ],
+)
+def test_workers_are_a_fixed_number_or_as_many_as_it_takes(settings, threads):
+    """W1: without a number there is one thread at first and ``max_workers`` at most; a number is fixed."""
+    assert Settings(api_key="key", **settings).threads == threads

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 from ...errors import SpoolFailed
+from ..safely import safe_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ...plugins import Store
 
-_log = logging.getLogger("metarouter_intercom")
+_log = safe_log
 
 
 class FailOpenStore:

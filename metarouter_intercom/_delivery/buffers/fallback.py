@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import threading
 from typing import TYPE_CHECKING
 
 from ...errors import SpoolFailed
 from ...plugins import Claim, Tallies
+from ..safely import safe_log
 from .fail_open_store import FailOpenStore
 from .memory import MemoryBuffer
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ...plugins import Acceptance, DeadLetter, OnError, Settlement, Store
     from .spool import SpoolBuffer
 
-_log = logging.getLogger("metarouter_intercom")
+_log = safe_log
 # A file that keeps failing is logged at most once in so many seconds.
 _LOG_EVERY = 60.0
 _IN_MEMORY = 10_000
@@ -43,12 +43,16 @@ class FallbackBuffer:
         on_error: Called with each message that the file could not take, and once a minute when the file fails otherwise.
         limit: Messages in memory.
         dead_letters: How many dead letters are kept in memory.
+
+    Attributes:
+        lease: Seconds of a lease in the file.
     """
 
     def __init__(
         self, spool: SpoolBuffer, *, on_error: OnError, limit: int = _IN_MEMORY, dead_letters: int = 1_000
     ) -> None:
         self._spool = spool
+        self.lease = spool.lease
         self._path = spool.path
         self._memory = MemoryBuffer(limit=limit, dead_letters=dead_letters)
         self._on_error = on_error

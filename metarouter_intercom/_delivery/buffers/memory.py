@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import marshal
+import math
 import sys
 import threading
 from collections import deque
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 # The version of marshal that packs short texts into few bytes, the same on every supported Python; the bytes never leave the process.
 _FORMAT = 4
-# A claim first puts accepted messages into their lanes, and callers wait for the lock meanwhile: it is released after so many messages.
+# A claim first puts accepted messages into their lanes; other workers get the lock after so many messages.
 _INGESTED_AT_ONCE = 256
 # A clock that goes back by more seconds than this makes everything due: due times noted before mean nothing now.
 _SET_BACK = 60.0
@@ -44,7 +45,12 @@ class MemoryBuffer:
     Args:
         limit: How many messages it holds, leased ones included.
         dead_letters: How many dead letters it keeps; the oldest are removed first.
+
+    Attributes:
+        lease: Seconds of a lease: for ever, so nobody renews it.
     """
+
+    lease = math.inf
 
     def __init__(self, *, limit: int, dead_letters: int) -> None:
         self._limit = limit
@@ -54,6 +60,8 @@ class MemoryBuffer:
     def _begin(self) -> None:
         # Reentrant, because a signal handler may call the client while this thread holds the lock.
         self._lock = threading.RLock()
+        # Of ``accept`` alone, so that a caller never waits for a worker that sorts messages into lanes. Taken after the other one.
+        self._accept_lock = threading.RLock()
         self._seq = 0
         # Accepted messages that are not in a lane yet.
         self._accepted: deque[Accepted] = deque()
@@ -75,23 +83,30 @@ class MemoryBuffer:
         except ValueError:
             # A key of a text class of the caller's own; as JSON it is the plain text that it equals.
             body = marshal.dumps(json.loads(json.dumps(message)), _FORMAT)
-        with self._lock:
-            if message_id in self._unsettled:
-                return "duplicate"
-            if len(self._unsettled) >= self._limit:
-                return "full"
-            self._seq = seq = self._seq + 1
-            accepted = (seq, body, message_id, tuple(keys), upserts, now)
-            self._accepted.append(accepted)
-            self._unsettled[message_id] = accepted
+        try:
+            with self._accept_lock:
+                if message_id in self._unsettled:
+                    return "duplicate"
+                if len(self._unsettled) >= self._limit:
+                    return "full"
+                self._seq = seq = self._seq + 1
+                accepted = (seq, body, message_id, tuple(keys), upserts, now)
+                # In this order: a worker may deliver the message as soon as it is among the accepted ones.
+                self._unsettled[message_id] = accepted
+                self._accepted.append(accepted)
+        except BaseException:
+            # A signal handler may have raised between the two.
+            with self._lock:
+                self._rebuild(())
+            raise
         return "accepted"
 
     def _ingest(self, limit: int = sys.maxsize) -> None:
         """Put at most *limit* accepted messages into their lanes; ``accept`` leaves that to the workers."""
         accepted, add = self._accepted, self._lanes.add
         try:
-            while accepted and limit > 0:
-                limit -= 1
+            # No more than there are now: callers go on adding meanwhile.
+            for _ in range(min(limit, len(accepted))):
                 add(Buffered(accepted.popleft()))
         except BaseException:
             self._rebuild(())
@@ -208,15 +223,22 @@ class MemoryBuffer:
 
     def has_pending(self, up_to: int) -> bool:
         """Return whether a message with ``seq <= up_to`` is not settled."""
-        with self._lock:
-            first = next(iter(self._unsettled.values()), None)
+        with self._accept_lock:
+            first = self._first_unsettled()
             return first is not None and first[0] <= up_to
 
     def oldest_accepted_at(self) -> float | None:
         """Return when the oldest message that is not settled was accepted."""
-        with self._lock:
-            first = next(iter(self._unsettled.values()), None)
+        with self._accept_lock:
+            first = self._first_unsettled()
             return None if first is None else first[-1]
+
+    def _first_unsettled(self) -> Accepted | None:
+        while True:
+            try:
+                return next(iter(self._unsettled.values()), None)
+            except RuntimeError:
+                continue  # a worker settled a message between two steps of this line
 
     def tallies(self) -> Tallies:
         """Return how many dead letters were removed; ``accept`` finds every duplicate at once."""
@@ -280,6 +302,10 @@ class MemoryBuffer:
         Args:
             lost_claims: Claims that no worker has, because the interruption came before they were returned, or while they ended.
         """
+        with self._accept_lock:
+            self._rebuild_lanes(lost_claims)
+
+    def _rebuild_lanes(self, lost_claims: Sequence[int]) -> None:
         known = {message.seq: message for lane in self._lanes.every() for message in lane.messages}
         for number in lost_claims:
             if (lease := self._claims.pop(number, None)) is not None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import threading
 from typing import TYPE_CHECKING
 
 from ...errors import SpoolFailed
 from ...plugins import Tallies
+from ..safely import safe_log
 from .database import Database
 from .dead_letters import DeadLetterTable
 from .event_seconds import SpoolSeconds
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..._types import JsonObject
     from ...plugins import Acceptance, Claim, DeadLetter, Settlement, Store
 
-_log = logging.getLogger("metarouter_intercom")
+_log = safe_log
 # With so many lines in our journal, the caller ingests them itself: the workers are late, or there are none.
 _MAX_JOURNAL_LINES = 2_000
 # Lines ingested in one transaction: it takes some 30 ms, in which no other process can write.
@@ -56,6 +56,9 @@ class SpoolBuffer:
         lease: Seconds after which the claim of a process that hangs is open to other processes.
         busy_timeout: Seconds that a statement waits while another process has the file locked.
 
+    Attributes:
+        lease: As passed.
+
     Raises:
         SpoolFailed: The file cannot be opened; the text names the remedy.
     """
@@ -76,7 +79,7 @@ class SpoolBuffer:
         self._limit = limit
         self._dead_limit = dead_letters
         self._sync = sync
-        self._lease = lease
+        self.lease = lease
         self._busy_timeout = busy_timeout
         self._pending = 0
         self._is_closed = False
@@ -88,7 +91,7 @@ class SpoolBuffer:
         self._database = Database(self._path, sync=self._sync, busy_timeout=self._busy_timeout)
         self._ingester = Ingester(self._database.run, self._folder)
         self._dead = DeadLetterTable(self._database.run, self._dead_limit)
-        self._lanes = Lanes(self._database, self._lease)
+        self._lanes = Lanes(self._database, self.lease)
         self._store = SpoolStore(self._database)
         self._event_seconds = SpoolSeconds(self._database)
         # Lines of our journal that were ingested.

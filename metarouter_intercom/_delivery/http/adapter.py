@@ -47,6 +47,16 @@ class _IdleConnections:
     def qsize(self) -> int:
         return len(self._items)
 
+    def keep(self, number: int) -> None:
+        """Close the connections that were idle longest, until *number* are left."""
+        for _ in range(len(self._items) - number):
+            try:
+                connection = self._items.pop(0)
+            except IndexError:
+                return  # another thread took it
+            if connection is not None:  # urllib3 fills its queue with places for connections
+                connection.close()
+
 
 class _HttpPool(urllib3.HTTPConnectionPool):
     QueueCls = _IdleConnections  # type: ignore[assignment]  # has all that urllib3 asks of a queue
@@ -85,6 +95,12 @@ class LeanAdapter(HTTPAdapter):
             super().cert_verify(pool, request.url, verify, cert)  # type: ignore[no-untyped-call]  # the stubs leave it untyped
             self._pool_of_address = pool
         return self._pool_of_address
+
+    def keep_connections(self, number: int) -> None:
+        """Close idle connections beyond *number*."""
+        idle = getattr(self._pool_of_address, "pool", None)
+        if isinstance(idle, _IdleConnections):
+            idle.keep(number)
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
         """Do nothing: the certificate settings are set once, with the pool."""
@@ -180,6 +196,10 @@ class LeanSession:
             for header in _cookies(answer):
                 self._keep_cookie(header)
         return answer
+
+    def keep_connections(self, number: int) -> None:
+        """Close idle connections beyond *number*, because fewer threads send now."""
+        self._adapter.keep_connections(number)
 
     def close(self) -> None:
         """Close the connections."""

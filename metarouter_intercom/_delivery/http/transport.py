@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # In bytes; larger than any answer of Intercom. A broken peer must not fill the memory.
 _LARGEST_ANSWER = 10 * 2**20
+# Connections beside those of the workers: for callers that check, delete or flush in their own threads.
+_OF_CALLERS = 2
 _HTTP_PACKAGES = frozenset({"certifi", "chardet", "charset_normalizer", "idna", "requests", "urllib3"})
 _CA_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
@@ -57,6 +59,7 @@ class HttpTransport:
         self._pid = 0
         self._exchange: Callable[[Request, bytes | None], requests.Response] | None = None
         self._close: Callable[[], None] | None = None
+        self._keep_connections: Callable[[int], None] | None = None
         rest_at_forks(self)
 
     def send(self, request: Request) -> Response:
@@ -80,8 +83,23 @@ class HttpTransport:
         """Release the connections of this process."""
         with self._lock():
             close, self._close, self._exchange = self._close, None, None
+            self._keep_connections = None
         if close is not None and self._pid == os.getpid():
             close()
+
+    def keep_connections(self, number: int) -> None:
+        """Close idle connections beyond *number*, because fewer threads send now; those of the caller's own session are left alone."""
+        if self._keep_connections is not None and self._pid == os.getpid():
+            self._keep_connections(number)
+
+    @property
+    def most_connections(self) -> int | None:
+        """How many requests at a time the caller's own session has connections for; None without one, or if that is not known."""
+        if self._session is None:
+            return None
+        adapter = self._session.get_adapter(self._settings.address)
+        most: int | None = getattr(adapter, "_pool_maxsize", None)
+        return most
 
     def _lock(self) -> threading.Lock:
         return self._locks.setdefault(os.getpid(), threading.Lock())
@@ -142,12 +160,13 @@ class HttpTransport:
         settings = self._settings
         session = LeanSession(
             settings.address,
-            pool=settings.workers + 2,
+            pool=settings.threads[1] + _OF_CALLERS,
             timeouts=(settings.connect_timeout, settings.read_timeout),
             headers=_headers(settings),
             ca_bundle=_ca_bundle(settings.address),
         )
         self._close = session.close
+        self._keep_connections = session.keep_connections
         return session.exchange
 
 

@@ -249,7 +249,7 @@ def test_a_system_without_threads_still_delivers(stage):
     )
 
     assert done.stdout.split() == ["5"]
-    assert "connection default: the system gives no more threads; 0 of 4 workers run" in done.stderr
+    assert "connection default: the system gives no more threads; 0 of 1 workers run" in done.stderr
     assert stage.numbers == list(range(5))
 
 
@@ -300,3 +300,29 @@ def test_a_client_that_fails_at_the_exit_stops_no_other_one(stage):
     )
 
     assert sorted(stage.numbers) == [0, 2, 3]
+
+
+def test_a_hook_that_exits_for_ever_ends_no_delivery(stage, tmp_path):
+    """W9: a hook that raises SystemExit for each message, in a real process with a spool: all are delivered once, and the threads live."""
+    done = stage.run(
+        f"""
+        told = []
+
+        def leave(delivery):
+            told.append(delivery.message["properties"]["number"])
+            sys.exit("the hook exits")
+
+        client = make(spool={str(tmp_path / "a.spool")!r}, after=[leave])
+        for number in range(20):
+            track(client, number)
+            client.flush()
+        health = client.health()
+        report = client.close()
+        print(report.delivered, report.pending, sorted(told) == list(range(20)), health.workers.threads > 0)
+        print(health.workers.faults, health.workers.last_fault)
+        """
+    )
+
+    assert done.stdout.splitlines() == ["20 0 True True", "20 SystemExit in an after-hook"]
+    assert stage.numbers == list(range(20))
+    assert stage.repeated == 0

@@ -178,7 +178,7 @@ def test_a_lock_that_another_thread_holds_during_a_fork_blocks_no_child(stage, h
         locks = {{
             "pool": [engine.circuit._lock, engine.counters._lock, client._dependencies.buffer._lock],
             "opening": [transport._locks[os.getpid()]] if {held!r} == "opening" else [],
-            "engine": [engine.ending, engine._workers._condition],
+            "engine": [engine.ending, engine._workers._lock],
         }}[{held!r}]
         holding, done = threading.Event(), threading.Event()
 

@@ -13,7 +13,8 @@ import pytest
 import metarouter_intercom
 from metarouter_intercom import Client
 from metarouter_intercom._delivery.buffers import memory as _memory
-from metarouter_intercom._delivery.workers import SettlementSignal, StopLatch, Workers
+from metarouter_intercom._delivery.waiting import SettlementSignal, StopLatch
+from metarouter_intercom._delivery.workers import PoolSize, Workers
 from metarouter_intercom.plugins import Response
 from metarouter_intercom.testing import ScriptedTransport
 
@@ -138,7 +139,15 @@ def test_a_thread_that_cannot_start_while_an_error_is_handled_is_a_shortage(monk
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    workers = Workers(lambda on_claim: None, count=1, interval=1.0, name="test", stop=StopLatch())
+    workers = Workers(
+        lambda on_claim: None,
+        size=PoolSize(1, 1),
+        demand=None,
+        interval=1.0,
+        name="test",
+        stop=StopLatch(),
+        on_fault=lambda place, error: None,
+    )
     try:
         raise KeyboardInterrupt
     except KeyboardInterrupt:

@@ -27,6 +27,7 @@ from metarouter_intercom import (
     Report,
     Settings,
     Stats,
+    WorkersHealth,
     errors,
     messages,
     operations,
@@ -73,6 +74,7 @@ remaining: int | None = rate.remaining
 health: Health = client.health()
 fine: bool = health.is_ok
 attribute_count: AttributeCount | None = health.attributes
+workers: WorkersHealth | None = health.workers
 
 # --- dead letters ------------------------------------------------------------------------------------------
 

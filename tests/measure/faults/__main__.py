@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+from ..drain import runs as drain
 from . import killing, ordering, rate_limit, soak, table
 from .peers import names, peer
 from .scenarios import OURS, SCENARIOS, run
@@ -211,12 +212,26 @@ def _soak(options, results):
             results.broken.append(f"{fact} {ended.leaks()}")
 
 
+def _drain(_options, results):
+    load = drain.Load()
+    for is_spooled in (False, True):
+        outcome = drain.run(load, is_spooled=is_spooled)
+        fact = (
+            f"Drain, {'spool' if is_spooled else 'memory'}: {load.messages:,} tracks of {load.contacts:,} contacts at"
+            f" {load.limit:,} requests in {load.window} s and {load.delay * 1000:.0f} ms a request: {drain.describe(outcome)}."
+        )
+        results.add_fact(fact)
+        if outcome.share < 0.9 or outcome.refused > 1:
+            results.broken.append(fact)
+
+
 _LONG = {
     "kill_points": _kill_points,
     "shared_spool": _shared_spool,
     "order": _order,
     "rate": _rate,
     "soak": _soak,
+    "drain": _drain,
 }
 
 
