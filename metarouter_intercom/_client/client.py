@@ -186,7 +186,8 @@ class Client(Calls):
         If it does, messages that were held because of the credentials go out at once.
 
         Raises:
-            ConfigurationError: The token, the region, ``app_id`` or ``api_version`` is wrong; names the remedy.
+            ConfigurationError: The token, the region, ``app_id`` or ``api_version`` is wrong, or messages in the spool wait for another
+                workspace (rule Q7); names the remedy.
             TransportError: Intercom did not answer.
             DeliveryFailed: Intercom's answer contains no account.
             ClientClosed: The client was closed.
@@ -194,7 +195,13 @@ class Client(Calls):
         self._lifetime.check_open()
         response = self._dependencies.transport.send(_account.ME)
         account = _account.read_account(response, self.settings)
-        self._engine.release()
+        engine = self._engine
+        engine.release()
+        if engine.workspace is not None:
+            engine.workspace.learn(account.app_id)
+            error = engine.workspace.error()
+            if error is not None:
+                raise error
         return account
 
     def delete(
@@ -282,12 +289,16 @@ def _buffer(settings: Settings, on_error: OnError) -> Buffer:
         return MemoryBuffer(limit=settings.messages_kept, dead_letters=settings.dead_letters_kept)
     from .._delivery.buffers.fallback import FallbackBuffer
     from .._delivery.buffers.spool import SpoolBuffer
+    from .._delivery.credentials import fingerprint_of
+    from .mapping_settings import mapping_of
 
     spool = SpoolBuffer(
         settings.spool,
         limit=settings.messages_kept,
         dead_letters=settings.dead_letters_kept,
         sync=settings.spool_sync,
+        credentials=fingerprint_of(settings),
+        mapping=mapping_of(settings),
     )
     return FallbackBuffer(spool, on_error=on_error)
 

@@ -21,6 +21,7 @@ LOCKING = tuple(
         "_delivery.rate_limit",
         "_delivery.report",
         "_delivery.workers",
+        "_delivery.workspace",
     )
 )
 _LOCKING = tuple(f"{name}." for name in LOCKING)

@@ -12,7 +12,7 @@ from metarouter_intercom._client.dead_letters import DeadLetters
 from metarouter_intercom.plugins import DeadLetter, Response
 from metarouter_intercom.testing import FakeClock, ScriptedTransport
 
-from .._support.clients import answering, manual_client
+from .._support.clients import answering, in_workspace, manual_client
 
 _REFUSAL = {
     "request_id": "r-1",
@@ -38,7 +38,10 @@ def make(request, tmp_path):
 def _client_with_dead(make, *users, **choices):
     """Return a client with a dead letter for each of *users*, whose transport then takes everything."""
     answers = [Response(400, _REFUSAL) for _ in users]
-    client = make(ScriptedTransport(lambda request: answers.pop(0) if answers else Response(202)), **choices)
+    client = make(
+        ScriptedTransport(in_workspace(lambda request: answers.pop(0) if answers else Response(202))),
+        **choices,
+    )
     for user in users:
         client.track(user, "Bought", {"n": 1}, message_id=f"m-{user}")
         client.flush()

@@ -64,7 +64,7 @@ def test_a_database_with_broken_pages(tmp_path):
         put(spool, f"m{number}", keys=[f"user:{number}"], properties={"text": "x" * 500})
     spool.close()
     whole = path.read_bytes()
-    path.write_bytes(whole[:8192] + b"\xff" * (len(whole) - 8192))
+    path.write_bytes(whole[:32768] + b"\xff" * (len(whole) - 32768))
 
     broken = _open(path)
     with pytest.raises(SpoolFailed, match="move the file away") as caught:
