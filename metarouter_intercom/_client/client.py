@@ -16,6 +16,7 @@ from .._intercom.account import Account
 from .._intercom.responses import VERSION_REFUSED
 from .._types import ExternalId
 from ..errors import ConfigurationError
+from ..messages import _codec
 from ..operations import DefaultTranslator, DeleteContact, Who
 from ..settings import Settings
 from .accepting import Acceptor
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
     import requests
 
     from .._delivery.engine import Engine
-    from .._types import JsonValue
-    from ..plugins import After, Before, Buffer, Clock, OnDrop, OnError, Translator, Transport
+    from .._types import JsonObject, JsonValue
+    from ..plugins import After, Before, Buffer, Clock, DeadLetter, OnDrop, OnError, Translator, Transport
 
 logging.getLogger("metarouter_intercom").addHandler(logging.NullHandler())
 
@@ -112,7 +113,13 @@ class Client(Calls):
         self._acceptor = Acceptor(
             self._dependencies, lifetime=self._lifetime, dropper=self._dropper, before=before
         )
-        self.dead_letters = DeadLetters(dead_letter_store_of(buffer), self._acceptor.accept_again)
+        self.dead_letters = DeadLetters(
+            dead_letter_store_of(buffer),
+            self._acceptor.accept_again,
+            skip_reason=self._skip_reason,
+            check_workspace=self._check_workspace,
+            connection=self.settings.name,
+        )
         """The messages that were given up: list, retry, discard, export."""
         self._lifetime.resume()
 
@@ -259,6 +266,26 @@ class Client(Calls):
     def health(self) -> Health:
         """Return whether deliveries work."""
         return Health("closed") if self._lifetime.is_closed else self._engine.health()
+
+    def _skip_reason(self, message: JsonObject) -> str | None:
+        """Return why the mapping would skip a dead letter now; an error of the translator is left to the delivery, which reports it."""
+        try:
+            return self._dependencies.translator(_codec.read_stamped(message)).skipped
+        except Exception:
+            return None
+
+    def _check_workspace(self, letter: DeadLetter) -> None:
+        """Refuse a dead letter of another workspace; asks Intercom only if the spool cannot tell."""
+        self._lifetime.check_open()
+        engine = self._engine
+        workspace = engine.workspace
+        if workspace is None or not self.settings.enabled:
+            return
+        if workspace.refusal_of(letter.id) is not None:
+            engine.identify()
+        error = workspace.refusal_of(letter.id)
+        if error is not None:
+            raise error
 
     def __repr__(self) -> str:
         return f"Client(name={self.settings.name!r}, address={self.settings.address!r})"

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from ..settings import Settings
+from ..settings import Settings
 
 # How a message is translated, and what is written with which consequences: in the order of ``Settings``.
 NAMES = (
@@ -48,6 +46,7 @@ NAMES = (
 )
 # What may be set besides for one run of a command; none of them is kept.
 _OF_A_RUN = ("adopt_spool",)
+_FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 def mapping_of(settings: Settings) -> dict[str, str]:
@@ -66,25 +65,38 @@ def read_mapping(stored: Mapping[str, str]) -> dict[str, Any]:
 
 def parse_setting(text: str) -> tuple[str, Any]:
     """
-    Read ``NAME=VALUE``; the value is JSON, or a text as it is.
+    Read ``NAME=VALUE``, and check the value as ``Settings`` does.
+
+    A list is JSON, or names with commas between them; a mapping is JSON.
 
     Raises:
-        ConfigurationError: The name is unknown, or there is no value; the text lists the names.
+        ConfigurationError: The name is unknown, there is no value, or it is wrong; the text lists the names.
     """
     name, equals, value = text.partition("=")
-    name = name.strip().lower()
+    name = name.strip().lower().replace("-", "_")
     known = (*NAMES, *_OF_A_RUN)
     if not equals or name not in known:
-        fault = "unknown" if equals else "not of the form NAME=VALUE"
+        fault = "unknown setting" if equals else "not of the form NAME=VALUE"
         raise ConfigurationError(f"--setting {text}: {fault}; the names are {', '.join(sorted(known))}")
-    return name, _value_of(value)
-
-
-def _value_of(text: str) -> Any:
-    lowered = text.strip().lower()
-    if lowered in ("true", "false"):
-        return lowered == "true"
+    parsed = _value_of(value.strip(), getattr(Settings(api_key="x"), name))
     try:
-        return json.loads(text)
+        Settings(api_key="x", **{name: parsed})
+    except ConfigurationError as error:
+        raise ConfigurationError(f"--setting {text}: {error}") from error
+    return name, parsed
+
+
+def _value_of(text: str, default: object) -> Any:
+    """Return *text* as a value of the kind that *default* is."""
+    if isinstance(default, str) or default is None:
+        return None if default is None and text.lower() in ("", "none", "null") else text
+    if isinstance(default, bool):
+        return _FLAGS.get(text.lower(), text)
+    try:
+        value = json.loads(text)
     except ValueError:
-        return text
+        if not isinstance(default, tuple):
+            return text
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    # A name such as 2024 is a text, although JSON reads a number.
+    return (text,) if isinstance(default, tuple) and not isinstance(value, list) else value

@@ -146,9 +146,12 @@ class WorkspaceCheck:
         except SpoolFailed:
             return False
 
-    def refusal_of(self, letter: int, workspace: str | None) -> ConfigurationError | None:
-        """Return why a dead letter, of that *workspace*, must not be sent to the client's; None if it may."""
-        if self._settings.adopt_spool or not self._registry.is_other(letter):
+    def refusal_of(self, letter: int) -> ConfigurationError | None:
+        """Return why a dead letter must not be sent to the client's workspace; None if it may."""
+        if self._settings.adopt_spool:
+            return None
+        is_ours, workspace = self._registry.owner_of_letter(letter)
+        if is_ours:
             return None
         return other_workspace(f"dead letter {letter} is", workspace or _UNKNOWN, self._registry.id())
 

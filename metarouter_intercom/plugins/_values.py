@@ -123,7 +123,6 @@ class DeadLetter:
         attempts: How many attempts were made; 0 for a message that was never buffered.
         accepted_at: When it was accepted, Unix seconds.
         died_at: When it was given up, Unix seconds.
-        workspace: Id of the workspace for which it was accepted; None in memory, and as long as nobody has asked Intercom for it.
     """
 
     id: int
@@ -133,7 +132,6 @@ class DeadLetter:
     attempts: int
     accepted_at: float
     died_at: float
-    workspace: str | None = None
 
 
 class Tallies(NamedTuple):

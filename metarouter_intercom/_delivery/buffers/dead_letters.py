@@ -16,10 +16,7 @@ if TYPE_CHECKING:
     from .database import Database
     from .workspaces import SpoolWorkspaces
 
-_COLUMNS = (
-    "d.id, d.body, d.reason, d.answer, d.attempts, d.accepted_at, d.died_at, w.id"
-    " FROM dead AS d LEFT JOIN workspaces AS w ON w.number = d.workspace"
-)
+_COLUMNS = "id, body, reason, answer, attempts, accepted_at, died_at"
 # Dead letters that one call removes.
 _MAX_TAKEN = 1_000
 
@@ -74,10 +71,10 @@ class DeadLetterTable:
     def page(self, reason: str | None, after: int, limit: int) -> list[DeadLetter]:
         """Return at most *limit* with an id above *after*, oldest first; None as *reason* means every reason."""
         if reason is None:
-            query = f"SELECT {_COLUMNS} WHERE d.id > ? ORDER BY d.id LIMIT ?"
+            query = f"SELECT {_COLUMNS} FROM dead WHERE id > ? ORDER BY id LIMIT ?"
             rows = self._run(query, (after, limit))
         else:
-            query = f"SELECT {_COLUMNS} WHERE d.reason = ? AND d.id > ? ORDER BY d.id LIMIT ?"
+            query = f"SELECT {_COLUMNS} FROM dead WHERE reason = ? AND id > ? ORDER BY id LIMIT ?"
             rows = self._run(query, (reason, after, limit))
         return [_letter(row) for row in rows]
 
@@ -91,7 +88,7 @@ class DeadLetterTable:
             letters = self.page(reason, 0, _MAX_TAKEN)
         else:
             rows = [
-                self._run(f"SELECT {_COLUMNS} WHERE d.id = ?", (number,)).fetchone()
+                self._run(f"SELECT {_COLUMNS} FROM dead WHERE id = ?", (number,)).fetchone()
                 for number in ids[:_MAX_TAKEN]
             ]
             letters = [_letter(row) for row in rows if row is not None and reason in (None, row[2])]
@@ -132,7 +129,7 @@ class SpoolDeadLetters:
 
 
 def _letter(row: tuple[Any, ...]) -> DeadLetter:
-    number, body, reason, answer, attempts, accepted_at, died_at, workspace = row
+    number, body, reason, answer, attempts, accepted_at, died_at = row
     return DeadLetter(
         id=number,
         message=json.loads(body),
@@ -141,5 +138,4 @@ def _letter(row: tuple[Any, ...]) -> DeadLetter:
         attempts=attempts,
         accepted_at=accepted_at,
         died_at=died_at,
-        workspace=workspace,
     )

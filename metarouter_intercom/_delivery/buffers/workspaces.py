@@ -241,11 +241,18 @@ class SpoolWorkspaces:
         query = "SELECT COALESCE(SUM(size), 0) FROM lanes WHERE workspace = ?"
         return int(self._run(query, (number,)).fetchone()[0])
 
-    def is_other(self, letter: int) -> bool:
-        """Return whether the dead letter with that id is another workspace's, as far as this client knows its own."""
+    def missing_contacts(self) -> tuple[int, float | None]:
+        """Return how many messages wait for their contact, and since when the first one does."""
+        with self._database.lock, self._database.translated_errors():
+            query = "SELECT COUNT(*), MIN(waiting_since) FROM messages WHERE waiting = 1"
+            number, since = self._run(query).fetchone()
+            return int(number), since
+
+    def owner_of_letter(self, letter: int) -> tuple[bool, str | None]:
+        """Return whether the dead letter with that id is the client's, as far as it knows its workspace, and whose it is."""
         with self._database.lock, self._database.transaction():
             row = self._run("SELECT workspace FROM dead WHERE id = ?", (letter,)).fetchone()
-            return row is not None and row[0] != self.own()
+            return (True, None) if row is None else (row[0] == self.own(), self._id_of(row[0]))
 
     def id(self) -> str | None:
         """Return the id of the client's workspace, if the spool knows it."""
