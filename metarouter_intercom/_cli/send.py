@@ -219,6 +219,10 @@ def _client(settings: Settings, spool: Path) -> Client:
     return Client(settings, buffer=buffer)
 
 
+def _progress(spool: Path, workspace: str) -> closing[ProgressFile]:
+    return closing(progress_file(spool, workspace))
+
+
 def _save_nothing() -> None:
     """A stream cannot be read again, so its progress is not saved."""
 

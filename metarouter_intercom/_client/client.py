@@ -113,13 +113,7 @@ class Client(Calls):
         self._acceptor = Acceptor(
             self._dependencies, lifetime=self._lifetime, dropper=self._dropper, before=before
         )
-        self.dead_letters = DeadLetters(
-            dead_letter_store_of(buffer),
-            self._acceptor.accept_again,
-            skip_reason=self._skip_reason,
-            check_workspace=self._check_workspace,
-            connection=self.settings.name,
-        )
+        self.dead_letters = self._dead_letters()
         """The messages that were given up: list, retry, discard, export."""
         self._lifetime.resume()
 
@@ -206,6 +200,7 @@ class Client(Calls):
         engine.release()
         if engine.workspace is not None:
             engine.workspace.learn(account.app_id)
+            self._dependencies.buffer.pending()  # moves what was accepted to where it can be counted
             error = engine.workspace.error()
             if error is not None:
                 raise error
@@ -266,6 +261,15 @@ class Client(Calls):
     def health(self) -> Health:
         """Return whether deliveries work."""
         return Health("closed") if self._lifetime.is_closed else self._engine.health()
+
+    def _dead_letters(self) -> DeadLetters:
+        return DeadLetters(
+            dead_letter_store_of(self._dependencies.buffer),
+            self._acceptor.accept_again,
+            skip_reason=self._skip_reason,
+            check_workspace=self._check_workspace,
+            report_skipped=self._dropper.report_skipped,
+        )
 
     def _skip_reason(self, message: JsonObject) -> str | None:
         """Return why the mapping would skip a dead letter now; an error of the translator is left to the delivery, which reports it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections import Counter
 from typing import TYPE_CHECKING, TextIO
 
@@ -13,7 +12,6 @@ if TYPE_CHECKING:
     from .._types import JsonObject
     from ..plugins import DeadLetter, DeadLetterStore
 
-_log = logging.getLogger("metarouter_intercom")
 _PAGE = 1_000
 
 
@@ -46,7 +44,7 @@ class DeadLetters:
         resend: Accepts a message again.
         skip_reason: Returns why the client would skip a message now; None if it would not.
         check_workspace: Raises if a dead letter is for another workspace (rule Q7).
-        connection: The connection's name, for the log.
+        report_skipped: Receives reason -> number of the letters of a retry that would be skipped.
     """
 
     def __init__(
@@ -56,13 +54,13 @@ class DeadLetters:
         *,
         skip_reason: Callable[[JsonObject], str | None] = lambda message: None,
         check_workspace: Callable[[DeadLetter], None] = lambda letter: None,
-        connection: str = "default",
+        report_skipped: Callable[[Mapping[str, int]], None] = lambda skipped: None,
     ) -> None:
         self._buffer = buffer
         self._resend = resend
         self._skip_reason = skip_reason
         self._check_workspace = check_workspace
-        self._connection = connection
+        self._report_skipped = report_skipped
 
     def __iter__(self) -> Iterator[DeadLetter]:
         return self._pages(None)
@@ -109,20 +107,9 @@ class DeadLetters:
             self._resend(letter.message)
             self._buffer.take_dead(ids=[letter.id])
             number += 1
-        self._log_skipped(skipped)
+        if skipped:
+            self._report_skipped(skipped)
         return Retried(number, dict(skipped))
-
-    def _log_skipped(self, skipped: Mapping[str, int]) -> None:
-        if not skipped:
-            return
-        number, reasons = sum(skipped.values()), ", ".join(sorted(skipped))
-        _log.warning(
-            "connection %s: %d dead letters stay, because this client would skip them (%s)",
-            self._connection,
-            number,
-            reasons,
-            extra={"connection": self._connection, "number": number, "reasons": reasons},
-        )
 
     def discard(self, ids: Sequence[int] | None = None, *, reason: str | None = None) -> int:
         """Remove them (all, by id, by reason) and return how many were there. You decided this, so it is not counted as a loss."""

@@ -41,7 +41,7 @@ _RATE_REPEATS = 5
 # A message that gets this many 5xx answers while other requests succeed is poison (rule T2).
 _POISON = 10
 _FOREIGN = "foreign_answer"
-_PAUSED = FlowResult("retry", "paused")
+_PAUSED = FlowResult("retry")
 # How Intercom says that a contact is not there.
 _MISSING = (404, 410)
 

@@ -77,8 +77,7 @@ class SpoolBuffer(SpoolDeadLetters):
         credentials: str = "",
         mapping: Mapping[str, str] | None = None,
     ) -> None:
-        self._credentials = credentials
-        self._mapping = mapping
+        self._credentials, self._mapping = credentials, mapping
         self._path = os.path.abspath(os.fspath(path))
         # The name is part of the file format: a spool of an earlier version has its journals there.
         self._folder = f"{self._path}-intake"
@@ -180,7 +179,8 @@ class SpoolBuffer(SpoolDeadLetters):
             self._restart_journal()
 
     def _read_numbers(self) -> None:
-        self._pending = self._database.fetch_one("SELECT pending FROM numbers")[0]
+        self._pending, seq = self._database.fetch_one("SELECT pending, seq FROM numbers")
+        self._workspaces.open_after(seq)
         if self._journal is not None:
             self._ingested = self._ingester.lines.get(self._journal.name, 0)
 
@@ -283,7 +283,7 @@ class SpoolBuffer(SpoolDeadLetters):
                 return now
             due_at = self._due_at()
             # What another process is delivering moves when it has settled that.
-            return due_at if not self._workspaces.moves else min(now + _TAKE_OVER_EVERY, due_at or math.inf)
+            return min(now + _TAKE_OVER_EVERY, due_at or math.inf) if self._workspaces.moves else due_at
 
     def _due_at(self) -> float | None:
         with self._database.translated_errors():

@@ -57,7 +57,7 @@ class SpoolWorkspaces:
         self._mapping = mapping
         self._fixed: int | None = None if credentials else 0
         self._moves: list[Move] = []
-        self._opened_after = 0
+        self._opened_after: int | None = None
         self._is_saved = False
 
     @property
@@ -68,8 +68,9 @@ class SpoolWorkspaces:
     # --- numbers --------------------------------------------------------------------------------------
 
     def open_after(self, seq: int) -> None:
-        """Note the newest message at the time when the client opened the spool."""
-        self._opened_after = seq
+        """Note the newest message at the time when the client opened the spool; later calls change nothing."""
+        if self._opened_after is None:
+            self._opened_after = seq
 
     def number_of(self, credentials: str) -> int:
         """Return the number of *credentials*, a new one for new credentials; inside a transaction."""
@@ -181,7 +182,7 @@ class SpoolWorkspaces:
             moves.append(Move(own, 0))
         else:
             # The same key at the same address opens another workspace: a replaced transport, or a sandbox that was set up anew.
-            moves.append(Move(own, self._opened_after))
+            moves.append(Move(own, self._opened_after or 0))
         return number
 
     def _sources(self, number: int, *, adopt: bool) -> list[int]:
