@@ -112,10 +112,7 @@ def send(
     with ExitStack() as stack:
         stream = sys.stdin.buffer if file == "-" else stack.enter_context(open(file, "rb"))
         size = None if source.is_stream else os.fstat(stream.fileno()).st_size
-        workspace = _check_key(settings)
-        stored = (
-            None if source.is_stream else stack.enter_context(closing(progress_file(source.spool, workspace)))
-        )
+        stored = _progress(stack, source, _check_key(settings))
         if stored is not None and _was_sent(source, stored, size):
             return ExitCode.DONE
         replay = _replay(stack, source, stored, settings=settings, size=size, hide_bar=no_progress or as_json)
@@ -219,8 +216,11 @@ def _client(settings: Settings, spool: Path) -> Client:
     return Client(settings, buffer=buffer)
 
 
-def _progress(spool: Path, workspace: str) -> closing[ProgressFile]:
-    return closing(progress_file(spool, workspace))
+def _progress(stack: ExitStack, source: _Source, workspace: str) -> ProgressFile | None:
+    """Open the progress of the file in *workspace*; None for a stream, which has none."""
+    if source.is_stream:
+        return None
+    return stack.enter_context(closing(progress_file(source.spool, workspace)))
 
 
 def _save_nothing() -> None:
