@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from typing import TYPE_CHECKING
@@ -77,7 +78,8 @@ class WorkspaceCheck:
             response = exchange() if self._answer is None else self._answer
             result = version_refusal(response) or classify(ME, response)
             if result.kind == "held" and response.status == 401:
-                self._registry.refuse()
+                with contextlib.suppress(SpoolFailed):  # it is asked again, and then refused again
+                    self._registry.refuse()
             if result.kind in ("held", "retry"):
                 return result
             # A token without the scope for /me gets a 403: its messages must not wait for ever, so it is a workspace of its own.

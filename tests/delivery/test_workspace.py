@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from metarouter_intercom import Client, ConfigurationError, ConnectFailed, DeliveryFailed
-from metarouter_intercom.plugins import Response
+from metarouter_intercom import (
+    Client,
+    ConfigurationError,
+    ConnectFailed,
+    DeliveryFailed,
+    Settings,
+    SpoolFailed,
+)
+from metarouter_intercom._delivery.buffers.capabilities import Identified
+from metarouter_intercom._delivery.workspace import WorkspaceCheck
+from metarouter_intercom.plugins import Claim, Response
 from metarouter_intercom.testing import FakeClock, ScriptedTransport
 
 from .._support.clients import accept, account, in_workspace, manual_client
@@ -262,3 +271,45 @@ def test_no_key_is_in_the_files(tmp_path):
     assert "very-secret" not in names
     assert b"very-secret" not in content
     assert b"inside.example" not in content
+
+
+class _Registry:
+    """What a spool knows of its workspaces, whose file fails as often as *failures* says."""
+
+    def __init__(self, failures=0):
+        self.failures = failures
+        self.identified = []
+
+    def refuse(self):
+        raise AssertionError("nobody refused")
+
+    def identify(self, workspace, *, adopt):
+        if self.failures:
+            self.failures -= 1
+            raise SpoolFailed("no space")
+        self.identified.append(workspace)
+        return Identified(workspace, None)
+
+    def owns(self, claim):
+        raise SpoolFailed("no space")
+
+    def waiting(self):
+        raise SpoolFailed("no space")
+
+
+def test_a_file_that_fails_costs_no_second_question():
+    """While the file cannot take the answer, it is kept in memory: Intercom is asked once, and what only this process has goes out."""
+    registry, asked = _Registry(failures=2), []
+    check = WorkspaceCheck(
+        registry, Settings(api_key="k"), clock=FakeClock(), report=lambda error, messages: None
+    )
+
+    def exchange():
+        asked.append("/me")
+        return account("w-1")
+
+    assert [check.ask(exchange) for _ in range(4)] == [None] * 4
+    assert (asked, registry.identified, check.is_known) == (["/me"], ["w-1"], True)
+    assert check.owns(Claim(-1, ()))
+    assert not check.owns(Claim(1, ()))
+    assert (check.health().status, check.waiting(), check.error()) == ("ok", 0, None)
