@@ -106,7 +106,7 @@ class Retry:
             return f"Intercom does not answer ({health.reason})"
         if rate.remaining == 0 and rate.reset is not None:
             return f"the rate limit of {rate.limit} requests is used up until {_clock_time(rate.reset)}"
-        waiting, since = self._buffer.workspaces.missing_contacts()
+        waiting, since = self._buffer.workspaces().missing_contacts()
         if since is not None:
             contacts = number_of(waiting, "message waits for its contact", "messages wait for their contacts")
             until = since + self._settings.missing_contact_wait

@@ -32,35 +32,43 @@ class WorkspaceCheck:
     Asks Intercom before the first delivery of a process; safe to use from several threads.
 
     Args:
-        registry: Of the buffer.
+        find: Returns the registry of the buffer: another one after a fork, or when the buffer had to open its file anew.
         settings: The client's.
         clock: The time.
         report: Receives the error for the messages that wait for another workspace.
 
     Attributes:
-        is_known: Intercom was asked, and said which workspace it is, or that it does not say.
         since: When it was found that messages wait for another workspace, in Unix seconds.
     """
 
     def __init__(
         self,
-        registry: WorkspaceRegistry,
+        find: Callable[[], WorkspaceRegistry],
         settings: Settings,
         *,
         clock: Clock,
         report: Callable[[Exception, Sequence[Mapping[str, JsonValue]]], None],
     ) -> None:
-        self._registry = registry
+        self._find = find
         self._settings = settings
         self._clock = clock
         self._report = report
         # Reentrant, because a hook that is told may call the client.
         self._lock = threading.RLock()
         self._others: dict[str | None, int] = {}
-        # The answer, as long as the file could not take it.
-        self._answer: Response | None = None
-        self.is_known = False
+        # The answer is kept for a file that could not take it, and for one that is opened anew.
+        self._is_answered = False
+        self._workspace: str | None = None
         self.since: float | None = None
+
+    @property
+    def _registry(self) -> WorkspaceRegistry:
+        return self._find()
+
+    @property
+    def is_known(self) -> bool:
+        """Whether Intercom was asked, and said which workspace it is, or that it does not say."""
+        return self._find().number is not None
 
     def ask(self, exchange: Callable[[], Response]) -> FlowResult | None:
         """
@@ -75,30 +83,31 @@ class WorkspaceCheck:
         with self._lock:
             if self.is_known:
                 return None
-            response = exchange() if self._answer is None else self._answer
-            result = version_refusal(response) or classify(ME, response)
-            if result.kind == "held" and response.status == 401:
-                with contextlib.suppress(SpoolFailed):  # it is asked again, and then refused again
-                    self._registry.refuse()
-            if result.kind in ("held", "retry"):
-                return result
-            # A token without the scope for /me gets a 403: its messages must not wait for ever, so it is a workspace of its own.
-            self._answer = response
-            try:
-                self._learn(workspace_id(response))
-            except SpoolFailed:
-                return None  # the buffer reports the fault; what only this process has goes out meanwhile
+            if not self._is_answered:
+                response = exchange()
+                result = version_refusal(response) or classify(ME, response)
+                if result.kind == "held" and response.status == 401:
+                    with contextlib.suppress(SpoolFailed):  # it is asked again, and then refused again
+                        self._registry.refuse()
+                if result.kind in ("held", "retry"):
+                    return result
+                # A token without the scope for /me gets a 403: its messages must not wait for ever, so it is a workspace of its own.
+                self._is_answered, self._workspace = True, workspace_id(response)
+            # When the file fails, the buffer reports it; what only this process has goes out meanwhile.
+            with contextlib.suppress(SpoolFailed):
+                self._learn(self._workspace)
             return None
 
     def learn(self, workspace: str) -> None:
         """Note the workspace that an answer to another request named."""
         with self._lock:
+            self._is_answered, self._workspace = True, workspace
             if not self.is_known:
-                self._learn(workspace)
+                with contextlib.suppress(SpoolFailed):
+                    self._learn(workspace)
 
     def _learn(self, workspace: str | None) -> None:
         identified = self._registry.identify(workspace, adopt=self._settings.adopt_spool)
-        self.is_known = True
         waiting = self._refresh()
         if not waiting and identified.before is None:
             return
@@ -181,8 +190,8 @@ def workspace_check(
     report: Callable[[Exception, Sequence[Mapping[str, JsonValue]]], None],
 ) -> WorkspaceCheck | None:
     """Return the check for *buffer*; None if only this process has its messages, so that no request is needed."""
-    registry = workspaces_of(buffer)
-    return None if registry is None else WorkspaceCheck(registry, settings, clock=clock, report=report)
+    find = workspaces_of(buffer)
+    return None if find is None else WorkspaceCheck(find, settings, clock=clock, report=report)
 
 
 def other_workspace(subject: str, other: str, workspace: str | None) -> ConfigurationError:

@@ -279,6 +279,7 @@ class _Registry:
     def __init__(self, failures=0):
         self.failures = failures
         self.identified = []
+        self.number = None
 
     def refuse(self):
         raise AssertionError("nobody refused")
@@ -288,6 +289,7 @@ class _Registry:
             self.failures -= 1
             raise SpoolFailed("no space")
         self.identified.append(workspace)
+        self.number = 0
         return Identified(workspace, None)
 
     def owns(self, claim):
@@ -301,7 +303,7 @@ def test_a_file_that_fails_costs_no_second_question():
     """While the file cannot take the answer, it is kept in memory: Intercom is asked once, and what only this process has goes out."""
     registry, asked = _Registry(failures=2), []
     check = WorkspaceCheck(
-        registry, Settings(api_key="k"), clock=FakeClock(), report=lambda error, messages: None
+        lambda: registry, Settings(api_key="k"), clock=FakeClock(), report=lambda error, messages: None
     )
 
     def exchange():
@@ -313,3 +315,22 @@ def test_a_file_that_fails_costs_no_second_question():
     assert check.owns(Claim(-1, ()))
     assert not check.owns(Claim(1, ()))
     assert (check.health().status, check.waiting(), check.error()) == ("ok", 0, None)
+
+
+def test_a_file_that_is_opened_anew_costs_no_second_question():
+    """After the buffer had to open its file anew, that file learns the workspace from the first answer."""
+    registries, asked = [_Registry(), _Registry()], []
+    check = WorkspaceCheck(
+        lambda: registries[0], Settings(api_key="k"), clock=FakeClock(), report=lambda error, messages: None
+    )
+
+    def exchange():
+        asked.append("/me")
+        return account("w-1")
+
+    check.ask(exchange)
+    first = registries.pop(0)
+    assert not check.is_known
+    check.ask(exchange)
+
+    assert (asked, first.identified, registries[0].identified) == (["/me"], ["w-1"], ["w-1"])

@@ -36,6 +36,8 @@ class Identified(NamedTuple):
 class WorkspaceRegistry(Protocol):
     """What a durable buffer keeps of its workspaces; ``SpoolWorkspaces`` implements it."""
 
+    @property
+    def number(self) -> int | None: ...
     def refuse(self) -> None: ...
     def identify(self, workspace: str | None, *, adopt: bool) -> Identified: ...
     def owns(self, claim: int) -> bool: ...
@@ -62,10 +64,10 @@ def seconds_store_of(buffer: Buffer) -> SecondsStore | None:
     return None if event_seconds is None else event_seconds()
 
 
-def workspaces_of(buffer: Buffer) -> WorkspaceRegistry | None:
-    """Return what *buffer* knows of its workspaces (rule Q7); None for memory and for a buffer that users wrote."""
-    registry: WorkspaceRegistry | None = getattr(buffer, "workspaces", None)
-    return registry
+def workspaces_of(buffer: Buffer) -> Callable[[], WorkspaceRegistry] | None:
+    """Return how to ask *buffer* for what it knows of its workspaces (rule Q7); None for memory and for a buffer that users wrote."""
+    find: Callable[[], WorkspaceRegistry] | None = getattr(buffer, "workspaces", None)
+    return find
 
 
 class NoDeadLetters:

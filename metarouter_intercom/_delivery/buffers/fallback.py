@@ -303,10 +303,9 @@ class FallbackBuffer:
         store = self._spool.store()
         return None if store is None else FailOpenStore(store, self._path)
 
-    @property
     def workspaces(self) -> SpoolWorkspaces:
         """What the file knows of the workspaces whose messages it holds; those in memory are the client's."""
-        return self._spool.workspaces
+        return self._spool.workspaces()
 
     def event_seconds(self) -> SecondsStore:
         """Return the file's table of the seconds of events."""

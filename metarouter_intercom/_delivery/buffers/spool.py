@@ -352,7 +352,6 @@ class SpoolBuffer(SpoolDeadLetters):
         """Return the table that the processes share."""
         return self._store
 
-    @property
     def workspaces(self) -> SpoolWorkspaces:
         """What the file knows of the workspaces whose messages it holds."""
         return self._workspaces

@@ -39,11 +39,11 @@ def test_each_workspace_has_its_own_messages(open_spool):
     first, second = open_spool(_A), open_spool(_B)
     put(first, "m-1")
     put(second, "m-2", now=2.0)
-    first.workspaces.identify("w-1", adopt=False)
-    second.workspaces.identify("w-2", adopt=False)
+    first.workspaces().identify("w-1", adopt=False)
+    second.workspaces().identify("w-2", adopt=False)
     second.pending()
 
-    assert second.workspaces.waiting() == {"w-1": 1}
+    assert second.workspaces().waiting() == {"w-1": 1}
     assert drain(second, now=5.0) == ["m-2"]
     assert (second.next_due_at(now=5.0), second.has_pending(100), second.pending()) == (None, False, 1)
     assert drain(first, now=5.0) == ["m-1"]
@@ -54,7 +54,7 @@ def test_an_id_is_a_duplicate_in_its_own_workspace(open_spool):
     for credentials, workspace in ((_A, "w-1"), (_B, "w-2"), (_A, "w-1"), (_B, "w-2")):
         spool = open_spool(credentials)
         put(spool, "m-1")
-        spool.workspaces.identify(workspace, adopt=False)
+        spool.workspaces().identify(workspace, adopt=False)
         put(spool, "m-2")
         delivered = drain(spool, now=5.0)
         spool.close()
@@ -71,7 +71,7 @@ def test_values_and_seconds_are_remembered_for_each_workspace(open_spool):
         spool = open_spool(credentials)
         store, seconds = spool.store(), spool.event_seconds()
         store.put("contact", "user:u-1", "too early")
-        spool.workspaces.identify(workspace, adopt=False)
+        spool.workspaces().identify(workspace, adopt=False)
         known.append(store.get("contact", "user:u-1"))
         store.put("contact", "user:u-1", f"id in {workspace}")
         slot = seconds.assign([Slot(owner=len(known), place=11, name=5, second=100)], {})[len(known)]
@@ -89,8 +89,8 @@ def test_keys_of_one_workspace_share_everything(open_spool):
     put(old, "m-3", keys=["user:a"], now=3.0)
     put(old, "m-4", keys=["user:b"], now=4.0)
     put(new, "m-1", keys=["user:a"], now=5.0)
-    old.workspaces.identify("w-1", adopt=False)
-    new.workspaces.identify("w-1", adopt=False)
+    old.workspaces().identify("w-1", adopt=False)
+    new.workspaces().identify("w-1", adopt=False)
 
     assert sorted([names(take(new, now=9.0)), names(take(new, now=9.0))]) == [["m-1", "m-2", "m-3"], ["m-4"]]
     assert (new.pending(), new.tallies().late_duplicates) == (4, 1)
@@ -101,14 +101,14 @@ def test_messages_in_hand_move_when_they_are_settled(open_spool):
     waiting, spool = open_spool(_B), open_spool(_A)
     put(waiting, "m-1")
     claim = take(waiting)
-    spool.workspaces.identify("w-1", adopt=True)
+    spool.workspaces().identify("w-1", adopt=True)
 
     assert take(spool) is None
     assert spool.has_pending(100)
     assert spool.next_due_at(now=2.0) == 3.0
     settle(waiting, claim, "release")
     assert names(take(spool, now=4.0)) == ["m-1"]
-    assert spool.workspaces.moves == ()
+    assert spool.workspaces().moves == ()
 
 
 @pytest.mark.parametrize(
@@ -121,11 +121,11 @@ def test_what_nobody_knows_belongs_to_its_key(open_spool, is_refused, credential
     put(unknown, "m-1")
     unknown.pending()
     if is_refused:
-        unknown.workspaces.refuse()
+        unknown.workspaces().refuse()
     spool = open_spool(credentials)
-    spool.workspaces.identify("w-1", adopt=False)
+    spool.workspaces().identify("w-1", adopt=False)
 
-    assert spool.workspaces.waiting() == ({} if moves else {None: 1})
+    assert spool.workspaces().waiting() == ({} if moves else {None: 1})
     assert drain(spool, now=5.0) == (["m-1"] if moves else [])
 
 
@@ -134,18 +134,18 @@ def test_dead_letters_know_their_workspace(open_spool):
     first = open_spool(_A)
     put(first, "m-1")
     settle(first, take(first), "bury", reason="poison")
-    first.workspaces.identify("w-1", adopt=False)
+    first.workspaces().identify("w-1", adopt=False)
     second = open_spool(_B)
-    second.workspaces.identify("w-2", adopt=False)
+    second.workspaces().identify("w-2", adopt=False)
     second.bury({"messageId": "m-2"}, reason="plugin_failed", now=1.0)
 
-    assert [second.workspaces.owner_of_letter(number) for number in (1, 2, 3)] == [
+    assert [second.workspaces().owner_of_letter(number) for number in (1, 2, 3)] == [
         (False, "w-1"),
         (True, "w-2"),
         (True, None),
     ]
-    second.workspaces.identify("w-2", adopt=True)
-    assert second.workspaces.owner_of_letter(1) == (True, "w-2")
+    second.workspaces().identify("w-2", adopt=True)
+    assert second.workspaces().owner_of_letter(1) == (True, "w-2")
 
 
 def test_deletion_drops_in_its_own_workspace(open_spool):
@@ -153,8 +153,8 @@ def test_deletion_drops_in_its_own_workspace(open_spool):
     first, second = open_spool(_A), open_spool(_B)
     put(first, "m-1")
     put(second, "m-2")
-    first.workspaces.identify("w-1", adopt=False)
-    second.workspaces.identify("w-2", adopt=False)
+    first.workspaces().identify("w-1", adopt=False)
+    second.workspaces().identify("w-2", adopt=False)
 
     assert [message["messageId"] for message in second.drop(["user:a"])] == ["m-2"]
     assert drain(first, now=5.0) == ["m-1"]
@@ -180,12 +180,15 @@ def test_a_spool_of_an_earlier_version_belongs_to_the_first_that_opens_it(open_s
 
     first, second = open_spool(_A), open_spool(_B)
     put(first, "m-0", now=2.0)
-    first.workspaces.identify("w-1", adopt=False)
-    second.workspaces.identify("w-2", adopt=False)
+    first.workspaces().identify("w-1", adopt=False)
+    second.workspaces().identify("w-2", adopt=False)
 
-    assert second.workspaces.waiting() == {"w-1": 1}
+    assert second.workspaces().waiting() == {"w-1": 1}
     assert (first.store().get("contact", "user:a"), second.store().get("contact", "user:a")) == ("id-1", None)
-    assert (first.workspaces.owner_of_letter(1)[0], second.workspaces.owner_of_letter(1)[0]) == (True, False)
+    assert (first.workspaces().owner_of_letter(1)[0], second.workspaces().owner_of_letter(1)[0]) == (
+        True,
+        False,
+    )
     assert drain(first, now=5.0) == ["m-1"]
     assert first.tallies().late_duplicates == 1
 
@@ -196,12 +199,12 @@ def test_the_settings_of_the_mapping_are_kept_for_each_workspace(open_spool):
         spool = open_spool(credentials, mapping={"dates": value})
         put(spool, f"m-{value}")
         settle(spool, take(spool, now=5.0), "bury", reason="poison")
-        spool.workspaces.identify(workspace, adopt=False)
+        spool.workspaces().identify(workspace, adopt=False)
         spool.close()
 
     reader = open_spool("")
-    reader.workspaces.identify(None, adopt=False)
-    assert [reader.workspaces.mapping(number) for number in (1, 2, 3, None)] == [
+    reader.workspaces().identify(None, adopt=False)
+    assert [reader.workspaces().mapping(number) for number in (1, 2, 3, None)] == [
         {"dates": "3"},
         {"dates": "2"},
         {"dates": "3"},
@@ -236,7 +239,7 @@ def test_in_any_sequence_each_message_reaches_its_workspace_once(tmp_path_factor
 
     def deliver(name, kind, now):
         spool = spool_of(name)
-        spool.workspaces.identify(workspaces[name], adopt=False)
+        spool.workspaces().identify(workspaces[name], adopt=False)
         claim = take(spool, now=now)
         if claim is not None:
             if kind == "ack":
@@ -252,7 +255,7 @@ def test_in_any_sequence_each_message_reaches_its_workspace_once(tmp_path_factor
         elif step == "open" and name in spools:
             spools.pop(name).close()
         elif step == "identify":
-            spool_of(name).workspaces.identify(workspaces[name], adopt=False)
+            spool_of(name).workspaces().identify(workspaces[name], adopt=False)
         elif step in ("deliver", "retry"):
             deliver(name, "ack" if step == "deliver" else "release", now)
     for name in ("A", "B", "C"):
