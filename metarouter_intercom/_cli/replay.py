@@ -16,6 +16,7 @@ from ..messages._wire_ids import names_itself
 from .exit_codes import ExitCode, Failed
 from .formatting import echo, number_of
 from .message_files import FileEntry, read_messages
+from .other_workspaces import left_to_deliver
 from .progress import Progress, digest_of
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class Replay:
     _unreadable: int = attrs.field(default=0, init=False)
     _shown_at: float = attrs.field(default=0.0, init=False)
     _is_shown: bool = attrs.field(default=False, init=False)
+    _is_told_of_others: bool = attrs.field(default=False, init=False)
     _is_estimated: bool = attrs.field(default=False, init=False)
 
     @read_before.default
@@ -185,9 +187,17 @@ class Replay:
                 echo(f"more rejected messages are only written to {self.rejects.path}", err=True)
 
     def _is_left(self, report: Report) -> bool:
-        """Return whether messages wait that this run can deliver: those of another workspace stay (rule Q7)."""
-        is_foreign = self.client.health().reason == OTHER_WORKSPACE
-        return report.pending > (report.held if is_foreign else 0)
+        """Return whether messages wait that this run can deliver; says once that others wait for another workspace."""
+        left = left_to_deliver(self.client, report)
+        if left < report.pending and not self._is_told_of_others:
+            self._is_told_of_others = True
+            with self.bar.external_write_mode():
+                waiting = number_of(report.pending - left, "message waits", "messages wait")
+                echo(
+                    f"{waiting} in the spool for another workspace: use its key, or --setting adopt_spool=true",
+                    err=True,
+                )
+        return bool(left)
 
     def _check_key(self) -> None:
         health = self.client.health()

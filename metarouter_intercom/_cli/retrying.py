@@ -13,8 +13,10 @@ from .._client.client import Client
 from .._delivery.buffers.spool import SpoolBuffer
 from .._delivery.credentials import fingerprint_of
 from .._delivery.workspace import OTHER_WORKSPACE
+from ..errors import ConfigurationError
 from .exit_codes import naming_address
 from .formatting import echo, number_of
+from .other_workspaces import left_to_deliver
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +64,7 @@ class Retry:
         try:
             # Check the key first: with a refused key the messages would only leave the dead letters and wait in the spool.
             with naming_address(self._settings.address):
-                client.check()
+                _check(client)
             number = client.dead_letters.retry(ids, reason=reason)
             self._wait(client, int(number), timeout)
         except BaseException:
@@ -75,8 +77,9 @@ class Retry:
         with closing(self._bar(number)) as bar:
             while (left := until - time.monotonic()) > 0:
                 report = client.flush(min(left, _POLL_SECONDS))
-                bar.update(max(0, number - report.pending) - bar.n)
-                if not report.pending:
+                left_over = left_to_deliver(client, report)
+                bar.update(max(0, number - left_over) - bar.n)
+                if not left_over:
                     return
                 self._tell(bar, self._why(client))
 
@@ -112,6 +115,15 @@ class Retry:
             until = since + self._settings.missing_contact_wait
             return f"{contacts}, the first one until {_clock_time(until)}"
         return None
+
+
+def _check(client: Client) -> None:
+    """Check the key; messages that wait for another workspace are no reason to keep this one's dead letters."""
+    try:
+        client.check()
+    except ConfigurationError:
+        if client.health().reason != OTHER_WORKSPACE:
+            raise
 
 
 def _clock_time(instant: float) -> str:

@@ -194,3 +194,24 @@ def test_a_file_is_sent_to_each_workspace(staging, production, tmp_path):
     assert [len(server.workspace.contacts()) for server in (staging, production)] == [3, 3]
     assert [json.loads(run.stdout)["delivered"] for run in runs[:2]] == [3, 3]
     assert ["already sent" in run.stderr for run in runs] == [False, False, True, True]
+
+
+def test_commands_work_beside_what_waits_for_another_workspace(staging, production, tmp_path):
+    """`send` delivers a file and says what it leaves; `retry` delivers this workspace's dead letters."""
+    spool, file = tmp_path / "app.spool", tmp_path / "messages.jsonl"
+    file.write_text(json.dumps({"type": "identify", "userId": "u-2", "traits": {"name": "New"}}) + "\n")
+    with _client(staging, spool, None) as client:
+        client.identify("u-0")
+    _kill_after_accepting(staging, spool)
+
+    sent = _command(production, "send", file, "--spool", spool, cwd=tmp_path)
+    with _client(production, spool, None, missing_contact_wait=0) as client:
+        client.track("u-3", "Clicked")
+    with _client(production, None, None) as client:
+        client.identify("u-3")
+    retried = _command(production, "dead-letters", "retry", "--spool", spool, "--all", cwd=tmp_path)
+
+    assert (sent.returncode, retried.returncode) == (1, 1), (sent, retried)
+    assert "1 message waits in the spool for another workspace" in sent.stderr
+    assert (_name(production, "u-1"), _name(production, "u-2")) == (None, "New")
+    assert [event.name for event in production.workspace.events("u-3")] == ["Clicked"]

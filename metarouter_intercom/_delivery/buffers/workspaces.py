@@ -141,30 +141,31 @@ class SpoolWorkspaces:
             workspace: Its id; None when Intercom does not say one: then the credentials are a workspace of their own.
             adopt: Take over the messages that wait for other workspaces.
         """
-        with self._database.lock, self._database.transaction():
-            last = self._run(
-                "SELECT number, id FROM workspaces WHERE used > 0 ORDER BY used DESC LIMIT 1"
-            ).fetchone()
-            moves: list[Move] = []
-            number = self._settle_on(self.own(), workspace, moves)
-            self._run(
-                "UPDATE workspaces SET used = (SELECT MAX(used) + 1 FROM workspaces) WHERE number = ?",
-                (number,),
-            )
-            self._run(
-                "UPDATE credentials SET is_refused = 0, workspace = ? WHERE fingerprint = ?",
-                (number, self._credentials),
-            )
-            for source in self._sources(number, adopt=adopt):
-                self._run("UPDATE dead SET workspace = ? WHERE workspace = ?", (number, source))
-                moves.append(Move(source, 0))
-            if number:
-                for table in _SECONDS_TABLES:
-                    self._run(table.format(number))
-            self._save_mapping(number)
-            known = self._id_of(number)
-        self._moves = list(dict.fromkeys(moves))
-        self._fixed = number
+        with self._database.lock:
+            with self._database.transaction():
+                last = self._run(
+                    "SELECT number, id FROM workspaces WHERE used > 0 ORDER BY used DESC LIMIT 1"
+                ).fetchone()
+                moves: list[Move] = []
+                number = self._settle_on(self.own(), workspace, moves)
+                self._run(
+                    "UPDATE workspaces SET used = (SELECT MAX(used) + 1 FROM workspaces) WHERE number = ?",
+                    (number,),
+                )
+                self._run(
+                    "UPDATE credentials SET is_refused = 0, workspace = ? WHERE fingerprint = ?",
+                    (number, self._credentials),
+                )
+                for source in self._sources(number, adopt=adopt):
+                    self._run("UPDATE dead SET workspace = ? WHERE workspace = ?", (number, source))
+                    moves.append(Move(source, 0))
+                if number:
+                    for table in _SECONDS_TABLES:
+                        self._run(table.format(number))
+                self._save_mapping(number)
+                known = self._id_of(number)
+            self._moves = list(dict.fromkeys(moves))
+            self._fixed = number
         return Identified(known, last[1] if last is not None and last[0] != number else None)
 
     def _settle_on(self, own: int, workspace: str | None, moves: list[Move]) -> int:
