@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .._client.dead_letters import Retried
-    from .._delivery.report import Report
+    from .._delivery.report import Health, RateBudget, Report
     from ..settings import Settings
 
 # Seconds between two looks at the deliveries.
@@ -81,7 +81,9 @@ class Retry:
                 bar.update(max(0, number - left_over) - bar.n)
                 if not left_over:
                     return
-                self._tell(bar, self._why(client))
+                contacts = self._buffer.workspaces().missing_contacts()
+                wait = self._settings.missing_contact_wait
+                self._tell(bar, why_waiting(client.health(), client.stats().rate, contacts, wait))
 
     def _bar(self, number: int) -> tqdm[Any]:
         # For tqdm, disable=None means: no bar unless standard error is a terminal.
@@ -100,21 +102,30 @@ class Retry:
         with bar.external_write_mode():
             echo(f"waiting: {why}", err=True)
 
-    def _why(self, client: Client) -> str | None:
-        """Return for what the deliveries wait; None when nothing holds them up."""
-        health, rate = client.health(), client.stats().rate
-        if health.status == "held" and health.reason != OTHER_WORKSPACE:
-            return f"Intercom refuses the key or the API version ({health.reason})"
-        if health.status == "failing":
-            return f"Intercom does not answer ({health.reason})"
-        if rate.remaining == 0 and rate.reset is not None:
-            return f"the rate limit of {rate.limit} requests is used up until {_clock_time(rate.reset)}"
-        waiting, since = self._buffer.workspaces().missing_contacts()
-        if since is not None:
-            contacts = number_of(waiting, "message waits for its contact", "messages wait for their contacts")
-            until = since + self._settings.missing_contact_wait
-            return f"{contacts}, the first one until {_clock_time(until)}"
-        return None
+
+def why_waiting(
+    health: Health, rate: RateBudget, contacts: tuple[int, float | None], wait: float
+) -> str | None:
+    """
+    Return for what the deliveries wait; None when nothing holds them up.
+
+    Args:
+        health: The client's.
+        rate: The client's.
+        contacts: How many messages wait for their contact, and since when the first one does.
+        wait: Seconds for which a message waits for its contact.
+    """
+    if health.status == "held" and health.reason != OTHER_WORKSPACE:
+        return f"Intercom refuses the key or the API version ({health.reason})"
+    if health.status == "failing":
+        return f"Intercom does not answer ({health.reason})"
+    if rate.remaining == 0 and rate.reset is not None:
+        return f"the rate limit of {rate.limit} requests is used up until {_clock_time(rate.reset)}"
+    number, since = contacts
+    if since is not None:
+        messages = number_of(number, "message waits for its contact", "messages wait for their contacts")
+        return f"{messages}, the first one until {_clock_time(since + wait)}"
+    return None
 
 
 def _check(client: Client) -> None:

@@ -11,7 +11,9 @@ import pytest
 
 from metarouter_intercom import Client, Settings
 from metarouter_intercom._cli.known_letters import REASONS
+from metarouter_intercom._cli.retrying import why_waiting
 from metarouter_intercom._client.mapping_settings import NAMES, mapping_of, parse_setting, read_mapping
+from metarouter_intercom._delivery.report import Health, RateBudget
 from metarouter_intercom.plugins import Response
 
 from .._support.clients import in_workspace
@@ -296,3 +298,39 @@ def test_a_scripted_answer_is_kept_with_a_missing_contact(tmp_path):
             "field": None,
             "request_id": "r-404",
         }
+
+
+@pytest.mark.parametrize(
+    ("health", "rate", "contacts", "expected"),
+    [
+        (Health("ok"), RateBudget(), (0, None), None),
+        (Health("held", "other_workspace"), RateBudget(), (0, None), None),
+        (
+            Health("held", "http_401"),
+            RateBudget(),
+            (1, 5.0),
+            "Intercom refuses the key or the API version (http_401)",
+        ),
+        (
+            Health("failing", "connect_failed"),
+            RateBudget(10, 0, 70.0),
+            (0, None),
+            "Intercom does not answer (connect_failed)",
+        ),
+        (
+            Health("ok"),
+            RateBudget(1666, 0, 3700.0),
+            (1, 5.0),
+            "the rate limit of 1666 requests is used up until 01:01:40Z",
+        ),
+        (
+            Health("ok"),
+            RateBudget(1666, 9, 3700.0),
+            (2, 40.0),
+            "2 messages wait for their contacts, the first one until 00:01:40Z",
+        ),
+    ],
+)
+def test_for_what_a_retry_waits(health, rate, contacts, expected):
+    """The nearest cause is named: refused credentials, no answer, a used-up rate limit, then missing contacts."""
+    assert why_waiting(health, rate, contacts, 60.0) == expected
