@@ -279,6 +279,8 @@ class Settings:
     """The longest message, as JSON (Q2). Segment has the same limit."""
     spool: str | os.PathLike[str] | None = None
     """A SQLite file that keeps accepted messages (Q3). None keeps them in memory."""
+    adopt_spool: bool = _switch(False)
+    """Send what waits in the spool for another workspace to this one (Q7). False holds it, so that nothing meant for a test reaches customers."""
     spool_sync: str = attrs.field(default="normal", validator=_one_of("normal", "full"))
     """``normal`` survives a crash of the process. ``full`` also survives a crash of the machine, and costs one disk flush for each call."""
     max_buffered: int | None = _number(None, 1)

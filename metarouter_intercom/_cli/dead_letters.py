@@ -12,13 +12,15 @@ from typing import Any
 
 import click
 
-from .._client.client import Client
 from .._client.dead_letters import DeadLetters, line_of
+from .._client.mapping_settings import read_mapping
 from .._delivery.buffers.spool import SpoolBuffer
 from ..plugins import DeadLetter
-from .exit_codes import ExitCode, Failed, naming_address
+from .exit_codes import ExitCode, Failed
 from .formatting import echo, is_complete, number_of, report_lines, report_object
-from .options import connection_options, json_option, settings_of
+from .known_letters import check_ids, check_reason
+from .options import connection_options, json_option, setting_option, settings_of
+from .retrying import Retry
 
 # How every SQLite file begins, and so every spool that is not empty.
 _SQLITE_START = b"SQLite format 3\0"
@@ -76,10 +78,16 @@ def _letters(buffer: SpoolBuffer) -> DeadLetters:
 def list_letters(*, spool: str, reason: str | None, limit: int, as_json: bool) -> None:
     """List dead letters with their reasons."""
     with closing(open_spool(spool)) as buffer:
+        check_reason(buffer, reason)
         letters = _letters(buffer)
         listed, counts = letters.list(reason, limit=limit), letters.count()
     if as_json:
-        click.echo(json.dumps({"counts": counts, "dead_letters": [line_of(letter) for letter in listed]}))
+        # "counts" is the earlier name; scripts may use it.
+        click.echo(
+            json.dumps(
+                {"dead": counts, "counts": counts, "dead_letters": [line_of(letter) for letter in listed]}
+            )
+        )
         return
     for letter in listed:
         echo(_row(letter))
@@ -124,6 +132,8 @@ def show(spool: str, id: int) -> None:
     metavar="SECONDS",
     help="How long to wait for the deliveries.",
 )
+@setting_option
+@click.option("--no-progress", is_flag=True, help="Do not show a progress bar.")
 @connection_options
 @json_option
 def retry(
@@ -133,29 +143,44 @@ def retry(
     every: bool,
     reason: str | None,
     timeout: float,
+    overrides: dict[str, Any],
+    no_progress: bool,
     as_json: bool,
     **connection: Any,
 ) -> int:
-    """Accept dead letters again and deliver them. Choose them by IDS, --reason or --all."""
+    """
+    Accept dead letters again and deliver them. Choose them by IDS, --reason or --all.
+
+    They are translated under the settings of the client that wrote the spool; --setting overrides them for this run. Hooks and a
+    translator of your application are not known here: if it has any, retry with client.dead_letters.retry() instead. A message that
+    would be skipped stays a dead letter.
+    """
     _require_one_choice(ids, every, reason)
-    with closing(open_spool(spool)):
-        pass
-    client = Client(settings_of(**connection, spool=spool))
-    try:
-        # Check the key first: with a refused key the messages would only leave the dead letters and wait in the spool.
-        with naming_address(client.settings.address):
-            client.check()
-        number = client.dead_letters.retry(list(ids) or None, reason=reason)
-    except BaseException:
-        client.close(0)
-        raise
-    report = client.close(timeout)
+    with closing(open_spool(spool)) as buffer:
+        check_ids(buffer, ids)
+        check_reason(buffer, reason)
+        mapping = read_mapping(buffer.workspaces().mapping(_first(buffer, ids, reason)))
+    settings = settings_of(**connection, **{**mapping, **overrides}, spool=spool)
+    number, report = Retry(settings, hide_bar=no_progress or as_json).run(list(ids) or None, reason, timeout)
     if as_json:
-        click.echo(json.dumps({"accepted_again": number, **report_object(report)}))
+        skipped = dict(number.skipped)
+        click.echo(
+            json.dumps({"accepted_again": int(number), "stay_skipped": skipped, **report_object(report)})
+        )
     else:
         were = number_of(number, "dead letter was", "dead letters were")
-        echo("\n".join([f"{were} accepted again", *report_lines(report)]))
-    return ExitCode.DONE if is_complete(report) else ExitCode.INCOMPLETE
+        stay = [
+            f"  stay: {number_of(count, 'dead letter')} that would be skipped ({why})"
+            for why, count in sorted(number.skipped.items())
+        ]
+        echo("\n".join([f"{were} accepted again", *stay, *report_lines(report)]))
+    return ExitCode.DONE if is_complete(report) and not number.skipped else ExitCode.INCOMPLETE
+
+
+def _first(buffer: SpoolBuffer, ids: tuple[int, ...], reason: str | None) -> int | None:
+    """Return the id of the first chosen dead letter, whose workspace's settings count."""
+    letters = buffer.dead_letters(reason=reason, limit=1)
+    return ids[0] if ids else letters[0].id if letters else None
 
 
 @dead_letters.command(short_help="Delete dead letters for good.")
@@ -170,6 +195,9 @@ def discard(
 ) -> None:
     """Delete dead letters for good. Choose them by IDS, --reason or --all."""
     _require_one_choice(ids, every, reason)
+    with closing(open_spool(spool)) as buffer:
+        check_ids(buffer, ids)
+        check_reason(buffer, reason)
     # Without any there is nothing to ask, and what may be added meanwhile is kept.
     is_wanted = yes or _is_confirmed(_count(spool, ids, reason))
     with closing(open_spool(spool)) as buffer:
@@ -183,9 +211,7 @@ def discard(
 def _count(spool: str, ids: tuple[int, ...], reason: str | None) -> int:
     with closing(open_spool(spool)) as buffer:
         if ids:
-            # Of an id that does not exist, the next one is found; the set counts it once.
-            found = {letter.id for id in ids for letter in buffer.dead_letters(after=id - 1, limit=1)}
-            return len(found.intersection(ids))
+            return len(set(ids))
         counts = _letters(buffer).count()
     return sum(counts.values()) if reason is None else counts.get(reason, 0)
 
@@ -227,6 +253,7 @@ def export(spool: str, reason: str | None, output: str) -> None:
     """Write dead letters as JSON lines. They stay in the spool."""
     with ExitStack() as stack:
         buffer = stack.enter_context(closing(open_spool(spool)))
+        check_reason(buffer, reason)
         # The messages contain personal data, so only the owner may read the file.
         file = sys.stdout if output == "-" else stack.enter_context(open(output, "w", opener=_private))
         number = _letters(buffer).export(file, reason=reason)

@@ -16,6 +16,7 @@ from typing import IO, NamedTuple, cast
 from .._types import JsonObject, JsonValue
 from ..errors import Problem
 from ..messages._batches import members_of, merged
+from .exported_letters import exported_message, is_exported
 from .json_stream import JsonStream
 from .text_encodings import BrokenEncoding, as_utf8
 
@@ -148,7 +149,9 @@ def _text(row: bytes) -> str:
 
 def _expanded(line: int, place: str, value: JsonValue) -> Iterator[FileEntry]:
     """Yield the messages in *value*: the value itself, the members of an array, or the members of a Segment batch."""
-    if isinstance(value, list):
+    if isinstance(value, dict) and is_exported(value):
+        yield _exported(line, place, value)
+    elif isinstance(value, list):
         for index, member in enumerate(value):
             yield from _expanded(line, f"{place}[{index}]", member)
     elif isinstance(value, dict) and (batch := members_of(value)) is not None:
@@ -160,6 +163,16 @@ def _expanded(line: int, place: str, value: JsonValue) -> Iterator[FileEntry]:
     else:
         fault = "not an object; a message is a JSON object"
         yield FileEntry(line, place, None, fault, json.dumps(value)[:_MAX_TEXT])
+
+
+def _exported(line: int, place: str, letter: JsonObject) -> FileEntry:
+    """Return the message of a dead letter that ``dead-letters export`` wrote."""
+    message = exported_message(letter)
+    if message is None:
+        fault = "a dead letter from a sender that is not trusted"
+        remedy = "retry it with dead-letters retry, which keeps what its sender may write"
+        return FileEntry(line, place, None, fault, json.dumps(letter)[:_MAX_TEXT], remedy)
+    return FileEntry(line, place, message)
 
 
 # --- arrays, and objects that span lines --------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from .._client.mapping_settings import parse_setting
 from ..errors import ConfigurationError
 from ..settings import Settings
 from .connections import connections_path, read_connections
@@ -33,6 +34,27 @@ def connection_options(command: _Command) -> _Command:
     ):
         command = option(command)
     return command
+
+
+def setting_option(command: _Command) -> _Command:
+    """Add ``--setting NAME=VALUE``, which may be given several times."""
+    return click.option(
+        "--setting",
+        "overrides",
+        metavar="NAME=VALUE",
+        multiple=True,
+        callback=_parsed_settings,
+        help="Setting of the mapping, such as page_events='Viewed {name} Page'; may be given several times.",
+    )(command)
+
+
+def _parsed_settings(
+    _context: click.Context, _option: click.Parameter, texts: tuple[str, ...]
+) -> dict[str, Any]:
+    try:
+        return dict(parse_setting(text) for text in texts)
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def settings_of(

@@ -27,6 +27,7 @@ class Progress:
         rejects_bytes: Length of the rejects file.
         digest: Digest of everything that was read; it tells another file from this one.
         sent_bytes: Length of the file when all of it was read and delivered; None before.
+        workspace: Id of the workspace to which it was sent; empty in a file of an earlier version.
     """
 
     read: int = 0
@@ -34,6 +35,7 @@ class Progress:
     rejects_bytes: int = 0
     digest: str = ""
     sent_bytes: int | None = None
+    workspace: str = ""
 
 
 def digest_of(before: str, entry: FileEntry) -> str:
@@ -98,3 +100,18 @@ class ProgressFile:
                 f"{self.path}: not a progress file; delete it to send the file from the beginning",
                 ExitCode.FILE,
             ) from None
+
+
+def progress_file(spool: Path, workspace: str) -> ProgressFile:
+    """
+    Open the progress of a file in *workspace*: what was sent to another workspace says nothing about this one (rule Q7).
+
+    Raises:
+        Failed: As for ``ProgressFile``.
+    """
+    stored = ProgressFile(spool.with_name(f"{spool.name}.progress.json"))
+    if stored.progress.workspace not in ("", workspace):
+        stored.close()
+        stored = ProgressFile(spool.with_name(f"{spool.name}.{workspace}.progress.json"))
+    stored.progress.workspace = workspace
+    return stored

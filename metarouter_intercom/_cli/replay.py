@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import attrs
 
+from .._delivery.workspace import OTHER_WORKSPACE
 from .._intercom.responses import VERSION_REFUSED
 from ..errors import BufferFull, RejectedMessage
 from ..messages._message_ids import file_message_id
@@ -15,6 +16,7 @@ from ..messages._wire_ids import names_itself
 from .exit_codes import ExitCode, Failed
 from .formatting import echo, number_of
 from .message_files import FileEntry, read_messages
+from .other_workspaces import left_to_deliver
 from .progress import Progress, digest_of
 
 if TYPE_CHECKING:
@@ -68,6 +70,7 @@ class Replay:
     _unreadable: int = attrs.field(default=0, init=False)
     _shown_at: float = attrs.field(default=0.0, init=False)
     _is_shown: bool = attrs.field(default=False, init=False)
+    _is_told_of_others: bool = attrs.field(default=False, init=False)
     _is_estimated: bool = attrs.field(default=False, init=False)
 
     @read_before.default
@@ -94,7 +97,7 @@ class Replay:
         """
         try:
             is_read = self._read(stream)
-            while is_read and self.client.flush(POLL_SECONDS).pending and not self.stop.is_set:
+            while is_read and self._is_left(self.client.flush(POLL_SECONDS)) and not self.stop.is_set:
                 self._check_key()
                 self._show()
         finally:
@@ -183,8 +186,23 @@ class Replay:
             if self.progress.rejected == _MAX_PRINTED:
                 echo(f"more rejected messages are only written to {self.rejects.path}", err=True)
 
+    def _is_left(self, report: Report) -> bool:
+        """Return whether messages wait that this run can deliver; says once that others wait for another workspace."""
+        left = left_to_deliver(self.client, report)
+        if left < report.pending and not self._is_told_of_others:
+            self._is_told_of_others = True
+            with self.bar.external_write_mode():
+                waiting = number_of(report.pending - left, "message waits", "messages wait")
+                echo(
+                    f"{waiting} in the spool for another workspace: use its key, or --setting adopt_spool=true",
+                    err=True,
+                )
+        return bool(left)
+
     def _check_key(self) -> None:
         health = self.client.health()
+        if health.reason == OTHER_WORKSPACE:
+            return
         if health.status == "held" and health.reason == VERSION_REFUSED:
             version = self.client.settings.api_version
             raise Failed(

@@ -15,12 +15,14 @@ import click
 from tqdm import tqdm
 
 from .._client.client import Client
+from .._client.mapping_settings import mapping_of
 from .._delivery.buffers.spool import SpoolBuffer
+from .._delivery.credentials import fingerprint_of
 from .exit_codes import ExitCode, Failed, naming_address
 from .formatting import echo, is_complete, number_of, report_lines, report_object
 from .message_files import read_messages
-from .options import connection_options, json_option, settings_of
-from .progress import Progress, ProgressFile
+from .options import connection_options, json_option, setting_option, settings_of
+from .progress import Progress, ProgressFile, progress_file
 from .rejects import Rejects
 from .replay import POLL_SECONDS, Replay, interrupt_text
 from .signals import stop_signals
@@ -82,6 +84,7 @@ def _read_workers(context: click.Context, option: click.Parameter, value: str) -
     help="How long an event waits for a contact that does not exist yet.",
 )
 @click.option("--no-progress", is_flag=True, help="Do not show a progress bar.")
+@setting_option
 @connection_options
 @json_option
 def send(
@@ -93,6 +96,7 @@ def send(
     workers: int | Literal["auto"],
     wait: float,
     no_progress: bool,
+    overrides: dict[str, Any],
     as_json: bool,
     **connection: Any,
 ) -> int:
@@ -114,13 +118,12 @@ def send(
         block_timeout=POLL_SECONDS,
         rate_limit_share=rate_share,
         workers=workers,
-        missing_contact_wait=wait,
+        **{"missing_contact_wait": wait, **overrides},
     )
     with ExitStack() as stack:
         stream = sys.stdin.buffer if file == "-" else stack.enter_context(open(file, "rb"))
         size = None if source.is_stream else os.fstat(stream.fileno()).st_size
-        _check_key(settings)
-        stored = None if source.is_stream else stack.enter_context(closing(_progress_file(source.spool)))
+        stored = _progress(stack, source, _check_key(settings))
         if stored is not None and _was_sent(source, stored, size):
             return ExitCode.DONE
         replay = _replay(stack, source, stored, settings=settings, size=size, hide_bar=no_progress or as_json)
@@ -205,10 +208,10 @@ def _replay(
     )
 
 
-def _check_key(settings: Settings) -> None:
-    """Ask Intercom whether it accepts the key, before anything is read from the file."""
+def _check_key(settings: Settings) -> str:
+    """Ask Intercom whether it accepts the key, before anything is read from the file; return the id of the workspace."""
     with Client(attrs.evolve(settings, spool=None)) as client, naming_address(settings.address):
-        client.check()
+        return client.check().app_id
 
 
 def _client(settings: Settings, spool: Path) -> Client:
@@ -218,12 +221,17 @@ def _client(settings: Settings, spool: Path) -> Client:
         limit=settings.messages_kept,
         dead_letters=settings.dead_letters_kept,
         sync=settings.spool_sync,
+        credentials=fingerprint_of(settings),
+        mapping=mapping_of(settings),
     )
     return Client(settings, buffer=buffer)
 
 
-def _progress_file(spool: Path) -> ProgressFile:
-    return ProgressFile(spool.with_name(f"{spool.name}.progress.json"))
+def _progress(stack: ExitStack, source: _Source, workspace: str) -> ProgressFile | None:
+    """Open the progress of the file in *workspace*; None for a stream, which has none."""
+    if source.is_stream:
+        return None
+    return stack.enter_context(closing(progress_file(source.spool, workspace)))
 
 
 def _save_nothing() -> None:

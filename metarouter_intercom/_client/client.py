@@ -16,6 +16,7 @@ from .._intercom.account import Account
 from .._intercom.responses import VERSION_REFUSED
 from .._types import ExternalId
 from ..errors import ConfigurationError
+from ..messages import _codec
 from ..operations import DefaultTranslator, DeleteContact, Who
 from ..settings import Settings
 from .accepting import Acceptor
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
     import requests
 
     from .._delivery.engine import Engine
-    from .._types import JsonValue
-    from ..plugins import After, Before, Buffer, Clock, OnDrop, OnError, Translator, Transport
+    from .._types import JsonObject, JsonValue
+    from ..plugins import After, Before, Buffer, Clock, DeadLetter, OnDrop, OnError, Translator, Transport
 
 logging.getLogger("metarouter_intercom").addHandler(logging.NullHandler())
 
@@ -112,7 +113,7 @@ class Client(Calls):
         self._acceptor = Acceptor(
             self._dependencies, lifetime=self._lifetime, dropper=self._dropper, before=before
         )
-        self.dead_letters = DeadLetters(dead_letter_store_of(buffer), self._acceptor.accept_again)
+        self.dead_letters = self._dead_letters()
         """The messages that were given up: list, retry, discard, export."""
         self._lifetime.resume()
 
@@ -186,7 +187,8 @@ class Client(Calls):
         If it does, messages that were held because of the credentials go out at once.
 
         Raises:
-            ConfigurationError: The token, the region, ``app_id`` or ``api_version`` is wrong; names the remedy.
+            ConfigurationError: The token, the region, ``app_id`` or ``api_version`` is wrong, or messages in the spool wait for another
+                workspace (rule Q7); names the remedy.
             TransportError: Intercom did not answer.
             DeliveryFailed: Intercom's answer contains no account.
             ClientClosed: The client was closed.
@@ -194,7 +196,14 @@ class Client(Calls):
         self._lifetime.check_open()
         response = self._dependencies.transport.send(_account.ME)
         account = _account.read_account(response, self.settings)
-        self._engine.release()
+        engine = self._engine
+        engine.release()
+        if engine.workspace is not None:
+            engine.workspace.learn(account.app_id)
+            self._dependencies.buffer.pending()  # moves what was accepted to where it can be counted
+            error = engine.workspace.error()
+            if error is not None:
+                raise error
         return account
 
     def delete(
@@ -253,6 +262,35 @@ class Client(Calls):
         """Return whether deliveries work."""
         return Health("closed") if self._lifetime.is_closed else self._engine.health()
 
+    def _dead_letters(self) -> DeadLetters:
+        return DeadLetters(
+            dead_letter_store_of(self._dependencies.buffer),
+            self._acceptor.accept_again,
+            skip_reason=self._skip_reason,
+            check_workspace=self._check_workspace,
+            report_skipped=self._dropper.report_skipped,
+        )
+
+    def _skip_reason(self, message: JsonObject) -> str | None:
+        """Return why the mapping would skip a dead letter now; an error of the translator is left to the delivery, which reports it."""
+        try:
+            return self._dependencies.translator(_codec.read_stamped(message)).skipped
+        except Exception:
+            return None
+
+    def _check_workspace(self, letter: DeadLetter) -> None:
+        """Refuse a dead letter of another workspace; asks Intercom only if the spool cannot tell."""
+        self._lifetime.check_open()
+        engine = self._engine
+        workspace = engine.workspace
+        if workspace is None or not self.settings.enabled:
+            return
+        if workspace.refusal_of(letter.id) is not None:
+            engine.identify()
+        error = workspace.refusal_of(letter.id)
+        if error is not None:
+            raise error
+
     def __repr__(self) -> str:
         return f"Client(name={self.settings.name!r}, address={self.settings.address!r})"
 
@@ -282,12 +320,16 @@ def _buffer(settings: Settings, on_error: OnError) -> Buffer:
         return MemoryBuffer(limit=settings.messages_kept, dead_letters=settings.dead_letters_kept)
     from .._delivery.buffers.fallback import FallbackBuffer
     from .._delivery.buffers.spool import SpoolBuffer
+    from .._delivery.credentials import fingerprint_of
+    from .mapping_settings import mapping_of
 
     spool = SpoolBuffer(
         settings.spool,
         limit=settings.messages_kept,
         dead_letters=settings.dead_letters_kept,
         sync=settings.spool_sync,
+        credentials=fingerprint_of(settings),
+        mapping=mapping_of(settings),
     )
     return FallbackBuffer(spool, on_error=on_error)
 

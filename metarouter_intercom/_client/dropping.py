@@ -9,6 +9,8 @@ from .._delivery.safely import reaches_caller, safe_log
 from ..plugins import Delivery
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .._delivery.engine import Engine
     from .._types import JsonObject
     from ..plugins import OnDrop
@@ -45,3 +47,14 @@ class Dropper:
                 exc_info=redacted(error),
                 extra={"connection": self._connection},
             )
+
+    def report_skipped(self, skipped: Mapping[str, int]) -> None:
+        """Log how many dead letters stay, because this client would skip them, by reason."""
+        number, reasons = sum(skipped.values()), ", ".join(sorted(skipped))
+        _log.warning(
+            "connection %s: %d dead letters stay, because this client would skip them (%s)",
+            self._connection,
+            number,
+            reasons,
+            extra={"connection": self._connection, "number": number, "reasons": reasons},
+        )

@@ -21,12 +21,13 @@ from .executor import Executor
 from .flushing import Flushing, make_pause
 from .interrupts import is_interruption
 from .leases import LeaseKeeper
-from .outcomes import Outcomes, why_held
+from .outcomes import Outcomes, delivery_failed, why_held
 from .rate_limit import RateLimit
 from .report import Counters, Health, RateBudget, WorkersHealth
 from .safely import Faults
 from .spreading import Spreader
 from .waiting import FlushDeadline, SettlementSignal, StopLatch, StripedLocks
+from .workspace import WorkspaceCheck, workspace_check
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -71,6 +72,7 @@ class Engine:
         ending: Held by the thread that closes the client; reentrant, because a hook may close the client too.
         counters: The numbers of this process.
         circuit: Decides when a request may go out.
+        workspace: Knows which workspace the messages of a spool may go to; None in memory.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class Engine:
         consumer: Consumer,
         workers: Workers,
         flushing: Flushing,
+        workspace: WorkspaceCheck | None,
     ) -> None:
         self.pid = os.getpid()
         self.ending = threading.RLock()
@@ -99,6 +102,7 @@ class Engine:
         self._consumer = consumer
         self._workers = workers
         self._flushing = flushing
+        self.workspace = workspace
         self._last_numbers: dict[str, Any] | None = None
 
     # --- messages that end without a worker -----------------------------------------------------------
@@ -228,8 +232,23 @@ class Engine:
         numbers["evicted"] = tallies.evicted
         numbers["unspooled"] = tallies.unspooled
         numbers["pending"] = pending
-        numbers["held"] = pending if self.circuit.state == "held" else 0
+        others = 0 if self.workspace is None else self.workspace.waiting()
+        numbers["held"] = pending if self.circuit.state == "held" else others
         return numbers
+
+    def identify(self) -> None:
+        """
+        Ask Intercom which workspace the credentials open, if that is not known yet.
+
+        Raises:
+            DeliveryFailed: Intercom did not say it.
+        """
+        try:
+            stopped = self._executor.identify()
+        except Paused:
+            raise self._nothing_is_sent() from None
+        if stopped is not None:
+            raise delivery_failed("the workspace is not known", stopped.reason, stopped.answer())
 
     def counted(self) -> dict[str, Any]:
         """Return the numbers of a report without asking the buffer: ``pending`` is what was accepted and has not ended."""
@@ -252,7 +271,7 @@ class Engine:
     def _status(self) -> Health:
         circuit = self.circuit
         if circuit.state == "passing":
-            return Health("ok")
+            return Health("ok") if self.workspace is None else self.workspace.health()
         return Health("failing" if circuit.state == "tripped" else "held", circuit.reason, circuit.since)
 
 
@@ -267,7 +286,10 @@ def build_engine(dependencies: Dependencies) -> Engine:
     stop, deadline, settled = StopLatch(), FlushDeadline(), SettlementSignal()
     pause = make_pause(deadline, clock=clock, stop=stop, is_background=settings.delivery == "background")
     outcomes = _build_outcomes(dependencies, counters)
-    executor = _build_executor(dependencies, circuit, pause, jitter=jitter, outcomes=outcomes)
+    workspace = workspace_check(dependencies.buffer, settings, clock=clock, report=outcomes.report_error)
+    executor = _build_executor(
+        dependencies, circuit, pause, jitter=jitter, outcomes=outcomes, workspace=workspace
+    )
     consumer = _build_consumer(
         dependencies, executor, circuit=circuit, outcomes=outcomes, stop=stop, settled=settled
     )
@@ -294,6 +316,7 @@ def build_engine(dependencies: Dependencies) -> Engine:
         consumer=consumer,
         workers=workers,
         flushing=flushing,
+        workspace=workspace,
     )
 
 
@@ -316,6 +339,7 @@ def _build_executor(
     *,
     jitter: Callable[[], float],
     outcomes: Outcomes,
+    workspace: WorkspaceCheck | None,
 ) -> Executor:
     cache = WorkspaceCache(store_of(dependencies.buffer), lock=threading.Lock())
     return Executor(
@@ -331,6 +355,7 @@ def _build_executor(
         on_foreign=outcomes.report_foreign,
         on_attributes=lambda count: outcomes.report_attributes(count, dependencies.settings.attribute_budget),
         spreader=_build_spreader(dependencies, cache) if dependencies.settings.spread_events else None,
+        workspace=workspace,
     )
 
 

@@ -5,34 +5,35 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
+from .._intercom.account import ME
 from .._intercom.attribute_budget import count_of
 from .._intercom.context import Part, World
-from .._intercom.field_repair import REFUSED_VALUE
 from .._intercom.flows import flow_of
-from .._intercom.foreign_answers import is_foreign
-from .._intercom.responses import FlowResult, version_refusal
+from .._intercom.foreign_answers import is_foreign, is_foreign_to_identity
+from .._intercom.responses import FlowResult, answered_by, version_refusal
 from ..errors import ConnectFailed, ReadFailed, TransportError
 from ..messages import _codec
-from ..operations import Translation, UpsertCompany, UpsertContact
+from ..operations import Translation
 from ..operations._coalesce import Step, coalesce
-from .attempts import Attempt, ClaimState, is_part_of
+from .attempts import Attempt, ClaimState
 from .backoff import backoff
 from .circuit import Paused
 from .log import redacted
+from .merged_steps import left_out_a_value, one_by_one, operations_behind
 from .safely import reaches_caller, safe_log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
     from contextlib import AbstractContextManager
 
     from .._intercom.attribute_budget import AttributeCount
     from .._intercom.workspace_cache import WorkspaceCache
-    from .._types import JsonValue
     from ..operations import Operation
     from ..plugins import Claim, Clock, Entry, Request, Response, Settlement, Translator, Transport
     from ..settings import Settings
     from .circuit import Circuit
     from .spreading import Spreader
+    from .workspace import WorkspaceCheck
 
 _log = safe_log
 # How often a request that got a 429 is sent again before its messages go back to the buffer.
@@ -40,6 +41,9 @@ _RATE_REPEATS = 5
 # A message that gets this many 5xx answers while other requests succeed is poison (rule T2).
 _POISON = 10
 _FOREIGN = "foreign_answer"
+_PAUSED = FlowResult("retry")
+# How Intercom says that a contact is not there.
+_MISSING = (404, 410)
 
 
 class _ForeignAnswer(ReadFailed):
@@ -76,6 +80,7 @@ class Executor:
         on_foreign: Receives each answer that is not Intercom's.
         on_attributes: Receives the number of the workspace's custom attributes when it may have changed.
         spreader: Gives each event a second of its own; None leaves the seconds as they are (setting ``spread_events``).
+        workspace: Finds out which workspace a spool's messages may go to; None for messages that only this process has (rule Q7).
         remembered: For how many failing messages the number of other successes is remembered; the oldest are forgotten first.
     """
 
@@ -94,6 +99,7 @@ class Executor:
         on_foreign: Callable[[Response], None],
         on_attributes: Callable[[AttributeCount], None] = lambda count: None,
         spreader: Spreader | None = None,
+        workspace: WorkspaceCheck | None = None,
         remembered: int = 10_000,
     ) -> None:
         self._settings = settings
@@ -109,6 +115,7 @@ class Executor:
         self._on_attributes = on_attributes
         self._changes = 0
         self._spreader = spreader
+        self._workspace = workspace
         self._remembered = remembered
         # Message id -> how many requests had succeeded when that message last failed.
         self._successes_at_failure: dict[str, int] = {}
@@ -125,6 +132,9 @@ class Executor:
             is_ours: Called before each request; False means that the lease is lost and another process delivers the rest.
         """
         attempts = [self._translate(entry) for entry in claim.entries]
+        stopped = self._before_first(claim, attempts, probe)
+        if stopped is not None:
+            return stopped
         if self._spreader is not None:
             self._spreader.spread(attempts)
         state = ClaimState(attempts)
@@ -135,14 +145,14 @@ class Executor:
         while steps and state.held is None:
             step = steps[0]
             if not state.postpones(step):
-                result = self._run(step.operation, probe, _operations_behind(step, attempts), is_ours=is_ours)
+                result = self._run(step.operation, probe, operations_behind(step, attempts), is_ours=is_ours)
                 if result is None:
                     break
                 if probe and _shows_good_credentials(result):
                     self._circuit.release()
                 result = self._without_poison(state, step, result)
-                single_steps = _one_by_one(step, attempts) if len(step.messages) > 1 else []
-                if single_steps and (result.kind == "dead" or _left_out_a_value(result, single_steps)):
+                single_steps = one_by_one(step, attempts) if len(step.messages) > 1 else []
+                if single_steps and (result.kind == "dead" or left_out_a_value(result, single_steps)):
                     steps.popleft()
                     steps.extendleft(reversed(single_steps))
                     continue
@@ -151,6 +161,44 @@ class Executor:
         state.release(steps)
         return Delivered([self._settle(attempt) for attempt in attempts], attempts, state.held)
 
+    def _before_first(self, claim: Claim, attempts: list[Attempt], probe: bool) -> Delivered | None:
+        """Find out the workspace; return how *claim* ends if it must not be delivered now, or not by this client (rule Q7)."""
+        workspace = self._workspace
+        if workspace is None or workspace.is_known:
+            return None
+        is_ours = workspace.owns(claim)
+        if is_ours and not any(attempt.operations for attempt in attempts):
+            return None
+        try:
+            stopped = self.identify(probe=probe)
+        except Paused:
+            stopped = _PAUSED
+        if stopped is None and workspace.owns(claim):
+            return None
+        is_retried = is_ours and stopped is not None and stopped.kind == "retry" and stopped is not _PAUSED
+        for attempt in attempts:
+            attempt.end("retry" if is_retried else "release", stopped if is_retried else None)
+        held = stopped if stopped is not None and stopped.kind == "held" else None
+        return Delivered([self._settle(attempt) for attempt in attempts], attempts, held)
+
+    def identify(self, *, probe: bool = False) -> FlowResult | None:
+        """
+        Find out the workspace if that is needed; return why nothing may be delivered, None if it may.
+
+        Raises:
+            Paused: The circuit is tripped or held.
+        """
+        workspace = self._workspace
+        if workspace is None or workspace.is_known:
+            return None
+        try:
+            stopped = workspace.ask(lambda: self.exchange(ME, probe=probe, is_foreign=is_foreign_to_identity))
+        except TransportError as error:
+            return FlowResult("retry", _reason(error), _status(error))
+        if probe and stopped is None:
+            self._circuit.release()
+        return stopped
+
     def run(self, operation: Operation) -> FlowResult:
         """
         Run one operation now, for synchronous calls.
@@ -158,13 +206,21 @@ class Executor:
         Raises:
             Paused: The credentials are held, or Intercom does not answer.
         """
+        stopped = self.identify()
+        if stopped is not None:
+            return stopped
         result = self._run(operation, probe=False)
         if result is None:
             raise Paused
         return result
 
     def exchange(
-        self, request: Request, *, probe: bool = False, is_ours: Callable[[], bool] | None = None
+        self,
+        request: Request,
+        *,
+        probe: bool = False,
+        is_ours: Callable[[], bool] | None = None,
+        is_foreign: Callable[[Request, Response], bool] = is_foreign,
     ) -> Response:
         """
         Send one request when the circuit allows it, and again while the rate limit refuses it.
@@ -230,6 +286,7 @@ class Executor:
         flow = flow_of(
             operation, World(self._cache, self._settings, self._clock.now(), tuple(behind), self._lock_of)
         )
+        missing: Response | None = None
         try:
             request = next(flow)
             while True:
@@ -245,10 +302,14 @@ class Executor:
                     refusal = version_refusal(response)
                     if refusal is not None:
                         return refusal
+                    if missing is None or response.status in _MISSING or missing.status not in _MISSING:
+                        missing = response
                     request = flow.send(response)
         except StopIteration as end:
             result: FlowResult = end.value
-            return result
+            if missing is None or result.reason != "contact_missing":
+                return result
+            return answered_by(result, missing)
         except Paused:
             return None
         finally:
@@ -315,32 +376,6 @@ def _shows_good_credentials(result: FlowResult) -> bool:
     return result.kind in ("dead", "wait") and result.status is not None
 
 
-def _left_out_a_value(result: FlowResult, single_steps: Sequence[Step]) -> bool:
-    """
-    Return whether a merged write left out a field for which its messages have different values (rule M3).
-
-    Written one by one, the earlier value stays when Intercom refuses the later one; in the merged write it would be lost.
-    """
-    refused = [note.path for note in result.notes if note.reason == REFUSED_VALUE]
-    return any(_count_values(path, single_steps) > 1 for path in refused)
-
-
-def _count_values(path: str, single_steps: Sequence[Step]) -> int:
-    """Return how many different values the upserts of *single_steps* have for the field at *path*."""
-    values: list[JsonValue] = []
-    for operation, _ in single_steps:
-        if isinstance(operation, UpsertContact | UpsertCompany):
-            fields = _fields(operation)
-            if path in fields and fields[path] not in values:
-                values.append(fields[path])
-    return len(values)
-
-
-def _fields(operation: UpsertContact | UpsertCompany) -> dict[str, JsonValue]:
-    attributes = {f"custom_attributes.{name}": value for name, value in operation.attributes.items()}
-    return {**operation.fields, **attributes}
-
-
 def _reason(error: TransportError) -> str:
     if isinstance(error, _ForeignAnswer):
         return _FOREIGN
@@ -353,23 +388,3 @@ def _headers(error: TransportError) -> Mapping[str, str] | None:
 
 def _status(error: TransportError) -> int | None:
     return error.status if isinstance(error, _ForeignAnswer) else None
-
-
-def _one_by_one(step: Step, attempts: list[Attempt]) -> list[Step]:
-    """Return the merged *step* as one step for each message, so that one bad value does not cost the other messages their delivery."""
-    merged = step.operation
-    return [
-        Step(operation, (number,))
-        for number in step.messages
-        for operation in attempts[number].operations
-        if is_part_of(operation, merged)
-    ]
-
-
-def _operations_behind(step: Step, attempts: list[Attempt]) -> list[Part]:
-    """Return the operations of the messages that *step* serves."""
-    return [
-        Part(attempts[number].entry.seq, operation, str(attempts[number].entry.message["messageId"]))
-        for number in step.messages
-        for operation in attempts[number].operations
-    ]

@@ -23,6 +23,7 @@ LOCKING = tuple(
         "_delivery.report",
         "_delivery.waiting",
         "_delivery.workers",
+        "_delivery.workspace",
     )
 )
 _LOCKING = tuple(f"{name}." for name in LOCKING)

@@ -49,8 +49,8 @@ def read_account(response: Response, settings: Settings) -> Account:
         raise ConfigurationError(_refusal_text(response, settings))
     body = response.body
     app = body.get("app") if isinstance(body, dict) else None
-    app_id = _text(app, "id_code") if isinstance(app, dict) else None
-    if response.status != 200 or not isinstance(body, dict) or not isinstance(app, dict) or app_id is None:
+    app_id = workspace_id(response)
+    if app_id is None or not isinstance(body, dict) or not isinstance(app, dict):
         raise _unreadable(response, settings)
     account = Account(
         app_id=app_id,
@@ -60,6 +60,13 @@ def read_account(response: Response, settings: Settings) -> Account:
     )
     _compare(account, settings)
     return account
+
+
+def workspace_id(response: Response) -> str | None:
+    """Return the id of the workspace that the response of ``GET /me`` names; None when it names none."""
+    body = response.body
+    app = body.get("app") if isinstance(body, dict) and response.status == 200 else None
+    return _text(app, "id_code") if isinstance(app, dict) else None
 
 
 def refused_version(api_version: str, text: str | None) -> ConfigurationError:

@@ -42,6 +42,19 @@ def is_foreign(request: Request, response: Response) -> bool:
     return not (isinstance(body, dict) and isinstance(body.get("errors"), list))
 
 
+def is_foreign_to_identity(_request: Request, response: Response) -> bool:
+    """
+    Tell whether somebody else answered the question which workspace the key opens.
+
+    Whatever JSON says counts as an answer, and so does nothing: a stand-in for Intercom that does not know this endpoint takes messages
+    all the same.
+    """
+    status = response.status
+    if 300 <= status < 400 or status == HTTPStatus.NETWORK_AUTHENTICATION_REQUIRED:
+        return True
+    return _is_page(response.body) and (status < 500 or status in _OF_GATEWAYS)
+
+
 def _is_expected(request: Request, response: Response) -> bool:
     """Tell whether a success has what Intercom sends for *request*."""
     endpoint = _endpoint(request)

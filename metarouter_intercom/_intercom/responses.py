@@ -108,6 +108,18 @@ def dead(response: Response, reason: str) -> FlowResult:
     return _result("dead", response, reason)
 
 
+def answered_by(result: FlowResult, response: Response) -> FlowResult:
+    """Return *result* with the status, error and request id of *response*, so that a dead letter shows what Intercom said."""
+    error = error_of(response)
+    return result._replace(
+        status=response.status,
+        code=error["code"],
+        message=error["message"],
+        field=error["field"],
+        request_id=error["request_id"],
+    )
+
+
 def _is_core_write(request: Request) -> bool:
     if request.method == "GET" or request.path == "/contacts/search":
         return False
@@ -119,13 +131,4 @@ def _is_core_write(request: Request) -> bool:
 def _result(
     kind: Literal["retry", "held", "dead"], response: Response, reason: str | None = None
 ) -> FlowResult:
-    error = error_of(response)
-    return FlowResult(
-        kind,
-        reason or f"http_{response.status}",
-        response.status,
-        code=error["code"],
-        message=error["message"],
-        field=error["field"],
-        request_id=error["request_id"],
-    )
+    return answered_by(FlowResult(kind, reason or f"http_{response.status}"), response)

@@ -19,8 +19,22 @@ def answering(status: int | None = None, body=None) -> ScriptedTransport:
     return ScriptedTransport(accept if status is None else lambda request: Response(status, body))
 
 
+def account(app_id: str = "app-1") -> Response:
+    """Return the answer of ``GET /me`` for the workspace *app_id*; a client with a spool asks for it before its first delivery (Q7)."""
+    return Response(200, {"type": "admin", "app": {"type": "app", "id_code": app_id}})
+
+
+def in_workspace(
+    answer: Callable[[Request], Response], app_id: str = "app-1"
+) -> Callable[[Request], Response]:
+    """Return *answer* with an answer to ``GET /me`` before it."""
+    return lambda request: account(app_id) if request.path == "/me" else answer(request)
+
+
 def accept(request: Request) -> Response:
     """Return what Intercom answers when it takes a request: one contact and one company exist for everything that is looked up."""
+    if request.path == "/me":
+        return account()
     if request.path == "/events":
         return Response(202)
     if request.path == "/contacts/search":

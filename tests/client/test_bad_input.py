@@ -22,7 +22,7 @@ from metarouter_intercom._client.stamping import Stamper
 from metarouter_intercom.plugins import Response
 from metarouter_intercom.testing import RecordingClient, ScriptedTransport
 
-from .._support.clients import accept, manual_client
+from .._support.clients import accept, in_workspace, manual_client
 
 
 class _Failing(Mapping):
@@ -414,14 +414,14 @@ def test_one_odd_value_costs_that_value(tmp_path, is_spooled, on_invalid, call):
 
     choices = {"spool": tmp_path / "spool"} if is_spooled else {}
     client = manual_client(
-        ScriptedTransport(answer), on_invalid=on_invalid, after=[deliveries.append], **choices
+        ScriptedTransport(in_workspace(answer)), on_invalid=on_invalid, after=[deliveries.append], **choices
     )
     if call == "send":
         client.send({"type": "identify", "userId": "u1", "traits": _ODD})
     else:
         client.identify("u1", _ODD)
     other = (
-        manual_client(ScriptedTransport(answer), after=[deliveries.append], **choices)
+        manual_client(ScriptedTransport(in_workspace(answer)), after=[deliveries.append], **choices)
         if is_spooled
         else client
     )

@@ -9,10 +9,11 @@ import pytest
 
 from metarouter_intercom import BufferFull, ClientClosed, ConfigurationError
 from metarouter_intercom._client.dead_letters import DeadLetters
+from metarouter_intercom.operations import Translation
 from metarouter_intercom.plugins import DeadLetter, Response
 from metarouter_intercom.testing import FakeClock, ScriptedTransport
 
-from .._support.clients import answering, manual_client
+from .._support.clients import answering, in_workspace, manual_client
 
 _REFUSAL = {
     "request_id": "r-1",
@@ -38,7 +39,10 @@ def make(request, tmp_path):
 def _client_with_dead(make, *users, **choices):
     """Return a client with a dead letter for each of *users*, whose transport then takes everything."""
     answers = [Response(400, _REFUSAL) for _ in users]
-    client = make(ScriptedTransport(lambda request: answers.pop(0) if answers else Response(202)), **choices)
+    client = make(
+        ScriptedTransport(in_workspace(lambda request: answers.pop(0) if answers else Response(202))),
+        **choices,
+    )
     for user in users:
         client.track(user, "Bought", {"n": 1}, message_id=f"m-{user}")
         client.flush()
@@ -112,6 +116,46 @@ def test_a_retry_that_fails_at_once_is_not_repeated(make):
 
     assert client.dead_letters.retry() == 2
     assert sorted(letter.message["userId"] for letter in client.dead_letters) == ["u-1", "u-2"]
+
+
+def test_what_would_be_skipped_stays_a_dead_letter(make, caplog):
+    """X1: a letter that the client would skip stays, is counted by reason and logged once; the others are accepted."""
+    client = _client_with_dead(make, "u-1", "u-2", "u-3", ignore_user_ids=[])
+    strict = client._dependencies.translator
+    client._dependencies = client._dependencies._replace(
+        translator=lambda message: (
+            Translation(skipped="ignored_contact") if message.user_id == "u-2" else strict(message)
+        )
+    )
+    caplog.clear()
+
+    retried = client.dead_letters.retry()
+
+    assert (retried, retried.skipped) == (2, {"ignored_contact": 1})
+    assert [letter.message["userId"] for letter in client.dead_letters] == ["u-2"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "connection testing: 1 dead letters stay, because this client would skip them (ignored_contact)"
+    ]
+
+
+def test_a_translator_that_raises_is_left_to_the_delivery(make):
+    """X1: a letter whose translation fails is accepted again, and the delivery reports the failure."""
+    client = _client_with_dead(make, "u-1")
+
+    def broken(message):
+        raise KeyError("name")
+
+    client._dependencies = client._dependencies._replace(translator=broken)
+
+    assert client.dead_letters.retry() == 1
+
+
+def test_ids_that_are_not_there_are_ignored(make):
+    """X1: another process may have been faster, so unknown ids change nothing and are not counted."""
+    client = _client_with_dead(make, "u-1")
+
+    assert client.dead_letters.discard([7, 8]) == client.dead_letters.retry([7, 8]) == 0
+    assert len(client.dead_letters) == 1
 
 
 def test_a_message_that_cannot_be_accepted_stays_a_dead_letter(make):

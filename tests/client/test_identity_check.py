@@ -17,7 +17,7 @@ from metarouter_intercom._client.stamping import Stamper
 from metarouter_intercom.plugins import Request, Response
 from metarouter_intercom.testing import ScriptedTransport
 
-from .._support.clients import answering, manual_client, workspace_client
+from .._support.clients import answering, in_workspace, manual_client, workspace_client
 from .._support.promises import MESSAGES, promised
 
 _KEY = "messenger-secret"
@@ -31,7 +31,7 @@ def _recorded():
         bodies.append(json.dumps(request.body))
         return Response(200, {"type": "contact", "id": "i1"})
 
-    return ScriptedTransport(answer), bodies
+    return ScriptedTransport(in_workspace(answer)), bodies
 
 
 def _with(**proofs):
@@ -325,7 +325,10 @@ def test_a_dead_letter_is_no_way_around(tmp_path):
         return answers[0] if len(sent) == 1 else Response(200, {"type": "contact", "id": "i1"})
 
     client = manual_client(
-        ScriptedTransport(answer), identity_secret=_KEY, require_identity=True, spool=tmp_path / "spool"
+        ScriptedTransport(in_workspace(answer)),
+        identity_secret=_KEY,
+        require_identity=True,
+        spool=tmp_path / "spool",
     )
     traits = {"email": "ada@example.com", "company": {"id": "c1", "name": "Mine"}}
     message = {"type": "identify", "userId": "u1", "traits": traits}

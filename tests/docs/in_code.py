@@ -19,6 +19,7 @@ _REASONS: dict[str, tuple[int | str, ...]] = {
     "_translation": (2,),
     "Translation": (2, "skipped"),
     "Drop": (0, "reason"),
+    "Health": (1,),
     "add_reason": (1,),
     "drop": (2,),
     "bury": ("reason",),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from metarouter_intercom import Account, ConfigurationError, DeliveryFailed, Settings
-from metarouter_intercom._intercom.account import read_account
+from metarouter_intercom._intercom.account import read_account, workspace_id
 from metarouter_intercom.plugins import Response
 
 _ME = {
@@ -103,3 +103,19 @@ def test_an_unknown_region_is_accepted():
     me = _ME | {"app": {"id_code": "abc123", "name": "", "region": "MOON"}}
 
     assert read_account(Response(200, me), _settings()) == Account("abc123", None, "moon", "ada@example.com")
+
+
+@pytest.mark.parametrize(
+    ("response", "expected"),
+    [
+        (Response(200, _ME), "abc123"),
+        (Response(403, _ME), None),
+        (Response(200, {"app": {}}), None),
+        (Response(200, {"app": "abc123"}), None),
+        (Response(200, []), None),
+        (Response(200), None),
+    ],
+)
+def test_the_workspace_of_an_answer(response, expected):
+    """Q7: only a success that names an app names a workspace."""
+    assert workspace_id(response) == expected

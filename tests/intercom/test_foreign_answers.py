@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from metarouter_intercom._intercom.foreign_answers import is_foreign
+from metarouter_intercom._intercom.foreign_answers import is_foreign, is_foreign_to_identity
 from metarouter_intercom.plugins import Request, Response
 
 _ERRORS = {"type": "error.list", "errors": [{"code": "not_found", "message": "User Not Found"}]}
@@ -225,3 +225,26 @@ def test_of_other_endpoints_only_a_page_is_foreign(line):
     assert not is_foreign(_request(line), Response(200, {"job": 5}))
     assert not is_foreign(_request(line), Response(200))
     assert is_foreign(_request(line), Response(200, _PAGE))
+
+
+@pytest.mark.parametrize(
+    ("response", "is_foreign"),
+    [
+        (Response(200, {"type": "admin", "app": {"id_code": "a"}}), False),
+        (Response(200, {}), False),
+        (Response(204), False),
+        (Response(404), False),
+        (Response(404, "no such page"), False),
+        (Response(403, _ERRORS), False),
+        (Response(500, _PAGE), False),
+        (Response(503, {}), False),
+        (Response(200, _PAGE), True),
+        (Response(404, _PAGE), True),
+        (Response(502, _PAGE), True),
+        (Response(302), True),
+        (Response(511, {}), True),
+    ],
+)
+def test_the_answer_to_who_we_are(response, is_foreign):
+    """Q7, T6: only a page, a redirect and a log-in are no answer to which workspace it is, because any other stand-in takes messages too."""
+    assert is_foreign_to_identity(_request("GET /me"), response) is is_foreign

@@ -365,7 +365,7 @@ def test_dead_letters_fail_the_session_at_the_end():
     lines = _failure(app).splitlines()
 
     assert lines[0] == "messages did not reach Intercom:"
-    assert lines[1] == "  track Signed Up u-nobody: contact_missing (404)"
+    assert lines[1] == "  track Signed Up u-nobody: contact_missing (404 not_found User Not Found)"
     assert lines[2] == "a test that expects this says so with client.dead_letters.discard()"
 
 

@@ -127,7 +127,7 @@ def test_swallowed_failures_fail_the_test_at_its_end(run):
     result.stdout.fnmatch_lines(
         [
             "messages did not reach Intercom:",
-            "  track Signed Up u-nobody: contact_missing (404)",
+            "  track Signed Up u-nobody: contact_missing (404 not_found User Not Found)",
             "a test that expects this says so with client.dead_letters.discard()",
         ]
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 from ...plugins import DeadLetterStore
 
@@ -18,6 +18,32 @@ class _EarlierBuffer(Protocol):
     """A buffer that was written when ``store`` was called ``shelf``."""
 
     def shelf(self) -> Store | None: ...
+
+
+class Identified(NamedTuple):
+    """
+    What a spool says when it knows the workspace of its client.
+
+    Attributes:
+        workspace: The id; None when Intercom did not say one.
+        before: The id of the workspace that used the spool last; None when there was none, or it was the same.
+    """
+
+    workspace: str | None
+    before: str | None
+
+
+class WorkspaceRegistry(Protocol):
+    """What a durable buffer keeps of its workspaces; ``SpoolWorkspaces`` implements it."""
+
+    @property
+    def number(self) -> int | None: ...
+    def refuse(self) -> None: ...
+    def identify(self, workspace: str | None, *, adopt: bool) -> Identified: ...
+    def owns(self, claim: int) -> bool: ...
+    def waiting(self) -> dict[str | None, int]: ...
+    def owner_of_letter(self, letter: int) -> tuple[bool, str | None]: ...
+    def id(self) -> str | None: ...
 
 
 def store_of(buffer: Buffer) -> Store | None:
@@ -36,6 +62,12 @@ def seconds_store_of(buffer: Buffer) -> SecondsStore | None:
     """Return where *buffer* keeps the seconds of events (rule E10); None for memory and for a buffer that users wrote."""
     event_seconds: Callable[[], SecondsStore] | None = getattr(buffer, "event_seconds", None)
     return None if event_seconds is None else event_seconds()
+
+
+def workspaces_of(buffer: Buffer) -> Callable[[], WorkspaceRegistry] | None:
+    """Return how to ask *buffer* for what it knows of its workspaces (rule Q7); None for memory and for a buffer that users wrote."""
+    find: Callable[[], WorkspaceRegistry] | None = getattr(buffer, "workspaces", None)
+    return find
 
 
 class NoDeadLetters:

@@ -1,4 +1,4 @@
-"""The spool's table of dead letters (rule X1); every method runs inside a transaction of its caller."""
+"""The spool's table of dead letters (rule X1)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Sequence
 
+    from ..._types import JsonObject
     from ...plugins import Settlement
+    from .database import Database
+    from .workspaces import SpoolWorkspaces
 
 _COLUMNS = "id, body, reason, answer, attempts, accepted_at, died_at"
 # Dead letters that one call removes.
@@ -20,7 +23,7 @@ _MAX_TAKEN = 1_000
 
 class DeadLetterTable:
     """
-    Keeps dead letters.
+    Keeps dead letters; every method runs inside a transaction of its caller.
 
     Args:
         run: Runs a statement in the spool's file.
@@ -36,7 +39,8 @@ class DeadLetterTable:
     def bury_buffered(self, settlement: Settlement, now: float) -> None:
         """Copy a buffered message into the table; the caller removes it from the buffered ones."""
         self._add(
-            "SELECT ?, body, ?, attempts + 1, accepted_at, ? FROM messages WHERE seq = ?",
+            "SELECT ?, body, ?, attempts + 1, accepted_at, ?, (SELECT workspace FROM lanes WHERE lane = messages.lane)"
+            " FROM messages WHERE seq = ?",
             (
                 settlement.reason or "unknown",
                 None if settlement.answer is None else json.dumps(settlement.answer),
@@ -45,14 +49,15 @@ class DeadLetterTable:
             ),
         )
 
-    def bury(self, body: str, reason: str, now: float) -> None:
+    def bury(self, body: str, reason: str, now: float, workspace: int = 0) -> None:
         """Keep a message that was never buffered."""
-        self._add("VALUES (?, ?, NULL, 0, ?, ?)", (reason, body, now, now))
+        self._add("VALUES (?, ?, NULL, 0, ?, ?, ?)", (reason, body, now, now, workspace))
 
     def _add(self, values: str, parameters: tuple[Any, ...]) -> None:
         run = self._run
         added = run(
-            f"INSERT INTO dead (reason, body, answer, attempts, accepted_at, died_at) {values}", parameters
+            f"INSERT INTO dead (reason, body, answer, attempts, accepted_at, died_at, workspace) {values}",
+            parameters,
         ).rowcount
         kept = run("UPDATE numbers SET dead = dead + ? RETURNING dead", (added,)).fetchone()[0]
         if kept > self._limit:
@@ -91,6 +96,36 @@ class DeadLetterTable:
             self._run("DELETE FROM dead WHERE id = ?", (letter.id,))
         self._run("UPDATE numbers SET dead = dead - ?", (len(letters),))
         return letters
+
+
+class SpoolDeadLetters:
+    """Implements ``plugins.DeadLetterStore`` for the spool: each method is a transaction of its own."""
+
+    _database: Database
+    _workspaces: SpoolWorkspaces
+    _dead: DeadLetterTable
+
+    def bury(self, message: JsonObject, *, reason: str, now: float) -> None:
+        """Keep a message that was never buffered as a dead letter."""
+        with self._database.lock, self._database.transaction():
+            self._dead.bury(json.dumps(message), reason, now, self._workspaces.own())
+
+    def dead_letters(
+        self, *, reason: str | None = None, after: int = 0, limit: int = 100
+    ) -> list[DeadLetter]:
+        """Return dead letters, oldest first."""
+        with self._database.lock, self._database.translated_errors():
+            return self._dead.page(reason, after, limit)
+
+    def count_dead(self) -> dict[str, int]:
+        """Return reason -> number."""
+        with self._database.lock, self._database.translated_errors():
+            return self._dead.count()
+
+    def take_dead(self, *, ids: Sequence[int] | None = None, reason: str | None = None) -> list[DeadLetter]:
+        """Remove dead letters and return them."""
+        with self._database.lock, self._database.transaction():
+            return self._dead.take(ids, reason)
 
 
 def _letter(row: tuple[Any, ...]) -> DeadLetter:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 from ..._intercom.event_seconds import FARTHEST, Place, Slot, first_free, is_final, resolved
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterator, Sequence
 
     from ..._intercom.event_seconds import Links, Name
     from .database import Database
+    from .workspaces import SpoolWorkspaces
 
 # Events whose seconds are kept, some 80 bytes each; the oldest are removed first.
 _CAPACITY = 500_000
@@ -18,8 +20,7 @@ _CAPACITY = 500_000
 _PRUNE_EVERY = 1_000
 # Rows of one statement: SQLite allows 999 values in versions before 3.32, and a row has four.
 _ROWS = 200
-_INSERT = "INSERT OR IGNORE INTO event_seconds (owner, place, name, second) VALUES "
-_INSERT_ONE = f"{_INSERT}(?, ?, ?, ?)"
+_INSERT = "INSERT OR IGNORE INTO event_seconds{0} (owner, place, name, second) VALUES "
 
 
 class _NotAllNew(Exception):
@@ -28,18 +29,24 @@ class _NotAllNew(Exception):
 
 class SpoolSeconds:
     """
-    Implements ``SecondsStore`` in the tables ``event_seconds`` and ``event_places``.
+    Implements ``SecondsStore`` in the tables ``event_seconds`` and ``event_places``; each further workspace has two of its own (rule Q7).
 
     Args:
         database: The spool's.
+        workspaces: Says which workspace the events are for.
         capacity: How many events it remembers.
     """
 
-    def __init__(self, database: Database, capacity: int = _CAPACITY) -> None:
+    def __init__(self, database: Database, workspaces: SpoolWorkspaces, capacity: int = _CAPACITY) -> None:
         self._database = database
-        self._run = database.run
+        self._workspaces = workspaces
         self._capacity = capacity
         self._unpruned = 0
+
+    def _run(self, query: str, parameters: Sequence[object] = ()) -> sqlite3.Cursor:
+        """Run *query* with the ending of the workspace's tables in place of ``{0}``."""
+        number = self._workspaces.number
+        return self._database.run(query.replace("{0}", f"_{number}" if number else ""), parameters)
 
     def assign(self, wishes: Sequence[Slot], links: Links, unsaved: Sequence[Slot] = ()) -> dict[int, Slot]:
         """Return owner -> its second, after one transaction; see ``SecondsStore``."""
@@ -63,7 +70,7 @@ class SpoolSeconds:
         if wish.place is None or not is_final(wish.place) or self._unpruned >= _PRUNE_EVERY:
             return False
         with self._database.translated_errors():
-            is_new = self._run(_INSERT_ONE, wish).rowcount == 1
+            is_new = self._run(f"{_INSERT}(?, ?, ?, ?)", wish).rowcount == 1
         self._unpruned += is_new
         return is_new
 
@@ -84,15 +91,15 @@ class SpoolSeconds:
     def _link(self, key: Place, place: Place) -> None:
         if self.link(key) == place:
             return
-        self._run("INSERT OR REPLACE INTO event_places (key, place) VALUES (?, ?)", (key, place))
+        self._run("INSERT OR REPLACE INTO event_places{0} (key, place) VALUES (?, ?)", (key, place))
         end = resolved(place, _StoredLinks(self))
-        self._run("UPDATE OR IGNORE event_seconds SET place = ? WHERE place = ?", (end, key))
+        self._run("UPDATE OR IGNORE event_seconds{0} SET place = ? WHERE place = ?", (end, key))
         # Two events that wait for their contact may have got one second before it was known that it is one contact.
-        self._run("DELETE FROM event_seconds WHERE place = ?", (key,))
+        self._run("DELETE FROM event_seconds{0} WHERE place = ?", (key,))
 
     def link(self, key: Place) -> int | None:
         """Return where *key* leads to, or None."""
-        row = self._run("SELECT place FROM event_places WHERE key = ?", (key,)).fetchone()
+        row = self._run("SELECT place FROM event_places{0} WHERE key = ?", (key,)).fetchone()
         return None if row is None else int(row[0])
 
     def _insert(self, slots: Sequence[Slot]) -> int:
@@ -126,14 +133,14 @@ class SpoolSeconds:
         for start in range(0, len(wishes), _ROWS):
             owners = [wish.owner for wish in wishes[start : start + _ROWS]]
             marks = ", ".join("?" * len(owners))
-            query = f"SELECT owner, place, name, second FROM event_seconds WHERE owner IN ({marks})"
+            query = f"SELECT owner, place, name, second FROM event_seconds{{0}} WHERE owner IN ({marks})"
             known.update((row[0], Slot(*row)) for row in self._run(query, owners))
         return known
 
     def seconds_from(self, slot: Slot) -> Iterator[int]:
         """Return the taken seconds that an event could have that asks for the second of *slot*."""
         rows = self._run(
-            "SELECT second FROM event_seconds WHERE place = ? AND name = ? AND second BETWEEN ? AND ?",
+            "SELECT second FROM event_seconds{0} WHERE place = ? AND name = ? AND second BETWEEN ? AND ?",
             (slot.place, slot.name, slot.second, slot.second + FARTHEST),
         )
         return (row[0] for row in rows)
@@ -143,7 +150,7 @@ class SpoolSeconds:
         if self._unpruned < _PRUNE_EVERY:
             return
         self._unpruned = 0
-        for table in ("event_seconds", "event_places"):
+        for table in ("event_seconds{0}", "event_places{0}"):
             self._run(
                 f"DELETE FROM {table} WHERE number <= (SELECT MAX(number) FROM {table}) - ?",
                 (self._capacity,),

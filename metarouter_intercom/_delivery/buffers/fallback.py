@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..._types import JsonObject
     from ...plugins import Acceptance, DeadLetter, OnError, Settlement, Store
     from .spool import SpoolBuffer
+    from .workspaces import SpoolWorkspaces
 
 _log = safe_log
 # A file that keeps failing is logged at most once in so many seconds.
@@ -305,6 +306,10 @@ class FallbackBuffer:
         """Return the file's, which forgets instead of failing."""
         store = self._spool.store()
         return None if store is None else FailOpenStore(store, self._path)
+
+    def workspaces(self) -> SpoolWorkspaces:
+        """What the file knows of the workspaces whose messages it holds; those in memory are the client's."""
+        return self._spool.workspaces()
 
     def event_seconds(self) -> SecondsStore:
         """Return the file's table of the seconds of events."""

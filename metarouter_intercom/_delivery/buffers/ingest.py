@@ -7,13 +7,14 @@ from heapq import merge
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from .journal import journal_sizes, read_lines
+from .journal import Line, credentials_of, journal_sizes, read_lines
+from .workspaces import scoped
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable, Iterator
 
-    from .journal import Line
+    from .workspaces import Move, SpoolWorkspaces
 
 _KNOWN = "SELECT EXISTS (SELECT 1 FROM messages WHERE message_id = ?), EXISTS (SELECT 1 FROM delivered WHERE message_id = ?)"
 
@@ -22,14 +23,20 @@ class Ingester:
     """
     Moves lines from journals into lanes.
 
+    Args:
+        run: Runs a statement in the spool's file.
+        folder: Of the journals.
+        workspaces: Says which workspace the lines of a journal are for.
+
     Attributes:
         positions: Journal -> bytes ingested, as of the last look.
         lines: Journal -> lines ingested.
         duplicates: Lines left out because their message id had been accepted before.
     """
 
-    def __init__(self, run: Callable[..., sqlite3.Cursor], folder: str) -> None:
+    def __init__(self, run: Callable[..., sqlite3.Cursor], folder: str, workspaces: SpoolWorkspaces) -> None:
         self._run = run
+        self._workspaces = workspaces
         self._folder = folder
         self.positions: dict[str, int] = {}
         self.lines: dict[str, int] = {}
@@ -63,8 +70,11 @@ class Ingester:
         sizes = journal_sizes(self._folder) if len(first) > 1 else first
         unread = {name for name, size in first.items() if size > read_until.get(name, (0, 0))[0]}
         batch = _Batch(self._run)
+        numbers: dict[str, int] = {}
         for name, line in self._in_order(sizes, read_until):
-            self.duplicates += not batch.add(line)
+            if name not in numbers:
+                numbers[name] = self._workspaces.number_of(credentials_of(name))
+            self.duplicates += not batch.add(line, numbers[name])
             read_until[name] = (line.end, read_until.get(name, (0, 0))[1] + 1)
             if line.end >= first.get(name, 0):
                 unread.discard(name)
@@ -76,6 +86,34 @@ class Ingester:
         self.lines = {name: read_until.get(name, (0, 0))[1] for name in sizes}
         self._torn = {name: sizes[name] for name in unread if batch.size < limit}
         return batch.size >= limit
+
+    def move(self, move: Move, number: int, limit: int) -> bool:
+        """
+        Move at most *limit* messages to the workspace with that *number*, inside a transaction; True when there may be more.
+
+        Those that a process is delivering stay until it has settled them. Each contact's messages keep their order.
+        """
+        rows = self._run(
+            "SELECT m.seq, m.lane, m.message_id, m.keys, m.upserts, m.accepted_at FROM lanes AS l JOIN messages AS m"
+            " ON m.lane = l.lane WHERE l.workspace = ? AND l.leased = 0 AND m.seq > ? ORDER BY m.seq LIMIT ?",
+            (move.source, move.after, limit),
+        ).fetchall()
+        self._duplicates_before = self.duplicates
+        batch = _Batch(self._run)
+        for seq, lane, stored_id, keys, upserts, accepted_at in rows:
+            message_id = stored_id.removeprefix(scoped(move.source, ""))
+            line = Line(accepted_at, bool(upserts), message_id, json.loads(keys), "", 0)
+            self.duplicates += not batch.take(line, number, seq=seq, lane=lane)
+        batch.finish()
+        return len(rows) == limit
+
+    def has_left(self, move: Move) -> bool:
+        """Return whether messages of *move* are still being delivered."""
+        query = (
+            "SELECT 1 FROM lanes AS l JOIN messages AS m ON m.lane = l.lane"
+            " WHERE l.workspace = ? AND l.leased > 0 AND m.seq > ? LIMIT 1"
+        )
+        return self._run(query, move).fetchone() is not None
 
     def undo(self) -> None:
         """Forget the last ``ingest``, because its transaction failed: the tables have nothing of it. Needs no transaction."""
@@ -132,12 +170,13 @@ class _Batch:
         self._added = 0
         self.size = 0
 
-    def add(self, line: Line) -> bool:
-        """Put a line into its lane; False if its message id is buffered or was delivered."""
+    def add(self, line: Line, number: int) -> bool:
+        """Put a line into its lane of the workspace with that *number*; False if its message id is buffered or was delivered."""
         self.size += 1
-        if any(self._run(_KNOWN, (line.message_id, line.message_id)).fetchone()):
+        message_id = scoped(number, line.message_id)
+        if any(self._run(_KNOWN, (message_id, message_id)).fetchone()):
             return False
-        lane = self._lane_of(line)
+        lane = self._lane_of(line, number)
         self._seq += 1
         self._run(
             "INSERT INTO messages (seq, lane, message_id, keys, upserts, body, accepted_at)"
@@ -145,7 +184,7 @@ class _Batch:
             (
                 self._seq,
                 lane,
-                line.message_id,
+                message_id,
                 json.dumps(line.keys),
                 line.upserts,
                 line.body,
@@ -169,18 +208,40 @@ class _Batch:
             (self._seq, self._lane, self._added),
         )
 
-    def _lane_of(self, line: Line) -> int:
-        keys = line.keys
+    def take(self, line: Line, number: int, *, seq: int, lane: int) -> bool:
+        """Move a buffered message out of *lane* into its lane of the workspace with that *number*; False if its id is known there."""
+        run = self._run
+        message_id = scoped(number, line.message_id)
+        is_new = not any(run(_KNOWN, (message_id, message_id)).fetchone())
+        if is_new:
+            own_lane = self._lane_of(line, number)
+            run("UPDATE messages SET lane = ?, message_id = ? WHERE seq = ?", (own_lane, message_id, seq))
+            self._grown[own_lane] = self._grown.get(own_lane, 0) + 1
+            if line.upserts:
+                self._upserted[own_lane] = line.accepted_at
+        else:
+            run("DELETE FROM messages WHERE seq = ?", (seq,))
+            self._added -= 1
+        run("UPDATE lanes SET size = size - 1 WHERE lane = ?", (lane,))
+        if run("DELETE FROM lanes WHERE lane = ? AND size = 0", (lane,)).rowcount:
+            run("DELETE FROM lane_keys WHERE lane = ?", (lane,))
+        return is_new
+
+    def _lane_of(self, line: Line, number: int) -> int:
+        keys = [scoped(number, key) for key in line.keys] if number else line.keys
         lanes = {lane for key in keys if (lane := self._known(key)) is not None}
         if not lanes:
             self._lane += 1
             lane = self._lane
-            self._run("INSERT INTO lanes VALUES (?, 0, 0, 0, ?, NULL)", (lane, line.accepted_at))
+            self._run(
+                "INSERT INTO lanes (lane, size, leased, blocked, due_at, workspace) VALUES (?, 0, 0, 0, ?, ?)",
+                (lane, line.accepted_at, number),
+            )
         else:
             lane = next(iter(lanes)) if len(lanes) == 1 else self._join(lanes)
         for key in keys:
             if self._lanes.get(key) != lane:
-                self._run("INSERT OR REPLACE INTO lane_keys VALUES (?, ?)", (key, lane))
+                self._run("INSERT OR REPLACE INTO lane_keys (key, lane) VALUES (?, ?)", (key, lane))
                 self._lanes[key] = lane
         return lane
 

@@ -59,14 +59,16 @@ class Journal:
     Args:
         folder: Shared by the processes of one spool; made when it is not there.
         sync: Write each line through to the disk.
+        credentials: The fingerprint of the client's, which is a part of the journal's name (rule Q7).
 
     Raises:
         SpoolFailed: The folder cannot be written to.
         ConfigurationError: The system has no file locks.
     """
 
-    def __init__(self, folder: str, *, sync: bool) -> None:
+    def __init__(self, folder: str, *, sync: bool, credentials: str = "") -> None:
         self._folder = folder
+        self._ending = f".{credentials}.journal" if credentials else ".journal"
         self._sync = sync
         self._number = 0
         self._is_torn = False
@@ -142,7 +144,7 @@ class Journal:
 
     def _new_journal(self) -> tuple[str, int]:
         self._number += 1
-        name = f"{self.owner}.{self._number}.journal"
+        name = f"{self.owner}.{self._number}{self._ending}"
         file = os.open(
             os.path.join(self._folder, name), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600
         )
@@ -163,6 +165,12 @@ class Journal:
         self.appended = self.size = 0
         self._is_torn = False
         os.close(torn)
+
+
+def credentials_of(name: str) -> str:
+    """Return the fingerprint in a journal's name; an empty text when there is none."""
+    parts = name.split(".")
+    return parts[2] if len(parts) == 4 else ""
 
 
 def journal_sizes(folder: str) -> dict[str, int]:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ...plugins import Claim, Entry
+from .workspaces import scoped
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -34,12 +35,9 @@ class Lanes:
 
     # --- leases ---------------------------------------------------------------------------------------
 
-    def claim(self, owner: str, now: float, limit: int) -> Claim | None:
-        """Lease the first messages of the lane that is due longest."""
-        due = self._run(
-            "SELECT lane, waiting_since FROM lanes WHERE leased = 0 AND due_at <= ? ORDER BY due_at LIMIT 1",
-            (now,),
-        ).fetchone()
+    def claim(self, owner: str, now: float, limit: int, workspaces: Sequence[int]) -> Claim | None:
+        """Lease the first messages of the lane that is due longest, of the first of *workspaces* that has one."""
+        due = next(filter(None, (self._due_lane(number, now) for number in workspaces)), None)
         if due is None:
             return None
         lane, waits_since = due
@@ -49,6 +47,14 @@ class Lanes:
         seqs = json.dumps([entry.seq for entry in entries])
         self._run("INSERT INTO claims VALUES (?, ?, ?, ?, ?)", (number, lane, owner, now + self._lease, seqs))
         return Claim(number, tuple(entries))
+
+    def _due_lane(self, workspace: int, now: float) -> tuple[int, float | None] | None:
+        query = (
+            "SELECT lane, waiting_since FROM lanes WHERE workspace = ? AND leased = 0 AND due_at <= ?"
+            " ORDER BY due_at LIMIT 1"
+        )
+        row: tuple[int, float | None] | None = self._run(query, (workspace, now)).fetchone()
+        return row
 
     def _rows(self, lane: int, limit: int) -> list[tuple[Any, ...]]:
         """Return the first *limit* messages; if they all wait for their contact, upserts from behind them come along (rule M2)."""
@@ -74,6 +80,22 @@ class Lanes:
             (lane, seq, fresh[-1][0]),
         ).fetchall()
         return sorted(fresh + waiting)
+
+    def due_at(self, workspaces: Sequence[int]) -> float | None:
+        """Return when the next lane of *workspaces* is due."""
+        query = "SELECT MIN(due_at) FROM lanes WHERE workspace = ? AND leased = 0"
+        dues = [self._run(query, (number,)).fetchone()[0] for number in workspaces]
+        return min((due_at for due_at in dues if due_at is not None), default=None)
+
+    def has_messages(self, up_to: int, workspaces: Collection[int]) -> bool:
+        """Return whether a message with ``seq <= up_to`` is there for one of *workspaces*."""
+        return any(
+            self._run(
+                "SELECT 1 FROM lanes AS l JOIN messages AS m ON m.lane = l.lane WHERE l.workspace = ? AND m.seq <= ? LIMIT 1",
+                (workspace, up_to),
+            ).fetchone()
+            for workspace in workspaces
+        )
 
     def renew(self, number: int, now: float) -> bool:
         """Lengthen a lease; False when it ended or was lost to another process."""
@@ -105,14 +127,16 @@ class Lanes:
 
     # --- the end of messages ----------------------------------------------------------------------------
 
-    def acknowledge(self, acks: Sequence[Settlement], message_ids: dict[int, str]) -> None:
-        """Forget delivered messages, except their ids."""
+    def acknowledge(
+        self, acks: Sequence[Settlement], message_ids: dict[int, str], workspace: int = 0
+    ) -> None:
+        """Forget delivered messages, except their ids, which are remembered for their workspace."""
         if not acks:
             return
         self.remove([ack.seq for ack in acks])
         self._run_many(
             "INSERT OR IGNORE INTO delivered (message_id) VALUES (?)",
-            [(message_ids[ack.seq],) for ack in acks],
+            [(scoped(workspace, message_ids[ack.seq]),) for ack in acks],
         )
         self._run(
             "DELETE FROM delivered WHERE number <= (SELECT MAX(number) FROM delivered) - ?", (_REMEMBERED,)
@@ -170,12 +194,13 @@ class Lanes:
         self._run("DELETE FROM lane_keys WHERE lane = ?", (lane,))
         return True
 
-    def drop(self, keys: Sequence[str]) -> list[str]:
-        """Forget the messages that carry one of *keys* and are not leased; returns their bodies, in order."""
+    def drop(self, keys: Sequence[str], workspace: int = 0) -> list[str]:
+        """Forget the messages of one workspace that carry one of *keys* and are not leased; returns their bodies, in order."""
         wanted = frozenset(keys)
         marks = ", ".join("?" * len(keys))
         lanes = self._run(
-            f"SELECT DISTINCT lane FROM lane_keys WHERE key IN ({marks})", tuple(keys)
+            f"SELECT DISTINCT lane FROM lane_keys WHERE key IN ({marks})",
+            [scoped(workspace, key) for key in keys],
         ).fetchall()
         leased = {
             seq for (seqs,) in self._run("SELECT seqs FROM claims").fetchall() for seq in json.loads(seqs)

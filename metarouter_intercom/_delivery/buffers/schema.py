@@ -8,6 +8,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from ...errors import SpoolFailed
+from .workspace_tables import TABLES as _WORKSPACES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,6 +110,7 @@ STEPS = (
         place INTEGER NOT NULL
     );
     """,
+    _WORKSPACES,
 )
 
 

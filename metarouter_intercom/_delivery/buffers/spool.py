@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import threading
 from typing import TYPE_CHECKING
@@ -11,21 +12,23 @@ from ...errors import SpoolFailed
 from ...plugins import Tallies
 from ..safely import safe_log
 from .database import Database
-from .dead_letters import DeadLetterTable
+from .dead_letters import DeadLetterTable, SpoolDeadLetters
 from .event_seconds import SpoolSeconds
 from .ingest import Ingester
 from .journal import Journal, journal_sizes
 from .journal_owners import lock_dead_owners, owner_of, remove_owner
 from .lanes import Lanes
+from .moving import move_messages
 from .schema import BUSY_TIMEOUT
 from .store import SpoolStore
+from .workspaces import SpoolWorkspaces
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ..._intercom.event_seconds import SecondsStore
     from ..._types import JsonObject
-    from ...plugins import Acceptance, Claim, DeadLetter, Settlement, Store
+    from ...plugins import Acceptance, Claim, Settlement, Store
 
 _log = safe_log
 # With so many lines in our journal, the caller ingests them itself: the workers are late, or there are none.
@@ -40,7 +43,7 @@ _SET_BACK = 60.0
 _MAX_DELAY = 3600.0
 
 
-class SpoolBuffer:
+class SpoolBuffer(SpoolDeadLetters):
     """
     Implements ``plugins.Buffer`` and ``plugins.DeadLetterStore`` in a file; see there for what each method does.
 
@@ -55,6 +58,8 @@ class SpoolBuffer:
         sync: With ``normal`` a message survives the end of the process, with ``full`` also that of the machine.
         lease: Seconds after which the claim of a process that hangs is open to other processes.
         busy_timeout: Seconds that a statement waits while another process has the file locked.
+        credentials: The fingerprint of the client's, to which the accepted messages belong (rule Q7); empty for the first one's.
+        mapping: The client's mapping settings, to be kept in the file; None keeps what another client wrote.
 
     Attributes:
         lease: As passed.
@@ -72,7 +77,10 @@ class SpoolBuffer:
         sync: str = "normal",
         lease: float = 60.0,
         busy_timeout: float = BUSY_TIMEOUT,
+        credentials: str = "",
+        mapping: Mapping[str, str] | None = None,
     ) -> None:
+        self._credentials, self._mapping = credentials, mapping
         self._path = os.path.abspath(os.fspath(path))
         # The name is part of the file format: a spool of an earlier version has its journals there.
         self._folder = f"{self._path}-intake"
@@ -89,18 +97,19 @@ class SpoolBuffer:
     def _begin(self) -> None:
         self._accept_lock = threading.Lock()
         self._database = Database(self._path, sync=self._sync, busy_timeout=self._busy_timeout)
-        self._ingester = Ingester(self._database.run, self._folder)
+        self._workspaces = SpoolWorkspaces(self._database, self._credentials, self._mapping)
+        self._ingester = Ingester(self._database.run, self._folder, self._workspaces)
         self._dead = DeadLetterTable(self._database.run, self._dead_limit)
         self._lanes = Lanes(self._database, self.lease)
-        self._store = SpoolStore(self._database)
-        self._event_seconds = SpoolSeconds(self._database)
+        self._store = SpoolStore(self._database, self._workspaces)
+        self._event_seconds = SpoolSeconds(self._database, self._workspaces)
         # Lines of our journal that were ingested.
         self._ingested = 0
         self._taken_over_at: float | None = None
         self._latest_now = 0.0
         self._is_delivering = False
         try:
-            self._journal = Journal(self._folder, sync=self._sync == "full")
+            self._journal = Journal(self._folder, sync=self._sync == "full", credentials=self._credentials)
             self.pending()
         except BaseException:
             self._database.close()
@@ -173,7 +182,8 @@ class SpoolBuffer:
             self._restart_journal()
 
     def _read_numbers(self) -> None:
-        self._pending = self._database.fetch_one("SELECT pending FROM numbers")[0]
+        self._pending, seq = self._database.fetch_one("SELECT pending, seq FROM numbers")
+        self._workspaces.open_after(seq)
         if self._journal is not None:
             self._ingested = self._ingester.lines.get(self._journal.name, 0)
 
@@ -231,11 +241,14 @@ class SpoolBuffer:
             if self._taken_over_at is None or abs(now - self._taken_over_at) >= _TAKE_OVER_EVERY:
                 self._take_over(now)
             self._catch_up()
+            if move_messages(self._database, self._ingester, self._workspaces, at_once=_LINES_AT_ONCE):
+                self._read_numbers()
             due_at = self._due_at()
             if due_at is None or due_at > now:
                 return None
             with self._database.transaction():
-                return self._lanes.claim(owner, now, limit)
+                self._workspaces.own()
+                return self._lanes.claim(owner, now, limit, self._workspaces.claimable())
 
     def _follow_clock(self, now: float) -> None:
         if now < self._latest_now - _SET_BACK:
@@ -249,7 +262,9 @@ class SpoolBuffer:
         with self._database.lock, self._database.transaction():
             lane = self._lanes.end_lease(claim.lane)
             message_ids = {entry.seq: str(entry.message["messageId"]) for entry in claim.entries}
-            self._lanes.acknowledge([one for one in settlements if one.kind == "ack"], message_ids)
+            self._lanes.acknowledge(
+                [one for one in settlements if one.kind == "ack"], message_ids, self._workspaces.own()
+            )
             # When the lease was lost, the process that has it now settles the other messages.
             if lane is not None:
                 buried = [one for one in settlements if one.kind == "bury"]
@@ -267,11 +282,15 @@ class SpoolBuffer:
     def next_due_at(self, *, now: float) -> float | None:
         """Return when something can be claimed next."""
         with self._database.lock:
-            return now if self._ingester.has_news() else self._due_at()
+            if self._ingester.has_news():
+                return now
+            due_at = self._due_at()
+            # What another process is delivering moves when it has settled that.
+            return min(now + _TAKE_OVER_EVERY, due_at or math.inf) if self._workspaces.moves else due_at
 
     def _due_at(self) -> float | None:
-        due_at: float | None = self._database.fetch_one("SELECT MIN(due_at) FROM lanes WHERE leased = 0")[0]
-        return due_at
+        with self._database.translated_errors():
+            return self._lanes.due_at(self._workspaces.claimable())
 
     def make_due(self, *, now: float) -> None:
         """Make every lane due at once."""
@@ -283,7 +302,7 @@ class SpoolBuffer:
         with self._database.lock:
             self._catch_up()
             with self._database.transaction():
-                bodies = self._lanes.drop(keys)
+                bodies = self._lanes.drop(keys, self._workspaces.own())
                 self._read_numbers()
             return [json.loads(body) for body in bodies]
 
@@ -312,7 +331,10 @@ class SpoolBuffer:
         """Return whether a message with ``seq <= up_to`` is not settled yet."""
         with self._database.lock:
             seq: int | None = self._database.fetch_one("SELECT MIN(seq) FROM messages")[0]
-            return seq is not None and seq <= up_to
+            if seq is None or seq > up_to:
+                return False
+            with self._database.translated_errors():
+                return self._lanes.has_messages(up_to, self._workspaces.awaited())
 
     def oldest_accepted_at(self) -> float | None:
         """Return when the oldest message that is not settled was accepted; None when there is none, or the spool is closed."""
@@ -327,35 +349,15 @@ class SpoolBuffer:
         """Return the duplicates found by the ingest, and how many dead letters were removed."""
         return Tallies(late_duplicates=self._ingester.duplicates, evicted=self._dead.evicted)
 
-    # --- dead letters ---------------------------------------------------------------------------------
-
-    def bury(self, message: JsonObject, *, reason: str, now: float) -> None:
-        """Keep a message that was never buffered as a dead letter."""
-        with self._database.lock, self._database.transaction():
-            self._dead.bury(json.dumps(message), reason, now)
-
-    def dead_letters(
-        self, *, reason: str | None = None, after: int = 0, limit: int = 100
-    ) -> list[DeadLetter]:
-        """Return dead letters, oldest first."""
-        with self._database.lock, self._database.translated_errors():
-            return self._dead.page(reason, after, limit)
-
-    def count_dead(self) -> dict[str, int]:
-        """Return reason -> number."""
-        with self._database.lock, self._database.translated_errors():
-            return self._dead.count()
-
-    def take_dead(self, *, ids: Sequence[int] | None = None, reason: str | None = None) -> list[DeadLetter]:
-        """Remove dead letters and return them."""
-        with self._database.lock, self._database.transaction():
-            return self._dead.take(ids, reason)
-
     # --- the process ----------------------------------------------------------------------------------
 
     def store(self) -> Store | None:
         """Return the table that the processes share."""
         return self._store
+
+    def workspaces(self) -> SpoolWorkspaces:
+        """What the file knows of the workspaces whose messages it holds."""
+        return self._workspaces
 
     def event_seconds(self) -> SecondsStore:
         """Return the table of the seconds of events, which the processes share."""

@@ -13,6 +13,7 @@ from metarouter_intercom._delivery.buffers.database import Database
 from metarouter_intercom._delivery.buffers.event_seconds import SpoolSeconds
 from metarouter_intercom._delivery.buffers.schema import STEPS, connect
 from metarouter_intercom._delivery.buffers.spool import SpoolBuffer
+from metarouter_intercom._delivery.buffers.workspaces import SpoolWorkspaces
 from metarouter_intercom._intercom.event_seconds import MemorySeconds, Slot
 
 _USERS, _ALIASES = (11, 13), (20, 22, 24)
@@ -29,7 +30,7 @@ def open_seconds(tmp_path):
 
     def open_them(name="s.db", **options):
         databases.append(Database(str(tmp_path / name), sync="normal"))
-        return SpoolSeconds(databases[-1], **options)
+        return SpoolSeconds(databases[-1], SpoolWorkspaces(databases[-1], ""), **options)
 
     yield open_them
     for database in databases:
@@ -59,7 +60,7 @@ _CLAIM = st.lists(
 def test_memory_and_the_file_give_the_same_seconds(tmp_path_factory, claims):
     """E10: for any claims and links memory and the file agree, and an event keeps its second as long as no link takes it away."""
     database = Database(str(tmp_path_factory.mktemp("twins") / "s.db"), sync="normal")
-    stored, memory = SpoolSeconds(database), _memory()
+    stored, memory = SpoolSeconds(database, SpoolWorkspaces(database, "")), _memory()
     for wishes, links in claims:
         in_file = stored.assign(wishes, links)
 

@@ -59,12 +59,14 @@ def test_a_file_that_is_no_database(tmp_path):
 def test_a_database_with_broken_pages(tmp_path):
     """The step that meets a broken page raises, and says that the fault does not pass by itself."""
     path = tmp_path / "spool.db"
+    _open(path).close()
+    schema = path.stat().st_size
     spool = _open(path)
     for number in range(200):
         put(spool, f"m{number}", keys=[f"user:{number}"], properties={"text": "x" * 500})
     spool.close()
     whole = path.read_bytes()
-    path.write_bytes(whole[:8192] + b"\xff" * (len(whole) - 8192))
+    path.write_bytes(whole[:schema] + b"\xff" * (len(whole) - schema))
 
     broken = _open(path)
     with pytest.raises(SpoolFailed, match="move the file away") as caught:

@@ -6,6 +6,7 @@ import pytest
 
 from metarouter_intercom._delivery.buffers.database import Database
 from metarouter_intercom._delivery.buffers.store import SpoolStore
+from metarouter_intercom._delivery.buffers.workspaces import SpoolWorkspaces
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def database(tmp_path):
 @pytest.fixture
 def store(database):
     """A store of three values of each kind."""
-    return SpoolStore(database, capacity=3)
+    return SpoolStore(database, SpoolWorkspaces(database, ""), capacity=3)
 
 
 def test_values_are_kept_by_kind_and_key(store):
