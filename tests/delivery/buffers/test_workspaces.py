@@ -96,6 +96,21 @@ def test_keys_of_one_workspace_share_everything(open_spool):
     assert (new.pending(), new.tallies().late_duplicates) == (4, 1)
 
 
+def test_what_moves_takes_nobody_along(open_spool):
+    """While messages of a first key move to the workspace of a second one, a third key's messages get a place of their own."""
+    first, second = open_spool(_A), open_spool(_B)
+    put(first, "m-1")
+    first.pending()
+    second.workspaces().identify("w-1", adopt=False)
+    first.workspaces().identify("w-1", adopt=False)
+    third = open_spool("c" * 32)
+    put(third, "m-2")
+    third.pending()
+
+    assert drain(first, now=5.0) == ["m-1"]
+    assert first.workspaces().waiting() == {None: 1}
+
+
 def test_messages_in_hand_move_when_they_are_settled(open_spool):
     """What another process is delivering stays in its lane until it is settled; then it moves, and is not delivered twice."""
     waiting, spool = open_spool(_B), open_spool(_A)
@@ -222,7 +237,7 @@ _STEPS = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=_STEPS)
 def test_in_any_sequence_each_message_reaches_its_workspace_once(tmp_path_factory, steps):
     """Whatever three clients do in whatever order, each message comes out once, in its workspace, in the order of its client and contact."""
