@@ -80,10 +80,8 @@ class SpoolWorkspaces:
         if row is not None:
             return int(row[0])
         # What an earlier version left belongs to the first credentials that open the file.
-        is_free = self._run(
-            "SELECT id IS NULL AND NOT EXISTS (SELECT 1 FROM credentials WHERE workspace = 0) FROM workspaces WHERE number = 0"
-        ).fetchone()[0]
-        number = 0 if is_free else self._add(None)
+        is_first = self._run("SELECT NOT EXISTS (SELECT 1 FROM credentials)").fetchone()[0]
+        number = 0 if is_first else self._add(None)
         self._run("INSERT INTO credentials (fingerprint, workspace) VALUES (?, ?)", (credentials, number))
         return number
 
