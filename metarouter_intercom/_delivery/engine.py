@@ -12,7 +12,7 @@ from .._intercom.workspace_cache import WorkspaceCache
 from ..errors import DeliveryFailed
 from ..messages._message_ids import own_message_ids
 from ..plugins import Settlement
-from .buffers.capabilities import seconds_store_of, store_of
+from .buffers.capabilities import seconds_store_of, spool_state_of, store_of
 from .circuit import Circuit, Paused
 from .consumer import Consumer
 from .executor import Executor
@@ -20,7 +20,7 @@ from .flushing import Flushing, make_pause
 from .interrupts import is_interruption
 from .outcomes import Outcomes, why_held
 from .rate_limit import RateLimit
-from .report import Counters, Health, RateBudget
+from .report import Counters, Health, RateBudget, SpoolState
 from .spreading import Spreader
 from .workers import FlushDeadline, SettlementSignal, StopLatch, StripedLocks, Workers
 
@@ -237,7 +237,17 @@ class Engine:
         """Return whether deliveries work, and how many attributes the workspace has."""
         # A signal handler must not wait for the cache's lock, which the interrupted call may hold.
         count = None if is_interruption() else self._executor.attribute_count()
-        return self._status()._replace(attributes=count)
+        spool = spool_state_of(self._buffer)
+        health = self._status()._replace(attributes=count)
+        if spool is None:
+            return health
+        if health.is_ok and spool.is_failing:
+            health = health._replace(status="failing", reason="spool")
+        return health._replace(spool=spool.fault)
+
+    def spool(self) -> SpoolState | None:
+        """Return what is known about the spool's files; None without a spool."""
+        return spool_state_of(self._buffer)
 
     def _status(self) -> Health:
         circuit = self.circuit

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ..._intercom.event_seconds import SecondsStore
     from ..._types import JsonObject
     from ...plugins import Buffer, DeadLetter, Store
+    from ..report import SpoolState
 
 
 class _EarlierBuffer(Protocol):
@@ -36,6 +37,12 @@ def seconds_store_of(buffer: Buffer) -> SecondsStore | None:
     """Return where *buffer* keeps the seconds of events (rule E10); None for memory and for a buffer that users wrote."""
     event_seconds: Callable[[], SecondsStore] | None = getattr(buffer, "event_seconds", None)
     return None if event_seconds is None else event_seconds()
+
+
+def spool_state_of(buffer: Buffer) -> SpoolState | None:
+    """Return what is known about the files of *buffer*; None for a buffer without."""
+    state: Callable[[], SpoolState] | None = getattr(buffer, "state", None)
+    return None if state is None else state()
 
 
 class NoDeadLetters:

@@ -7,13 +7,14 @@ from heapq import merge
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from .journal import journal_sizes, read_lines
+from .journal import SALVAGED
+from .journal_lines import journal_sizes, read_lines
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from .journal import Line
+    from .journal_lines import Line
 
 _KNOWN = "SELECT EXISTS (SELECT 1 FROM messages WHERE message_id = ?), EXISTS (SELECT 1 FROM delivered WHERE message_id = ?)"
 
@@ -26,6 +27,8 @@ class Ingester:
         positions: Journal -> bytes ingested, as of the last look.
         lines: Journal -> lines ingested.
         duplicates: Lines left out because their message id had been accepted before.
+        unreadable: Journal -> why it cannot be read; it is skipped, and looked at again with the next news.
+        damaged: Journal -> bytes of it that are no lines, and were skipped.
     """
 
     def __init__(self, run: Callable[..., sqlite3.Cursor], folder: str) -> None:
@@ -35,21 +38,31 @@ class Ingester:
         self.lines: dict[str, int] = {}
         self.duplicates = 0
         self._duplicates_before = 0
+        self.unreadable: dict[str, str] = {}
+        self.damaged: dict[str, int] = {}
         # Journals that could not be read to their end, with their size at that time: an incomplete line is no news until it grows.
         self._torn: dict[str, int] = {}
 
     def has_news(self) -> bool:
         """Return whether a journal has lines that were not ingested; needs no transaction."""
-        return any(
-            size not in (self.positions.get(name, 0), self._torn.get(name))
-            for name, size in journal_sizes(self._folder).items()
-        )
+        return any(self._is_news(name, size) for name, size in journal_sizes(self._folder).items())
+
+    def has_news_of(self, name: str) -> bool:
+        """Return whether one journal has lines that were not ingested."""
+        size = journal_sizes(self._folder).get(name)
+        return size is not None and self._is_news(name, size)
+
+    def _is_news(self, name: str, size: int) -> bool:
+        return size not in (self.positions.get(name, 0), self._torn.get(name))
 
     def forget(self, *names: str) -> None:
         """Forget journals that were removed; needs no transaction."""
         for name in names:
             self.positions.pop(name, None)
             self.lines.pop(name, None)
+            self._torn.pop(name, None)
+            self.unreadable.pop(name, None)
+            self.damaged.pop(name, None)
 
     def ingest(self, limit: int) -> bool:
         """Ingest at most *limit* lines, inside a transaction of the caller; True when there may be more."""
@@ -62,9 +75,13 @@ class Ingester:
         # journal which that look had already passed. Lines that are newer than all of the first look wait for the next time.
         sizes = journal_sizes(self._folder) if len(first) > 1 else first
         unread = {name for name, size in first.items() if size > read_until.get(name, (0, 0))[0]}
-        batch = _Batch(self._run)
+        batch = Batch(self._run)
         for name, line in self._in_order(sizes, read_until):
-            self.duplicates += not batch.add(line)
+            # A line that was saved from a removed journal may have been ingested before: the caller sent it once.
+            is_new = batch.add(line) is not None
+            self.duplicates += not is_new and not name.endswith(SALVAGED)
+            if line.skipped:
+                self.damaged[name] = self.damaged.get(name, 0) + line.skipped
             read_until[name] = (line.end, read_until.get(name, (0, 0))[1] + 1)
             if line.end >= first.get(name, 0):
                 unread.discard(name)
@@ -105,22 +122,26 @@ class Ingester:
         self, sizes: dict[str, int], read_until: dict[str, tuple[int, int]]
     ) -> Iterable[tuple[str, Line]]:
         streams = [
-            _dated(name, read_lines(self._folder, name, start=read_until.get(name, (0, 0))[0], end=size))
+            self._dated(name, read_lines(self._folder, name, start=read_until.get(name, (0, 0))[0], end=size))
             for name, size in sizes.items()
             if size > read_until.get(name, (0, 0))[0]
         ]
         return ((name, line) for _, name, line in merge(*streams, key=itemgetter(0)))
 
+    def _dated(self, name: str, lines: Iterator[Line]) -> Iterator[tuple[float, str, Line]]:
+        """Yield each line with an instant that never goes back within one journal, whatever the clock did."""
+        latest = 0.0
+        try:
+            for line in lines:
+                latest = max(latest, line.accepted_at)
+                yield latest, name, line
+        except OSError as error:
+            self.unreadable[name] = error.strerror or str(error)
+        else:
+            self.unreadable.pop(name, None)
 
-def _dated(name: str, lines: Iterator[Line]) -> Iterator[tuple[float, str, Line]]:
-    """Yield each line with an instant that never goes back within one journal, whatever the clock did."""
-    latest = 0.0
-    for line in lines:
-        latest = max(latest, line.accepted_at)
-        yield latest, name, line
 
-
-class _Batch:
+class Batch:
     """The lines of one transaction: each lane is looked up once, and the numbers are written once."""
 
     def __init__(self, run: Callable[..., sqlite3.Cursor]) -> None:
@@ -128,16 +149,18 @@ class _Batch:
         self._lanes: dict[str, int] = {}
         self._grown: dict[int, int] = {}
         self._upserted: dict[int, float] = {}
+        self._seq: int
+        self._lane: int
         self._seq, self._lane = run("SELECT seq, lane FROM numbers").fetchone()
         self._added = 0
         self.size = 0
 
-    def add(self, line: Line) -> bool:
-        """Put a line into its lane; False if its message id is buffered or was delivered."""
+    def add(self, line: Line) -> int | None:
+        """Put a line into its lane and return its seq; None if its message id is buffered or was delivered."""
         self.size += 1
         if any(self._run(_KNOWN, (line.message_id, line.message_id)).fetchone()):
-            return False
-        lane = self._lane_of(line)
+            return None
+        lane = self._lane_of(line.keys, line.accepted_at)
         self._seq += 1
         self._run(
             "INSERT INTO messages (seq, lane, message_id, keys, upserts, body, accepted_at)"
@@ -156,7 +179,12 @@ class _Batch:
         self._grown[lane] = self._grown.get(lane, 0) + 1
         if line.upserts:
             self._upserted[lane] = line.accepted_at
-        return True
+        return self._seq
+
+    def unite(self, keys: Sequence[str]) -> None:
+        """Let the lines that carry one of *keys* share a lane."""
+        if len(keys) > 1:
+            self._lane_of(keys, 0.0)
 
     def finish(self) -> None:
         """Write the numbers; a lane that waits for its contact is due if an upsert of the contact was added."""
@@ -169,13 +197,12 @@ class _Batch:
             (self._seq, self._lane, self._added),
         )
 
-    def _lane_of(self, line: Line) -> int:
-        keys = line.keys
+    def _lane_of(self, keys: Sequence[str], due_at: float) -> int:
         lanes = {lane for key in keys if (lane := self._known(key)) is not None}
         if not lanes:
             self._lane += 1
             lane = self._lane
-            self._run("INSERT INTO lanes VALUES (?, 0, 0, 0, ?, NULL)", (lane, line.accepted_at))
+            self._run("INSERT INTO lanes VALUES (?, 0, 0, 0, ?, NULL)", (lane, due_at))
         else:
             lane = next(iter(lanes)) if len(lanes) == 1 else self._join(lanes)
         for key in keys:

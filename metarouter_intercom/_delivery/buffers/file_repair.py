@@ -1,0 +1,152 @@
+"""Notices that the files of a spool were removed, moved or replaced, and goes on with what is saved from them (rule Q8)."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from ...errors import SpoolFailed
+from ...plugins import Claim
+from .journal_owners import is_dead
+from .replacement import Own, Replacement
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ...plugins import Settlement
+    from .database import Database
+    from .intake import Intake
+    from .notices import Notices
+    from .replacement import MovedClaim, Replaced
+    from .spool_files import SpoolFiles
+
+_log = logging.getLogger("metarouter_intercom")
+# Numbers of claims and messages that callers have from different files are so far apart that they cannot be mistaken for each other.
+_APART = 2**44
+
+
+class FileRepair:
+    """
+    The files of one spool in one process; the caller of every method holds the database's lock.
+
+    Args:
+        database: Of the spool.
+        files: Of the spool.
+        notices: Takes what people should know.
+        lease: Seconds that a claim lasts.
+
+    Attributes:
+        saved: Messages that were moved from files that vanished.
+        lost: Messages that could not be read any more.
+    """
+
+    def __init__(self, database: Database, files: SpoolFiles, notices: Notices, lease: float) -> None:
+        self.saved = self.lost = 0
+        self._database = database
+        self._files = files
+        self._notices = notices
+        self._lease = lease
+        self._replacement = Replacement(database, files.folder)
+        self._generation = 0
+        self._moved: dict[int, MovedClaim] = {}
+
+    def check(self, intake: Intake, now: float) -> None:
+        """
+        Put right what is wrong with the files.
+
+        Raises:
+            SpoolFailed: That is not possible now; the open files stay in use.
+        """
+        if self._database.watch.fault() is not None and self._database.connection is not None:
+            self._replace(intake, now)
+        intake.check_files()
+
+    def _replace(self, intake: Intake, now: float) -> None:
+        journal = intake.journal
+        folder = self._files.folder
+        own = Own(journal.owner, journal.owners, now + self._lease, lambda owner: not is_dead(folder, owner))
+        replaced = self._replacement.replace(pending=intake.pending, own=own)
+        if replaced is None:
+            return
+        if replaced.claims is not None:
+            before = self._generation * _APART
+            self._moved = {
+                **{number: self._followed(claim, replaced.claims) for number, claim in self._moved.items()},
+                **{before + number: claim for number, claim in replaced.claims.items()},
+            }
+            self._generation += 1
+        self.saved += replaced.saved
+        self.lost += replaced.lost
+        intake.ingester.undo()
+        intake.read_numbers()
+        self._tell(replaced)
+
+    def _followed(self, claim: MovedClaim, claims: dict[int, MovedClaim]) -> MovedClaim:
+        """Follow a claim of an even earlier file into the newest one."""
+        newest = claims.get(claim.number)
+        if newest is None:
+            return claim._replace(seqs={})
+        return newest._replace(
+            seqs={seq: newest.seqs[middle] for seq, middle in claim.seqs.items() if middle in newest.seqs}
+        )
+
+    def _tell(self, replaced: Replaced) -> None:
+        path = self._files.database
+        fault, saved, lost = replaced.fault, replaced.saved, replaced.lost
+        self._notices.add(
+            SpoolFailed(
+                f"spool: {path}: another program {_DEEDS[fault]}: {saved} messages were saved, {lost} are lost; "
+                "keep other programs away from the spool while it is in use"
+            ),
+            lambda: _log.warning(
+                "spool %s: another program changed its files while they were open: %s (messages saved: %d, lost: %d)",
+                path,
+                fault,
+                saved,
+                lost,
+                extra={"fault": fault, "saved": saved, "lost": lost},
+            ),
+        )
+
+    # --- numbers --------------------------------------------------------------------------------------
+
+    def outside(self, number: int) -> int:
+        """Return a number of the file as callers get it."""
+        return number + self._generation * _APART
+
+    def inside(self, number: int) -> int | None:
+        """Return a caller's number as it is in the file; None when it is from an earlier file."""
+        return number % _APART if number // _APART == self._generation else None
+
+    def translated(self, claim: Claim, settlements: Sequence[Settlement]) -> tuple[Claim, list[Settlement]]:
+        """Return a claim and its settlements with the numbers of the file that is in use now."""
+        number = self.inside(claim.lane)
+        if number is not None:
+            return claim._replace(lane=number), list(settlements)
+        moved = self._moved.get(claim.lane)
+        seqs = {} if moved is None else moved.seqs
+        # A message that is not in the new file has a seq that no message has; what was delivered is remembered by its id.
+        entries = tuple(entry._replace(seq=seqs.get(entry.seq, -entry.seq)) for entry in claim.entries)
+        return Claim(-1 if moved is None else moved.number, entries), [
+            one._replace(seq=seqs.get(one.seq, -one.seq)) for one in settlements
+        ]
+
+    def forget(self, claim: Claim) -> None:
+        """Forget a claim that was settled."""
+        self._moved.pop(claim.lane, None)
+
+    def renewed(self, claim: Claim) -> int:
+        """Return the number of a claim in the file that is in use now."""
+        number = self.inside(claim.lane)
+        if number is not None:
+            return number
+        moved = self._moved.get(claim.lane)
+        return -1 if moved is None else moved.number
+
+
+_DEEDS = {
+    "removed": "removed or moved the file while it was open",
+    "replaced": "put another file in its place while it was open",
+    "emptied": "emptied the file while it was open",
+    "write-ahead": "removed a file beside it while it was open",
+}

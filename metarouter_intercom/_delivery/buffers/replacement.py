@@ -1,0 +1,271 @@
+"""
+What to do when the spool's file was removed, moved or replaced while it was open (rule Q8): nothing that was accepted is lost or sent twice.
+
+The open connection can still read the earlier file. If the name is free, all of it is copied there. If another file has the name (another
+process was faster, or somebody put a backup back), what that file lacks is added to it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from ...errors import SpoolFailed
+from .ingest import Batch
+from .journal_lines import Line
+from .journal_owners import lock_file
+from .schema import connect, copy_database
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Collection, Iterator, Sequence
+
+    from .database import Database
+    from .file_watch import Fault
+
+_DEAD = "reason, body, answer, attempts, accepted_at, died_at"
+
+
+class Own(NamedTuple):
+    """
+    This process among those that share the spool.
+
+    Attributes:
+        name: By which the others know it.
+        names: That and its earlier names.
+        until: When its leases end that begin now.
+        is_alive: Whether the process of another name works on its messages.
+    """
+
+    name: str
+    names: Collection[str]
+    until: float
+    is_alive: Callable[[str], bool]
+
+
+class MovedClaim(NamedTuple):
+    """
+    A claim of the earlier file.
+
+    Attributes:
+        number: Of the claim in the new file.
+        seqs: Seq of each message in the earlier file -> in the new file; another process has those that are missing.
+    """
+
+    number: int
+    seqs: dict[int, int]
+
+
+class Replaced(NamedTuple):
+    """
+    What was done.
+
+    Attributes:
+        fault: What had happened to the files.
+        saved: Messages that were moved from the earlier file.
+        lost: Messages that could not be read any more.
+        claims: None if every number in the new file means the same as before. Else our claims of the earlier file, by their numbers
+            there: their numbers in the new file, and those of their messages.
+    """
+
+    fault: Fault
+    saved: int
+    lost: int
+    claims: dict[int, MovedClaim] | None
+
+
+class Replacement:
+    """
+    Puts a file in place of one that vanished.
+
+    Args:
+        database: Its lock is held by the caller of ``replace``.
+        folder: Of the journals.
+    """
+
+    def __init__(self, database: Database, folder: str) -> None:
+        self._database = database
+        self._path = database.path
+        self._folder = folder
+
+    def replace(self, *, pending: int, own: Own) -> Replaced | None:
+        """
+        Put the files right; None when nothing is wrong with them.
+
+        Args:
+            pending: How many messages the earlier file had, as far as is known.
+            own: Whose claims go on in the new file.
+
+        Raises:
+            SpoolFailed: That is not possible now; the earlier file stays open.
+        """
+        fault = self._database.watch.fault()
+        connection = self._database.connection
+        if fault is None or connection is None:
+            return None
+        with self._alone():
+            if fault == "write-ahead":
+                self._database.write_back()
+                self._database.replace_connection()
+                return Replaced(fault, pending, 0, None)
+            if fault == "emptied":
+                self._move_aside()
+            self._database.watch.remove_stale()
+            if not os.path.exists(self._path):
+                return self._copy(fault, connection, pending)
+            return self._add(fault, connection, pending, own)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Let one process at a time work inside; the others wait for their next turn."""
+        os.makedirs(self._folder, mode=0o700, exist_ok=True)
+        path = os.path.join(self._folder, "replacing")
+        handle = lock_file(path)
+        if handle is None:
+            raise SpoolFailed(f"spool: {self._path}: another process replaces the file", is_passing=True)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+            os.close(handle)
+
+    def _move_aside(self) -> None:
+        number = 1
+        while os.path.exists(aside := f"{self._path}.damaged-{number}"):
+            number += 1
+        os.rename(self._path, aside)
+
+    def _copy(self, fault: Fault, connection: sqlite3.Connection, pending: int) -> Replaced:
+        copy = f"{self._path}.copy"
+        is_readable = True
+        try:
+            copy_database(connection, copy)
+            os.rename(copy, self._path)
+        except SpoolFailed:
+            if fault != "emptied":
+                raise
+            is_readable = False  # what is left of the file makes no database
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(copy)
+        self._database.replace_connection()
+        return Replaced(
+            fault, pending if is_readable else 0, 0 if is_readable else pending, None if is_readable else {}
+        )
+
+    def _add(self, fault: Fault, connection: sqlite3.Connection, pending: int, own: Own) -> Replaced:
+        try:
+            connect(self._path, sync="normal").close()
+        except SpoolFailed as error:
+            if error.is_passing or "not a database" not in str(error):
+                raise
+            self._move_aside()
+            return self._copy(fault, connection, pending)
+        earlier, watch = self._database.detach()
+        try:
+            with self._database.transaction():
+                saved, claims = _Addition(earlier, self._database.run).add(own)
+        except BaseException:
+            self._database.attach(earlier, watch)
+            raise
+        earlier.close()
+        return Replaced(fault, saved, 0, claims)
+
+
+class _Addition:
+    """Adds what another database has to a spool, inside a transaction of the caller."""
+
+    def __init__(self, earlier: sqlite3.Connection, run: Callable[..., sqlite3.Cursor]) -> None:
+        self._earlier = earlier
+        self._run = run
+
+    def add(self, own: Own) -> tuple[int, dict[int, MovedClaim]]:
+        """Return how many messages were added, and our claims."""
+        self._add_delivered()
+        self._add_positions()
+        self._add_dead_letters()
+        self._add_shared()
+        return self._add_messages(own)
+
+    def _add_delivered(self) -> None:
+        for row in self._earlier.execute("SELECT message_id FROM delivered ORDER BY number"):
+            self._run("INSERT OR IGNORE INTO delivered (message_id) VALUES (?)", row)
+        known = "SELECT seq FROM messages WHERE message_id IN (SELECT message_id FROM delivered)"
+        for lane, number in self._run(
+            f"SELECT lane, COUNT(*) FROM messages WHERE seq IN ({known}) GROUP BY lane"
+        ).fetchall():
+            self._run("UPDATE lanes SET size = size - ? WHERE lane = ?", (number, lane))
+            self._run("UPDATE numbers SET pending = pending - ?", (number,))
+        self._run(f"DELETE FROM messages WHERE seq IN ({known})")
+        self._run(
+            "DELETE FROM lane_keys WHERE lane IN (SELECT lane FROM lanes WHERE size = 0 AND leased = 0)"
+        )
+        self._run("DELETE FROM lanes WHERE size = 0 AND leased = 0")
+
+    def _add_positions(self) -> None:
+        for name, position, lines in self._earlier.execute("SELECT name, position, lines FROM journals"):
+            self._run(
+                "INSERT INTO journals VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET position = excluded.position,"
+                " lines = excluded.lines WHERE excluded.position > position",
+                (name, position, lines),
+            )
+
+    def _add_dead_letters(self) -> None:
+        added = 0
+        for row in self._earlier.execute(f"SELECT {_DEAD} FROM dead ORDER BY id"):
+            added += self._run(
+                f"INSERT INTO dead ({_DEAD}) SELECT ?, ?, ?, ?, ?, ?"
+                " WHERE NOT EXISTS (SELECT 1 FROM dead WHERE body = ? AND died_at = ?)",
+                (*row, row[1], row[5]),
+            ).rowcount
+        self._run("UPDATE numbers SET dead = dead + ?", (added,))
+
+    def _add_shared(self) -> None:
+        for columns, table in (
+            ("kind, key, value", "shelf"),
+            ("owner, place, name, second", "event_seconds"),
+            ("key, place", "event_places"),
+        ):
+            marks = ", ".join("?" * (columns.count(",") + 1))
+            for row in self._earlier.execute(f"SELECT {columns} FROM {table} ORDER BY number"):
+                self._run(f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({marks})", row)
+
+    def _add_messages(self, own: Own) -> tuple[int, dict[int, MovedClaim]]:
+        batch = Batch(self._run)
+        claims = {}
+        claimed: set[int] = set()
+        for number, owner, seqs in self._earlier.execute("SELECT claim, owner, seqs FROM claims").fetchall():
+            if owner in own.names:
+                lines = self._lines(
+                    f"WHERE seq IN ({', '.join('?' * len(json.loads(seqs)))})", json.loads(seqs)
+                )
+                # Their order must not depend on what has been delivered of their lane.
+                batch.unite([key for _, line in lines for key in line.keys])
+                claims[number] = {seq: new for seq, line in lines if (new := batch.add(line)) is not None}
+            if owner in own.names or own.is_alive(owner):
+                # A process that lives settles its messages in the new file.
+                claimed.update(json.loads(seqs))
+        saved = sum(batch.add(line) is not None for seq, line in self._lines("", ()) if seq not in claimed)
+        batch.finish()
+        moved = {number: self._lease(seqs, own) for number, seqs in claims.items()}
+        return saved + sum(len(seqs) for seqs in claims.values()), moved
+
+    def _lines(self, where: str, seqs: Sequence[int]) -> list[tuple[int, Line]]:
+        query = f"SELECT seq, accepted_at, upserts, message_id, keys, body FROM messages {where} ORDER BY seq"
+        return [
+            (seq, Line(accepted_at, bool(upserts), message_id, json.loads(keys), body, 0))
+            for seq, accepted_at, upserts, message_id, keys, body in self._earlier.execute(query, tuple(seqs))
+        ]
+
+    def _lease(self, seqs: dict[int, int], own: Own) -> MovedClaim:
+        number = self._run("UPDATE numbers SET claim = claim + 1 RETURNING claim").fetchone()[0]
+        if seqs:
+            lane = self._run("SELECT lane FROM messages WHERE seq = ?", (min(seqs.values()),)).fetchone()[0]
+            self._run("UPDATE lanes SET leased = leased + 1 WHERE lane = ?", (lane,))
+            self._run(
+                "INSERT INTO claims VALUES (?, ?, ?, ?, ?)",
+                (number, lane, own.name, own.until, json.dumps(sorted(seqs.values()))),
+            )
+        return MovedClaim(number, seqs)
