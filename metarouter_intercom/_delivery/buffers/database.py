@@ -38,6 +38,7 @@ class Database:
     Attributes:
         watch: Whether the open files are still those that have their names.
         wal_pages: After so many pages SQLite writes the write-ahead file into the database, and then cuts it to so many.
+        most_pages: How many pages the database may have; None for as many as there is room for.
         on_other_file: Called after the connection was opened again and found another file under the name.
     """
 
@@ -51,6 +52,7 @@ class Database:
         self._connection: sqlite3.Connection | None = None
         self.watch = FileWatch(path)
         self.wal_pages = 1_000
+        self.most_pages: int | None = None
         self.on_other_file: Callable[[], None] = lambda: None
         rest_at_forks(self)
 
@@ -166,6 +168,8 @@ class Database:
         self._connection = connect(self.path, sync=self._sync, busy_timeout=self._timeout)
         self._connection.execute(f"PRAGMA wal_autocheckpoint = {self.wal_pages}")
         self._connection.execute(f"PRAGMA journal_size_limit = {self.wal_pages * _PAGE}")
+        if self.most_pages is not None:
+            self._connection.execute(f"PRAGMA max_page_count = {self.most_pages}")
         self.watch.note()
         if is_other_file:
             self.on_other_file()

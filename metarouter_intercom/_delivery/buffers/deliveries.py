@@ -66,7 +66,6 @@ class Deliveries:
 
     def claim(self, intake: Intake, now: float, limit: int) -> Claim | None:
         """Lease the due messages of one lane; see ``plugins.Buffer``."""
-        self._room.prepare()
         return self._with_room(lambda: self._claim(intake, now, limit))
 
     def _with_room(self, step: Callable[[], _T]) -> _T:
@@ -93,7 +92,11 @@ class Deliveries:
             return None
         with self._database.transaction():
             claim = self._lanes.claim(intake.journal.owner, now, limit)
-        return None if claim is None else claim._replace(lane=self._repair.outside(claim.lane))
+        if claim is None:
+            return None
+        claim = claim._replace(lane=self._repair.outside(claim.lane))
+        self._repair.recent.add_claimed(claim)
+        return claim
 
     def _is_due(self, now: float) -> bool:
         due_at = self.due_at()
@@ -116,6 +119,7 @@ class Deliveries:
         current, ends = self._repair.translated(claim, settlements)
         self._with_room(lambda: self._settle(intake, current, ends, now))
         self._repair.forget(claim)
+        self._repair.recent.add_settled(claim, settlements)
 
     def _settle(self, intake: Intake, claim: Claim, settlements: Sequence[Settlement], now: float) -> None:
         with self._database.transaction():

@@ -12,6 +12,7 @@ from ...plugins import Claim, Tallies
 from .fail_open_store import FailOpenStore
 from .file_faults import FileFaults, extra_of
 from .memory import MemoryBuffer
+from .spool import EVERYTHING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -142,8 +143,9 @@ class FallbackBuffer:
             try:
                 self._settle_unsettled(now)
                 claim = self._spool.claim(now=now, limit=limit)
+                self._faults.end_lock()
                 if not self._uses_memory:
-                    self._faults.clear()
+                    self._faults.current = None
                 if claim is None and self._uses_memory and not now < self._move_at <= now + _PAUSE:
                     self._move_back(now)
                     claim = self._spool.claim(now=now, limit=limit)
@@ -229,23 +231,31 @@ class FallbackBuffer:
     # --- counting -------------------------------------------------------------------------------------
 
     def mark(self) -> int:
-        """Return the seq of the newest message in the file; ``has_pending`` always waits for messages in memory."""
+        """Return the seq of the newest message in the file; everything while messages in memory wait to be moved there."""
+        if self._in_memory():
+            return EVERYTHING
         with contextlib.suppress(SpoolFailed):
             return self._spool.mark()
         return 0
 
+    def _in_memory(self) -> int:
+        """Count the messages in memory, and not in the middle of a move into the file."""
+        with self._memory_lock:
+            return self._memory.pending()
+
     def has_pending(self, up_to: int) -> bool:
         """Return whether something accepted before is not settled."""
-        if self._memory.pending():
+        if self._in_memory():
             return True
         try:
             return self._spool.has_pending(up_to)
         except SpoolFailed as error:
             # Nothing can be delivered from the file now, so nobody should wait for it, except for the end of a short lock.
-            return error.is_passing and not self._faults.is_locked_long()
+            return error.is_full or (error.is_passing and not self._faults.is_locked_long())
 
     def pending(self) -> int:
         """Count the messages not settled yet, in both places; while the file cannot be read, the last known number of those in it."""
+        in_memory = self._in_memory()
         try:
             in_file = self._spool.pending()
             self._is_exact = True
@@ -259,7 +269,7 @@ class FallbackBuffer:
                 error,
                 extra=extra_of(error) | {"pending": in_file},
             )
-        return self._memory.pending() + in_file
+        return in_memory + in_file
 
     def oldest_accepted_at(self) -> float | None:
         """Return when the oldest message that is not settled was accepted; only of those in memory while the file cannot be read."""

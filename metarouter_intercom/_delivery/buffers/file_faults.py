@@ -68,9 +68,9 @@ class FileFaults:
         """Return whether nobody should wait for the end of the lock any more."""
         return self._locked_since is not None and self._locked_until - self._locked_since >= _SHORT_LOCK
 
-    def clear(self) -> None:
-        """Note that the file can be used."""
-        self._locked_since = self.current = None
+    def end_lock(self) -> None:
+        """Note that no other program has the file locked."""
+        self._locked_since = None
 
 
 def extra_of(error: SpoolFailed) -> dict[str, object]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from ...errors import SpoolFailed
 from ...plugins import Claim
 from .journal_owners import is_dead
-from .replacement import Own, Replacement
+from .recent import RecentDeliveries
+from .replacement import Own, Replaced, Replacement
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from .database import Database
     from .intake import Intake
     from .notices import Notices
-    from .replacement import MovedClaim, Replaced
+    from .replacement import MovedClaim
     from .spool_files import SpoolFiles
 
 _log = logging.getLogger("metarouter_intercom")
@@ -38,6 +39,7 @@ class FileRepair:
     Attributes:
         saved: Messages that were moved from files that vanished.
         lost: Messages that could not be read any more.
+        recent: What this process delivered lately.
     """
 
     def __init__(self, database: Database, files: SpoolFiles, notices: Notices, lease: float) -> None:
@@ -49,6 +51,7 @@ class FileRepair:
         self._replacement = Replacement(database, files.folder)
         self._generation = 0
         self._moved: dict[int, MovedClaim] = {}
+        self.recent = RecentDeliveries()
 
     def check(self, intake: Intake, now: float) -> None:
         """
@@ -57,9 +60,22 @@ class FileRepair:
         Raises:
             SpoolFailed: That is not possible now; the open files stay in use.
         """
-        if self._database.watch.fault() is not None and self._database.connection is not None:
+        fault = self._database.watch.fault()
+        if fault is not None and self._database.connection is not None:
             self._replace(intake, now)
+        elif fault == "replaced":
+            self._open_replaced()
         intake.check_files()
+
+    def _open_replaced(self) -> None:
+        """Open a file that somebody put in place of ours while it was closed; one that is no spool gets another name."""
+        try:
+            self._database.run("PRAGMA user_version")
+        except SpoolFailed as error:
+            if "not a database" not in str(error):
+                raise
+            self._replacement.move_aside()
+            self._tell(Replaced("replaced", 0, 0, None))
 
     def _replace(self, intake: Intake, now: float) -> None:
         journal = intake.journal
@@ -75,11 +91,24 @@ class FileRepair:
                 **{before + number: claim for number, claim in replaced.claims.items()},
             }
             self._generation += 1
-        self.saved += replaced.saved
-        self.lost += replaced.lost
         intake.ingester.undo()
         intake.read_numbers()
+        if replaced.lost:
+            replaced = self._recover(intake, replaced)
+        self.saved += replaced.saved
+        self.lost += replaced.lost
         self._tell(replaced)
+
+    def _recover(self, intake: Intake, replaced: Replaced) -> Replaced:
+        """Ingest what our journal still has once more, except for what was or is being delivered."""
+        with self._database.transaction():
+            self._database.run_many(
+                "INSERT OR IGNORE INTO delivered (message_id) VALUES (?)", self.recent.message_ids()
+            )
+        intake.ingester.repeated[intake.journal.name] = intake.journal.size
+        intake.ingest()
+        saved = intake.pending + self.recent.number_claimed
+        return replaced._replace(saved=saved, lost=max(0, replaced.lost - saved))
 
     def _followed(self, claim: MovedClaim, claims: dict[int, MovedClaim]) -> MovedClaim:
         """Follow a claim of an even earlier file into the newest one."""

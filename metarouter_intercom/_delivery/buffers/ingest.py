@@ -29,6 +29,7 @@ class Ingester:
         duplicates: Lines left out because their message id had been accepted before.
         unreadable: Journal -> why it cannot be read; it is skipped, and looked at again with the next news.
         damaged: Journal -> bytes of it that are no lines, and were skipped.
+        repeated: Journal -> bytes of it that were ingested before, into a file that was lost.
     """
 
     def __init__(self, run: Callable[..., sqlite3.Cursor], folder: str) -> None:
@@ -40,6 +41,7 @@ class Ingester:
         self._duplicates_before = 0
         self.unreadable: dict[str, str] = {}
         self.damaged: dict[str, int] = {}
+        self.repeated: dict[str, int] = {}
         # Journals that could not be read to their end, with their size at that time: an incomplete line is no news until it grows.
         self._torn: dict[str, int] = {}
 
@@ -55,6 +57,10 @@ class Ingester:
     def _is_news(self, name: str, size: int) -> bool:
         return size not in (self.positions.get(name, 0), self._torn.get(name))
 
+    def torn(self) -> dict[str, int]:
+        """Return the journals that end in something that is no line -> their size."""
+        return dict(self._torn)
+
     def forget(self, *names: str) -> None:
         """Forget journals that were removed; needs no transaction."""
         for name in names:
@@ -63,9 +69,10 @@ class Ingester:
             self._torn.pop(name, None)
             self.unreadable.pop(name, None)
             self.damaged.pop(name, None)
+            self.repeated.pop(name, None)
 
-    def ingest(self, limit: int) -> bool:
-        """Ingest at most *limit* lines, inside a transaction of the caller; True when there may be more."""
+    def ingest(self, limit: int, most_bytes: int) -> bool:
+        """Ingest at most *limit* lines and about *most_bytes*, inside a transaction of the caller; True when there may be more."""
         known = self._known_journals()
         read_until = dict(known)
         self._duplicates_before = self.duplicates
@@ -76,23 +83,27 @@ class Ingester:
         sizes = journal_sizes(self._folder) if len(first) > 1 else first
         unread = {name for name, size in first.items() if size > read_until.get(name, (0, 0))[0]}
         batch = Batch(self._run)
+        is_full = False
         for name, line in self._in_order(sizes, read_until):
             # A line that was saved from a removed journal may have been ingested before: the caller sent it once.
             is_new = batch.add(line) is not None
-            self.duplicates += not is_new and not name.endswith(SALVAGED)
+            is_repeat = name.endswith(SALVAGED) or line.end <= self.repeated.get(name, 0)
+            self.duplicates += not is_new and not is_repeat
             if line.skipped:
                 self.damaged[name] = self.damaged.get(name, 0) + line.skipped
             read_until[name] = (line.end, read_until.get(name, (0, 0))[1] + 1)
             if line.end >= first.get(name, 0):
                 unread.discard(name)
-            if batch.size >= limit or not unread:
+            most_bytes -= len(line.body)
+            is_full = batch.size >= limit or most_bytes <= 0
+            if is_full or not unread:
                 break
         batch.finish()
         self._write_journals(read_until, known)
         self.positions = {name: read_until.get(name, (0, 0))[0] for name in sizes}
         self.lines = {name: read_until.get(name, (0, 0))[1] for name in sizes}
-        self._torn = {name: sizes[name] for name in unread if batch.size < limit}
-        return batch.size >= limit
+        self._torn = {} if is_full else {name: sizes[name] for name in unread}
+        return is_full
 
     def undo(self) -> None:
         """Forget the last ``ingest``, because its transaction failed: the tables have nothing of it. Needs no transaction."""

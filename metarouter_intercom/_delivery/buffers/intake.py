@@ -15,7 +15,7 @@ from ...errors import SpoolFailed
 from .ingest import Ingester
 from .journal import Journal
 from .journal_lines import journal_sizes
-from .journal_owners import lock_dead_owners, owner_of, remove_owner
+from .journal_owners import lock_dead_owners, owner_of, remove_owner, strays
 
 if TYPE_CHECKING:
     from .database import Database
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from .spool_files import SpoolFiles
 
 _log = logging.getLogger("metarouter_intercom")
+# Lines ingested in one transaction: it takes some 30 ms, in which no other process can write.
+_LINES_AT_ONCE = 2_000
 # No message is put off for more seconds than this; a later due time was noted before the clock was set back.
 _MAX_DELAY = 3600.0
 
@@ -37,7 +39,7 @@ class Intake:
         database: Of the spool.
         files: Of the spool.
         notices: Takes what people should know.
-        room: Says how many lines go into one transaction.
+        room: Says how much goes into one transaction.
         sync: Write each line through to the disk.
 
     Attributes:
@@ -45,6 +47,8 @@ class Intake:
         journal: Of this process.
         pending: Messages in the database, as of the last look.
         ingested: Lines of our journal that were ingested, as of the last look.
+        saved: Messages that were saved from journals of ours which another program removed or changed.
+        lost: Messages in such journals that could not be read any more.
 
     Raises:
         SpoolFailed: The journals' folder cannot be written to.
@@ -62,6 +66,7 @@ class Intake:
         self._files = files
         self._notices = notices
         self._room = room
+        self.saved = self.lost = 0
         self._told: set[tuple[str, str]] = set()
 
     @property
@@ -83,7 +88,7 @@ class Intake:
             self.settle_end()
             try:
                 with self._database.transaction():
-                    is_more = self.ingester.ingest(self._room.lines_at_once)
+                    is_more = self.ingester.ingest(_LINES_AT_ONCE, self._room.bytes_at_once)
                     self.read_numbers()
             except BaseException:
                 self.ingester.undo()
@@ -91,6 +96,8 @@ class Intake:
             self._restart_journal()
             is_more = is_more and not self._room.is_tight
         self._tell_skipped()
+        if self.journal.salvaged:
+            self._remove_salvaged()
 
     def settle_end(self) -> None:
         """Note what an interrupted call wrote."""
@@ -111,6 +118,13 @@ class Intake:
                 self.ingested = 0
                 self.ingester.forget(removed)
 
+    def _remove_salvaged(self) -> None:
+        with self.lock:
+            for name in tuple(self.journal.salvaged):
+                if name in self.ingester.positions and not self.ingester.has_news_of(name):
+                    self.journal.remove_salvaged(name)
+                    self.ingester.forget(name)
+
     def _tell_skipped(self) -> None:
         for name, fault in self.ingester.unreadable.items():
             self._tell_once(
@@ -119,15 +133,25 @@ class Intake:
         for name, number in self.ingester.damaged.items():
             self._tell_once(name, f"is damaged: {number} bytes in it are no message; they were skipped")
 
+    def _tell_strays(self) -> None:
+        folder = self._files.folder
+        for name in strays(folder):
+            self._tell_once(name, "is no plain file; remove it")
+        for name in self.ingester.torn():
+            if not os.path.exists(os.path.join(folder, f"{owner_of(name)}.lock")):
+                self._tell_once(
+                    name, "ends in something that is no message, and no process owns it; remove it"
+                )
+
     def _tell_once(self, name: str, fault: str) -> None:
         if (name, fault) in self._told:
             return
         self._told.add((name, fault))
         path = self._files.database
         self._notices.add(
-            SpoolFailed(f"spool: {path}: journal {name} {fault}"),
+            SpoolFailed(f"spool: {path}: {name} was skipped because it {fault}"),
             lambda: _log.warning(
-                "spool %s: journal %s was skipped: it %s",
+                "spool %s: %s was skipped because it %s",
                 path,
                 name,
                 fault,
@@ -138,12 +162,13 @@ class Intake:
     @property
     def skipped(self) -> int:
         """How many journals could not be read, completely or in part."""
-        return len(self.ingester.unreadable.keys() | self.ingester.damaged.keys())
+        return len({name for name, _ in self._told})
 
     # --- processes that died --------------------------------------------------------------------------
 
     def take_over(self, now: float, lanes: Lanes) -> None:
         """Take over what dead processes left, and leases that were not renewed in time."""
+        self._tell_strays()
         dead = lock_dead_owners(self._files.folder, self.journal.owner)
         try:
             if dead:
@@ -192,6 +217,8 @@ class Intake:
         self.ingested = 0
         self.ingester.forget(name)
         path, lost = self._files.database, max(0, expected - saved)
+        self.saved += saved
+        self.lost += lost
         text = f"journal {name} was removed or changed by another program: {saved} messages were saved, {lost} are lost"
         self._notices.add(
             SpoolFailed(f"spool: {path}: {text}; keep other programs away from {self._files.folder}"),

@@ -39,6 +39,7 @@ class Journal:
         end: Bytes and lines of the current journal, as far as they are known to be complete.
         owner: The name under which other processes know this one.
         owners: All names that this journal has had.
+        salvaged: Copies of the journals that were replaced; to be removed when they are ingested.
 
     Raises:
         SpoolFailed: The folder cannot be written to.
@@ -57,6 +58,7 @@ class Journal:
         except OSError as error:
             raise folder_failed(folder, error) from error
         self.owners = {self.owner}
+        self.salvaged: set[str] = set()
         try:
             self.name, self._file = self._new_journal()
         except OSError as error:
@@ -167,7 +169,9 @@ class Journal:
             start = 0 if end < self.end[0] else start
             lines = count_lines(self._file, start, end)
             if lines:
-                self._copy(f"{owner}.{self._number}{SALVAGED}", start, end)
+                copy = f"{owner}.{self._number}{SALVAGED}"
+                self._copy(copy, start, end)
+                self.salvaged.add(copy)
         except OSError as error:
             raise folder_failed(self._folder, error) from error
         old, old_lock, old_name = self._file, self._lock, self.name
@@ -213,6 +217,11 @@ class Journal:
         os.close(old_file)
         remove_file(self._folder, old_name)
         return old_name
+
+    def remove_salvaged(self, name: str) -> None:
+        """Remove a copy that was ingested to its end."""
+        remove_file(self._folder, name)
+        self.salvaged.discard(name)
 
     def leave(self) -> None:
         """In a forked child: close the parent's files, without an effect on the parent's lock."""

@@ -80,6 +80,16 @@ def lock_dead_owners(folder: str, own: str) -> dict[str, int]:
     return dead
 
 
+def strays(folder: str) -> list[str]:
+    """Return what has the name of a journal or lock and is no plain file."""
+    with os.scandir(folder) as files:
+        return [
+            file.name
+            for file in files
+            if file.name.endswith((".journal", ".lock")) and not file.is_file(follow_symlinks=False)
+        ]
+
+
 def lock_file(path: str) -> int | None:
     """Make and lock a file, to be removed before it is closed; None while another process has it locked."""
     import fcntl

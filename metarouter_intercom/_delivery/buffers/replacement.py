@@ -111,7 +111,7 @@ class Replacement:
                 self._database.replace_connection()
                 return Replaced(fault, pending, 0, None)
             if fault == "emptied":
-                self._move_aside()
+                self.move_aside()
             self._database.watch.remove_stale()
             if not os.path.exists(self._path):
                 return self._copy(fault, connection, pending)
@@ -132,7 +132,8 @@ class Replacement:
                 os.unlink(path)
             os.close(handle)
 
-    def _move_aside(self) -> None:
+    def move_aside(self) -> None:
+        """Give a file that is no spool another name."""
         number = 1
         while os.path.exists(aside := f"{self._path}.damaged-{number}"):
             number += 1
@@ -142,7 +143,7 @@ class Replacement:
         copy = f"{self._path}.copy"
         is_readable = True
         try:
-            copy_database(connection, copy)
+            copy_database(connection, copy, is_checked=fault == "emptied")
             os.rename(copy, self._path)
         except SpoolFailed:
             if fault != "emptied":
@@ -161,7 +162,7 @@ class Replacement:
         except SpoolFailed as error:
             if error.is_passing or "not a database" not in str(error):
                 raise
-            self._move_aside()
+            self.move_aside()
             return self._copy(fault, connection, pending)
         earlier, watch = self._database.detach()
         try:

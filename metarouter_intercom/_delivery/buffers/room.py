@@ -19,18 +19,19 @@ if TYPE_CHECKING:
     from .spool_files import SpoolFiles
 
 _log = logging.getLogger("metarouter_intercom")
-# Lines ingested in one transaction: it takes some 30 ms, in which no other process can write.
-_LINES_AT_ONCE = 2_000
-# The same while there is hardly any room.
-_FEW_LINES = 20
-# Bytes: enough for the transactions that deliver a few messages.
-_RESERVE = 512 * 1024
-# The part of a small volume that the reserve may take, and the write-ahead file too.
+# Bytes that the write-ahead file may have in usual times; SQLite's own default.
+_WRITE_AHEAD = 4 * 2**20
+# The part of a small volume that it may have.
 _SHARE = 16
-# Pages of the write-ahead file after which SQLite writes them into the database; its own default.
-_PAGES = 1_000
-_FEWEST_PAGES = 16
+_LEAST = 64 * 1024
 _PAGE = 4096
+# Where the size of a file is limited, a spool takes as much as so many files of that size.
+_FILES = 4
+# How many times the write-ahead file's size the reserve has: to write that file into the database, and to begin a new one.
+_RESERVES = 2
+# The part of the write-ahead file that one transaction fills, in usual times and while there is hardly any room.
+_PART = 2
+_SMALL_PART = 16
 
 
 class Room:
@@ -44,26 +45,29 @@ class Room:
 
     Attributes:
         is_tight: There was no room at the last attempt that needed some.
-        lines_at_once: How many lines should be ingested in one transaction.
+        bytes_at_once: How many bytes should be ingested in one transaction.
     """
 
     def __init__(self, database: Database, files: SpoolFiles, notices: Notices) -> None:
         self.is_tight = False
-        self.lines_at_once = _LINES_AT_ONCE
+        self._write_ahead = _WRITE_AHEAD
+        self.bytes_at_once = _WRITE_AHEAD // _PART
         self._database = database
         self._files = files
         self._notices = notices
         self._reserve = os.path.join(files.folder, "reserve")
         self._is_told = False
-        self._is_prepared = False
 
     def prepare(self) -> None:
         """Keep a reserve, and bound the write-ahead file by the size of the volume; before the first use of the database."""
-        if self._is_prepared:
-            return
-        self._is_prepared = True
-        if total := self._volume()[0]:
-            self._database.wal_pages = max(_FEWEST_PAGES, min(_PAGES, total // _SHARE // _PAGE))
+        total = self._volume()[0]
+        if total:
+            self._write_ahead = max(_LEAST, min(_WRITE_AHEAD, total // _SHARE))
+        self.bytes_at_once = self._write_ahead // _PART
+        self._database.wal_pages = self._write_ahead // _PAGE
+        if (longest := _longest_file()) is not None:
+            # What the database could not take from the write-ahead file would stay there for ever.
+            self._database.most_pages = longest // _PAGE
         self._keep_reserve()
 
     def leave(self) -> None:
@@ -77,7 +81,7 @@ class Room:
         if not error.is_full:
             return False
         self.is_tight = True
-        self.lines_at_once = _FEW_LINES
+        self.bytes_at_once = self._write_ahead // _SMALL_PART
         with contextlib.suppress(OSError):
             os.unlink(self._reserve)
         with contextlib.suppress(SpoolFailed):
@@ -100,13 +104,12 @@ class Room:
         """Work as usual again when there is room for it; called about once a second."""
         if not self.is_tight or not self._keep_reserve():
             return
-        total, free = self._volume()
-        if total and free < min(_RESERVE, total // _SHARE):
+        if self._is_short():
             with contextlib.suppress(OSError):
                 os.unlink(self._reserve)
             return
         self.is_tight = False
-        self.lines_at_once = _LINES_AT_ONCE
+        self.bytes_at_once = self._write_ahead // _PART
 
     def check_accepting(self) -> None:
         """
@@ -116,25 +119,25 @@ class Room:
             SpoolFailed: A new message would need it.
         """
         total, free = self._volume()
-        if total and free < min(_RESERVE, total // _SHARE):
+        if total and free < self._write_ahead * (_RESERVES + 1):
             raise SpoolFailed(
                 f"spool: {self._files.database}: its disk is full; free space there", is_full=True
             )
 
+    def _is_short(self) -> bool:
+        total, free = self._volume()
+        return bool(total) and free < self._write_ahead
+
     def _keep_reserve(self) -> bool:
         """Return whether the reserve is there; makes it if there is room."""
-        total, _ = self._volume()
-        size = min(_RESERVE, total // _SHARE) if total else _RESERVE
+        size = self._write_ahead * _RESERVES
         try:
             handle = os.open(self._reserve, os.O_WRONLY | os.O_CREAT, 0o600)
         except OSError:
             return False
         try:
             if os.fstat(handle).st_size < size:
-                os.truncate(handle, 0)
-                left = size
-                while left > 0:
-                    left -= os.write(handle, bytes(min(left, 65536)))
+                _fill(handle, size)
         except OSError:
             with contextlib.suppress(OSError):
                 os.unlink(self._reserve)
@@ -149,4 +152,26 @@ class Room:
             volume = os.statvfs(self._files.folder)
         except (OSError, AttributeError):
             return 0, 0
-        return volume.f_blocks * volume.f_frsize, volume.f_bavail * volume.f_frsize
+        total, free = volume.f_blocks * volume.f_frsize, volume.f_bavail * volume.f_frsize
+        longest = _longest_file()
+        return (total, free) if longest is None else (min(total, longest * _FILES), free)
+
+
+def _longest_file() -> int | None:
+    """Return how many bytes the system lets a file of this process have; None for no limit."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    return None if limit == resource.RLIM_INFINITY else limit
+
+
+def _fill(handle: int, size: int) -> None:
+    """Give the file so many bytes on the disk."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(handle, 0, size)
+        return
+    left = size
+    while left > 0:
+        left -= os.write(handle, bytes(min(left, 65536)))

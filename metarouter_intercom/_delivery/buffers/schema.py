@@ -142,9 +142,14 @@ def connect(
     return connection
 
 
-def copy_database(source: sqlite3.Connection, path: str) -> None:
+def copy_database(source: sqlite3.Connection, path: str, *, is_checked: bool) -> None:
     """
     Write all that *source* can read into a new file.
+
+    Args:
+        source: An open connection.
+        path: Of the new file.
+        is_checked: Look whether the copy is whole, which takes a while.
 
     Raises:
         SpoolFailed: It cannot be read any more, or not written.
@@ -154,6 +159,8 @@ def copy_database(source: sqlite3.Connection, path: str) -> None:
         copy = sqlite3.connect(path)
         try:
             source.backup(copy)
+            if is_checked and copy.execute("PRAGMA quick_check").fetchone() != ("ok",):
+                raise sqlite3.DatabaseError("database disk image is malformed")
             copy.execute("PRAGMA journal_mode = DELETE")
         finally:
             copy.close()

@@ -38,7 +38,7 @@ _CALLER_WAITS = 0.02
 # Seconds that closing waits for our own threads, and again for other processes.
 _CLOSING_WAITS = 1.0
 # A mark of everything, for a caller that must not wait until the file can be read.
-_EVERYTHING = 2**62
+EVERYTHING = 2**62
 
 
 class SpoolBuffer:
@@ -139,9 +139,11 @@ class SpoolBuffer:
 
     def _new_intake(self) -> Intake:
         create_file(self._path)
-        return Intake(
+        intake = Intake(
             self._database, self._files, notices=self.notices, room=self._room, sync=self._sync == "full"
         )
+        self._room.prepare()
+        return intake
 
     def _forget_positions(self) -> None:
         if self._intake is not None:
@@ -243,7 +245,7 @@ class SpoolBuffer:
                 return self._repair.outside(seq)
         except SpoolFailed as error:
             if error.is_passing:
-                return _EVERYTHING
+                return EVERYTHING
             raise
         finally:
             self.notices.publish()
@@ -300,10 +302,13 @@ class SpoolBuffer:
 
     def state(self) -> SpoolState:
         """Return what is known about the files."""
+        intake = self._intake
+        if intake is None:
+            return SpoolState(fault=self.notices.latest)
         return SpoolState(
-            saved=self._repair.saved,
-            lost=self._repair.lost,
-            skipped=0 if self._intake is None else self._intake.skipped,
+            saved=self._repair.saved + intake.saved,
+            lost=self._repair.lost + intake.lost,
+            skipped=intake.skipped,
             write_ahead=self._deliveries.write_ahead.size,
             fault=self.notices.latest,
         )
