@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 logging.getLogger("metarouter_intercom").addHandler(logging.NullHandler())
 
 # Seconds that a worker waits while another program has the spool locked; then it tries again later, so that nobody waits for it.
-_BUSY_TIMEOUT = 1.0
+_BUSY_TIMEOUT = 0.5
 _DEPENDENCIES = (
     "transport",
     "session",

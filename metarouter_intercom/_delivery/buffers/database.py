@@ -15,8 +15,10 @@ from .schema import BUSY_TIMEOUT, connect, failed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from .file_watch import Fault
+
 # Seconds that a call which only wants to know something waits for our own threads, and again for other processes.
-BRIEF = 0.25
+BRIEF = 0.1
 # Bytes of a page, unless somebody changed the file's.
 _PAGE = 4096
 
@@ -53,7 +55,7 @@ class Database:
         self.watch = FileWatch(path)
         self.wal_pages = 1_000
         self.most_pages: int | None = None
-        self.on_other_file: Callable[[], None] = lambda: None
+        self.on_other_file: Callable[[Fault], None] = lambda fault: None
         rest_at_forks(self)
 
     def run(self, query: str, parameters: Sequence[object] = ()) -> sqlite3.Cursor:
@@ -136,10 +138,16 @@ class Database:
             try:
                 yield
             finally:
-                self._timeout = before
+                self._timeout = min(before, self._busy_timeout)
                 self._set_busy_timeout()
         finally:
             self.lock.release()
+
+    def hurry(self) -> None:
+        """From now on wait only briefly for other processes, because the client closes."""
+        self._busy_timeout = min(self._busy_timeout, BRIEF)
+        with contextlib.suppress(SpoolFailed), self.briefly():
+            return  # leaving it sets the time
 
     def _set_busy_timeout(self) -> None:
         if self._connection is not None:
@@ -164,15 +172,15 @@ class Database:
     def _open(self) -> sqlite3.Connection:
         if self._is_closed:
             raise SpoolFailed(f"spool: {self.path} was closed; make a new client")
-        is_other_file = self.watch.fault() in ("removed", "replaced", "emptied")
+        fault = self.watch.fault()
         self._connection = connect(self.path, sync=self._sync, busy_timeout=self._timeout)
         self._connection.execute(f"PRAGMA wal_autocheckpoint = {self.wal_pages}")
         self._connection.execute(f"PRAGMA journal_size_limit = {self.wal_pages * _PAGE}")
         if self.most_pages is not None:
             self._connection.execute(f"PRAGMA max_page_count = {self.most_pages}")
         self.watch.note()
-        if is_other_file:
-            self.on_other_file()
+        if fault is not None and fault != "write-ahead":
+            self.on_other_file(fault)
         return self._connection
 
     # --- when the file is another one -------------------------------------------------------------------

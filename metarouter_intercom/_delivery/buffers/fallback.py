@@ -352,6 +352,7 @@ class FallbackBuffer:
 
     def close(self) -> None:
         """Release the file, after a last attempt to settle and move what it has not taken yet; logs what is lost."""
+        self._spool.hurry()
         try:
             self._settle_unsettled(0.0)
         except SpoolFailed as error:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from ...plugins import Settlement
     from .database import Database
+    from .file_watch import Fault
     from .intake import Intake
     from .notices import Notices
     from .replacement import MovedClaim
@@ -52,6 +53,7 @@ class FileRepair:
         self._generation = 0
         self._moved: dict[int, MovedClaim] = {}
         self.recent = RecentDeliveries()
+        self._is_replacing = False
 
     def check(self, intake: Intake, now: float) -> None:
         """
@@ -62,10 +64,21 @@ class FileRepair:
         """
         fault = self._database.watch.fault()
         if fault is not None and self._database.connection is not None:
-            self._replace(intake, now)
+            self._is_replacing = True
+            try:
+                self._replace(intake, now)
+            finally:
+                self._is_replacing = False
         elif fault == "replaced":
             self._open_replaced()
         intake.check_files()
+
+    def meet_other_file(self, intake: Intake, fault: Fault) -> None:
+        """Note that another file has the name since the last time that ours was open: the journals may have what it lacks."""
+        intake.ingester.undo()
+        if not self._is_replacing:
+            intake.ingester.repeated[intake.journal.name] = intake.journal.size
+            self._tell(Replaced(fault, 0, 0, None))
 
     def _open_replaced(self) -> None:
         """Open a file that somebody put in place of ours while it was closed; one that is no spool gets another name."""
@@ -75,7 +88,6 @@ class FileRepair:
             if "not a database" not in str(error):
                 raise
             self._replacement.move_aside()
-            self._tell(Replaced("replaced", 0, 0, None))
 
     def _replace(self, intake: Intake, now: float) -> None:
         journal = intake.journal
@@ -128,7 +140,7 @@ class FileRepair:
                 "keep other programs away from the spool while it is in use"
             ),
             lambda: _log.warning(
-                "spool %s: another program changed its files while they were open: %s (messages saved: %d, lost: %d)",
+                "spool %s: another program changed its files: %s (messages saved: %d, lost: %d)",
                 path,
                 fault,
                 saved,
@@ -174,8 +186,8 @@ class FileRepair:
 
 
 _DEEDS = {
-    "removed": "removed or moved the file while it was open",
-    "replaced": "put another file in its place while it was open",
-    "emptied": "emptied the file while it was open",
-    "write-ahead": "removed a file beside it while it was open",
+    "removed": "removed or moved the file",
+    "replaced": "put another file in its place",
+    "emptied": "emptied the file",
+    "write-ahead": "removed a file beside it",
 }

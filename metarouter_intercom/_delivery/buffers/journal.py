@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import errno
 import os
+import zlib
 from typing import TYPE_CHECKING
 
-from .journal_lines import JOURNAL, complete_lines, count_lines, folder_failed, frame
+from .journal_lines import FRAME, JOURNAL, complete_lines, count_lines, encode, folder_failed
 from .journal_owners import lock_new_owner, remove_file
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ SALVAGED = f".salvaged{JOURNAL}"
 # A longer journal is replaced by a new one as soon as it was ingested to its end.
 _MAX_JOURNAL = 256 * 1024
 _COPIED_AT_ONCE = 2**20
+# Seconds between two looks whether the file is still there: a look takes as long as writing a line.
+_LOOK_EVERY = 0.01
 # The cheaper call does not exist on every system.
 _sync_file = getattr(os, "fdatasync", os.fsync)
 
@@ -52,6 +55,8 @@ class Journal:
         self._number = 0
         # Set while a line is written: what stands behind ``end`` is looked at before the next one.
         self._is_unsure = False
+        # When the last look at the file was.
+        self._looked_at = 0.0
         self.end = (0, 0)
         try:
             self.owner, self._lock = self._new_owner()
@@ -90,7 +95,8 @@ class Journal:
         Raises:
             SpoolFailed: It was not written; the journal is as it was.
         """
-        line = frame(message, keys=keys, upserts=upserts, message_id=message_id, accepted_at=now)
+        text = f"{encode([now, upserts, message_id, keys])}\n{encode(message)}".encode()
+        line = FRAME.pack(len(text), zlib.crc32(text)) + text
         try:
             if self._is_unsure:
                 self._find_end()
@@ -102,15 +108,19 @@ class Journal:
                 raise OSError(errno.ENOSPC, "no space left for a whole line")
             if self._sync:
                 _sync_file(file)
-            status = os.fstat(file)
+            if not 0 <= now - self._looked_at < _LOOK_EVERY:
+                if not self._is_whole(size + written):
+                    return False
+                self._looked_at = now
         except OSError as error:
             self._cut_back()
             raise folder_failed(self._folder, error) from error
-        size += written
-        if status.st_nlink == 0 or status.st_size != size:
-            return False
-        self.end, self._is_unsure = (size, appended + 1), False
+        self.end, self._is_unsure = (size + written, appended + 1), False
         return True
+
+    def _is_whole(self, size: int) -> bool:
+        status = os.fstat(self._file)
+        return status.st_nlink > 0 and status.st_size == size
 
     def _cut_back(self) -> None:
         """Remove an incomplete line; if even that fails, the next line goes to a new journal."""
@@ -144,9 +154,12 @@ class Journal:
                 raise folder_failed(self._folder, error) from error
 
     def is_in_place(self) -> bool:
-        """Return whether the current journal and the lock are still found under their names."""
-        return _is_at(self._path(self.name), self._file) and _is_at(
-            self._path(f"{self.owner}.lock"), self._lock
+        """Return whether the current journal and the lock are still found under their names, and nobody else changed the journal."""
+        is_whole = self._is_unsure or self._is_whole(self.end[0])
+        return (
+            is_whole
+            and _is_at(self._path(self.name), self._file)
+            and _is_at(self._path(f"{self.owner}.lock"), self._lock)
         )
 
     def replace(self, start: int) -> int:

@@ -13,20 +13,18 @@ from typing import TYPE_CHECKING, NamedTuple
 from ...errors import SpoolFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from typing import BinaryIO
-
-    from ..._types import JsonObject
 
 JOURNAL = ".journal"
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT})
 # Before each line: its length and its checksum, so that a reader recognises an incomplete last line.
-_FRAME = struct.Struct("<II")
+FRAME = struct.Struct("<II")
 # No message is so long: a larger length was not written by a journal.
 _MAX_LINE = 64 * 2**20
 # Behind a damaged line, the next complete line is looked for among so many bytes at once.
 _SEARCHED_AT_ONCE = 4 * 2**20
-_encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
 class Line(NamedTuple):
@@ -50,14 +48,6 @@ class Line(NamedTuple):
     body: str
     end: int
     skipped: int = 0
-
-
-def frame(
-    message: JsonObject, *, keys: Sequence[str], upserts: bool, message_id: str, accepted_at: float
-) -> bytes:
-    """Return the bytes of one line."""
-    text = f"{_encode([accepted_at, upserts, message_id, keys])}\n{_encode(message)}".encode()
-    return _FRAME.pack(len(text), zlib.crc32(text)) + text
 
 
 def journal_sizes(folder: str) -> dict[str, int]:
@@ -120,16 +110,16 @@ def _lines_in(file: BinaryIO, start: int, end: int) -> Iterator[Line]:
 def _line_at(file: BinaryIO, position: int, end: int) -> Line | None:
     """Return the line that begins at *position*; None when there is no complete one."""
     file.seek(position)
-    head = file.read(_FRAME.size)
-    if len(head) < _FRAME.size:
+    head = file.read(FRAME.size)
+    if len(head) < FRAME.size:
         return None
-    length, checksum = _FRAME.unpack(head)
-    if not 0 < length <= min(_MAX_LINE, end - position - _FRAME.size):
+    length, checksum = FRAME.unpack(head)
+    if not 0 < length <= min(_MAX_LINE, end - position - FRAME.size):
         return None
     text = file.read(length)
     if len(text) < length or zlib.crc32(text) != checksum:
         return None
-    return _parse(text, position + _FRAME.size + length)
+    return _parse(text, position + FRAME.size + length)
 
 
 def _next_line(file: BinaryIO, position: int, end: int) -> Line | None:
@@ -138,16 +128,16 @@ def _next_line(file: BinaryIO, position: int, end: int) -> Line | None:
     while position < end:
         file.seek(position)
         part = file.read(min(_SEARCHED_AT_ONCE, end - position))
-        at = part.find(b"[", _FRAME.size + 1)
+        at = part.find(b"[", FRAME.size + 1)
         while at >= 0:
-            begin = position + at - _FRAME.size
+            begin = position + at - FRAME.size
             line = _line_at(file, begin, end)
             if line is not None:
                 return line._replace(skipped=begin)
             at = part.find(b"[", at + 1)
-        if len(part) <= _FRAME.size + 1:
+        if len(part) <= FRAME.size + 1:
             return None
-        position += len(part) - _FRAME.size
+        position += len(part) - FRAME.size
     return None
 
 

@@ -236,12 +236,15 @@ class _Addition:
     def _add_messages(self, own: Own) -> tuple[int, dict[int, MovedClaim]]:
         batch = Batch(self._run)
         claims = {}
+        moved = {}
         claimed: set[int] = set()
         for number, owner, seqs in self._earlier.execute("SELECT claim, owner, seqs FROM claims").fetchall():
-            if owner in own.names:
-                lines = self._lines(
-                    f"WHERE seq IN ({', '.join('?' * len(json.loads(seqs)))})", json.loads(seqs)
-                )
+            if owner in own.names and self._has_claim(number, owner, seqs):
+                # Another process was faster, and copied the earlier file with our claims.
+                moved[number] = MovedClaim(number, {seq: seq for seq in json.loads(seqs)})
+            elif owner in own.names:
+                marks = ", ".join("?" * len(json.loads(seqs)))
+                lines = self._lines(f"WHERE seq IN ({marks})", json.loads(seqs))
                 # Their order must not depend on what has been delivered of their lane.
                 batch.unite([key for _, line in lines for key in line.keys])
                 claims[number] = {seq: new for seq, line in lines if (new := batch.add(line)) is not None}
@@ -250,8 +253,12 @@ class _Addition:
                 claimed.update(json.loads(seqs))
         saved = sum(batch.add(line) is not None for seq, line in self._lines("", ()) if seq not in claimed)
         batch.finish()
-        moved = {number: self._lease(seqs, own) for number, seqs in claims.items()}
+        moved.update((number, self._lease(seqs, own)) for number, seqs in claims.items())
         return saved + sum(len(seqs) for seqs in claims.values()), moved
+
+    def _has_claim(self, number: int, owner: str, seqs: str) -> bool:
+        query = "SELECT 1 FROM claims WHERE claim = ? AND owner = ? AND seqs = ?"
+        return self._run(query, (number, owner, seqs)).fetchone() is not None
 
     def _lines(self, where: str, seqs: Sequence[int]) -> list[tuple[int, Line]]:
         query = f"SELECT seq, accepted_at, upserts, message_id, keys, body FROM messages {where} ORDER BY seq"

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ..._intercom.event_seconds import SecondsStore
     from ..._types import JsonObject
     from ...plugins import Acceptance, Claim, DeadLetter, Settlement, Store
+    from .file_watch import Fault
 
 _log = logging.getLogger("metarouter_intercom")
 # With so many lines in our journal, the caller ingests them itself: the workers are late, or there are none.
@@ -36,7 +37,7 @@ _MAX_JOURNAL_LINES = 2_000
 # Seconds that the ingest in a caller's thread waits for another process; a worker can do it later.
 _CALLER_WAITS = 0.02
 # Seconds that closing waits for our own threads, and again for other processes.
-_CLOSING_WAITS = 1.0
+_CLOSING_WAITS = 0.25
 # A mark of everything, for a caller that must not wait until the file can be read.
 EVERYTHING = 2**62
 
@@ -102,7 +103,7 @@ class SpoolBuffer:
     def _begin(self) -> None:
         self.notices = Notices()
         self._database = Database(self._path, sync=self._sync, busy_timeout=self._busy_timeout)
-        self._database.on_other_file = self._forget_positions
+        self._database.on_other_file = self._meet_other_file
         self._room = Room(self._database, self._files, self.notices)
         self._repair = FileRepair(self._database, self._files, self.notices, self._lease)
         self._dead = DeadLetterTable(self._database.run, self._dead_limit)
@@ -127,14 +128,11 @@ class SpoolBuffer:
     @property
     def _own_intake(self) -> Intake:
         """This process's journal; makes it on first use, or if that failed before."""
-        intake = self._intake
-        if intake is None:
+        if self._is_closed:
+            raise self._closed()
+        if (intake := self._intake) is None:
             with self._database.lock:
-                if self._is_closed:
-                    raise self._closed()
-                intake = self._intake
-                if intake is None:
-                    intake = self._intake = self._new_intake()
+                intake = self._intake = self._intake or self._new_intake()
         return intake
 
     def _new_intake(self) -> Intake:
@@ -145,9 +143,9 @@ class SpoolBuffer:
         self._room.prepare()
         return intake
 
-    def _forget_positions(self) -> None:
+    def _meet_other_file(self, fault: Fault) -> None:
         if self._intake is not None:
-            self._intake.ingester.undo()
+            self._repair.meet_other_file(self._intake, fault)
 
     # --- accepting ------------------------------------------------------------------------------------
 
@@ -357,6 +355,10 @@ class SpoolBuffer:
         self._begin()
         self.pending()
 
+    def hurry(self) -> None:
+        """Wait only briefly for other processes from now on, because ``close`` follows."""
+        self._database.hurry()
+
     def close(self) -> None:
         """Ingest the journal, end our leases and release the files; what a locked file does not let us do is left to the next process."""
         if self._is_closed:
@@ -369,11 +371,19 @@ class SpoolBuffer:
         is_ingested = False
         try:
             with self._database.briefly(_CLOSING_WAITS):
-                is_ingested = self._close_intake(intake)
-                self._database.close()
+                try:
+                    is_ingested = self._close_intake(intake)
+                finally:
+                    self._database.close()
         except SpoolFailed as error:
             self._is_closed = True
-            self._log_closing(error)
+            _log.error(
+                "spool %s: closing failed, the next process that opens the file completes it: %s",
+                self._path,
+                error,
+                exc_info=True,
+                extra={"fault": str(error)},
+            )
         # If the journal was removed and its row is still in the database, the next ingest removes the row.
         intake.journal.close(is_ingested=is_ingested)
         self._room.leave()
@@ -383,21 +393,7 @@ class SpoolBuffer:
         """Return whether every line of our journal is in the database."""
         with intake.lock:
             self._is_closed = True
-        try:
-            self._repair.check(intake, self._deliveries.latest_now)
-            intake.ingest()
-            is_ingested = intake.ingester.positions.get(intake.journal.name, 0) == intake.journal.size
-            self._deliveries.end_claims(intake.journal.owners)
-        except SpoolFailed as error:
-            self._log_closing(error)
-            return False
-        return is_ingested
-
-    def _log_closing(self, error: SpoolFailed) -> None:
-        _log.error(
-            "spool %s: closing failed, the next process that opens the file completes it: %s",
-            self._path,
-            error,
-            exc_info=True,
-            extra={"fault": str(error)},
-        )
+        self._repair.check(intake, self._deliveries.latest_now)
+        intake.ingest()
+        self._deliveries.end_claims(intake.journal.owners)
+        return intake.ingester.positions.get(intake.journal.name, 0) == intake.journal.size
