@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 BRIEF = 0.1
 # Bytes of a page, unless somebody changed the file's.
 _PAGE = 4096
+# Pages of a limited number that messages may not fill, and their part.
+_LEAST_LEFT = 6
+_PART_LEFT = 8
 
 
 class Database:
@@ -189,6 +192,21 @@ class Database:
     def connection(self) -> sqlite3.Connection | None:
         """The open connection; None when there is none."""
         return self._connection
+
+    @contextlib.contextmanager
+    def leaving_pages(self) -> Iterator[None]:
+        """Leave the last of a limited number of pages alone inside: they are for forgetting what was delivered."""
+        most = self.most_pages
+        if most is None:
+            yield
+            return
+        with self.translated_errors():
+            self.run(f"PRAGMA max_page_count = {most - max(_LEAST_LEFT, most // _PART_LEFT)}")
+        try:
+            yield
+        finally:
+            with self.translated_errors():
+                self.run(f"PRAGMA max_page_count = {most}")
 
     def checkpoint(self) -> None:
         """Write what others do not read into the database, and empty the write-ahead file if that was everything; waits for nobody."""

@@ -26,6 +26,8 @@ _T = TypeVar("_T")
 _TAKE_OVER_EVERY = 1.0
 # A clock that goes back by more seconds than this makes everything due: due times noted before mean nothing now.
 _SET_BACK = 60.0
+# Messages that are delivered, or forgotten in one transaction, while there is hardly any room.
+_FEW = 5
 
 
 class Deliveries:
@@ -90,6 +92,8 @@ class Deliveries:
             intake.catch_up()
         if not self._is_due(now):
             return None
+        if self._room.is_tight:
+            limit = min(limit, _FEW)
         with self._database.transaction():
             claim = self._lanes.claim(intake.journal.owner, now, limit)
         if claim is None:
@@ -117,9 +121,26 @@ class Deliveries:
     def settle(self, intake: Intake, claim: Claim, settlements: Sequence[Settlement], now: float) -> None:
         """End the lease; see ``plugins.Buffer``."""
         current, ends = self._repair.translated(claim, settlements)
-        self._with_room(lambda: self._settle(intake, current, ends, now))
+        try:
+            self._settle(intake, current, ends, now)
+        except SpoolFailed as error:
+            if not self._room.is_made(error):
+                raise
+            self._settle_in_parts(intake, current, ends, now)
         self._repair.forget(claim)
         self._repair.recent.add_settled(claim, settlements)
+
+    def _settle_in_parts(
+        self, intake: Intake, claim: Claim, settlements: Sequence[Settlement], now: float
+    ) -> None:
+        """Forget few messages at a time, because each transaction needs room for what it changes; the last one ends the lease."""
+        message_ids = {entry.seq: str(entry.message["messageId"]) for entry in claim.entries}
+        acks = [one for one in settlements if one.kind == "ack"]
+        for start in range(0, len(acks), _FEW):
+            with self._database.transaction():
+                self._lanes.acknowledge(acks[start : start + _FEW], message_ids)
+            self._database.checkpoint()
+        self._settle(intake, claim, [one for one in settlements if one.kind != "ack"], now)
 
     def _settle(self, intake: Intake, claim: Claim, settlements: Sequence[Settlement], now: float) -> None:
         with self._database.transaction():

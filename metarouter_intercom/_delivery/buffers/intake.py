@@ -87,7 +87,7 @@ class Intake:
         while is_more:
             self.settle_end()
             try:
-                with self._database.transaction():
+                with self._database.leaving_pages(), self._database.transaction():
                     is_more = self.ingester.ingest(_LINES_AT_ONCE, self._room.bytes_at_once)
                     self.read_numbers()
             except BaseException:
