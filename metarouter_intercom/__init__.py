@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ._client.client import Client
     from ._client.dead_letters import DeadLetters
-    from ._delivery.report import AttributeCount, Health, RateBudget, Report, Stats
+    from ._delivery.report import AttributeCount, Health, RateBudget, Report, SpoolState, Stats
     from ._intercom.account import Account
     from .errors import (
         BufferFull,
@@ -42,6 +42,7 @@ __all__ = [
     "Report",
     "Settings",
     "SpoolFailed",
+    "SpoolState",
     "Stats",
     "TransportError",
 ]
@@ -52,7 +53,9 @@ _HOMES = {
     "Client": "_client.client",
     "DeadLetters": "_client.dead_letters",
     "Account": "_intercom.account",
-    **dict.fromkeys(("AttributeCount", "Health", "RateBudget", "Report", "Stats"), "_delivery.report"),
+    **dict.fromkeys(
+        ("AttributeCount", "Health", "RateBudget", "Report", "SpoolState", "Stats"), "_delivery.report"
+    ),
     **dict.fromkeys(("Region", "Settings"), "settings"),
 }
 _NAMESPACES = frozenset(
