@@ -16,7 +16,7 @@ def _remove(stand, *endings):
     for ending in endings:
         path = stand.path.with_name(stand.path.name + ending)
         if path.exists():
-            path.unlink()
+            path.unlink(missing_ok=True)
 
 
 def _each(stand, ending, deed):
@@ -39,7 +39,7 @@ def _rotate(stand):
 
 def _empty_the_folder(stand):
     for path in stand.path.parent.iterdir():
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def _put_another_spool_back(stand):
@@ -57,7 +57,7 @@ def _put_something_else_there(stand):
 _DEEDS = {
     "rm *.journal": lambda stand: _each(stand, ".journal", os.unlink),
     "rm *.lock": lambda stand: _each(stand, ".lock", os.unlink),
-    "rm -r intake": lambda stand: shutil.rmtree(stand.folder),
+    "rm -r intake": lambda stand: shutil.rmtree(stand.folder, ignore_errors=True),
     "mv intake": lambda stand: stand.folder.rename(f"{stand.folder}.old"),
     "rm spool": lambda stand: _remove(stand, ""),
     "rm spool*": lambda stand: _remove(stand, "", "-wal", "-shm"),
@@ -66,7 +66,7 @@ _DEEDS = {
     "rm spool-wal spool-shm": lambda stand: _remove(stand, "-wal", "-shm"),
     "mv spool": lambda stand: stand.path.rename(f"{stand.path}.1"),
     "rotate": _rotate,
-    "rm -r folder": lambda stand: shutil.rmtree(stand.path.parent),
+    "rm -r folder": lambda stand: shutil.rmtree(stand.path.parent, ignore_errors=True),
     "rm -r folder/*": _empty_the_folder,
     "mv folder": lambda stand: stand.path.parent.rename(f"{stand.path.parent}.old"),
     "restore another spool": _put_another_spool_back,
