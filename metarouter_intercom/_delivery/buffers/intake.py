@@ -212,7 +212,7 @@ class Intake:
     def save(self) -> None:
         """Save the lines of a journal whose files were removed or changed; the caller holds ``lock``, and perhaps not the database's."""
         name = self.journal.name
-        expected = self.journal.appended - self.ingested
+        expected = self.journal.written - self.ingested
         saved = self.journal.replace(self.ingester.positions.get(name, 0))
         self.ingested = 0
         self.ingester.forget(name)

@@ -86,6 +86,11 @@ class Journal:
         """Lines of the current journal."""
         return self.end[1]
 
+    @property
+    def written(self) -> int:
+        """Lines of the current journal, with one that is being written or was interrupted."""
+        return self.end[1] + self._is_unsure
+
     def append(
         self, message: JsonObject, *, keys: Sequence[str], upserts: bool, message_id: str, now: float
     ) -> bool:
