@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ._client.client import Client
     from ._client.dead_letters import DeadLetters
-    from ._delivery.report import AttributeCount, Health, RateBudget, Report, Stats, WorkersHealth
+    from ._delivery.report import (
+        AttributeCount,
+        Health,
+        RateBudget,
+        Report,
+        SpoolState,
+        Stats,
+        WorkersHealth,
+    )
     from ._intercom.account import Account
     from .errors import (
         BufferFull,
@@ -42,6 +50,7 @@ __all__ = [
     "Report",
     "Settings",
     "SpoolFailed",
+    "SpoolState",
     "Stats",
     "TransportError",
     "WorkersHealth",
@@ -54,7 +63,8 @@ _HOMES = {
     "DeadLetters": "_client.dead_letters",
     "Account": "_intercom.account",
     **dict.fromkeys(
-        ("AttributeCount", "Health", "RateBudget", "Report", "Stats", "WorkersHealth"), "_delivery.report"
+        ("AttributeCount", "Health", "RateBudget", "Report", "SpoolState", "Stats", "WorkersHealth"),
+        "_delivery.report",
     ),
     **dict.fromkeys(("Region", "Settings"), "settings"),
 }

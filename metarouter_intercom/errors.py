@@ -97,10 +97,12 @@ class SpoolFailed(MetarouterError):
 
     Attributes:
         is_passing: Whether the fault may end by itself, because another process has the file locked.
+        is_full: Whether there is no room for more on the disk, or in a file of limited size.
     """
 
-    def __init__(self, text: str, *, is_passing: bool = False) -> None:
+    def __init__(self, text: str, *, is_passing: bool = False, is_full: bool = False) -> None:
         self.is_passing = is_passing
+        self.is_full = is_full
         super().__init__(text)
 
 

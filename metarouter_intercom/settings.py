@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar
 
 import attrs
 
+from ._spool_path import spool_path_fault
 from ._types import Secret
 from .errors import ConfigurationError
 
@@ -182,6 +183,11 @@ def _check_overrides(
         raise ConfigurationError(f"{attribute.name}: map a trait's name to one of {', '.join(known)}")
 
 
+def _check_spool(_settings: object, _attribute: attrs.Attribute[Any], value: object) -> None:
+    if value is not None and (fault := spool_path_fault(value)):
+        raise ConfigurationError(fault)
+
+
 def _switch(default: bool) -> bool:
     return attrs.field(default=default, validator=_check_flag)
 
@@ -277,8 +283,8 @@ class Settings:
     """``log`` counts and logs an error that ``raise`` raises (Q2). It is for hosts that must never see an error from analytics."""
     max_message_bytes: int = _number(32 * 1024, 256)
     """The longest message, as JSON (Q2). Segment has the same limit."""
-    spool: str | os.PathLike[str] | None = None
-    """A SQLite file that keeps accepted messages (Q3). None keeps them in memory."""
+    spool: str | os.PathLike[str] | None = attrs.field(default=None, validator=_check_spool)
+    """A SQLite file that keeps accepted messages (Q3). None keeps them in memory. ``~`` is the home folder (Q8)."""
     adopt_spool: bool = _switch(False)
     """Send what waits in the spool for another workspace to this one (Q7). False holds it, so that nothing meant for a test reaches customers."""
     spool_sync: str = attrs.field(default="normal", validator=_one_of("normal", "full"))

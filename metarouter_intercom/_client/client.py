@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 logging.getLogger("metarouter_intercom").addHandler(logging.NullHandler())
 
+# Seconds that a worker waits while another program has the spool locked; then it tries again later, so that nobody waits for it.
+_BUSY_TIMEOUT = 0.5
 _DEPENDENCIES = (
     "transport",
     "session",
@@ -256,6 +258,7 @@ class Client(Calls):
             buffered=numbers["pending"],
             oldest_age=None if oldest is None else max(0.0, self._dependencies.clock.now() - oldest),
             rate=engine.rate(),
+            spool=engine.spool(),
         )
 
     def health(self) -> Health:
@@ -330,6 +333,8 @@ def _buffer(settings: Settings, on_error: OnError) -> Buffer:
         sync=settings.spool_sync,
         credentials=fingerprint_of(settings),
         mapping=mapping_of(settings),
+        busy_timeout=_BUSY_TIMEOUT,
+        must_open=False,
     )
     return FallbackBuffer(spool, on_error=on_error)
 

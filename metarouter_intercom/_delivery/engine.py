@@ -13,7 +13,7 @@ from .._intercom.workspace_cache import WorkspaceCache
 from ..errors import DeliveryFailed
 from ..messages._message_ids import own_message_ids
 from ..plugins import Settlement
-from .buffers.capabilities import seconds_store_of, store_of
+from .buffers.capabilities import seconds_store_of, spool_state_of, store_of
 from .circuit import Circuit, Paused
 from .consumer import Consumer
 from .demand import BufferDemand, build_workers
@@ -23,7 +23,7 @@ from .interrupts import is_interruption
 from .leases import LeaseKeeper
 from .outcomes import Outcomes, delivery_failed, why_held
 from .rate_limit import RateLimit
-from .report import Counters, Health, RateBudget, WorkersHealth
+from .report import Counters, Health, RateBudget, SpoolState, WorkersHealth
 from .safely import Faults
 from .spreading import Spreader
 from .waiting import FlushDeadline, SettlementSignal, StopLatch, StripedLocks
@@ -266,7 +266,17 @@ class Engine:
         count = None if is_interruption() else self._executor.attribute_count()
         number, fault, at = self._outcomes.faults.last
         workers = WorkersHealth(self._workers.number, number, fault, at)
-        return self._status()._replace(attributes=count, workers=workers)
+        spool = spool_state_of(self._buffer)
+        health = self._status()._replace(attributes=count, workers=workers)
+        if spool is None:
+            return health
+        if health.is_ok and spool.is_failing:
+            health = health._replace(status="failing", reason="spool")
+        return health._replace(spool=spool.fault)
+
+    def spool(self) -> SpoolState | None:
+        """Return what is known about the spool's files; None without a spool."""
+        return spool_state_of(self._buffer)
 
     def _status(self) -> Health:
         circuit = self.circuit

@@ -102,8 +102,9 @@ class Flushing:
         """
         if not self._settings.enabled or self._consumer.nesting.level > 1:
             return
-        mark = self._buffer.mark()
+        # Before the look at the buffer: it waits a moment when another program has the spool locked.
         deadline = None if timeout is None else self._clock.now() + timeout
+        mark = self._buffer.mark()
         probe = self._circuit.probe_now()
         if self._is_background:
             self._workers.wake()

@@ -23,6 +23,7 @@ __all__ = [
     "Health",
     "RateBudget",
     "Report",
+    "SpoolState",
     "Stats",
     "WorkersHealth",
 ]
@@ -93,12 +94,37 @@ class Stats(Report):
         buffered: Messages in the buffer; the same as ``pending``.
         oldest_age: Seconds since the oldest buffered message was accepted; None when there is none.
         rate: Intercom's rate limit.
+        spool: What is known about the spool's files; None in memory.
     """
 
     name: str = "default"
     buffered: int = 0
     oldest_age: float | None = None
     rate: RateBudget = attrs.field(factory=RateBudget)
+    spool: SpoolState | None = None
+
+
+class SpoolState(NamedTuple):
+    """
+    What is known about the files of a spool, since this process opened it.
+
+    Attributes:
+        is_exact: Whether the file could be read just now; if not, ``pending`` is the last known number.
+        saved: Messages that were saved from files which another program removed, moved or replaced.
+        lost: Messages in such files that could not be read any more.
+        skipped: Files in the journals' folder that cannot be read, or are damaged.
+        write_ahead: Bytes of the write-ahead file.
+        fault: What was wrong last; None when nothing ever was.
+        is_failing: Whether the file cannot be used now, so that new messages are kept in memory.
+    """
+
+    is_exact: bool = True
+    saved: int = 0
+    lost: int = 0
+    skipped: int = 0
+    write_ahead: int = 0
+    fault: str | None = None
+    is_failing: bool = False
 
 
 class WorkersHealth(NamedTuple):
@@ -123,10 +149,12 @@ class Health(NamedTuple):
     Whether deliveries work.
 
     Attributes:
-        status: ``ok``; ``failing`` (Intercom does not answer, or answers with 5xx: one probe at a time); ``held`` (the credentials
+        status: ``ok``; ``failing`` (Intercom does not answer, or answers with 5xx: one probe at a time; or, with the reason ``spool``, the
+            spool's file cannot be used and new messages are kept in memory); ``held`` (the credentials
             or the API version are refused: only probes are sent until you correct them); ``closed``.
         reason: Why; None for ``ok``.
         since: Since when, in Unix seconds; None for ``ok``.
+        spool: What was wrong last with the spool's files; None when nothing ever was.
         attributes: How many of the workspace's custom attributes are used, and how many this client may still create; None as long
             as nothing had to be created, and after ``close()``.
         workers: The threads that deliver; None after ``close()``.
@@ -137,6 +165,7 @@ class Health(NamedTuple):
     since: float | None = None
     attributes: AttributeCount | None = None
     workers: WorkersHealth | None = None
+    spool: str | None = None
 
     @property
     def is_ok(self) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import threading
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from ..errors import ConfigurationError, SpoolFailed
 from .buffers.capabilities import workspaces_of
 from .interrupts import is_interruption
 from .report import Health
+from .safely import safe_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..settings import Settings
     from .buffers.capabilities import WorkspaceRegistry
 
-_log = logging.getLogger("metarouter_intercom")
+_log = safe_log
 OTHER_WORKSPACE = "other_workspace"
 _UNKNOWN = "unknown"
 

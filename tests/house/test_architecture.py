@@ -18,6 +18,7 @@ _IMPORTS = read_imports()
 # What stands in the package's root, from the ground up: each imports only from those before it. The root itself is the empty name.
 _ORDER = (
     "_types",
+    "_spool_path",
     "errors",
     "settings",
     "messages",
@@ -101,6 +102,7 @@ _PURE_ENOUGH = {
     ("messages._message_ids", "os"): "the random part of message ids, drawn once a process",
     ("messages._time_texts", "sys"): "the version of Python, a constant",
     ("identity", "time"): "the default of the moment that a JWT begins at; may be handed in",
+    ("_spool_path", "os"): "how the system writes paths; no file is looked at",
     ("settings", "os"): "from_env reads the environment, and only it does",
 }
 

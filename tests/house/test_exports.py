@@ -30,6 +30,7 @@ _ROOT = [
     "Report",
     "Settings",
     "SpoolFailed",
+    "SpoolState",
     "Stats",
     "TransportError",
     "WorkersHealth",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ..._intercom.event_seconds import SecondsStore
     from ..._types import JsonObject
     from ...plugins import Buffer, DeadLetter, Store
+    from ..report import SpoolState
 
 
 class _EarlierBuffer(Protocol):
@@ -68,6 +69,12 @@ def workspaces_of(buffer: Buffer) -> Callable[[], WorkspaceRegistry] | None:
     """Return how to ask *buffer* for what it knows of its workspaces (rule Q7); None for memory and for a buffer that users wrote."""
     find: Callable[[], WorkspaceRegistry] | None = getattr(buffer, "workspaces", None)
     return find
+
+
+def spool_state_of(buffer: Buffer) -> SpoolState | None:
+    """Return what is known about the files of *buffer*; None for a buffer without."""
+    state: Callable[[], SpoolState] | None = getattr(buffer, "state", None)
+    return None if state is None else state()
 
 
 class NoDeadLetters:

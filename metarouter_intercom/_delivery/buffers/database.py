@@ -9,18 +9,26 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import SpoolFailed
 from ..forks import rest_at_forks
+from .file_watch import FileWatch
 from .schema import BUSY_TIMEOUT, connect, failed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-# Seconds that the ingest in a caller's thread waits for another process; a worker can do it later.
-_SHORT_BUSY_TIMEOUT = 0.02
+    from .file_watch import Fault
+
+# Seconds that a call which only wants to know something waits for our own threads, and again for other processes.
+BRIEF = 0.1
+# Bytes of a page, unless somebody changed the file's.
+_PAGE = 4096
+# Pages of a limited number that messages may not fill, and their part.
+_LEAST_LEFT = 6
+_PART_LEFT = 8
 
 
 class Database:
     """
-    One connection that threads share; the caller holds ``lock`` while it uses it.
+    One connection that threads share, made when it is first used; the caller holds ``lock`` while it uses it.
 
     SQLite keeps the locks of a process in that process's memory, so a connection must not be open across a fork: it is closed before
     the fork, and opened again when it is next used.
@@ -32,17 +40,25 @@ class Database:
         sync: ``normal`` or ``full``.
         busy_timeout: Seconds that a statement waits while another process has the file locked.
 
-    Raises:
-        SpoolFailed: The file cannot be opened.
+    Attributes:
+        watch: Whether the open files are still those that have their names.
+        wal_pages: After so many pages SQLite writes the write-ahead file into the database, and then cuts it to so many.
+        most_pages: How many pages the database may have; None for as many as there is room for.
+        on_other_file: Called after the connection was opened again and found another file under the name.
     """
 
     def __init__(self, path: str, *, sync: str, busy_timeout: float = BUSY_TIMEOUT) -> None:
         self.path = path
         self.lock = threading.RLock()
         self._sync = sync
-        self._busy_timeout = busy_timeout
+        self._busy_timeout = self._timeout = busy_timeout
+        self._waits_in_vain = 0
         self._is_closed = False
-        self._connection: sqlite3.Connection | None = connect(path, sync=sync, busy_timeout=busy_timeout)
+        self._connection: sqlite3.Connection | None = None
+        self.watch = FileWatch(path)
+        self.wal_pages = 1_000
+        self.most_pages: int | None = None
+        self.on_other_file: Callable[[Fault], None] = lambda fault: None
         rest_at_forks(self)
 
     def run(self, query: str, parameters: Sequence[object] = ()) -> sqlite3.Cursor:
@@ -65,7 +81,10 @@ class Database:
         try:
             yield
         except sqlite3.Error as error:
-            raise failed(self.path, error) from error
+            failure = failed(self.path, error)
+            if failure.is_passing and self._timeout == self._busy_timeout:
+                self._waits_in_vain += 1
+            raise failure from error
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -84,18 +103,60 @@ class Database:
                 raise
 
     @contextlib.contextmanager
-    def short_busy_timeout(self) -> Iterator[None]:
-        """Hardly wait for other processes inside; a failure of the file is ignored, because a later attempt reports it."""
-        with contextlib.suppress(SpoolFailed), self.translated_errors():
-            self._set_busy_timeout(_SHORT_BUSY_TIMEOUT)
+    def turn(self) -> Iterator[None]:
+        """
+        Hold the lock.
+
+        Raises:
+            SpoolFailed: Another thread waited in vain for the file meanwhile: with many threads, each would wait as long as that.
+        """
+        waits = self._waits_in_vain
+        with self.lock:
+            if waits != self._waits_in_vain:
+                raise self._locked()
+            yield
+
+    def _locked(self) -> SpoolFailed:
+        return SpoolFailed(
+            f"spool: {self.path}: another process keeps it locked; end that process", is_passing=True
+        )
+
+    @contextlib.contextmanager
+    def briefly(self, seconds: float = BRIEF, *, for_threads: float | None = None) -> Iterator[None]:
+        """
+        Hold the lock, and wait at most *seconds* for our own threads and in each statement for other processes.
+
+        Args:
+            seconds: How long.
+            for_threads: How long for our own threads instead.
+
+        Raises:
+            SpoolFailed: Our own threads use the connection all that time; the fault is a passing one.
+        """
+        if not self.lock.acquire(timeout=seconds if for_threads is None else for_threads):
+            raise self._locked()
+        try:
+            before, self._timeout = self._timeout, min(seconds, self._timeout)
+            self._set_busy_timeout()
             try:
                 yield
             finally:
-                with contextlib.suppress(sqlite3.Error):
-                    self._set_busy_timeout(self._busy_timeout)
+                self._timeout = min(before, self._busy_timeout)
+                self._set_busy_timeout()
+        finally:
+            self.lock.release()
 
-    def _set_busy_timeout(self, seconds: float) -> None:
-        self.run(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+    def hurry(self) -> None:
+        """From now on wait only briefly for other processes, because the client closes."""
+        self._busy_timeout = min(self._busy_timeout, BRIEF)
+        with contextlib.suppress(SpoolFailed), self.briefly():
+            return  # leaving it sets the time
+
+    def _set_busy_timeout(self) -> None:
+        if self._connection is not None:
+            # An error of the file is found and translated by the next statement.
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute(f"PRAGMA busy_timeout = {int(self._timeout * 1000)}")
 
     def disconnect(self) -> None:
         """Close the connection until it is next used; nothing happens during a transaction."""
@@ -114,8 +175,69 @@ class Database:
     def _open(self) -> sqlite3.Connection:
         if self._is_closed:
             raise SpoolFailed(f"spool: {self.path} was closed; make a new client")
-        self._connection = connect(self.path, sync=self._sync, busy_timeout=self._busy_timeout)
+        fault = self.watch.fault()
+        self._connection = connect(self.path, sync=self._sync, busy_timeout=self._timeout)
+        self._connection.execute(f"PRAGMA wal_autocheckpoint = {self.wal_pages}")
+        self._connection.execute(f"PRAGMA journal_size_limit = {self.wal_pages * _PAGE}")
+        if self.most_pages is not None:
+            self._connection.execute(f"PRAGMA max_page_count = {self.most_pages}")
+        self.watch.note()
+        if fault is not None and fault != "write-ahead":
+            self.on_other_file(fault)
         return self._connection
+
+    # --- when the file is another one -------------------------------------------------------------------
+
+    @property
+    def connection(self) -> sqlite3.Connection | None:
+        """The open connection; None when there is none."""
+        return self._connection
+
+    @contextlib.contextmanager
+    def leaving_pages(self) -> Iterator[None]:
+        """Leave the last of a limited number of pages alone inside: they are for forgetting what was delivered."""
+        most = self.most_pages
+        if most is None:
+            yield
+            return
+        with self.translated_errors():
+            self.run(f"PRAGMA max_page_count = {most - max(_LEAST_LEFT, most // _PART_LEFT)}")
+        try:
+            yield
+        finally:
+            with self.translated_errors():
+                self.run(f"PRAGMA max_page_count = {most}")
+
+    def checkpoint(self) -> None:
+        """Write what others do not read into the database, and empty the write-ahead file if that was everything; waits for nobody."""
+        with self.briefly(0.0):
+            self.fetch_one("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def write_back(self) -> None:
+        """Write everything from the write-ahead file into the database."""
+        self.fetch_one("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def detach(self) -> tuple[sqlite3.Connection, FileWatch]:
+        """Give away the connection, and open what has the file's name now."""
+        assert self._connection is not None
+        earlier = self._connection, self.watch
+        self._connection, self.watch = None, FileWatch(self.path)
+        try:
+            self._open()
+        except BaseException:
+            self._connection, self.watch = earlier
+            raise
+        return earlier
+
+    def attach(self, connection: sqlite3.Connection, watch: FileWatch) -> None:
+        """Undo ``detach``."""
+        self.disconnect()
+        self._connection, self.watch = connection, watch
+
+    def replace_connection(self) -> None:
+        """Leave the file that is open now, and open what has its name."""
+        self.disconnect()
+        self._open()
 
     # --- forks ----------------------------------------------------------------------------------------
 
@@ -131,6 +253,7 @@ class Database:
     def after_fork_in_child(self) -> None:
         """Stop using what belongs to the parent; also called where the fork ran no hook."""
         self.lock = threading.RLock()
+        self._timeout = self._busy_timeout
         self._is_closed = True
         if self._connection is not None:
             _leave_open(self._connection)

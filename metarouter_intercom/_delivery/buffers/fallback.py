@@ -10,7 +10,9 @@ from ...errors import SpoolFailed
 from ...plugins import Claim, Tallies
 from ..safely import safe_log
 from .fail_open_store import FailOpenStore
+from .file_faults import FileFaults, extra_of
 from .memory import MemoryBuffer
+from .spool import EVERYTHING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,12 +20,11 @@ if TYPE_CHECKING:
     from ..._intercom.event_seconds import SecondsStore
     from ..._types import JsonObject
     from ...plugins import Acceptance, DeadLetter, OnError, Settlement, Store
+    from ..report import SpoolState
     from .spool import SpoolBuffer
     from .workspaces import SpoolWorkspaces
 
 _log = safe_log
-# A file that keeps failing is logged at most once in so many seconds.
-_LOG_EVERY = 60.0
 _IN_MEMORY = 10_000
 # Seconds without an attempt after the file failed, and between two attempts to move messages from memory into the file.
 _PAUSE = 1.0
@@ -57,9 +58,13 @@ class FallbackBuffer:
         self._path = spool.path
         self._memory = MemoryBuffer(limit=limit, dead_letters=dead_letters)
         self._on_error = on_error
-        self._logged_at: float | None = None
         self._unspooled = 0
+        self._faults = FileFaults(self._path, on_error)
         self._begin()
+        if spool.opening_failure is not None:
+            # The hook is called by the first claim: the client is not ready yet.
+            self._faults.current = str(spool.opening_failure)
+            self._uses_memory = not spool.opening_failure.is_passing
 
     def _begin(self) -> None:
         # Held while messages go into memory or from there into the file, so that none overtakes another.
@@ -71,6 +76,7 @@ class FallbackBuffer:
         self._unsettled: list[tuple[Claim, Sequence[Settlement]]] = []
         self._paused_until = 0.0
         self._move_at = 0.0
+        self._is_exact = True
 
     # --- accepting ------------------------------------------------------------------------------------
 
@@ -95,18 +101,7 @@ class FallbackBuffer:
             return acceptance
 
     def _report(self, error: SpoolFailed, now: float, messages: Sequence[JsonObject] = ()) -> None:
-        is_news = self._logged_at is None or abs(now - self._logged_at) >= _LOG_EVERY
-        if is_news:
-            self._logged_at = now
-            _log.error(
-                "spool %s: the file failed, new messages are kept in memory (%d so far): %s",
-                self._path,
-                self._unspooled,
-                error,
-                extra=_fault(error) | {"unspooled": self._unspooled},
-            )
-        if is_news or messages:
-            self._on_error(error, messages)
+        self._faults.report(error, now, unspooled=self._unspooled, messages=messages)
 
     def _move_back(self, now: float) -> None:
         """Move the messages in memory into the file, when none of them is being delivered."""
@@ -118,6 +113,7 @@ class FallbackBuffer:
             self._move_at = now + _PAUSE
             error = self._spool_all()
             self._uses_memory = error is not None
+        self._faults.current = None if error is None else str(error)
         if error is not None:
             self._report(error, now)
 
@@ -136,6 +132,12 @@ class FallbackBuffer:
                 failure = failure or SpoolFailed("spool: full; messages stay in memory until it has room")
         return failure
 
+    def _tell(self) -> None:
+        """Call the hook with what the spool found out about its files."""
+        untold = self._spool.notices.untold
+        while untold:
+            self._on_error(untold.popleft(), [])
+
     # --- delivering -----------------------------------------------------------------------------------
 
     def claim(self, *, now: float, limit: int) -> Claim | None:
@@ -146,12 +148,16 @@ class FallbackBuffer:
             try:
                 self._settle_unsettled(now)
                 claim = self._spool.claim(now=now, limit=limit)
+                self._faults.end_lock()
+                if not self._uses_memory:
+                    self._faults.current = None
                 if claim is None and self._uses_memory and not now < self._move_at <= now + _PAUSE:
                     self._move_back(now)
                     claim = self._spool.claim(now=now, limit=limit)
             except SpoolFailed as error:
                 works = False
                 self._pause(error, now)
+            self._tell()
         if claim is not None or not self._uses_memory or (works and self._is_move_waiting):
             return claim
         with self._memory_lock:
@@ -166,7 +172,10 @@ class FallbackBuffer:
         """Leave the file alone for a moment after *error*."""
         self._paused_until = now + _PAUSE
         self._is_move_waiting = False
-        if not error.is_passing:
+        if error.is_passing:
+            if self._faults.is_short_lock(now):
+                return
+        elif not error.is_full:
             # The journal may still take messages, but they could not be delivered from it.
             with self._memory_lock:
                 self._uses_memory = True
@@ -227,29 +236,45 @@ class FallbackBuffer:
     # --- counting -------------------------------------------------------------------------------------
 
     def mark(self) -> int:
-        """Return the seq of the newest message in the file; ``has_pending`` always waits for messages in memory."""
+        """Return the seq of the newest message in the file; everything while messages in memory wait to be moved there."""
+        if self._in_memory():
+            return EVERYTHING
         with contextlib.suppress(SpoolFailed):
             return self._spool.mark()
         return 0
 
+    def _in_memory(self) -> int:
+        """Count the messages in memory, and not in the middle of a move into the file."""
+        with self._memory_lock:
+            return self._memory.pending()
+
     def has_pending(self, up_to: int) -> bool:
         """Return whether something accepted before is not settled."""
-        if self._memory.pending():
+        if self._in_memory():
             return True
         try:
             return self._spool.has_pending(up_to)
-        except SpoolFailed:
-            return False  # nothing can be delivered from the file now, so nobody should wait for it
+        except SpoolFailed as error:
+            # Nothing can be delivered from the file now, so nobody should wait for it, except for the end of a short lock.
+            return error.is_full or (error.is_passing and not self._faults.is_locked_long())
 
     def pending(self) -> int:
-        """Count the messages not settled yet, in both places; only those in memory while the file cannot be read."""
+        """Count the messages not settled yet, in both places; while the file cannot be read, the last known number of those in it."""
+        in_memory = self._in_memory()
         try:
-            return self._memory.pending() + self._spool.pending()
+            in_file = self._spool.pending()
+            self._is_exact = True
         except SpoolFailed as error:
+            in_file = self._spool.known_pending
+            self._is_exact = False
             _log.warning(
-                "spool %s: the file's messages cannot be counted: %s", self._path, error, extra=_fault(error)
+                "spool %s: the file's messages cannot be counted, so the last known number is reported (%d): %s",
+                self._path,
+                in_file,
+                error,
+                extra=extra_of(error) | {"pending": in_file},
             )
-            return self._memory.pending()
+        return in_memory + in_file
 
     def oldest_accepted_at(self) -> float | None:
         """Return when the oldest message that is not settled was accepted; only of those in memory while the file cannot be read."""
@@ -257,9 +282,19 @@ class FallbackBuffer:
         try:
             in_file = self._spool.oldest_accepted_at()
         except SpoolFailed as error:
-            _log.warning("spool %s: the file cannot be read: %s", self._path, error, extra=_fault(error))
+            self._is_exact = False
+            _log.warning("spool %s: the file cannot be read: %s", self._path, error, extra=extra_of(error))
             in_file = None
         return _earlier(in_memory, in_file)
+
+    def state(self) -> SpoolState:
+        """Return what is known about the files."""
+        state, fault = self._spool.state(), self._faults.current
+        return state._replace(
+            is_exact=self._is_exact,
+            fault=fault or state.fault,
+            is_failing=self._uses_memory or fault is not None,
+        )
 
     def tallies(self) -> Tallies:
         """Return what both places count, and how many messages the file could not take."""
@@ -322,10 +357,11 @@ class FallbackBuffer:
         try:
             self._spool.after_fork()
         except SpoolFailed as error:
-            _log.error("spool %s: the file failed after a fork: %s", self._path, error, extra=_fault(error))
+            _log.error("spool %s: the file failed after a fork: %s", self._path, error, extra=extra_of(error))
 
     def close(self) -> None:
         """Release the file, after a last attempt to settle and move what it has not taken yet; logs what is lost."""
+        self._spool.hurry()
         try:
             self._settle_unsettled(0.0)
         except SpoolFailed as error:
@@ -334,10 +370,11 @@ class FallbackBuffer:
                 self._path,
                 len(self._unsettled),
                 error,
-                extra=_fault(error) | {"claims": len(self._unsettled)},
+                extra=extra_of(error) | {"claims": len(self._unsettled)},
             )
         with self._memory_lock:
             failure = self._spool_all()
+        self._tell()
         if failure is not None:
             pending = self._memory.pending()
             _log.error(
@@ -345,13 +382,9 @@ class FallbackBuffer:
                 self._path,
                 pending,
                 failure,
-                extra=_fault(failure) | {"pending": pending},
+                extra=extra_of(failure) | {"pending": pending},
             )
         self._spool.close()
-
-
-def _fault(error: SpoolFailed) -> dict[str, object]:
-    return {"fault": str(error)}
 
 
 def _earlier(*instants: float | None) -> float | None:

@@ -7,12 +7,12 @@ from heapq import merge
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from .journal import Line, credentials_of, journal_sizes, read_lines
+from .journal_lines import SALVAGED, Line, credentials_of, journal_sizes, read_lines
 from .workspaces import scoped
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from .workspaces import Move, SpoolWorkspaces
 
@@ -32,6 +32,9 @@ class Ingester:
         positions: Journal -> bytes ingested, as of the last look.
         lines: Journal -> lines ingested.
         duplicates: Lines left out because their message id had been accepted before.
+        unreadable: Journal -> why it cannot be read; it is skipped, and looked at again with the next news.
+        damaged: Journal -> bytes of it that are no lines, and were skipped.
+        repeated: Journal -> bytes of it that were ingested before, into a file that was lost.
     """
 
     def __init__(self, run: Callable[..., sqlite3.Cursor], folder: str, workspaces: SpoolWorkspaces) -> None:
@@ -42,24 +45,40 @@ class Ingester:
         self.lines: dict[str, int] = {}
         self.duplicates = 0
         self._duplicates_before = 0
+        self.unreadable: dict[str, str] = {}
+        self.damaged: dict[str, int] = {}
+        self.repeated: dict[str, int] = {}
         # Journals that could not be read to their end, with their size at that time: an incomplete line is no news until it grows.
         self._torn: dict[str, int] = {}
 
     def has_news(self) -> bool:
         """Return whether a journal has lines that were not ingested; needs no transaction."""
-        return any(
-            size not in (self.positions.get(name, 0), self._torn.get(name))
-            for name, size in journal_sizes(self._folder).items()
-        )
+        return any(self._is_news(name, size) for name, size in journal_sizes(self._folder).items())
+
+    def has_news_of(self, name: str) -> bool:
+        """Return whether one journal has lines that were not ingested."""
+        size = journal_sizes(self._folder).get(name)
+        return size is not None and self._is_news(name, size)
+
+    def _is_news(self, name: str, size: int) -> bool:
+        return size not in (self.positions.get(name, 0), self._torn.get(name))
+
+    def torn(self) -> dict[str, int]:
+        """Return the journals that end in something that is no line -> their size."""
+        return dict(self._torn)
 
     def forget(self, *names: str) -> None:
         """Forget journals that were removed; needs no transaction."""
         for name in names:
             self.positions.pop(name, None)
             self.lines.pop(name, None)
+            self._torn.pop(name, None)
+            self.unreadable.pop(name, None)
+            self.damaged.pop(name, None)
+            self.repeated.pop(name, None)
 
-    def ingest(self, limit: int) -> bool:
-        """Ingest at most *limit* lines, inside a transaction of the caller; True when there may be more."""
+    def ingest(self, limit: int, most_bytes: int) -> bool:
+        """Ingest at most *limit* lines and about *most_bytes*, inside a transaction of the caller; True when there may be more."""
         known = self._known_journals()
         read_until = dict(known)
         self._duplicates_before = self.duplicates
@@ -69,23 +88,31 @@ class Ingester:
         # journal which that look had already passed. Lines that are newer than all of the first look wait for the next time.
         sizes = journal_sizes(self._folder) if len(first) > 1 else first
         unread = {name for name, size in first.items() if size > read_until.get(name, (0, 0))[0]}
-        batch = _Batch(self._run)
+        batch = Batch(self._run)
         numbers: dict[str, int] = {}
+        is_full = False
         for name, line in self._in_order(sizes, read_until):
+            # A line that was saved from a removed journal may have been ingested before: the caller sent it once.
             if name not in numbers:
                 numbers[name] = self._workspaces.number_of(credentials_of(name))
-            self.duplicates += not batch.add(line, numbers[name])
+            is_new = batch.add(line, numbers[name]) is not None
+            is_repeat = name.endswith(SALVAGED) or line.end <= self.repeated.get(name, 0)
+            self.duplicates += not is_new and not is_repeat
+            if line.skipped:
+                self.damaged[name] = self.damaged.get(name, 0) + line.skipped
             read_until[name] = (line.end, read_until.get(name, (0, 0))[1] + 1)
             if line.end >= first.get(name, 0):
                 unread.discard(name)
-            if batch.size >= limit or not unread:
+            most_bytes -= len(line.body)
+            is_full = batch.size >= limit or most_bytes <= 0
+            if is_full or not unread:
                 break
         batch.finish()
         self._write_journals(read_until, known)
         self.positions = {name: read_until.get(name, (0, 0))[0] for name in sizes}
         self.lines = {name: read_until.get(name, (0, 0))[1] for name in sizes}
-        self._torn = {name: sizes[name] for name in unread if batch.size < limit}
-        return batch.size >= limit
+        self._torn = {} if is_full else {name: sizes[name] for name in unread}
+        return is_full
 
     def move(self, move: Move, number: int, limit: int) -> bool:
         """
@@ -99,7 +126,7 @@ class Ingester:
             (move.source, move.after, limit),
         ).fetchall()
         self._duplicates_before = self.duplicates
-        batch = _Batch(self._run)
+        batch = Batch(self._run)
         for seq, lane, stored_id, keys, upserts, accepted_at in rows:
             message_id = stored_id.removeprefix(scoped(move.source, ""))
             line = Line(accepted_at, bool(upserts), message_id, json.loads(keys), "", 0)
@@ -143,22 +170,26 @@ class Ingester:
         self, sizes: dict[str, int], read_until: dict[str, tuple[int, int]]
     ) -> Iterable[tuple[str, Line]]:
         streams = [
-            _dated(name, read_lines(self._folder, name, start=read_until.get(name, (0, 0))[0], end=size))
+            self._dated(name, read_lines(self._folder, name, start=read_until.get(name, (0, 0))[0], end=size))
             for name, size in sizes.items()
             if size > read_until.get(name, (0, 0))[0]
         ]
         return ((name, line) for _, name, line in merge(*streams, key=itemgetter(0)))
 
+    def _dated(self, name: str, lines: Iterator[Line]) -> Iterator[tuple[float, str, Line]]:
+        """Yield each line with an instant that never goes back within one journal, whatever the clock did."""
+        latest = 0.0
+        try:
+            for line in lines:
+                latest = max(latest, line.accepted_at)
+                yield latest, name, line
+        except OSError as error:
+            self.unreadable[name] = error.strerror or str(error)
+        else:
+            self.unreadable.pop(name, None)
 
-def _dated(name: str, lines: Iterator[Line]) -> Iterator[tuple[float, str, Line]]:
-    """Yield each line with an instant that never goes back within one journal, whatever the clock did."""
-    latest = 0.0
-    for line in lines:
-        latest = max(latest, line.accepted_at)
-        yield latest, name, line
 
-
-class _Batch:
+class Batch:
     """The lines of one transaction: each lane is looked up once, and the numbers are written once."""
 
     def __init__(self, run: Callable[..., sqlite3.Cursor]) -> None:
@@ -166,17 +197,21 @@ class _Batch:
         self._lanes: dict[str, int] = {}
         self._grown: dict[int, int] = {}
         self._upserted: dict[int, float] = {}
+        self._seq: int
+        self._lane: int
         self._seq, self._lane = run("SELECT seq, lane FROM numbers").fetchone()
         self._added = 0
         self.size = 0
 
-    def add(self, line: Line, number: int) -> bool:
-        """Put a line into its lane of the workspace with that *number*; False if its message id is buffered or was delivered."""
+    def add(self, line: Line, number: int) -> int | None:
+        """
+        Put a line into its lane of the workspace with that *number*; return its seq, None if its message id is buffered or was delivered.
+        """
         self.size += 1
         message_id = scoped(number, line.message_id)
         if any(self._run(_KNOWN, (message_id, message_id)).fetchone()):
-            return False
-        lane = self._lane_of(line, number)
+            return None
+        lane = self._lane_of(line.keys, line.accepted_at, number)
         self._seq += 1
         self._run(
             "INSERT INTO messages (seq, lane, message_id, keys, upserts, body, accepted_at)"
@@ -195,7 +230,12 @@ class _Batch:
         self._grown[lane] = self._grown.get(lane, 0) + 1
         if line.upserts:
             self._upserted[lane] = line.accepted_at
-        return True
+        return self._seq
+
+    def unite(self, keys: Sequence[str], number: int) -> None:
+        """Let the lines that carry one of *keys*, and are for the workspace with that *number*, share a lane."""
+        if len(keys) > 1:
+            self._lane_of(keys, 0.0, number)
 
     def finish(self) -> None:
         """Write the numbers; a lane that waits for its contact is due if an upsert of the contact was added."""
@@ -214,7 +254,7 @@ class _Batch:
         message_id = scoped(number, line.message_id)
         is_new = not any(run(_KNOWN, (message_id, message_id)).fetchone())
         if is_new:
-            own_lane = self._lane_of(line, number)
+            own_lane = self._lane_of(line.keys, line.accepted_at, number)
             run("UPDATE messages SET lane = ?, message_id = ? WHERE seq = ?", (own_lane, message_id, seq))
             self._grown[own_lane] = self._grown.get(own_lane, 0) + 1
             if line.upserts:
@@ -227,15 +267,15 @@ class _Batch:
             run("DELETE FROM lane_keys WHERE lane = ?", (lane,))
         return is_new
 
-    def _lane_of(self, line: Line, number: int) -> int:
-        keys = [scoped(number, key) for key in line.keys] if number else line.keys
+    def _lane_of(self, plain_keys: Sequence[str], due_at: float, number: int) -> int:
+        keys = [scoped(number, key) for key in plain_keys] if number else plain_keys
         lanes = {lane for key in keys if (lane := self._known(key)) is not None}
         if not lanes:
             self._lane += 1
             lane = self._lane
             self._run(
                 "INSERT INTO lanes (lane, size, leased, blocked, due_at, workspace) VALUES (?, 0, 0, 0, ?, ?)",
-                (lane, line.accepted_at, number),
+                (lane, due_at, number),
             )
         else:
             lane = next(iter(lanes)) if len(lanes) == 1 else self._join(lanes)

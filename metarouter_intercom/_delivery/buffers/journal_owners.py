@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
@@ -79,6 +80,50 @@ def lock_dead_owners(folder: str, own: str) -> dict[str, int]:
     return dead
 
 
+def strays(folder: str) -> list[str]:
+    """Return what has the name of a journal or lock and is no plain file."""
+    with os.scandir(folder) as files:
+        return [
+            file.name
+            for file in files
+            if file.name.endswith((".journal", ".lock")) and not file.is_file(follow_symlinks=False)
+        ]
+
+
+def lock_file(path: str) -> int | None:
+    """Make and lock a file, to be removed before it is closed; None while another process has it locked."""
+    import fcntl
+
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # The process that had it locked removed it: another one may have made a new one.
+        is_removed = not os.path.samestat(os.stat(path), os.fstat(handle))
+    except OSError:
+        is_removed = True
+    if is_removed:
+        os.close(handle)
+        return None
+    return handle
+
+
+def is_dead(folder: str, owner: str) -> bool:
+    """Return whether the process of this name is known to have ended: its lock is there, and free."""
+    import fcntl
+
+    try:
+        lock = os.open(os.path.join(folder, f"{owner}.lock"), os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(lock)
+    return True
+
+
 def remove_owner(folder: str, owner: str, *, lock: int, ends: Mapping[str, int]) -> dict[str, int]:
     """
     Remove the files of a dead process, after all complete lines of its journals were ingested.
@@ -96,14 +141,16 @@ def remove_owner(folder: str, owner: str, *, lock: int, ends: Mapping[str, int])
         Those of *ends* that were kept as ``.torn``.
     """
     torn = {}
-    for name, end in ends.items():
-        path = os.path.join(folder, name)
-        if os.path.getsize(path) > end:
-            torn[name] = end
-            os.replace(path, f"{path}.torn")
-        else:
-            remove_file(folder, name)
-    remove_file(folder, f"{owner}.lock")
+    # Files of another user may be in a folder in which only their owner may remove them: they stay.
+    with contextlib.suppress(OSError):
+        for name, end in ends.items():
+            path = os.path.join(folder, name)
+            if os.path.getsize(path) > end:
+                os.replace(path, f"{path}.torn")
+                torn[name] = end
+            else:
+                remove_file(folder, name)
+        remove_file(folder, f"{owner}.lock")
     os.close(lock)
     return torn
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # Seconds that a statement waits while another process has the file locked.
 BUSY_TIMEOUT = 10.0
 
-# Held while a file is made: nobody in this process may have opened the file when ``_create`` closes it.
+# Held while a file is made: nobody in this process may have opened the file when ``create_file`` closes it.
 _creating = threading.Lock()
 
 # One script for each version, applied in order; the file's user_version counts them. A released script is never changed, nor is the
@@ -129,7 +129,7 @@ def connect(
     Raises:
         SpoolFailed: The file cannot be opened, is no database, is locked, or was made by a newer version.
     """
-    _create(path)
+    create_file(path)
     connection = sqlite3.connect(path, timeout=busy_timeout, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
@@ -144,7 +144,35 @@ def connect(
     return connection
 
 
-def _create(path: str) -> None:
+def copy_database(source: sqlite3.Connection, path: str, *, is_checked: bool) -> None:
+    """
+    Write all that *source* can read into a new file.
+
+    Args:
+        source: An open connection.
+        path: Of the new file.
+        is_checked: Look whether the copy is whole, which takes a while.
+
+    Raises:
+        SpoolFailed: It cannot be read any more, or not written.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600))
+        copy = sqlite3.connect(path)
+        try:
+            source.backup(copy)
+            if is_checked and copy.execute("PRAGMA quick_check").fetchone() != ("ok",):
+                raise sqlite3.DatabaseError("database disk image is malformed")
+            copy.execute("PRAGMA journal_mode = DELETE")
+        finally:
+            copy.close()
+    except sqlite3.Error as error:
+        raise failed(path, error) from error
+    except OSError as error:
+        raise _unusable(path, str(error.strerror)) from error
+
+
+def create_file(path: str) -> None:
     """
     Make the file when it is not there.
 
@@ -173,17 +201,19 @@ def _unusable(path: str, fault: str) -> SpoolFailed:
 def failed(path: str, error: sqlite3.Error) -> SpoolFailed:
     """Return the error that names the file, the fault and the remedy."""
     text = str(error)
-    is_passing = False
+    is_passing = is_full = False
     if "locked" in text or "busy" in text:
         remedy = "another process keeps it locked; end that process"
         is_passing = True
-    elif "full" in text:
+    elif "full" in text or "disk I/O error" in text:
+        # SQLite calls it an I/O error when a limit of the file's size is reached.
         remedy = "free space on its disk"
+        is_full = True
     elif "readonly" in text or "read-only" in text:
         remedy = "grant this process the right to write to the file and its folder"
     else:
         remedy = "move the file away (it keeps what can still be read) and start again"
-    return SpoolFailed(f"spool: {path}: {text}; {remedy}", is_passing=is_passing)
+    return SpoolFailed(f"spool: {path}: {text}; {remedy}", is_passing=is_passing, is_full=is_full)
 
 
 def _migrate(connection: sqlite3.Connection, path: str, steps: Sequence[str]) -> None:

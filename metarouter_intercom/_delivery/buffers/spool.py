@@ -1,25 +1,25 @@
-"""The spool (rules Q3 to Q5, O1, W4, X1): messages in a SQLite file that several processes share; knows nothing of Intercom."""
+"""The spool (rules Q3 to Q5, Q8, O1, W4, X1): messages in a SQLite file that several processes share; knows nothing of Intercom."""
 
 from __future__ import annotations
 
-import json
-import math
+import contextlib
 import os
-import threading
 from typing import TYPE_CHECKING
 
 from ...errors import SpoolFailed
 from ...plugins import Tallies
+from ..report import SpoolState
 from ..safely import safe_log
 from .database import Database
 from .dead_letters import DeadLetterTable, SpoolDeadLetters
+from .deliveries import Deliveries
 from .event_seconds import SpoolSeconds
-from .ingest import Ingester
-from .journal import Journal, journal_sizes
-from .journal_owners import lock_dead_owners, owner_of, remove_owner
-from .lanes import Lanes
-from .moving import move_messages
-from .schema import BUSY_TIMEOUT
+from .file_repair import FileRepair
+from .intake import Intake
+from .notices import Notices
+from .room import Room
+from .schema import BUSY_TIMEOUT, create_file
+from .spool_files import find_spool_files
 from .store import SpoolStore
 from .workspaces import SpoolWorkspaces
 
@@ -29,18 +29,17 @@ if TYPE_CHECKING:
     from ..._intercom.event_seconds import SecondsStore
     from ..._types import JsonObject
     from ...plugins import Acceptance, Claim, Settlement, Store
+    from .file_watch import Fault
 
 _log = safe_log
 # With so many lines in our journal, the caller ingests them itself: the workers are late, or there are none.
 _MAX_JOURNAL_LINES = 2_000
-# Lines ingested in one transaction: it takes some 30 ms, in which no other process can write.
-_LINES_AT_ONCE = 2_000
-# Seconds between two looks for processes that died.
-_TAKE_OVER_EVERY = 1.0
-# A clock that goes back by more seconds than this makes everything due: due times noted before mean nothing now.
-_SET_BACK = 60.0
-# No message is put off for more seconds than this; a later due time was noted before the clock was set back.
-_MAX_DELAY = 3600.0
+# Seconds that the ingest in a caller's thread waits for another process; a worker can do it later.
+_CALLER_WAITS = 0.02
+# Seconds that closing waits for our own threads, and again for other processes.
+_CLOSING_WAITS = 0.25
+# A mark of everything, for a caller that must not wait until the file can be read.
+EVERYTHING = 2**62
 
 
 class SpoolBuffer(SpoolDeadLetters):
@@ -57,14 +56,19 @@ class SpoolBuffer(SpoolDeadLetters):
         dead_letters: How many dead letters it keeps; the oldest are removed first.
         sync: With ``normal`` a message survives the end of the process, with ``full`` also that of the machine.
         lease: Seconds after which the claim of a process that hangs is open to other processes.
-        busy_timeout: Seconds that a statement waits while another process has the file locked.
+        busy_timeout: Seconds that a statement waits while another process has the file locked. Calls that only want to know something
+            wait a quarter of a second.
         credentials: The fingerprint of the client's, to which the accepted messages belong (rule Q7); empty for the first one's.
         mapping: The client's mapping settings, to be kept in the file; None keeps what another client wrote.
+        must_open: Raise if the files cannot be used now; False tries again with every call.
 
     Attributes:
         lease: As passed.
+        opening_failure: Why the files could not be used at first; None when they could.
+        notices: What people should know about the files.
 
     Raises:
+        ConfigurationError: The path cannot be a file.
         SpoolFailed: The file cannot be opened; the text names the remedy.
     """
 
@@ -79,44 +83,52 @@ class SpoolBuffer(SpoolDeadLetters):
         busy_timeout: float = BUSY_TIMEOUT,
         credentials: str = "",
         mapping: Mapping[str, str] | None = None,
+        must_open: bool = True,
     ) -> None:
         self._credentials, self._mapping = credentials, mapping
-        self._path = os.path.abspath(os.fspath(path))
-        # The name is part of the file format: a spool of an earlier version has its journals there.
-        self._folder = f"{self._path}-intake"
+        self._files = find_spool_files(path)
+        self._path = self._files.database
         self._limit = limit
         self._dead_limit = dead_letters
         self._sync = sync
         self.lease = lease
         self._busy_timeout = busy_timeout
-        self._pending = 0
         self._is_closed = False
-        self._journal: Journal | None = None
+        self.opening_failure: SpoolFailed | None = None
         self._begin()
+        try:
+            self.pending()
+        except BaseException as error:
+            # In a folder that is not there, the file will never be: the path is wrong.
+            is_wrong = not os.path.isdir(os.path.dirname(self._path))
+            if must_open or is_wrong or not isinstance(error, SpoolFailed):
+                self.close()
+                raise
+            self.opening_failure = error
 
     def _begin(self) -> None:
-        self._accept_lock = threading.Lock()
+        self.notices = Notices()
         self._database = Database(self._path, sync=self._sync, busy_timeout=self._busy_timeout)
+        self._database.on_other_file = self._meet_other_file
+        self._room = Room(self._database, self._files, self.notices)
         self._workspaces = SpoolWorkspaces(self._database, self._credentials, self._mapping)
-        self._ingester = Ingester(self._database.run, self._folder, self._workspaces)
+        self._repair = FileRepair(
+            self._database, self._files, self.notices, workspaces=self._workspaces, lease=self.lease
+        )
         self._dead = DeadLetterTable(self._database.run, self._dead_limit)
-        self._lanes = Lanes(self._database, self.lease)
+        self._deliveries = Deliveries(
+            self._database,
+            self._dead,
+            room=self._room,
+            repair=self._repair,
+            notices=self.notices,
+            workspaces=self._workspaces,
+            lease=self.lease,
+        )
         self._store = SpoolStore(self._database, self._workspaces)
         self._event_seconds = SpoolSeconds(self._database, self._workspaces)
-        # Lines of our journal that were ingested.
-        self._ingested = 0
-        self._taken_over_at: float | None = None
-        self._latest_now = 0.0
+        self._intake: Intake | None = None
         self._is_delivering = False
-        try:
-            self._journal = Journal(self._folder, sync=self._sync == "full", credentials=self._credentials)
-            self.pending()
-        except BaseException:
-            self._database.close()
-            if self._journal is not None:
-                self._journal.leave()
-                self._journal = None
-            raise
 
     @property
     def path(self) -> str:
@@ -124,230 +136,196 @@ class SpoolBuffer(SpoolDeadLetters):
         return self._path
 
     @property
-    def _own_journal(self) -> Journal:
-        """This process's journal; makes it if that failed after a fork."""
-        if self._journal is None:
-            self._begin()
-            assert self._journal is not None
-        return self._journal
+    def _own_intake(self) -> Intake:
+        """This process's journal; makes it on first use, or if that failed before."""
+        if self._is_closed:
+            raise self._closed()
+        if (intake := self._intake) is None:
+            with self._database.lock:
+                intake = self._intake = self._intake or self._new_intake()
+        return intake
+
+    def _new_intake(self) -> Intake:
+        create_file(self._path)
+        intake = Intake(
+            self._database,
+            self._files,
+            notices=self.notices,
+            room=self._room,
+            workspaces=self._workspaces,
+            sync=self._sync == "full",
+            credentials=self._credentials,
+        )
+        self._room.prepare()
+        return intake
+
+    def _meet_other_file(self, fault: Fault) -> None:
+        if self._intake is not None:
+            self._repair.meet_other_file(self._intake, fault)
 
     # --- accepting ------------------------------------------------------------------------------------
 
     def accept(self, message: JsonObject, *, keys: Sequence[str], upserts: bool, now: float) -> Acceptance:
         """Write *message* to the journal; see ``plugins.Buffer``."""
         message_id: str = message["messageId"]  # type: ignore[assignment]  # stamped messages have a text there
-        journal = self._journal or self._own_journal
-        if self._pending + journal.appended - self._ingested >= self._limit and self.pending() >= self._limit:
+        intake = self._intake or self._own_intake
+        journal = intake.journal
+        if intake.pending + journal.end[1] - intake.ingested >= self._limit and self._is_full(intake):
             return "full"
-        with self._accept_lock:
+        with intake.lock:
             if self._is_closed:
                 raise self._closed()
-            journal.append(message, keys=keys, upserts=upserts, message_id=message_id, now=now)
-            is_long = journal.appended - self._ingested >= _MAX_JOURNAL_LINES
-        if is_long and journal.appended % (_MAX_JOURNAL_LINES // 4) == 0:
-            self._ingest_as_caller()
+            if self._room.is_tight:
+                self._room.check_accepting()
+            is_in_place = journal.append(message, keys=keys, upserts=upserts, message_id=message_id, now=now)
+            if not is_in_place:
+                intake.save()
+            lines = journal.end[1]
+        if not is_in_place:
+            self.notices.publish()
+        if lines - intake.ingested >= _MAX_JOURNAL_LINES and lines % (_MAX_JOURNAL_LINES // 4) == 0:
+            self._ingest_as_caller(intake)
         return "accepted"
+
+    def _is_full(self, intake: Intake) -> bool:
+        """Count again, but do not wait for a locked file."""
+        with contextlib.suppress(SpoolFailed), self._database.briefly(_CALLER_WAITS):
+            intake.catch_up()
+            intake.read_numbers()
+        return intake.waiting >= self._limit
 
     def _closed(self) -> SpoolFailed:
         return SpoolFailed(f"spool: {self._path} was closed; make a new client")
 
-    def _ingest_as_caller(self) -> None:
+    def _ingest_as_caller(self, intake: Intake) -> None:
         """Ingest when no worker does it; a locked database can wait."""
-        # The thread that holds the lock uses the database, and ingests before its next claim.
-        database = self._database
-        if database.lock.acquire(blocking=False):
-            try:
-                with database.short_busy_timeout():
-                    self._ingest()
-            finally:
-                database.lock.release()
-
-    # --- journals -------------------------------------------------------------------------------------
-
-    def _catch_up(self) -> None:
-        if self._ingester.has_news():
-            self._ingest()
-
-    def _ingest(self) -> None:
-        """Move the lines of all journals into the database, in as many transactions as it takes."""
-        is_more = True
-        while is_more:
-            try:
-                with self._database.transaction():
-                    is_more = self._ingester.ingest(_LINES_AT_ONCE)
-                    self._read_numbers()
-            except BaseException:
-                self._ingester.undo()
-                raise
-            self._restart_journal()
-
-    def _read_numbers(self) -> None:
-        self._pending, seq = self._database.fetch_one("SELECT pending, seq FROM numbers")
-        self._workspaces.open_after(seq)
-        if self._journal is not None:
-            self._ingested = self._ingester.lines.get(self._journal.name, 0)
-
-    def _restart_journal(self) -> None:
-        with self._accept_lock:
-            journal = self._journal
-            if journal is None or self._ingester.positions.get(journal.name) != journal.size:
-                return
-            if (removed := journal.restart()) is not None:
-                self._ingested = 0
-                self._ingester.forget(removed)
-
-    def _take_over(self, now: float) -> None:
-        """Take over what dead processes left, and leases that were not renewed in time."""
-        self._taken_over_at = now
-        dead = lock_dead_owners(self._folder, self._own_journal.owner)
-        try:
-            if dead:
-                self._ingest()
-            with self._database.transaction():
-                self._lanes.end_claims(dead, now)
-                self._lanes.make_due(now, beyond=now + _MAX_DELAY)
-        except BaseException:
-            for lock in dead.values():
-                os.close(lock)
-            raise
-        for owner, lock in dead.items():
-            self._remove_owner(owner, lock)
-
-    def _remove_owner(self, owner: str, lock: int) -> None:
-        """Remove the files of a dead process, whose journals were ingested."""
-        ends = {
-            name: self._ingester.positions.get(name, 0)
-            for name in journal_sizes(self._folder)
-            if owner_of(name) == owner
-        }
-        for name, position in remove_owner(self._folder, owner, lock=lock, ends=ends).items():
-            _log.warning(
-                "spool %s: journal %s ends in an incomplete line at byte %s",
-                self._path,
-                name,
-                position,
-                extra={"journal": name, "position": position},
-            )
-        self._ingester.forget(*ends)
+        # A thread that uses the database ingests before its next claim, so it is not waited for.
+        with contextlib.suppress(SpoolFailed), self._database.briefly(_CALLER_WAITS, for_threads=0.0):
+            intake.ingest()
 
     # --- delivering -----------------------------------------------------------------------------------
 
     def claim(self, *, now: float, limit: int) -> Claim | None:
         """Lease the due messages of one lane; see ``plugins.Buffer``."""
-        owner = self._own_journal.owner
-        with self._database.lock:
-            self._is_delivering = True
-            self._follow_clock(now)
-            if self._taken_over_at is None or abs(now - self._taken_over_at) >= _TAKE_OVER_EVERY:
-                self._take_over(now)
-            self._catch_up()
-            if move_messages(self._database, self._ingester, self._workspaces, at_once=_LINES_AT_ONCE):
-                self._read_numbers()
-            due_at = self._due_at()
-            if due_at is None or due_at > now:
-                return None
-            with self._database.transaction():
-                self._workspaces.own()
-                return self._lanes.claim(owner, now, limit, self._workspaces.claimable())
-
-    def _follow_clock(self, now: float) -> None:
-        if now < self._latest_now - _SET_BACK:
-            with self._database.transaction():
-                self._lanes.make_all_due(now)
-            self._latest_now = now
-        self._latest_now = max(self._latest_now, now)
+        intake = self._own_intake
+        try:
+            with self._database.turn():
+                self._is_delivering = True
+                return self._deliveries.claim(intake, now, limit)
+        finally:
+            self.notices.publish()
 
     def settle(self, claim: Claim, settlements: Sequence[Settlement], *, now: float) -> None:
         """End the lease; see ``plugins.Buffer``."""
-        with self._database.lock, self._database.transaction():
-            lane = self._lanes.end_lease(claim.lane)
-            message_ids = {entry.seq: str(entry.message["messageId"]) for entry in claim.entries}
-            self._lanes.acknowledge(
-                [one for one in settlements if one.kind == "ack"], message_ids, self._workspaces.own()
-            )
-            # When the lease was lost, the process that has it now settles the other messages.
-            if lane is not None:
-                buried = [one for one in settlements if one.kind == "bury"]
-                for one in buried:
-                    self._dead.bury_buffered(one, now)
-                self._lanes.remove([one.seq for one in buried])
-                self._lanes.put_back(lane, settlements, now)
-            self._read_numbers()
+        intake = self._own_intake
+        try:
+            with self._database.turn():
+                self._deliveries.settle(intake, claim, settlements, now)
+        finally:
+            self.notices.publish()
 
     def renew(self, claim: Claim, *, now: float) -> bool:
         """Lengthen the lease; False when it was lost."""
-        with self._database.lock, self._database.transaction():
-            return self._lanes.renew(claim.lane, now)
+        with self._database.turn():
+            return self._deliveries.renew(claim, now)
 
     def next_due_at(self, *, now: float) -> float | None:
         """Return when something can be claimed next."""
-        with self._database.lock:
-            if self._ingester.has_news():
-                return now
-            due_at = self._due_at()
-            # What another process is delivering moves when it has settled that.
-            return min(now + _TAKE_OVER_EVERY, due_at or math.inf) if self._workspaces.moves else due_at
-
-    def _due_at(self) -> float | None:
-        with self._database.translated_errors():
-            return self._lanes.due_at(self._workspaces.claimable())
+        intake = self._own_intake
+        with self._database.turn():
+            return now if intake.ingester.has_news() else self._deliveries.next_due_at(now)
 
     def make_due(self, *, now: float) -> None:
         """Make every lane due at once."""
-        with self._database.lock, self._database.transaction():
-            self._lanes.make_all_due(now)
+        with self._database.briefly():
+            self._deliveries.make_due(now)
 
     def drop(self, keys: Sequence[str]) -> list[JsonObject]:
         """Forget the messages that carry one of *keys* and are not leased."""
+        intake = self._own_intake
         with self._database.lock:
-            self._catch_up()
-            with self._database.transaction():
-                bodies = self._lanes.drop(keys, self._workspaces.own())
-                self._read_numbers()
-            return [json.loads(body) for body in bodies]
+            intake.catch_up()
+            return self._deliveries.drop(intake, keys)
 
     # --- counting -------------------------------------------------------------------------------------
 
     def mark(self) -> int:
-        """Return the seq of the newest message accepted so far."""
-        with self._database.lock:
-            self._catch_up()
-            seq: int = self._database.fetch_one("SELECT seq FROM numbers")[0]
-            return seq
+        """Return the seq of the newest message accepted so far; while the file is locked, a mark of everything."""
+        intake = self._own_intake
+        try:
+            with self._database.briefly():
+                self._look(intake)
+                seq: int = self._database.fetch_one("SELECT seq FROM numbers")[0]
+                return self._repair.outside(seq)
+        except SpoolFailed as error:
+            if error.is_passing:
+                return EVERYTHING
+            raise
+        finally:
+            self.notices.publish()
+
+    def _look(self, intake: Intake) -> None:
+        self._repair.check(intake, self._deliveries.latest_now)
+        intake.catch_up()
 
     def pending(self) -> int:
         """Count the messages of all processes that are not settled; after ``close``, the number at that time."""
-        with self._database.lock:
-            if not self._is_closed:
-                self._catch_up()
-                self._read_numbers()
-                if not self._is_delivering:
-                    # A server that forks outside Python runs no hook before the fork. If it has only loaded the application, no
-                    # connection may be open then.
-                    self._database.disconnect()
-            return self._pending
+        if self._is_closed:
+            return self.known_pending
+        intake = self._own_intake
+        try:
+            with self._database.briefly():
+                if not self._is_closed:
+                    self._look(intake)
+                    intake.read_numbers()
+                    if not self._is_delivering:
+                        # A server that forks outside Python runs no hook before the fork. If it has only loaded the application, no
+                        # connection may be open then.
+                        self._database.disconnect()
+                return intake.waiting
+        finally:
+            self.notices.publish()
+
+    @property
+    def known_pending(self) -> int:
+        """How many messages are not settled, as far as is known without a look at the file."""
+        return 0 if self._intake is None else self._intake.waiting
 
     def has_pending(self, up_to: int) -> bool:
         """Return whether a message with ``seq <= up_to`` is not settled yet."""
-        with self._database.lock:
+        with self._database.briefly():
             seq: int | None = self._database.fetch_one("SELECT MIN(seq) FROM messages")[0]
-            if seq is None or seq > up_to:
-                return False
-            with self._database.translated_errors():
-                return self._lanes.has_messages(up_to, self._workspaces.awaited())
+            limit = self._repair.inside(up_to)
+            if seq is None:
+                return limit is None and self.known_pending > 0
+            return self._deliveries.has_messages(EVERYTHING if limit is None else limit)
 
     def oldest_accepted_at(self) -> float | None:
         """Return when the oldest message that is not settled was accepted; None when there is none, or the spool is closed."""
-        with self._database.lock:
-            if self._is_closed:
-                return None
+        if self._is_closed:
+            return None
+        with self._database.briefly():
             query = "SELECT (SELECT accepted_at FROM messages ORDER BY seq LIMIT 1)"
             accepted_at: float | None = self._database.fetch_one(query)[0]
             return accepted_at
 
     def tallies(self) -> Tallies:
         """Return the duplicates found by the ingest, and how many dead letters were removed."""
-        return Tallies(late_duplicates=self._ingester.duplicates, evicted=self._dead.evicted)
+        duplicates = 0 if self._intake is None else self._intake.ingester.duplicates
+        return Tallies(late_duplicates=duplicates, evicted=self._dead.evicted)
+
+    def state(self) -> SpoolState:
+        """Return what is known about the files."""
+        intake = self._intake
+        if intake is None:
+            return SpoolState(fault=self.notices.latest)
+        return SpoolState(
+            saved=self._repair.saved + intake.saved,
+            lost=self._repair.lost + intake.lost,
+            skipped=intake.skipped,
+            write_ahead=self._deliveries.write_ahead.size,
+            fault=self.notices.latest,
+        )
 
     # --- the process ----------------------------------------------------------------------------------
 
@@ -368,35 +346,50 @@ class SpoolBuffer(SpoolDeadLetters):
         if self._is_closed:
             return
         self._database.after_fork_in_child()
-        journal, self._journal = self._journal, None
-        if journal is not None:
-            journal.leave()
+        if self._intake is not None:
+            self._intake.journal.leave()
         self._begin()
+        self.pending()
+
+    def hurry(self) -> None:
+        """Wait only briefly for other processes from now on, because ``close`` follows."""
+        self._database.hurry()
 
     def close(self) -> None:
-        """Ingest the journal, end our leases and release the files."""
-        with self._database.lock:
-            if self._is_closed:
-                return
-            with self._accept_lock:
-                self._is_closed = True
-            if self._journal is not None:
-                self._close_journal(self._journal)
+        """Ingest the journal, end our leases and release the files; what a locked file does not let us do is left to the next process."""
+        if self._is_closed:
+            return
+        intake = self._intake
+        if intake is None:
+            self._is_closed = True
             self._database.close()
-
-    def _close_journal(self, journal: Journal) -> None:
+            return
         is_ingested = False
         try:
-            self._ingest()
-            is_ingested = self._ingester.positions.get(journal.name, 0) == journal.size
-            with self._database.transaction():
-                self._lanes.end_claims({journal.owner}, float("-inf"))
+            with self._database.briefly(_CLOSING_WAITS):
+                try:
+                    is_ingested = self._close_intake(intake)
+                finally:
+                    self._database.close()
         except SpoolFailed as error:
-            _log.exception(
+            self._is_closed = True
+            _log.error(
                 "spool %s: closing failed, the next process that opens the file completes it: %s",
                 self._path,
                 error,
+                exc_info=True,
                 extra={"fault": str(error)},
             )
         # If the journal was removed and its row is still in the database, the next ingest removes the row.
-        journal.close(is_ingested=is_ingested)
+        intake.journal.close(is_ingested=is_ingested)
+        self._room.leave()
+        self.notices.publish()
+
+    def _close_intake(self, intake: Intake) -> bool:
+        """Return whether every line of our journal is in the database."""
+        with intake.lock:
+            self._is_closed = True
+        self._repair.check(intake, self._deliveries.latest_now)
+        intake.ingest()
+        self._deliveries.end_claims(intake.journal.owners)
+        return intake.ingester.positions.get(intake.journal.name, 0) == intake.journal.size

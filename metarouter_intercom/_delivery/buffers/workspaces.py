@@ -14,7 +14,8 @@ from ..credentials import key_part
 from .capabilities import Identified
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import sqlite3
+    from collections.abc import Callable, Mapping
 
     from .database import Database
 
@@ -26,9 +27,19 @@ _SECONDS_TABLES = (
 )
 
 
+# Between the number of a workspace and a text of it.
+BETWEEN = "\x1f"
+
+
 def scoped(number: int, text: str) -> str:
     """Return *text* as it is stored for the workspace with that *number*: as it is for the first one, which needs no other name."""
-    return f"{number}\x1f{text}" if number else text
+    return f"{number}{BETWEEN}{text}" if number else text
+
+
+def make_tables(run: Callable[..., sqlite3.Cursor], number: int) -> None:
+    """Make the tables that the workspace with that *number* has for itself, if they are missing."""
+    for table in _SECONDS_TABLES:
+        run(table.format(number))
 
 
 class Move(NamedTuple):
@@ -59,6 +70,9 @@ class SpoolWorkspaces:
         self._moves: list[Move] = []
         self._opened_after: int | None = None
         self._is_saved = False
+        # What Intercom said, for a file that does not know it yet.
+        self._answer: tuple[str | None, bool] | None = None
+        self._is_other_file = False
 
     @property
     def number(self) -> int | None:
@@ -120,6 +134,24 @@ class SpoolWorkspaces:
         row = self._run("SELECT id FROM workspaces WHERE number = ?", (number,)).fetchone()
         return None if row is None else row[0]
 
+    # --- another file ---------------------------------------------------------------------------------
+
+    def leave(self) -> None:
+        """Note that another file took the place of this one (rule Q8): numbers mean something else there."""
+        self._fixed = None if self._credentials else 0
+        self._moves.clear()
+        self._opened_after = None
+        self._is_saved = False
+        self._is_other_file = True
+
+    def reopen(self) -> None:
+        """Tell another file which workspace the credentials open, if Intercom has said it."""
+        if self._is_other_file:
+            if self._answer is not None:
+                workspace, adopt = self._answer
+                self.identify(workspace, adopt=adopt)
+            self._is_other_file = False
+
     # --- the answer of Intercom -----------------------------------------------------------------------
 
     def refuse(self) -> None:
@@ -158,12 +190,12 @@ class SpoolWorkspaces:
                     self._run("UPDATE dead SET workspace = ? WHERE workspace = ?", (number, source))
                     moves.append(Move(source, 0))
                 if number:
-                    for table in _SECONDS_TABLES:
-                        self._run(table.format(number))
+                    make_tables(self._run, number)
                 self._save_mapping(number)
                 known = self._id_of(number)
             self._moves = list(dict.fromkeys(moves))
             self._fixed = number
+            self._answer = (workspace, adopt)
         return Identified(known, last[1] if last is not None and last[0] != number else None)
 
     def _settle_on(self, own: int, workspace: str | None, moves: list[Move]) -> int:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
 import pytest
 
-from metarouter_intercom._delivery.buffers.journal import Journal, journal_sizes, read_lines
+from metarouter_intercom._delivery.buffers.journal import Journal
+from metarouter_intercom._delivery.buffers.journal_lines import journal_sizes, read_lines
 from metarouter_intercom._delivery.buffers.journal_owners import lock_dead_owners
 from metarouter_intercom.errors import SpoolFailed
 
@@ -74,12 +76,13 @@ def test_a_journal_that_cannot_be_replaced_grows(folder, journal):
     _append(journal, "after")
 
 
-def test_a_journal_that_is_no_file_is_reported(folder, journal, tmp_path):
-    """An error of the operating system is raised as ``SpoolFailed``."""
+def test_a_journal_that_is_no_file_is_none(folder, journal, tmp_path):
+    """Folders, links and pipes among the journals are none of ours."""
     (tmp_path / "intake" / "4711-odd.1.journal").mkdir()
+    (tmp_path / "intake" / "4711-odd.2.journal").symlink_to(tmp_path / "elsewhere")
+    os.mkfifo(tmp_path / "intake" / "4711-odd.3.journal")
 
-    with pytest.raises(SpoolFailed, match="cannot write to"):
-        list(read_lines(folder, "4711-odd.1.journal", start=0, end=100))
+    assert set(journal_sizes(folder)) == {journal.name}
 
 
 def test_a_lock_that_is_no_file_belongs_to_nobody(folder, journal, tmp_path):

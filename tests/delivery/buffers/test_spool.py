@@ -93,7 +93,7 @@ def test_the_file_format_keeps_its_names(path, spool):
     spool.pending()
 
     tables = {name for (name,) in _rows(path, "SELECT name FROM sqlite_master WHERE type = 'table'")}
-    files = [file.name.split(".", 1)[1] for file in (path.parent / f"{path.name}-intake").iterdir()]
+    files = [file.name.split(".", 1)[1] for file in (path.parent / f"{path.name}-intake").glob("*.*")]
     assert tables >= {
         "numbers",
         "journals",

@@ -14,7 +14,7 @@ import pytest
 
 from metarouter_intercom._delivery.buffers.schema import STEPS, connect
 from metarouter_intercom._delivery.buffers.spool import SpoolBuffer
-from metarouter_intercom.errors import SpoolFailed
+from metarouter_intercom.errors import ConfigurationError, SpoolFailed
 
 from .filling import drain, put
 
@@ -41,8 +41,8 @@ def test_a_folder_that_is_not_there(tmp_path):
 
 
 def test_a_folder_instead_of_a_file(tmp_path):
-    """A path of a folder is an error that says it is no file."""
-    with pytest.raises(SpoolFailed, match="no plain file"):
+    """A path of a folder is an error that says so."""
+    with pytest.raises(ConfigurationError, match="is a folder; use the path of a file"):
         _open(tmp_path)
 
 

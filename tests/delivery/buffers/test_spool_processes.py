@@ -81,7 +81,7 @@ def test_messages_of_a_killed_process_are_taken_over_at_once(path, spool):
 
     assert names(take(spool, now=3.1)) == ["claimed"]
     folder = path.parent / f"{path.name}-intake"
-    assert {file.name.split("-")[0] for file in folder.iterdir()} == {str(os.getpid())}
+    assert {file.name.split("-")[0] for file in folder.iterdir()} == {str(os.getpid()), "reserve"}
 
 
 def test_messages_of_a_killed_process_are_there_for_the_next_one(path):

@@ -1,0 +1,1 @@
+"""Real files and volumes that other programs touch (rule Q8)."""

@@ -1,0 +1,76 @@
+"""A spool that fills its own volume (rule Q8): it goes on delivering, counts what it holds, and loses nothing."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+from contextlib import contextmanager
+
+import pytest
+
+
+@contextmanager
+def _volume(folder, size):
+    """Mount a volume of *size*, where that is allowed."""
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(folder)], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("this user may not mount a volume")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@contextmanager
+def _longest_file(size):
+    """Let no file of this process grow beyond *size* bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def _fill_and_deliver(stand, count):
+    stand.track(*range(count), text="x" * 900)
+    full = stand.client.stats()
+    stand.wire.answer()
+    report = stand.client.flush(20)
+
+    assert (full.accepted, full.pending) == (count, count)
+    assert 0 < full.unspooled < count
+    stand.assert_delivered(count)
+    assert (report.delivered, report.pending) == (count, 0)
+    assert stand.errors
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root may mount a volume")
+@pytest.mark.parametrize(("size", "count"), [("1m", 1_200), ("4m", 3_000)])
+def test_a_small_volume(make_stand, tmp_path, size, count):
+    """Q8: what is delivered makes room; what the volume cannot take is kept in memory and counted."""
+    folder = tmp_path / "volume"
+    folder.mkdir()
+    with _volume(folder, size):
+        stand = make_stand(folder / "analytics.spool")
+        _fill_and_deliver(stand, count)
+        while stand.client.health().status != "ok":
+            stand.client.flush(0.2)
+        before = stand.client.stats().unspooled
+        stand.track(*range(count, count + 5))
+        stand.client.flush(30)
+        stand.assert_delivered(count + 5)
+        assert stand.client.stats().unspooled == before
+        stand.client.close(5)
+
+
+@pytest.mark.parametrize(("size", "count"), [(300_000, 800), (500_000, 1_200)])
+def test_a_limit_of_the_files_size(make_stand, tmp_path, size, count):
+    """Q8: the same where files may only have a certain size."""
+    with _longest_file(size):
+        stand = make_stand(tmp_path / "analytics.spool")
+        _fill_and_deliver(stand, count)
+        stand.client.close(5)
