@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ._client.client import Client
     from ._client.dead_letters import DeadLetters
+    from ._client.history import History
     from ._delivery.report import AttributeCount, Health, RateBudget, Report, Stats
     from ._intercom.account import Account
     from .errors import (
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         SpoolFailed,
         TransportError,
     )
+    from .plugins import HistoryEntry, SentRequest
     from .settings import Region, Settings
 
 __all__ = [
@@ -34,12 +36,15 @@ __all__ = [
     "DeadLetters",
     "DeliveryFailed",
     "Health",
+    "History",
+    "HistoryEntry",
     "MetarouterError",
     "RateBudget",
     "ReadFailed",
     "Region",
     "RejectedMessage",
     "Report",
+    "SentRequest",
     "Settings",
     "SpoolFailed",
     "Stats",
@@ -51,8 +56,10 @@ __all__ = [
 _HOMES = {
     "Client": "_client.client",
     "DeadLetters": "_client.dead_letters",
+    "History": "_client.history",
     "Account": "_intercom.account",
     **dict.fromkeys(("AttributeCount", "Health", "RateBudget", "Report", "Stats"), "_delivery.report"),
+    **dict.fromkeys(("HistoryEntry", "SentRequest"), "plugins"),
     **dict.fromkeys(("Region", "Settings"), "settings"),
 }
 _NAMESPACES = frozenset(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..plugins import After, Before, Buffer, Clock, OnDrop, OnError, Translator, Transport
     from ..settings import Settings
     from .dead_letters import DeadLetters
+    from .history import History
 
 _DEPENDENCIES = (
     "transport",
@@ -192,7 +193,7 @@ class Client(Calls):
         """
         Delete the contact for good, or only archive it with *archive*; returns when Intercom has answered.
 
-        Buffered messages of that contact are dropped first (reason ``deleted``). Messages that are being sent are waited for, because
+        Buffered messages of that contact are dropped first (reason ``deleted``), and at last the history forgets the person. Messages that are being sent are waited for, because
         they would bring the contact back. If there is no such contact, that is a success. With ``enabled=False`` no request is sent.
 
         Raises:
@@ -209,6 +210,7 @@ class Client(Calls):
         who = _who(user_id, email)
         self._drop_messages_of(who)
         if not self.settings.enabled:
+            self.history.forget([who.key])
             return self.report()
         self._engine.wait_for_claims()
         self._drop_messages_of(who)
@@ -217,6 +219,7 @@ class Client(Calls):
             raise refused_version(self.settings.api_version, outcome.message)
         if outcome.kind != "delivered":
             raise delivery_failed("the contact was not deleted", outcome.reason, outcome.answer())
+        self.history.forget([who.key])
         return self.report()
 
     def _drop_messages_of(self, who: Who) -> None:
@@ -232,6 +235,15 @@ class Client(Calls):
         from .dead_letters import DeadLetters
 
         return DeadLetters(dead_letter_store_of(self._dependencies.buffer), self._acceptor.accept_again)
+
+    @property
+    def history(self) -> History:
+        """How the last messages ended, newest first (X2): what was sent for each, and what Intercom answered."""
+        from .._delivery.buffers.capabilities import history_store_of
+        from .history import History
+
+        names = frozenset(name.lower() for name in self.settings.integration_names)
+        return History(history_store_of(self._dependencies.buffer), names)
 
     # --- observing ------------------------------------------------------------------------------------
 
@@ -292,7 +304,11 @@ def _buffer(settings: Settings, on_error: OnError) -> Buffer:
     if settings.spool is None:
         from .._delivery.buffers.memory import MemoryBuffer
 
-        return MemoryBuffer(limit=settings.messages_kept, dead_letters=settings.dead_letters_kept)
+        return MemoryBuffer(
+            limit=settings.messages_kept,
+            dead_letters=settings.dead_letters_kept,
+            history=settings.history_kept,
+        )
     from .._delivery.buffers.fallback import FallbackBuffer
     from .._delivery.buffers.spool import SpoolBuffer
 
@@ -300,9 +316,10 @@ def _buffer(settings: Settings, on_error: OnError) -> Buffer:
         settings.spool,
         limit=settings.messages_kept,
         dead_letters=settings.dead_letters_kept,
+        history=settings.history_kept,
         sync=settings.spool_sync,
     )
-    return FallbackBuffer(spool, on_error=on_error)
+    return FallbackBuffer(spool, on_error=on_error, history=settings.history_kept)
 
 
 def _transport(settings: Settings, session: requests.Session | None) -> Transport:

@@ -20,6 +20,7 @@ from .attempts import Attempt, ClaimState, is_part_of
 from .backoff import backoff
 from .circuit import Paused
 from .log import redacted
+from .recording import Recorder, answered, unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,7 +30,17 @@ if TYPE_CHECKING:
     from .._intercom.workspace_cache import WorkspaceCache
     from .._types import JsonValue
     from ..operations import Operation
-    from ..plugins import Claim, Clock, Entry, Request, Response, Settlement, Translator, Transport
+    from ..plugins import (
+        Claim,
+        Clock,
+        Entry,
+        Request,
+        Response,
+        SentRequest,
+        Settlement,
+        Translator,
+        Transport,
+    )
     from ..settings import Settings
     from .circuit import Circuit
     from .spreading import Spreader
@@ -110,6 +121,7 @@ class Executor:
         self._changes = 0
         self._spreader = spreader
         self._remembered = remembered
+        self._recorder = Recorder() if settings.history_kept else None
         # Message id -> how many requests had succeeded when that message last failed.
         self._successes_at_failure: dict[str, int] = {}
 
@@ -137,7 +149,11 @@ class Executor:
             if not state.postpones(step):
                 if renew is not None and not renew():
                     break
-                result = self._run(step.operation, probe, _operations_behind(step, attempts))
+                sent: list[SentRequest] | None = None if self._recorder is None else []
+                result = self._run(step.operation, probe, _operations_behind(step, attempts), sent)
+                if sent:
+                    for attempt in state.attempts_of(step):
+                        attempt.requests += tuple(sent)
                 if result is None:
                     break
                 if probe and _shows_good_credentials(result):
@@ -165,9 +181,11 @@ class Executor:
             raise Paused
         return result
 
-    def exchange(self, request: Request, *, probe: bool = False) -> Response:
+    def exchange(
+        self, request: Request, *, probe: bool = False, sent: list[SentRequest] | None = None
+    ) -> Response:
         """
-        Send one request when the circuit allows it, and again while the rate limit refuses it.
+        Send one request when the circuit allows it, and again while the rate limit refuses it; note each time in *sent*.
 
         Raises:
             Paused: The circuit is tripped or held.
@@ -177,19 +195,26 @@ class Executor:
         while True:
             while (seconds := self._circuit.wait_before_send(self._clock.now(), probe=probe)) > 0:
                 self._pause(seconds)
+            begun = self._clock.now()
             try:
                 response = self._transport.send(request)
                 if is_foreign(request, response):
                     self._on_foreign(response)
                     raise _ForeignAnswer(response)
             except TransportError as error:
-                self._circuit.unanswered(_reason(error), self._clock.now(), _headers(error))
+                now = self._clock.now()
+                self._circuit.unanswered(_reason(error), now, _headers(error))
+                if sent is not None:
+                    sent.append(unanswered(request, _reason(error), _status(error), now - begun))
                 raise
             except BaseException:
                 # Raised by a replaced transport, or from outside (Ctrl-C): it says nothing about Intercom.
                 self._circuit.ended(self._clock.now())
                 raise
-            self._circuit.answered(response, self._clock.now())
+            now = self._clock.now()
+            self._circuit.answered(response, now)
+            if sent is not None:
+                sent.append(answered(request, response, now - begun))
             if response.status != 429 or repeats >= _RATE_REPEATS:
                 return response
             repeats += 1
@@ -209,8 +234,14 @@ class Executor:
             attempt.end("dead", FlowResult("dead", "translator_failed"))
             return attempt
 
-    def _run(self, operation: Operation, probe: bool, behind: Iterable[Part] = ()) -> FlowResult | None:
-        """Run the flow of *operation*; None if the circuit or the end of the client stopped it."""
+    def _run(
+        self,
+        operation: Operation,
+        probe: bool,
+        behind: Iterable[Part] = (),
+        sent: list[SentRequest] | None = None,
+    ) -> FlowResult | None:
+        """Run the flow of *operation*; None if the circuit or the end of the client stopped it. Notes each request in *sent*."""
         flow = flow_of(
             operation, World(self._cache, self._settings, self._clock.now(), tuple(behind), self._lock_of)
         )
@@ -218,7 +249,7 @@ class Executor:
             request = next(flow)
             while True:
                 try:
-                    response = self.exchange(request, probe=probe)
+                    response = self.exchange(request, probe=probe, sent=sent)
                 except TransportError as error:
                     failure = FlowResult("retry", _reason(error), _status(error))
                     try:
@@ -266,7 +297,7 @@ class Executor:
 
     def _failed_alone(self, attempt: Attempt) -> bool:
         """Return whether other requests succeeded since this message last failed, and remember this failure."""
-        message_id = str(attempt.entry.message["messageId"])
+        message_id = attempt.message_id
         successes = self._circuit.successes
         before = self._successes_at_failure.pop(message_id, 0)
         self._successes_at_failure[message_id] = successes
@@ -283,13 +314,14 @@ class Executor:
             base=self._settings.backoff_base,
             longest=self._settings.backoff_max,
         )
-        return attempt.settlement(
+        settlement = attempt.settlement(
             now=now,
             due_at=now + delay,
             retry_for=self._settings.retried_for,
             wait_for=self._settings.missing_contact_wait,
             inline=self._settings.delivery == "inline",
         )
+        return settlement if self._recorder is None else self._recorder.complete(attempt, settlement)
 
 
 def _shows_good_credentials(result: FlowResult) -> bool:

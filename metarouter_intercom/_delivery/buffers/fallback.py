@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ...errors import SpoolFailed
 from ...plugins import Claim, Tallies
 from .fail_open_store import FailOpenStore
+from .fallback_history import FallbackHistory
 from .memory import MemoryBuffer
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from ..._intercom.event_seconds import SecondsStore
     from ..._types import JsonObject
-    from ...plugins import Acceptance, DeadLetter, OnError, Settlement, Store
+    from ...plugins import Acceptance, DeadLetter, HistoryStore, OnError, Settlement, Store
     from .spool import SpoolBuffer
 
 _log = logging.getLogger("metarouter_intercom")
@@ -43,14 +44,21 @@ class FallbackBuffer:
         on_error: Called with each message that the file could not take, and once a minute when the file fails otherwise.
         limit: Messages in memory.
         dead_letters: How many dead letters are kept in memory.
+        history: How many messages that ended while the file failed are remembered in memory.
     """
 
     def __init__(
-        self, spool: SpoolBuffer, *, on_error: OnError, limit: int = _IN_MEMORY, dead_letters: int = 1_000
+        self,
+        spool: SpoolBuffer,
+        *,
+        on_error: OnError,
+        limit: int = _IN_MEMORY,
+        dead_letters: int = 1_000,
+        history: int = 0,
     ) -> None:
         self._spool = spool
         self._path = spool.path
-        self._memory = MemoryBuffer(limit=limit, dead_letters=dead_letters)
+        self._memory = MemoryBuffer(limit=limit, dead_letters=dead_letters, history=history)
         self._on_error = on_error
         self._logged_at: float | None = None
         self._unspooled = 0
@@ -301,6 +309,10 @@ class FallbackBuffer:
         """Return the file's, which forgets instead of failing."""
         store = self._spool.store()
         return None if store is None else FailOpenStore(store, self._path)
+
+    def history(self) -> HistoryStore:
+        """Return what ended in both places."""
+        return FallbackHistory(self._spool.history(), self._memory.history())
 
     def event_seconds(self) -> SecondsStore:
         """Return the file's table of the seconds of events."""

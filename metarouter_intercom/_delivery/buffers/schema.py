@@ -8,6 +8,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from ...errors import SpoolFailed
+from .history_schema import STEP as HISTORY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,6 +110,7 @@ STEPS = (
         place INTEGER NOT NULL
     );
     """,
+    HISTORY,
 )
 
 

@@ -13,6 +13,7 @@ from ...plugins import Tallies
 from .database import Database
 from .dead_letters import DeadLetterTable
 from .event_seconds import SpoolSeconds
+from .history_table import HistoryTable
 from .ingest import Ingester
 from .journal import Journal, journal_sizes
 from .journal_owners import lock_dead_owners, owner_of, remove_owner
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from ..._intercom.event_seconds import SecondsStore
     from ..._types import JsonObject
-    from ...plugins import Acceptance, Claim, DeadLetter, Settlement, Store
+    from ...plugins import Acceptance, Claim, DeadLetter, HistoryStore, Settlement, Store
 
 _log = logging.getLogger("metarouter_intercom")
 # With so many lines in our journal, the caller ingests them itself: the workers are late, or there are none.
@@ -52,6 +53,7 @@ class SpoolBuffer:
         path: Of the database; its folder must be there. The journals are in ``<path>-intake``.
         limit: How many messages it holds, those of all processes together.
         dead_letters: How many dead letters it keeps; the oldest are removed first.
+        history: How many ended messages it remembers.
         sync: With ``normal`` a message survives the end of the process, with ``full`` also that of the machine.
         lease: Seconds after which the claim of a process that hangs is open to other processes.
         busy_timeout: Seconds that a statement waits while another process has the file locked.
@@ -66,15 +68,16 @@ class SpoolBuffer:
         *,
         limit: int,
         dead_letters: int,
+        history: int = 0,
         sync: str = "normal",
         lease: float = 60.0,
         busy_timeout: float = BUSY_TIMEOUT,
     ) -> None:
-        self._path = os.path.abspath(os.fspath(path))
+        self._path = self.path = os.path.abspath(os.fspath(path))
         # The name is part of the file format: a spool of an earlier version has its journals there.
         self._folder = f"{self._path}-intake"
         self._limit = limit
-        self._dead_limit = dead_letters
+        self._dead_limit, self._history_limit = dead_letters, history
         self._sync = sync
         self._lease = lease
         self._busy_timeout = busy_timeout
@@ -88,6 +91,7 @@ class SpoolBuffer:
         self._database = Database(self._path, sync=self._sync, busy_timeout=self._busy_timeout)
         self._ingester = Ingester(self._database.run, self._folder)
         self._dead = DeadLetterTable(self._database.run, self._dead_limit)
+        self._history = HistoryTable(self._database, self._history_limit)
         self._lanes = Lanes(self._database, self._lease)
         self._store = SpoolStore(self._database)
         self._event_seconds = SpoolSeconds(self._database)
@@ -107,11 +111,6 @@ class SpoolBuffer:
             raise
 
     @property
-    def path(self) -> str:
-        """Where the file is."""
-        return self._path
-
-    @property
     def _own_journal(self) -> Journal:
         """This process's journal; makes it if that failed after a fork."""
         if self._journal is None:
@@ -129,15 +128,12 @@ class SpoolBuffer:
             return "full"
         with self._accept_lock:
             if self._is_closed:
-                raise self._closed()
+                raise SpoolFailed(f"spool: {self._path} was closed; make a new client")
             journal.append(message, keys=keys, upserts=upserts, message_id=message_id, now=now)
             is_long = journal.appended - self._ingested >= _MAX_JOURNAL_LINES
         if is_long and journal.appended % (_MAX_JOURNAL_LINES // 4) == 0:
             self._ingest_as_caller()
         return "accepted"
-
-    def _closed(self) -> SpoolFailed:
-        return SpoolFailed(f"spool: {self._path} was closed; make a new client")
 
     def _ingest_as_caller(self) -> None:
         """Ingest when no worker does it; a locked database can wait."""
@@ -246,6 +242,7 @@ class SpoolBuffer:
         with self._database.lock, self._database.transaction():
             lane = self._lanes.end_lease(claim.lane)
             message_ids = {entry.seq: str(entry.message["messageId"]) for entry in claim.entries}
+            self._history.add_buffered(settlements, now, is_lease_ours=lane is not None)
             self._lanes.acknowledge([one for one in settlements if one.kind == "ack"], message_ids)
             # When the lease was lost, the process that has it now settles the other messages.
             if lane is not None:
@@ -329,7 +326,9 @@ class SpoolBuffer:
     def bury(self, message: JsonObject, *, reason: str, now: float) -> None:
         """Keep a message that was never buffered as a dead letter."""
         with self._database.lock, self._database.transaction():
-            self._dead.bury(json.dumps(message), reason, now)
+            body = json.dumps(message)
+            self._dead.bury(body, reason, now)
+            self._history.add_dead(body, reason, now)
 
     def dead_letters(
         self, *, reason: str | None = None, after: int = 0, limit: int = 100
@@ -353,6 +352,10 @@ class SpoolBuffer:
     def store(self) -> Store | None:
         """Return the table that the processes share."""
         return self._store
+
+    def history(self) -> HistoryStore:
+        """Return the table of the last ends of messages, which the processes share."""
+        return self._history
 
     def event_seconds(self) -> SecondsStore:
         """Return the table of the seconds of events, which the processes share."""
