@@ -21,6 +21,7 @@ _COLUMNS = "number, rank, body, reason, notes, requests, accepted_at, ended_at"
 _INSERT = "INSERT INTO history (rank, body, reason, notes, requests, accepted_at, ended_at)"
 # Too many are removed once in so many new ones, and whenever somebody reads.
 _PRUNE_EVERY = 64
+_WRITTEN_AT_ONCE = 32
 
 
 class HistoryTable:
@@ -36,10 +37,14 @@ class HistoryTable:
         self._database = database
         self._limit = limit
         self._added = 0
+        # By seq, so that a settlement that is repeated after a failure counts once: ends that are not in the file yet.
+        self._unwritten: dict[int, tuple[object, ...]] = {}
 
     def add_buffered(self, settlements: Sequence[Settlement], now: float, *, is_lease_ours: bool) -> None:
         """
         Keep the ends of buffered messages; the caller holds a transaction, and removes the messages after this.
+
+        They are written in groups: a row of its own in each transaction would cost a tenth of a delivery.
 
         Args:
             settlements: Of one claim.
@@ -48,7 +53,7 @@ class HistoryTable:
         """
         if self._limit == 0:
             return
-        rows = []
+        run, unwritten = self._database.run, self._unwritten
         last: tuple[SentRequest, ...] = ()
         text: str | None = None
         for one in settlements:
@@ -59,16 +64,26 @@ class HistoryTable:
                 continue
             if ending.requests != last:
                 last, text = ending.requests, _packed(ending.requests)
-            rows.append((_RANKS[ending.outcome], ending.reason, _packed(ending.notes), text, now, one.seq))
-        self._database.run_many(
-            f"{_INSERT} SELECT ?, body, ?, ?, ?, accepted_at, ? FROM messages WHERE seq = ?", rows
-        )
-        self._count(len(rows))
+            row = run("SELECT body, accepted_at FROM messages WHERE seq = ?", (one.seq,)).fetchone()
+            if row is not None:
+                rank, notes = _RANKS[ending.outcome], _packed(ending.notes)
+                unwritten[one.seq] = (rank, row[0], ending.reason, notes, text, row[1], now)
+        if len(unwritten) >= _WRITTEN_AT_ONCE:
+            self.write()
+
+    def write(self) -> None:
+        """Write what is not in the file yet; the caller holds a transaction."""
+        rows = list(self._unwritten.values())
+        if rows:
+            self._unwritten.clear()
+            self._database.run_many(f"{_INSERT} VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+            self._count(len(rows))
 
     def add_dead(self, body: str, reason: str, now: float) -> None:
         """Keep the end of a message that was given up before it was buffered; the caller holds a transaction."""
         if self._limit == 0:
             return
+        self.write()
         self._database.run(
             f"{_INSERT} VALUES (?, ?, ?, NULL, NULL, ?, ?)",
             (_RANKS["dead"], body, reason, now, now),
@@ -94,6 +109,7 @@ class HistoryTable:
         with self._database.lock:
             if before is None and self._limit > 0:
                 with self._database.transaction():
+                    self.write()
                     self._prune()
             with self._database.translated_errors():
                 rows = self._database.run(

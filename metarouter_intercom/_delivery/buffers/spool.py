@@ -52,8 +52,7 @@ class SpoolBuffer:
     Args:
         path: Of the database; its folder must be there. The journals are in ``<path>-intake``.
         limit: How many messages it holds, those of all processes together.
-        dead_letters: How many dead letters it keeps; the oldest are removed first.
-        history: How many ended messages it remembers.
+        dead_letters, history: How many dead letters and ended messages it keeps; the oldest are removed first.
         sync: With ``normal`` a message survives the end of the process, with ``full`` also that of the machine.
         lease: Seconds after which the claim of a process that hangs is open to other processes.
         busy_timeout: Seconds that a statement waits while another process has the file locked.
@@ -189,6 +188,7 @@ class SpoolBuffer:
             with self._database.transaction():
                 self._lanes.end_claims(dead, now)
                 self._lanes.make_due(now, beyond=now + _MAX_DELAY)
+                self._history.write()
         except BaseException:
             for lock in dead.values():
                 os.close(lock)
@@ -287,8 +287,7 @@ class SpoolBuffer:
         """Return the seq of the newest message accepted so far."""
         with self._database.lock:
             self._catch_up()
-            seq: int = self._database.fetch_one("SELECT seq FROM numbers")[0]
-            return seq
+            return int(self._database.fetch_one("SELECT seq FROM numbers")[0])
 
     def pending(self) -> int:
         """Count the messages of all processes that are not settled; after ``close``, the number at that time."""
@@ -389,6 +388,7 @@ class SpoolBuffer:
             is_ingested = self._ingester.positions.get(journal.name, 0) == journal.size
             with self._database.transaction():
                 self._lanes.end_claims({journal.owner}, float("-inf"))
+                self._history.write()
         except SpoolFailed as error:
             _log.exception(
                 "spool %s: closing failed, the next process that opens the file completes it: %s",
