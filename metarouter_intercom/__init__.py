@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ._client.client import Client
     from ._client.dead_letters import DeadLetters
+    from ._client.history import History
     from ._delivery.report import (
         AttributeCount,
         Health,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         SpoolFailed,
         TransportError,
     )
+    from .plugins import HistoryEntry, SentRequest
     from .settings import Region, Settings
 
 __all__ = [
@@ -42,12 +44,15 @@ __all__ = [
     "DeadLetters",
     "DeliveryFailed",
     "Health",
+    "History",
+    "HistoryEntry",
     "MetarouterError",
     "RateBudget",
     "ReadFailed",
     "Region",
     "RejectedMessage",
     "Report",
+    "SentRequest",
     "Settings",
     "SpoolFailed",
     "SpoolState",
@@ -61,11 +66,13 @@ __all__ = [
 _HOMES = {
     "Client": "_client.client",
     "DeadLetters": "_client.dead_letters",
+    "History": "_client.history",
     "Account": "_intercom.account",
     **dict.fromkeys(
         ("AttributeCount", "Health", "RateBudget", "Report", "SpoolState", "Stats", "WorkersHealth"),
         "_delivery.report",
     ),
+    **dict.fromkeys(("HistoryEntry", "SentRequest"), "plugins"),
     **dict.fromkeys(("Region", "Settings"), "settings"),
 }
 _NAMESPACES = frozenset(

@@ -300,6 +300,9 @@ class Settings:
     max_dead_letters: int | None = _number(None, 1)
     """How many dead letters are kept (X1). None means 1,000 in memory and 100,000 in the spool."""
 
+    history: int | None = attrs.field(default=None, validator=_between(0, 100_000))
+    """How many ended messages ``client.history`` keeps (X2). None means 100 in memory and 1,000 in the spool; 0 keeps none."""
+
     # What is written, and in which order
     merge_across_events: bool = _switch(True)
     """Write a contact once for everything that is due at the same time (O2). False keeps the accepted order exactly."""
@@ -371,6 +374,13 @@ class Settings:
         if self.max_dead_letters is not None:
             return self.max_dead_letters
         return 1_000 if self.spool is None else 100_000
+
+    @property
+    def history_kept(self) -> int:
+        """How many ended messages are kept: ``history``, or its default for memory or the spool."""
+        if self.history is not None:
+            return self.history
+        return 100 if self.spool is None else 1_000
 
     @property
     def retried_for(self) -> float:

@@ -7,7 +7,12 @@ from datetime import datetime, timezone
 from typing import NamedTuple
 from urllib.parse import quote
 
+from .._delivery.outcomes import delivery_failed
+from .._intercom.foreign_answers import is_foreign
+from .._intercom.response_parsing import is_success
+from .._intercom.responses import classify
 from .._types import JsonObject, JsonValue
+from ..errors import DeliveryFailed
 from ..operations._money import minor_units
 from ..plugins import Request, Transport
 from .formatting import echo, number_of
@@ -38,9 +43,9 @@ def find_people(transport: Transport, names: Sequence[str]) -> list[Person]:
 
 
 def _find(transport: Transport, name: str) -> list[JsonObject]:
-    response = transport.send(Request("GET", f"/contacts/find_by_external_id/{quote(name, safe='')}"))
-    if response.status == 200 and isinstance(response.body, dict):
-        return [response.body]
+    contact = _ask(transport, Request("GET", f"/contacts/find_by_external_id/{quote(name, safe='')}"))
+    if isinstance(contact, dict):
+        return [contact]
     if "@" not in name:
         return []
     query: JsonObject = {"field": "email", "operator": "=", "value": name}
@@ -48,9 +53,32 @@ def _find(transport: Transport, name: str) -> list[JsonObject]:
 
 
 def _list(transport: Transport, request: Request, name: str) -> list[JsonObject]:
-    body = transport.send(request).body
+    body = _ask(transport, request)
     members = body.get(name) if isinstance(body, dict) else None
     return [one for one in members if isinstance(one, dict)] if isinstance(members, list) else []
+
+
+def _ask(transport: Transport, request: Request) -> JsonValue:
+    """Return what Intercom answers; None when there is no such thing."""
+    response = transport.send(request)
+    if is_foreign(request, response):
+        fault = "an answer that is not Intercom's; a proxy or another server is in between"
+        raise DeliveryFailed(
+            f"{_line(request)} returned HTTP {response.status} and {fault}",
+            reason="foreign_answer",
+            status=response.status,
+        )
+    if response.status == 404:
+        return None
+    if not is_success(response):
+        answer = classify(request, response)
+        raise delivery_failed(f"{_line(request)} failed", answer.reason, answer.answer())
+    return response.body
+
+
+def _line(request: Request) -> str:
+    """Return what was asked for, without the id or the query, which may be an e-mail address."""
+    return f"{request.method} {'/'.join(request.path.split('?')[0].split('/')[:3])}"
 
 
 def show_people(people: Sequence[Person]) -> None:

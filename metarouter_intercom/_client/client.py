@@ -2,29 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
-from .._delivery.buffers.capabilities import dead_letter_store_of
-from .._delivery.engine import Dependencies
-from .._delivery.http.transport import HttpTransport
-from .._delivery.interrupts import is_interruption
-from .._delivery.outcomes import delivery_failed
-from .._delivery.report import Health, Report, Stats
-from .._intercom import account as _account
-from .._intercom.account import Account
-from .._intercom.responses import VERSION_REFUSED
-from .._types import ExternalId
-from ..errors import ConfigurationError
-from ..messages import _codec
-from ..operations import DefaultTranslator, DeleteContact, Who
-from ..settings import Settings
-from .accepting import Acceptor
+# A module that names this class costs little: what a client is made of is imported when the first one is made.
 from .calls import Calls
-from .clock import SystemClock
-from .dead_letters import DeadLetters
-from .dropping import Dropper
-from .lifetime import Lifetime
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,10 +14,14 @@ if TYPE_CHECKING:
     import requests
 
     from .._delivery.engine import Engine
+    from .._delivery.report import Health, Report, Stats
+    from .._intercom.account import Account
     from .._types import JsonObject, JsonValue
+    from ..operations import Who
     from ..plugins import After, Before, Buffer, Clock, DeadLetter, OnDrop, OnError, Translator, Transport
-
-logging.getLogger("metarouter_intercom").addHandler(logging.NullHandler())
+    from ..settings import Settings
+    from .dead_letters import DeadLetters
+    from .history import History
 
 # Seconds that a worker waits while another program has the spool locked; then it tries again later, so that nobody waits for it.
 _BUSY_TIMEOUT = 0.5
@@ -94,17 +79,19 @@ class Client(Calls):
         on_drop: OnDrop | None = None,
         **options: Any,
     ) -> None:
+        from .._delivery.engine import Dependencies
+        from .accepting import Acceptor
+        from .dropping import Dropper
+        from .lifetime import Lifetime
+
         self.settings = _settings(settings, options)
         is_builtin_buffer = buffer is None
-        if buffer is None:
-            buffer = _buffer(self.settings, self._report_error)
-        if transport is None:
-            transport = HttpTransport(self.settings, session=session)
+        buffer = _buffer(self.settings, self._report_error) if buffer is None else buffer
         self._dependencies = Dependencies(
             settings=self.settings,
-            transport=transport,
-            translator=DefaultTranslator(self.settings) if translator is None else translator,
-            clock=SystemClock() if clock is None else clock,
+            transport=_transport(self.settings, session) if transport is None else transport,
+            translator=_translator(self.settings) if translator is None else translator,
+            clock=_clock() if clock is None else clock,
             buffer=buffer,
             after=tuple(after),
             on_error=on_error,
@@ -115,8 +102,6 @@ class Client(Calls):
         self._acceptor = Acceptor(
             self._dependencies, lifetime=self._lifetime, dropper=self._dropper, before=before
         )
-        self.dead_letters = self._dead_letters()
-        """The messages that were given up: list, retry, discard, export."""
         self._lifetime.resume()
 
     @classmethod
@@ -131,6 +116,8 @@ class Client(Calls):
         Raises:
             ConfigurationError: The key is missing, or a value is wrong.
         """
+        from ..settings import Settings
+
         dependencies = {name: options.pop(name) for name in _DEPENDENCIES if name in options}
         return cls(Settings.from_env(environ, **options), **dependencies)
 
@@ -195,9 +182,11 @@ class Client(Calls):
             DeliveryFailed: Intercom's answer contains no account.
             ClientClosed: The client was closed.
         """
+        from .._intercom.account import ME, read_account
+
         self._lifetime.check_open()
-        response = self._dependencies.transport.send(_account.ME)
-        account = _account.read_account(response, self.settings)
+        response = self._dependencies.transport.send(ME)
+        account = read_account(response, self.settings)
         engine = self._engine
         engine.release()
         if engine.workspace is not None:
@@ -214,7 +203,7 @@ class Client(Calls):
         """
         Delete the contact for good, or only archive it with *archive*; returns when Intercom has answered.
 
-        Buffered messages of that contact are dropped first (reason ``deleted``). Messages that are being sent are waited for, because
+        Buffered messages of that contact are dropped first (reason ``deleted``), and at last the history forgets the person. Messages that are being sent are waited for, because
         they would bring the contact back. If there is no such contact, that is a success. With ``enabled=False`` no request is sent.
 
         Raises:
@@ -222,33 +211,70 @@ class Client(Calls):
             DeliveryFailed: Intercom refused, did not answer, or knows several users with that e-mail address.
             ClientClosed: The client was closed.
         """
+        from .._delivery.outcomes import delivery_failed
+        from .._intercom.account import refused_version
+        from .._intercom.responses import VERSION_REFUSED
+        from ..operations import DeleteContact
+
         self._lifetime.check_open()
         who = _who(user_id, email)
         self._drop_messages_of(who)
         if not self.settings.enabled:
+            self.history.forget([who.key])
             return self.report()
         self._engine.wait_for_claims()
         self._drop_messages_of(who)
         outcome = self._engine.run(DeleteContact(who=who, archive=archive))
         if outcome.reason == VERSION_REFUSED:
-            raise _account.refused_version(self.settings.api_version, outcome.message)
+            raise refused_version(self.settings.api_version, outcome.message)
         if outcome.kind != "delivered":
             raise delivery_failed("the contact was not deleted", outcome.reason, outcome.answer())
+        self.history.forget([who.key])
         return self.report()
 
     def _drop_messages_of(self, who: Who) -> None:
         for message in self._dependencies.buffer.drop([who.key]):
             self._dropper.drop(self._engine, message, "deleted")
 
+    # --- what became of messages ----------------------------------------------------------------------
+
+    @property
+    def dead_letters(self) -> DeadLetters:
+        """The messages that were given up: list, retry, discard, export."""
+        from .._delivery.buffers.capabilities import dead_letter_store_of
+        from .dead_letters import DeadLetters
+
+        return DeadLetters(
+            dead_letter_store_of(self._dependencies.buffer),
+            self._acceptor.accept_again,
+            skip_reason=self._skip_reason,
+            check_workspace=self._check_workspace,
+            report_skipped=self._dropper.report_skipped,
+        )
+
+    @property
+    def history(self) -> History:
+        """How the last messages ended, newest first (X2): what was sent for each, and what Intercom answered."""
+        from .._delivery.buffers.capabilities import history_store_of
+        from .history import History
+
+        names = frozenset(name.lower() for name in self.settings.integration_names)
+        return History(history_store_of(self._dependencies.buffer), names)
+
     # --- observing ------------------------------------------------------------------------------------
 
     def report(self) -> Report:
         """Return what became of the messages so far."""
+        from .._delivery.interrupts import is_interruption
+        from .._delivery.report import Report
+
         engine = self._engine
         return Report(**(engine.counted() if is_interruption() else engine.numbers()))
 
     def stats(self) -> Stats:
         """Return the report, and the state at this moment."""
+        from .._delivery.report import Stats
+
         engine = self._engine
         numbers = engine.numbers()
         oldest = engine.oldest_accepted_at()
@@ -263,19 +289,14 @@ class Client(Calls):
 
     def health(self) -> Health:
         """Return whether deliveries work."""
-        return Health("closed") if self._lifetime.is_closed else self._engine.health()
+        from .._delivery.report import Health
 
-    def _dead_letters(self) -> DeadLetters:
-        return DeadLetters(
-            dead_letter_store_of(self._dependencies.buffer),
-            self._acceptor.accept_again,
-            skip_reason=self._skip_reason,
-            check_workspace=self._check_workspace,
-            report_skipped=self._dropper.report_skipped,
-        )
+        return Health("closed") if self._lifetime.is_closed else self._engine.health()
 
     def _skip_reason(self, message: JsonObject) -> str | None:
         """Return why the mapping would skip a dead letter now; an error of the translator is left to the delivery, which reports it."""
+        from ..messages import _codec
+
         try:
             return self._dependencies.translator(_codec.read_stamped(message)).skipped
         except Exception:
@@ -309,6 +330,8 @@ class Client(Calls):
 
 def _settings(settings: Settings | None, options: dict[str, Any]) -> Settings:
     if settings is None:
+        from ..settings import Settings
+
         return Settings(**{"api_key": None} | options)
     if options:
         names = ", ".join(sorted(options))
@@ -320,7 +343,11 @@ def _buffer(settings: Settings, on_error: OnError) -> Buffer:
     if settings.spool is None:
         from .._delivery.buffers.memory import MemoryBuffer
 
-        return MemoryBuffer(limit=settings.messages_kept, dead_letters=settings.dead_letters_kept)
+        return MemoryBuffer(
+            limit=settings.messages_kept,
+            dead_letters=settings.dead_letters_kept,
+            history=settings.history_kept,
+        )
     from .._delivery.buffers.fallback import FallbackBuffer
     from .._delivery.buffers.spool import SpoolBuffer
     from .._delivery.credentials import fingerprint_of
@@ -330,16 +357,39 @@ def _buffer(settings: Settings, on_error: OnError) -> Buffer:
         settings.spool,
         limit=settings.messages_kept,
         dead_letters=settings.dead_letters_kept,
+        history=settings.history_kept,
         sync=settings.spool_sync,
         credentials=fingerprint_of(settings),
         mapping=mapping_of(settings),
         busy_timeout=_BUSY_TIMEOUT,
         must_open=False,
     )
-    return FallbackBuffer(spool, on_error=on_error)
+    return FallbackBuffer(spool, on_error=on_error, history=settings.history_kept)
+
+
+def _transport(settings: Settings, session: requests.Session | None) -> Transport:
+    from .._delivery.http.transport import HttpTransport
+
+    return HttpTransport(settings, session=session)
+
+
+def _translator(settings: Settings) -> Translator:
+    from ..operations import DefaultTranslator
+
+    return DefaultTranslator(settings)
+
+
+def _clock() -> Clock:
+    from .clock import SystemClock
+
+    return SystemClock()
 
 
 def _who(user_id: str | None, email: str | None) -> Who:
+    from .._types import ExternalId
+    from ..errors import ConfigurationError
+    from ..operations import Who
+
     if (user_id is None) == (email is None):
         raise ConfigurationError("delete: pass either user_id or email, and not both")
     return Who(email=email) if user_id is None else Who(external_id=ExternalId(str(user_id)))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .._types import Note
     from ..operations import Operation, Translation
     from ..operations._coalesce import Step
-    from ..plugins import Entry
+    from ..plugins import Entry, SentRequest
 
 # What a merge that waits may hold back. An event sent to a lead would not be recognised as a repeat once the lead is a user.
 _OF_CONTACT = (AttachCompany, DetachCompany, SetSubscription, SubmitEvent, TagContact, UpsertContact)
@@ -42,6 +42,7 @@ class Attempt:
         result: The flow's result behind a state other than ``ok``.
         failed: Intercom answered this message with a 5xx while other requests succeeded.
         merged: One of its writes became part of a later message's write.
+        requests: What was sent for it in this attempt; stays empty when no history is kept.
     """
 
     __slots__ = (
@@ -51,6 +52,7 @@ class Attempt:
         "merged",
         "notes",
         "operations",
+        "requests",
         "result",
         "skipped",
         "state",
@@ -65,7 +67,20 @@ class Attempt:
         self.result: FlowResult | None = None
         self.failed = False
         self.merged = False
+        self.requests: tuple[SentRequest, ...] = ()
         self._is_changed = False
+
+    @property
+    def message_id(self) -> str:
+        """The message's own id."""
+        return str(self.entry.message["messageId"])
+
+    @property
+    def outcome(self) -> Literal["dead", "skipped", "delivered"] | None:
+        """How the message ended; None if it has not."""
+        if self.state == "ok":
+            return "skipped" if self.skipped else "delivered"
+        return "dead" if self.state == "dead" else None
 
     def deliver(self, result: FlowResult, *, merged: bool) -> None:
         """Record that one of its steps took effect."""
@@ -112,12 +127,9 @@ class Attempt:
 
     def delivery(self, reason: str | None) -> Delivery | None:
         """Return what after-hooks receive; None if the message has not ended."""
-        if self.state in ("retry", "wait", "release"):
+        outcome = self.outcome
+        if outcome is None:
             return None
-        if self.state == "dead":
-            outcome: Literal["dead", "skipped", "delivered"] = "dead"
-        else:
-            outcome = "skipped" if self.skipped else "delivered"
         return Delivery(
             message=self.entry.message,
             outcome=outcome,

@@ -20,6 +20,7 @@ from .backoff import backoff
 from .circuit import Paused
 from .log import redacted
 from .merged_steps import left_out_a_value, one_by_one, operations_behind
+from .recording import Recorder, answered, unanswered
 from .safely import reaches_caller, safe_log
 
 if TYPE_CHECKING:
@@ -29,7 +30,17 @@ if TYPE_CHECKING:
     from .._intercom.attribute_budget import AttributeCount
     from .._intercom.workspace_cache import WorkspaceCache
     from ..operations import Operation
-    from ..plugins import Claim, Clock, Entry, Request, Response, Settlement, Translator, Transport
+    from ..plugins import (
+        Claim,
+        Clock,
+        Entry,
+        Request,
+        Response,
+        SentRequest,
+        Settlement,
+        Translator,
+        Transport,
+    )
     from ..settings import Settings
     from .circuit import Circuit
     from .spreading import Spreader
@@ -117,6 +128,7 @@ class Executor:
         self._spreader = spreader
         self._workspace = workspace
         self._remembered = remembered
+        self._recorder = Recorder() if settings.history_kept else None
         # Message id -> how many requests had succeeded when that message last failed.
         self._successes_at_failure: dict[str, int] = {}
 
@@ -145,7 +157,12 @@ class Executor:
         while steps and state.held is None:
             step = steps[0]
             if not state.postpones(step):
-                result = self._run(step.operation, probe, operations_behind(step, attempts), is_ours=is_ours)
+                sent: list[SentRequest] | None = None if self._recorder is None else []
+                behind = operations_behind(step, attempts)
+                result = self._run(step.operation, probe, behind, sent=sent, is_ours=is_ours)
+                if sent:
+                    for attempt in state.attempts_of(step):
+                        attempt.requests += tuple(sent)
                 if result is None:
                     break
                 if probe and _shows_good_credentials(result):
@@ -221,9 +238,10 @@ class Executor:
         probe: bool = False,
         is_ours: Callable[[], bool] | None = None,
         is_foreign: Callable[[Request, Response], bool] = is_foreign,
+        sent: list[SentRequest] | None = None,
     ) -> Response:
         """
-        Send one request when the circuit allows it, and again while the rate limit refuses it.
+        Send one request when the circuit allows it, and again while the rate limit refuses it; note each time in *sent*.
 
         Raises:
             Paused: The circuit is tripped or held, or the lease of the messages is lost.
@@ -235,19 +253,26 @@ class Executor:
             while (seconds := self._circuit.wait_before_send(self._clock.now(), probe=probe)) > 0:
                 self._pause(seconds)
                 self._check_lease(is_ours)
+            begun = self._clock.now()
             try:
                 response = self._transport.send(request)
                 if is_foreign(request, response):
                     self._on_foreign(response)
                     raise _ForeignAnswer(response)
             except TransportError as error:
-                self._circuit.unanswered(_reason(error), self._clock.now(), _headers(error))
+                now = self._clock.now()
+                self._circuit.unanswered(_reason(error), now, _headers(error))
+                if sent is not None:
+                    sent.append(unanswered(request, _reason(error), _status(error), now - begun))
                 raise
             except BaseException:
                 # Raised by a replaced transport, or from outside (Ctrl-C): it says nothing about Intercom.
                 self._circuit.ended(self._clock.now())
                 raise
-            self._circuit.answered(response, self._clock.now())
+            now = self._clock.now()
+            self._circuit.answered(response, now)
+            if sent is not None:
+                sent.append(answered(request, response, now - begun))
             if response.status != 429 or repeats >= _RATE_REPEATS:
                 return response
             repeats += 1
@@ -281,8 +306,11 @@ class Executor:
         behind: Iterable[Part] = (),
         *,
         is_ours: Callable[[], bool] | None = None,
+        sent: list[SentRequest] | None = None,
     ) -> FlowResult | None:
-        """Run the flow of *operation*; None if the circuit, a lost lease or the end of the client stopped it."""
+        """
+        Run the flow of *operation*; None if the circuit, a lost lease or the end of the client stopped it. Note each request in *sent*.
+        """
         flow = flow_of(
             operation, World(self._cache, self._settings, self._clock.now(), tuple(behind), self._lock_of)
         )
@@ -291,7 +319,7 @@ class Executor:
             request = next(flow)
             while True:
                 try:
-                    response = self.exchange(request, probe=probe, is_ours=is_ours)
+                    response = self.exchange(request, probe=probe, is_ours=is_ours, sent=sent)
                 except TransportError as error:
                     failure = FlowResult("retry", _reason(error), _status(error))
                     try:
@@ -343,7 +371,7 @@ class Executor:
 
     def _failed_alone(self, attempt: Attempt) -> bool:
         """Return whether other requests succeeded since this message last failed, and remember this failure."""
-        message_id = str(attempt.entry.message["messageId"])
+        message_id = attempt.message_id
         successes = self._circuit.successes
         before = self._successes_at_failure.pop(message_id, 0)
         self._successes_at_failure[message_id] = successes
@@ -360,13 +388,14 @@ class Executor:
             base=self._settings.backoff_base,
             longest=self._settings.backoff_max,
         )
-        return attempt.settlement(
+        settlement = attempt.settlement(
             now=now,
             due_at=now + delay,
             retry_for=self._settings.retried_for,
             wait_for=self._settings.missing_contact_wait,
             inline=self._settings.delivery == "inline",
         )
+        return settlement if self._recorder is None else self._recorder.complete(attempt, settlement)
 
 
 def _shows_good_credentials(result: FlowResult) -> bool:

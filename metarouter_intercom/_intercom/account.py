@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import ConfigurationError, DeliveryFailed
 from ..plugins import Request, Response
 from ..settings import Region
+from .foreign_answers import is_foreign
 from .response_parsing import error_of
 from .responses import RETRYABLE, version_refusal
 
@@ -40,8 +41,10 @@ def read_account(response: Response, settings: Settings) -> Account:
 
     Raises:
         ConfigurationError: The API version or the token is refused, or the token opens a workspace other than ``app_id`` or in another region.
-        DeliveryFailed: The response is not an account.
+        DeliveryFailed: The response is not an account, or not Intercom's (rule T6).
     """
+    if is_foreign(ME, response):
+        raise _foreign(response, settings)
     refusal = version_refusal(response)
     if refusal is not None:
         raise refused_version(settings.api_version, refusal.message)
@@ -101,6 +104,16 @@ def _refusal_text(response: Response, settings: Settings) -> str:
     if settings.base_url is not None:
         return refusal
     return f"{refusal}, and check that the workspace is in region={settings.region.value!r}"
+
+
+def _foreign(response: Response, settings: Settings) -> DeliveryFailed:
+    """Return the error for an answer that says nothing about the token."""
+    return DeliveryFailed(
+        f"GET /me returned HTTP {response.status} and an answer that is not Intercom's; a proxy or another server is in between: "
+        f"check that {settings.address} is Intercom's API, and the proxy",
+        reason="foreign_answer",
+        status=response.status,
+    )
 
 
 def _unreadable(response: Response, settings: Settings) -> DeliveryFailed:

@@ -23,16 +23,16 @@ def is_foreign(request: Request, response: Response) -> bool:
     """
     Tell whether *response* cannot be Intercom's answer to *request*, so that it says nothing about the message.
 
-    Intercom sends a list of errors with every 4xx. A 401 without that list still counts as refused credentials, unless its body is a
-    page: holding the messages loses none of them. A redirect, a 511 and the page of a gateway are a proxy's; a page with a 500 may be
+    Intercom sends a list of errors with every 4xx. A 401 without any content still counts as refused credentials: it says nothing of
+    who sent it, and holding the messages loses none of them. A redirect, a 511 and the page of a gateway are a proxy's; a page with a 500 may be
     what a message does to Intercom (rule T2). A success has the written object with its id, or the list that was asked for. Nothing
     else of it is compared, because other versions of the API name and add fields.
     """
     status, body = response.status, response.body
     if is_success(response):
         return not _is_expected(request, response)
-    if status == 401:
-        return _is_text(body)
+    if status == 401 and (body is None or body == {} or (isinstance(body, str) and not body.strip())):
+        return False
     if status < 400 or status == HTTPStatus.NETWORK_AUTHENTICATION_REQUIRED:
         return True
     if status >= 500:

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cattrs import ClassValidationError, Converter
-from cattrs.errors import AttributeValidationNote
-from cattrs.gen import make_dict_structure_fn, override
-
 from .._types import Note
 from ..errors import Problem, RejectedMessage
 from ._batches import members_of
@@ -110,6 +106,8 @@ _HOOKS: dict[str, Callable[[Any, Any], Any]] = (
 
 def _reader(kind: type[Message], *, detailed: bool) -> Callable[[Mapping[str, Any], Any], Message]:
     import attrs
+    from cattrs import Converter
+    from cattrs.gen import make_dict_structure_fn, override
 
     fields = {
         field.name: override(rename=FIELD_KEYS.get(field.name, field.name), struct_hook=_HOOKS[field.name])
@@ -238,6 +236,9 @@ def _problems_of_others(kind: type[Message], wire: Mapping[str, Any]) -> list[Pr
 
 def _problems(kind: type[Message], wire: Mapping[str, Any]) -> list[Problem]:
     """Read *wire* once more, with the slower validation that finds every fault."""
+    from cattrs import ClassValidationError
+    from cattrs.errors import AttributeValidationNote
+
     problems: list[Problem] = []
     try:
         _reader(kind, detailed=True)(wire, kind)

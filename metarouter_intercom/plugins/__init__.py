@@ -14,7 +14,18 @@ import attrs
 
 from .._types import JsonObject, JsonValue
 from .._types import Note as Note
-from ._values import Claim, DeadLetter, Entry, Request, Response, Settlement, Tallies
+from ._values import (
+    Claim,
+    DeadLetter,
+    Ending,
+    Entry,
+    HistoryEntry,
+    Request,
+    Response,
+    SentRequest,
+    Settlement,
+    Tallies,
+)
 
 if TYPE_CHECKING:
     from ..messages import Message
@@ -31,12 +42,16 @@ __all__ = [
     "DeadLetterStore",
     "Delivery",
     "Drop",
+    "Ending",
     "Entry",
+    "HistoryEntry",
+    "HistoryStore",
     "Note",
     "OnDrop",
     "OnError",
     "Request",
     "Response",
+    "SentRequest",
     "Settlement",
     "Shelf",
     "Store",
@@ -303,6 +318,25 @@ class DeadLetterStore(Protocol):
 
     def take_dead(self, *, ids: Sequence[int] | None = None, reason: str | None = None) -> list[DeadLetter]:
         """Remove the dead letters with these *ids* and this *reason* (None: all) and return them; at most 1,000 a call."""
+        ...
+
+
+class HistoryStore(Protocol):
+    """
+    Keeps how the last messages ended (rule X2); thread-safe, with errors as of ``Buffer``.
+
+    A buffer that keeps a history has one more method, ``history()``, that returns such a store. It adds one entry for each ``ack``
+    with an ``ending`` and for each ``bury``, in the step that settles them, and one for each message that goes straight to its dead
+    letters. At its limit, the oldest delivered messages leave first, then the oldest skipped ones, and dead letters last. With a
+    buffer without a history, ``client.history`` is empty.
+    """
+
+    def page(self, before: int | None, limit: int) -> list[tuple[int, HistoryEntry]]:
+        """Return at most *limit* entries with their numbers, newest first: those with a number below *before*, or the newest ones."""
+        ...
+
+    def forget(self, numbers: Sequence[int]) -> None:
+        """Remove the entries with these numbers; unknown ones are left alone."""
         ...
 
 

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 import attrs
 
-from .._types import JsonObject, JsonValue
+from .._types import JsonObject, JsonValue, Note
 
 
 @attrs.frozen
@@ -82,6 +82,72 @@ class Claim(NamedTuple):
     entries: tuple[Entry, ...]
 
 
+class SentRequest(NamedTuple):
+    """
+    One request that was sent for a message, as the history keeps it: without bodies, headers and keys.
+
+    Attributes:
+        method: ``GET``, ``POST``, ``PUT`` or ``DELETE``.
+        path: With the query, if there was one.
+        status: The HTTP status; None when there was no answer.
+        code: Intercom's error code; None for a success.
+        request_id: Of the answer, for Intercom's support; None when it had none.
+        duration: Seconds until the answer, or until the request failed.
+        answer: What else of the answer says what happened: ``message`` and ``field`` of an error, ``type`` and ``id`` of what was
+            written. None when there is nothing to say.
+        reason: Why there was no answer of Intercom's: ``connect_failed``, ``read_failed`` or ``foreign_answer``; None when there was one.
+    """
+
+    method: str
+    path: str
+    status: int | None
+    code: str | None = None
+    request_id: str | None = None
+    duration: float = 0.0
+    answer: JsonObject | None = None
+    reason: str | None = None
+
+
+class Ending(NamedTuple):
+    """
+    How a message ended, for the history.
+
+    Attributes:
+        outcome: ``delivered``, ``skipped`` or ``dead``.
+        reason: Why, for every outcome except ``delivered``.
+        notes: What the translator and the flows changed or left out.
+        requests: What was sent for it, the oldest first; a request that served several messages is in the ending of each.
+    """
+
+    outcome: Literal["delivered", "skipped", "dead"]
+    reason: str | None = None
+    notes: tuple[Note, ...] = ()
+    requests: tuple[SentRequest, ...] = ()
+
+
+class HistoryEntry(NamedTuple):
+    """
+    A message that has ended, in ``client.history`` (rule X2).
+
+    Attributes:
+        message: Segment's wire form, as it was accepted.
+        outcome: ``delivered``, ``skipped`` or ``dead``.
+        reason: Why, for every outcome except ``delivered``.
+        notes: What the translator and the flows changed or left out.
+        requests: What was sent for it, the oldest first; at most the last 20. A request that served several messages is in each entry.
+        accepted_at: When it was accepted, Unix seconds.
+        ended_at: When it ended, Unix seconds.
+    """
+
+    message: JsonObject
+    outcome: Literal["delivered", "skipped", "dead"]
+    reason: str | None
+    notes: tuple[Note, ...]
+    requests: tuple[SentRequest, ...]
+    accepted_at: float
+    ended_at: float
+
+
 class Settlement(NamedTuple):
     """
     What becomes of one leased message.
@@ -100,6 +166,8 @@ class Settlement(NamedTuple):
         reason: For ``bury``, ``retry`` and ``wait``: why, as one short word.
         answer: For ``bury``: Intercom's last answer ``{status, code, message, field, request_id}``, or None when there was none.
         failed: For ``retry``: the attempt ended in a 5xx answer to this very message; add 1 to ``Entry.failures``.
+        ending: For ``ack`` and ``bury``: what a buffer that keeps a history (``HistoryStore``) remembers of the end; None for ``ack``
+            keeps the message out of the history.
     """
 
     seq: int
@@ -108,6 +176,7 @@ class Settlement(NamedTuple):
     reason: str | None = None
     answer: JsonObject | None = None
     failed: bool = False
+    ending: Ending | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -345,3 +345,41 @@ def test_a_client_starts_nothing_before_its_first_message():
     )
 
     assert _in_fresh_interpreter(script).strip() == "[] []"
+
+
+def test_naming_the_client_loads_little():
+    """Rule 5: a module that imports the client pays for no classes, no mapping and no delivery before the first client is made."""
+    script = textwrap.dedent(
+        f"""
+        import sys
+        from {PACKAGE} import Client
+        print(sorted({{"attrs", "cattrs", "logging", "json"}} & set(sys.modules)))
+        print([name for name in sys.modules if name.startswith("{PACKAGE}.") and not name.startswith("{PACKAGE}._client")])
+        """
+    )
+
+    assert _in_fresh_interpreter(script).split() == ["[]", "[]"]
+
+
+def test_usual_messages_load_no_cattrs():
+    """Rule 5: reading and delivering usual messages takes the fast path, which needs no cattrs; one odd message loads it."""
+    script = textwrap.dedent(
+        f"""
+        import sys
+        from {PACKAGE} import Client
+        from {PACKAGE}.plugins import Response
+        class Answers:
+            def send(self, request):
+                return Response(202)
+            def close(self):
+                pass
+        client = Client(api_key="key", delivery="manual", transport=Answers())
+        client.track("u1", "Signed Up", {{"plan": "pro"}})
+        client.flush()
+        usual = (client.report().delivered, "cattrs" in sys.modules)
+        client.send({{"type": "track", "userId": "u1", "event": "Signed Up", "properties": []}})
+        print(*usual, "cattrs" in sys.modules)
+        """
+    )
+
+    assert _in_fresh_interpreter(script).split() == ["1", "False", "True"]

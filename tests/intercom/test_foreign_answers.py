@@ -97,11 +97,18 @@ def test_a_redirect_and_a_sign_in_are_foreign(status, body):
     assert is_foreign(_CREATE, Response(status, body))
 
 
-@pytest.mark.parametrize("body", [None, "", " \r\n", {}, {"status": "ok"}])
-def test_a_401_is_foreign_only_with_a_page(body):
-    """T1, T6: whoever refuses the credentials, holding the messages loses none of them; a page is somebody else's."""
+@pytest.mark.parametrize("body", [None, "", " \r\n", {}])
+def test_an_empty_401_is_a_refusal(body):
+    """T1, T6: without any content nobody can tell who refuses the credentials, and holding the messages loses none of them."""
     assert not is_foreign(_CREATE, Response(401, body))
-    assert is_foreign(_CREATE, Response(401, _PAGE))
+
+
+@pytest.mark.parametrize(
+    "body", [_PAGE, "Unauthorized", {"status": "ok"}, {"message": "No API key found"}, [], ["no"], 5, True]
+)
+def test_a_401_with_something_else_than_a_list_of_errors_is_foreign(body):
+    """T6: a gateway that asks for its own key says nothing about Intercom's token."""
+    assert is_foreign(_CREATE, Response(401, body))
 
 
 # --- successes ------------------------------------------------------------------------------------------------

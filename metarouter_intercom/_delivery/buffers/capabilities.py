@@ -1,4 +1,4 @@
-"""What a buffer can do beyond a queue: keep values, dead letters and the seconds of events; knows the protocols and no built-in buffer."""
+"""What a buffer can do beyond a queue: keep values, dead letters, a history and the seconds of events; knows the protocols and no built-in buffer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from ..._intercom.event_seconds import SecondsStore
     from ..._types import JsonObject
-    from ...plugins import Buffer, DeadLetter, Store
+    from ...plugins import Buffer, DeadLetter, HistoryEntry, HistoryStore, Store
     from ..report import SpoolState
 
 
@@ -75,6 +75,23 @@ def spool_state_of(buffer: Buffer) -> SpoolState | None:
     """Return what is known about the files of *buffer*; None for a buffer without."""
     state: Callable[[], SpoolState] | None = getattr(buffer, "state", None)
     return None if state is None else state()
+
+
+def history_store_of(buffer: Buffer) -> HistoryStore:
+    """Return where *buffer* keeps the last ends of messages (rule X2), or an empty store."""
+    history: Callable[[], HistoryStore] | None = getattr(buffer, "history", None)
+    return NoHistory() if history is None else history()
+
+
+class NoHistory:
+    """Implements ``plugins.HistoryStore`` for a buffer that keeps none: it is always empty."""
+
+    def page(self, before: int | None, limit: int) -> list[tuple[int, HistoryEntry]]:
+        """Return an empty list."""
+        return []
+
+    def forget(self, numbers: Sequence[int]) -> None:
+        """Keep nothing."""
 
 
 class NoDeadLetters:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ..._types import JsonObject
     from ...plugins import Settlement
     from .database import Database
+    from .history_table import HistoryTable
     from .workspaces import SpoolWorkspaces
 
 _COLUMNS = "id, body, reason, answer, attempts, accepted_at, died_at"
@@ -104,11 +105,14 @@ class SpoolDeadLetters:
     _database: Database
     _workspaces: SpoolWorkspaces
     _dead: DeadLetterTable
+    _history: HistoryTable
 
     def bury(self, message: JsonObject, *, reason: str, now: float) -> None:
         """Keep a message that was never buffered as a dead letter."""
         with self._database.lock, self._database.transaction():
-            self._dead.bury(json.dumps(message), reason, now, self._workspaces.own())
+            body = json.dumps(message)
+            self._dead.bury(body, reason, now, self._workspaces.own())
+            self._history.add_dead(body, reason, now)
 
     def dead_letters(
         self, *, reason: str | None = None, after: int = 0, limit: int = 100

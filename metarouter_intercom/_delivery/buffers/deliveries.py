@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .database import Database
     from .dead_letters import DeadLetterTable
     from .file_repair import FileRepair
+    from .history_table import HistoryTable
     from .intake import Intake
     from .notices import Notices
     from .room import Room
@@ -39,6 +40,7 @@ class Deliveries:
     Args:
         database: Of the spool.
         dead: Its table of dead letters.
+        history: Its table of the ends of messages.
         room: On its volume.
         repair: Of its files.
         notices: Takes what people should know.
@@ -55,6 +57,7 @@ class Deliveries:
         database: Database,
         dead: DeadLetterTable,
         *,
+        history: HistoryTable,
         room: Room,
         repair: FileRepair,
         notices: Notices,
@@ -65,6 +68,7 @@ class Deliveries:
         self.write_ahead = WriteAhead(database, notices)
         self._database = database
         self._dead = dead
+        self._history = history
         self._room = room
         self._repair = repair
         self._workspaces = workspaces
@@ -93,6 +97,7 @@ class Deliveries:
             self._room.recover()
             self.write_ahead.check()
             intake.take_over(now, self._lanes)
+            self._write_history()
         # On a full disk, what is in the database is delivered first: that makes room for more.
         if not self._room.is_tight or not self._is_due(now):
             intake.catch_up()
@@ -167,6 +172,7 @@ class Deliveries:
         with self._database.transaction():
             lane = self._lanes.end_lease(claim.lane)
             message_ids = {entry.seq: str(entry.message["messageId"]) for entry in claim.entries}
+            self._history.add_buffered(settlements, now, is_lease_ours=lane is not None)
             acks = [one for one in settlements if one.kind == "ack"]
             self._lanes.acknowledge(acks, message_ids, self._workspaces.own())
             # When the lease was lost, the process that has it now settles the other messages.
@@ -195,7 +201,13 @@ class Deliveries:
             intake.read_numbers()
         return [json.loads(body) for body in bodies]
 
-    def end_claims(self, owners: Collection[str]) -> None:
-        """End the claims that this process has under one of its names."""
+    def _write_history(self) -> None:
+        if not self._room.is_tight:
+            with self._database.transaction():
+                self._history.write()
+
+    def end(self, owners: Collection[str]) -> None:
+        """End the claims that this process has under one of its names, and write what it knows of ended messages."""
         with self._database.transaction():
             self._lanes.end_claims(owners, float("-inf"))
+        self._write_history()

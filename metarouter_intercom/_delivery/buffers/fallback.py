@@ -10,6 +10,7 @@ from ...errors import SpoolFailed
 from ...plugins import Claim, Tallies
 from ..safely import safe_log
 from .fail_open_store import FailOpenStore
+from .fallback_history import FallbackHistory
 from .file_faults import FileFaults, extra_of
 from .memory import MemoryBuffer
 from .spool import EVERYTHING
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from ..._intercom.event_seconds import SecondsStore
     from ..._types import JsonObject
-    from ...plugins import Acceptance, DeadLetter, OnError, Settlement, Store
+    from ...plugins import Acceptance, DeadLetter, HistoryStore, OnError, Settlement, Store
     from ..report import SpoolState
     from .spool import SpoolBuffer
     from .workspaces import SpoolWorkspaces
@@ -45,18 +46,25 @@ class FallbackBuffer:
         on_error: Called with each message that the file could not take, and once a minute when the file fails otherwise.
         limit: Messages in memory.
         dead_letters: How many dead letters are kept in memory.
+        history: How many messages that ended while the file failed are remembered in memory.
 
     Attributes:
         lease: Seconds of a lease in the file.
     """
 
     def __init__(
-        self, spool: SpoolBuffer, *, on_error: OnError, limit: int = _IN_MEMORY, dead_letters: int = 1_000
+        self,
+        spool: SpoolBuffer,
+        *,
+        on_error: OnError,
+        limit: int = _IN_MEMORY,
+        dead_letters: int = 1_000,
+        history: int = 0,
     ) -> None:
         self._spool = spool
         self.lease = spool.lease
         self._path = spool.path
-        self._memory = MemoryBuffer(limit=limit, dead_letters=dead_letters)
+        self._memory = MemoryBuffer(limit=limit, dead_letters=dead_letters, history=history)
         self._on_error = on_error
         self._unspooled = 0
         self._faults = FileFaults(self._path, on_error)
@@ -345,6 +353,10 @@ class FallbackBuffer:
     def workspaces(self) -> SpoolWorkspaces:
         """What the file knows of the workspaces whose messages it holds; those in memory are the client's."""
         return self._spool.workspaces()
+
+    def history(self) -> HistoryStore:
+        """Return what ended in both places."""
+        return FallbackHistory(self._spool.history(), self._memory.history())
 
     def event_seconds(self) -> SecondsStore:
         """Return the file's table of the seconds of events."""

@@ -10,15 +10,16 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
-from ...plugins import Claim, Tallies
+from ...plugins import Claim, Ending, Tallies
 from .memory_dead_letters import MemoryDeadLetters
+from .memory_history import MemoryHistory
 from .memory_lanes import Buffered, MemoryLanes, by_seq, take
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..._types import JsonObject
-    from ...plugins import Acceptance, DeadLetter, Settlement, Store
+    from ...plugins import Acceptance, DeadLetter, HistoryStore, Settlement, Store
     from .memory_lanes import Accepted, Lane
 
 # The version of marshal that packs short texts into few bytes, the same on every supported Python; the bytes never leave the process.
@@ -45,6 +46,7 @@ class MemoryBuffer:
     Args:
         limit: How many messages it holds, leased ones included.
         dead_letters: How many dead letters it keeps; the oldest are removed first.
+        history: How many ended messages it remembers.
 
     Attributes:
         lease: Seconds of a lease: for ever, so nobody renews it.
@@ -52,9 +54,10 @@ class MemoryBuffer:
 
     lease = math.inf
 
-    def __init__(self, *, limit: int, dead_letters: int) -> None:
+    def __init__(self, *, limit: int, dead_letters: int, history: int = 0) -> None:
         self._limit = limit
         self._dead_limit = dead_letters
+        self._history_limit = history
         self._begin()
 
     def _begin(self) -> None:
@@ -69,6 +72,7 @@ class MemoryBuffer:
         self._claim_number = 0
         self._claims: dict[int, tuple[Lane, dict[int, Buffered]]] = {}
         self._dead = MemoryDeadLetters(self._dead_limit)
+        self._history = MemoryHistory(self._history_limit)
         # By message id, in the order of acceptance: what was accepted and is not settled, leased messages included.
         self._unsettled: dict[str, Accepted] = {}
         self._latest_now = 0.0
@@ -168,6 +172,8 @@ class MemoryBuffer:
             if settlement.kind in ("ack", "bury"):
                 if settlement.kind == "bury":
                     self._bury(message, settlement, now)
+                elif settlement.ending is not None:
+                    self._remember(message, settlement.ending, now)
                 forget(message.message_id, None)
                 remove_one(lane)
                 continue
@@ -194,6 +200,10 @@ class MemoryBuffer:
             accepted_at=message.accepted_at,
             died_at=now,
         )
+        self._remember(message, settlement.ending or Ending("dead", settlement.reason), now)
+
+    def _remember(self, message: Buffered, ending: Ending, now: float) -> None:
+        self._history.add(message.body, ending, accepted_at=message.accepted_at, ended_at=now)
 
     def renew(self, claim: Claim, *, now: float) -> bool:
         """Return whether the claim is open: a lease in memory does not end by itself."""
@@ -330,6 +340,8 @@ class MemoryBuffer:
         """Keep a message that was never buffered as a dead letter."""
         with self._lock:
             self._dead.add(message, reason=reason, answer=None, attempts=0, accepted_at=now, died_at=now)
+            body = marshal.dumps(json.loads(json.dumps(message)), _FORMAT)
+            self._history.add(body, Ending("dead", reason), accepted_at=now, ended_at=now)
 
     def dead_letters(
         self, *, reason: str | None = None, after: int = 0, limit: int = 100
@@ -347,6 +359,10 @@ class MemoryBuffer:
         """Remove dead letters and return them."""
         with self._lock:
             return self._dead.take(ids, reason)
+
+    def history(self) -> HistoryStore:
+        """Return the last ends of messages."""
+        return self._history
 
     # --- the process ----------------------------------------------------------------------------------
 

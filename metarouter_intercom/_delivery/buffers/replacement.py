@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .database import Database
     from .file_watch import Fault
 
+_HISTORY = "rank, body, reason, notes, requests, accepted_at, ended_at"
 _DEAD = "reason, body, answer, attempts, accepted_at, died_at, workspace"
 
 
@@ -242,6 +243,12 @@ class _Addition:
             self._run(
                 "INSERT OR IGNORE INTO shelf (kind, key, value) VALUES (?, ?, ?)",
                 (self._match.moved(kind), key, value),
+            )
+        for row in self._earlier.execute(f"SELECT {_HISTORY} FROM history ORDER BY number"):
+            self._run(
+                f"INSERT INTO history ({_HISTORY}) SELECT ?, ?, ?, ?, ?, ?, ?"
+                " WHERE NOT EXISTS (SELECT 1 FROM history WHERE body = ? AND ended_at = ?)",
+                (*row, row[1], row[6]),
             )
         for columns, names in (
             ("owner, place, name, second", self._match.tables("event_seconds")),

@@ -8,6 +8,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from ...errors import SpoolFailed
+from .history_schema import STEP as HISTORY
 from .workspace_tables import TABLES as _WORKSPACES
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ STEPS = (
     );
     """,
     _WORKSPACES,
+    HISTORY,
 )
 
 

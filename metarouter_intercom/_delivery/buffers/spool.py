@@ -15,6 +15,7 @@ from .dead_letters import DeadLetterTable, SpoolDeadLetters
 from .deliveries import Deliveries
 from .event_seconds import SpoolSeconds
 from .file_repair import FileRepair
+from .history_table import HistoryTable
 from .intake import Intake
 from .notices import Notices
 from .room import Room
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from ..._intercom.event_seconds import SecondsStore
     from ..._types import JsonObject
-    from ...plugins import Acceptance, Claim, Settlement, Store
+    from ...plugins import Acceptance, Claim, HistoryStore, Settlement, Store
     from .file_watch import Fault
 
 _log = safe_log
@@ -53,7 +54,7 @@ class SpoolBuffer(SpoolDeadLetters):
     Args:
         path: Of the database; its folder must be there. The journals are in ``<path>-intake``.
         limit: How many messages it holds, those of all processes together.
-        dead_letters: How many dead letters it keeps; the oldest are removed first.
+        dead_letters, history: How many dead letters and ended messages it keeps; the oldest are removed first.
         sync: With ``normal`` a message survives the end of the process, with ``full`` also that of the machine.
         lease: Seconds after which the claim of a process that hangs is open to other processes.
         busy_timeout: Seconds that a statement waits while another process has the file locked. Calls that only want to know something
@@ -78,6 +79,7 @@ class SpoolBuffer(SpoolDeadLetters):
         *,
         limit: int,
         dead_letters: int,
+        history: int = 0,
         sync: str = "normal",
         lease: float = 60.0,
         busy_timeout: float = BUSY_TIMEOUT,
@@ -87,9 +89,9 @@ class SpoolBuffer(SpoolDeadLetters):
     ) -> None:
         self._credentials, self._mapping = credentials, mapping
         self._files = find_spool_files(path)
-        self._path = self._files.database
+        self._path = self.path = self._files.database
         self._limit = limit
-        self._dead_limit = dead_letters
+        self._dead_limit, self._history_limit = dead_letters, history
         self._sync = sync
         self.lease = lease
         self._busy_timeout = busy_timeout
@@ -116,9 +118,11 @@ class SpoolBuffer(SpoolDeadLetters):
             self._database, self._files, self.notices, workspaces=self._workspaces, lease=self.lease
         )
         self._dead = DeadLetterTable(self._database.run, self._dead_limit)
+        self._history = HistoryTable(self._database, self._history_limit)
         self._deliveries = Deliveries(
             self._database,
             self._dead,
+            history=self._history,
             room=self._room,
             repair=self._repair,
             notices=self.notices,
@@ -129,11 +133,6 @@ class SpoolBuffer(SpoolDeadLetters):
         self._event_seconds = SpoolSeconds(self._database, self._workspaces)
         self._intake: Intake | None = None
         self._is_delivering = False
-
-    @property
-    def path(self) -> str:
-        """Where the file is."""
-        return self._path
 
     @property
     def _own_intake(self) -> Intake:
@@ -337,6 +336,10 @@ class SpoolBuffer(SpoolDeadLetters):
         """What the file knows of the workspaces whose messages it holds."""
         return self._workspaces
 
+    def history(self) -> HistoryStore:
+        """Return the table of the last ends of messages, which the processes share."""
+        return self._history
+
     def event_seconds(self) -> SecondsStore:
         """Return the table of the seconds of events, which the processes share."""
         return self._event_seconds
@@ -391,5 +394,5 @@ class SpoolBuffer(SpoolDeadLetters):
             self._is_closed = True
         self._repair.check(intake, self._deliveries.latest_now)
         intake.ingest()
-        self._deliveries.end_claims(intake.journal.owners)
+        self._deliveries.end(intake.journal.owners)
         return intake.ingester.positions.get(intake.journal.name, 0) == intake.journal.size

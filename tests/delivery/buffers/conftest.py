@@ -11,11 +11,12 @@ def make_buffer(request, tmp_path):
     """Return a function that makes the buffer under test; all are closed afterwards."""
     made = []
 
-    def make(limit=1000, dead_letters=100):
+    def make(limit=1000, dead_letters=100, history=10):
         if request.param == "memory":
-            buffer = MemoryBuffer(limit=limit, dead_letters=dead_letters)
+            buffer = MemoryBuffer(limit=limit, dead_letters=dead_letters, history=history)
         else:
-            buffer = SpoolBuffer(tmp_path / f"spool-{len(made)}.db", limit=limit, dead_letters=dead_letters)
+            path = tmp_path / f"spool-{len(made)}.db"
+            buffer = SpoolBuffer(path, limit=limit, dead_letters=dead_letters, history=history)
         made.append(buffer)
         return buffer
 

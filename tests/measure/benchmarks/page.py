@@ -61,7 +61,8 @@ message.
 ## What importing costs
 
 Processor time in new interpreters. `import metarouter_intercom` alone imports very little: each part is imported when it is first used, and
-requests with the first request. The table also shows what a first call needs, next to what a first call of the peers needs.
+what a client is made of with the first client, requests with the first request. The table also shows what naming the client and making one cost,
+next to what the import of a client costs with the peers.
 """,
     "memory": """\
 ## What buffered messages cost in memory
