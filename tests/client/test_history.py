@@ -9,6 +9,8 @@ from metarouter_intercom.plugins import Response
 from metarouter_intercom.sandbox import Sandbox
 from metarouter_intercom.testing import FakeClock, ScriptedTransport
 
+from .._support.clients import account
+
 _SECRET = "very-secret-key"
 _CONTACT = Response(200, {"type": "contact", "id": "c1", "email": "ann@example.com"}, {"x-request-id": "r-1"})
 _GONE = {
@@ -26,6 +28,7 @@ def make_client(request, tmp_path):
     def make(*answers, **settings):
         if request.param == "spool":
             settings["spool"] = tmp_path / "a.spool"
+            answers = answers and (account(), *answers)
         client = Client(
             api_key=settings.pop("api_key", _SECRET),
             transport=ScriptedTransport(list(answers)) if answers else None,
