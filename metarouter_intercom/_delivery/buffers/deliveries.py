@@ -73,16 +73,28 @@ class Deliveries:
 
     def claim(self, intake: Intake, now: float, limit: int) -> Claim | None:
         """Lease the due messages of one lane; see ``plugins.Buffer``."""
-        return self._with_room(lambda: self._claim(intake, now, limit))
+        return self._with_room(intake, lambda: self._claim(intake, now, limit))
 
-    def _with_room(self, step: Callable[[], _T]) -> _T:
-        """Run *step*, and once more if room could be made for it."""
+    def _with_room(self, intake: Intake, step: Callable[[], _T]) -> _T:
+        """Run *step*, and again if room could be made for it."""
         try:
             return step()
         except SpoolFailed as error:
-            if not self._room.is_made(error):
+            if not self._is_room_made(intake, error):
                 raise
+        try:
             return step()
+        except SpoolFailed as error:
+            if not error.is_full:
+                raise
+            self._room.forget()
+            return step()
+
+    def _is_room_made(self, intake: Intake, error: SpoolFailed) -> bool:
+        if not self._room.is_made(error):
+            return False
+        intake.set_aside()
+        return True
 
     def _claim(self, intake: Intake, now: float, limit: int) -> Claim | None:
         self._repair.check(intake, now)
@@ -91,6 +103,8 @@ class Deliveries:
         if self._taken_over_at is None or abs(now - self._taken_over_at) >= _TAKE_OVER_EVERY:
             self._taken_over_at = now
             self._room.recover()
+            if self._room.is_tight:
+                intake.set_aside()
             self.write_ahead.check()
             intake.take_over(now, self._lanes)
         # On a full disk, what is in the database is delivered first: that makes room for more.
@@ -145,7 +159,7 @@ class Deliveries:
         try:
             self._settle(intake, current, ends, now)
         except SpoolFailed as error:
-            if not self._room.is_made(error):
+            if not self._is_room_made(intake, error):
                 raise
             self._settle_in_parts(intake, current, ends, now)
         self._repair.forget(claim)
@@ -181,7 +195,7 @@ class Deliveries:
     def renew(self, claim: Claim, now: float) -> bool:
         """Lengthen the lease; False when it was lost."""
         with self._database.transaction():
-            return self._lanes.renew(self._repair.renewed(claim), now)
+            return self._lanes.renew(self._repair.inner(claim.lane), now)
 
     def make_due(self, now: float) -> None:
         """Make every lane due at once."""

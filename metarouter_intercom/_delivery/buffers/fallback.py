@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,8 @@ _IN_MEMORY = 10_000
 _PAUSE = 1.0
 # Seconds until the next attempt to move while messages from memory are being delivered.
 _SHORT_PAUSE = 0.1
+# So many messages in memory are enough to deliver from there for a while.
+_TAKEN = 200
 
 
 class FallbackBuffer:
@@ -156,13 +159,32 @@ class FallbackBuffer:
                     claim = self._spool.claim(now=now, limit=limit)
             except SpoolFailed as error:
                 works = False
-                self._pause(error, now)
+                if not (error.is_full and self._take_part(error, now)):
+                    self._pause(error, now)
             self._tell()
         if claim is not None or not self._uses_memory or (works and self._is_move_waiting):
             return claim
         with self._memory_lock:
             claim = self._memory.claim(now=now, limit=limit)
         return None if claim is None else _negative(claim)
+
+    def _take_part(self, error: SpoolFailed, now: float) -> bool:
+        """Take some messages out of the full file into memory, to deliver them from there; False when that is not possible."""
+        with self._memory_lock:
+            if self._memory.pending() >= _TAKEN:
+                return False
+            try:
+                lines = self._spool.take_part()
+            except SpoolFailed:
+                return False
+            messages: list[JsonObject] = [json.loads(line.body) for line in lines]
+            for line, message in zip(lines, messages, strict=True):
+                self._memory.accept(message, keys=line.keys, upserts=line.upserts, now=line.accepted_at)
+            self._unspooled += len(lines)
+            self._uses_memory = self._uses_memory or bool(lines)
+        if lines:
+            self._report(error, now, messages)
+        return bool(lines)
 
     def _is_paused(self, now: float) -> bool:
         # The upper bound is for a clock that was set back.

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ..._types import JsonObject
     from ...plugins import Acceptance, Claim, Settlement, Store
     from .file_watch import Fault
+    from .journal_lines import Line
 
 _log = safe_log
 # With so many lines in our journal, the caller ingests them itself: the workers are late, or there are none.
@@ -126,7 +127,7 @@ class SpoolBuffer(SpoolDeadLetters):
             lease=self.lease,
         )
         self._store = SpoolStore(self._database, self._workspaces)
-        self._event_seconds = SpoolSeconds(self._database, self._workspaces)
+        self._event_seconds = SpoolSeconds(self._database, self._workspaces, self._room)
         self._intake: Intake | None = None
         self._is_delivering = False
 
@@ -214,6 +215,12 @@ class SpoolBuffer(SpoolDeadLetters):
                 return self._deliveries.claim(intake, now, limit)
         finally:
             self.notices.publish()
+
+    def take_part(self) -> list[Line]:
+        """Take messages out of the file's journal that can be delivered from memory only, because there is no room at all."""
+        intake = self._own_intake
+        with self._database.turn():
+            return intake.take_part()
 
     def settle(self, claim: Claim, settlements: Sequence[Settlement], *, now: float) -> None:
         """End the lease; see ``plugins.Buffer``."""
