@@ -98,7 +98,6 @@ class Deliveries:
 
     def _claim(self, intake: Intake, now: float, limit: int) -> Claim | None:
         self._repair.check(intake, now)
-        self._workspaces.reopen()
         self._follow_clock(now)
         if self._taken_over_at is None or abs(now - self._taken_over_at) >= _TAKE_OVER_EVERY:
             self._taken_over_at = now

@@ -84,6 +84,7 @@ class FileRepair:
                 self._is_replacing = False
         elif fault == "replaced":
             self._open_replaced()
+        self._workspaces.reopen()
         intake.check_files()
 
     def meet_other_file(self, intake: Intake, fault: Fault) -> None:
@@ -151,7 +152,9 @@ class FileRepair:
         seqs = {}
         for entry in claim.entries:
             message_id = scoped(number, str(entry.message["messageId"]))
-            row = self._database.run("SELECT seq FROM messages WHERE message_id = ?", (message_id,)).fetchone()
+            row = self._database.run(
+                "SELECT seq FROM messages WHERE message_id = ?", (message_id,)
+            ).fetchone()
             if row is not None:
                 seqs[entry.seq] = int(row[0])
         return seqs
