@@ -11,6 +11,7 @@ from ...errors import SpoolFailed
 from ...plugins import Claim, Tallies
 from ..safely import safe_log
 from .fail_open_store import FailOpenStore
+from .fallback_dead_letters import FallbackDeadLetters
 from .file_faults import FileFaults, extra_of
 from .memory import MemoryBuffer
 from .spool import EVERYTHING
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from ..._intercom.event_seconds import SecondsStore
     from ..._types import JsonObject
-    from ...plugins import Acceptance, DeadLetter, OnError, Settlement, Store
+    from ...plugins import Acceptance, OnError, Settlement, Store
     from ..report import SpoolState
     from .spool import SpoolBuffer
     from .workspaces import SpoolWorkspaces
@@ -35,7 +36,7 @@ _SHORT_PAUSE = 0.1
 _TAKEN = 200
 
 
-class FallbackBuffer:
+class FallbackBuffer(FallbackDeadLetters):
     """
     Implements ``plugins.Buffer`` and ``plugins.DeadLetterStore`` over a spool, with memory behind it.
 
@@ -323,39 +324,6 @@ class FallbackBuffer:
         tallies = self._spool.tallies()
         evicted = tallies.evicted + self._memory.tallies().evicted
         return tallies._replace(evicted=evicted, unspooled=self._unspooled)
-
-    # --- dead letters ---------------------------------------------------------------------------------
-
-    def bury(self, message: JsonObject, *, reason: str, now: float) -> None:
-        """Keep a message that was never buffered as a dead letter."""
-        try:
-            self._spool.bury(message, reason=reason, now=now)
-        except SpoolFailed as error:
-            self._memory.bury(message, reason=reason, now=now)
-            self._report(error, now, [message])
-
-    def dead_letters(
-        self, *, reason: str | None = None, after: int = 0, limit: int = 100
-    ) -> list[DeadLetter]:
-        """Return dead letters, oldest first."""
-        self._spool_dead_letters()
-        return self._spool.dead_letters(reason=reason, after=after, limit=limit)
-
-    def count_dead(self) -> dict[str, int]:
-        """Return reason -> number."""
-        self._spool_dead_letters()
-        return self._spool.count_dead()
-
-    def take_dead(self, *, ids: Sequence[int] | None = None, reason: str | None = None) -> list[DeadLetter]:
-        """Remove dead letters and return them."""
-        self._spool_dead_letters()
-        return self._spool.take_dead(ids=ids, reason=reason)
-
-    def _spool_dead_letters(self) -> None:
-        """Move the dead letters in memory into the file."""
-        for letter in self._memory.dead_letters(limit=_IN_MEMORY):
-            self._spool.bury(letter.message, reason=letter.reason, now=letter.died_at)
-            self._memory.take_dead(ids=[letter.id])
 
     # --- the process ----------------------------------------------------------------------------------
 

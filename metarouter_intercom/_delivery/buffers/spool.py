@@ -89,8 +89,7 @@ class SpoolBuffer(SpoolDeadLetters):
         self._credentials, self._mapping = credentials, mapping
         self._files = find_spool_files(path)
         self._path = self._files.database
-        self._limit = limit
-        self._dead_limit = dead_letters
+        self._limit, self._dead_limit = limit, dead_letters
         self._sync = sync
         self.lease = lease
         self._busy_timeout = busy_timeout
@@ -171,7 +170,8 @@ class SpoolBuffer(SpoolDeadLetters):
         message_id: str = message["messageId"]  # type: ignore[assignment]  # stamped messages have a text there
         intake = self._intake or self._own_intake
         journal = intake.journal
-        if intake.pending + journal.end[1] - intake.ingested >= self._limit and self._is_full(intake):
+        lines = journal.end[1] - intake.ingested
+        if intake.pending + lines >= self._limit and self._is_full(intake):
             return "full"
         with intake.lock:
             if self._is_closed:
@@ -181,10 +181,9 @@ class SpoolBuffer(SpoolDeadLetters):
             is_in_place = journal.append(message, keys=keys, upserts=upserts, message_id=message_id, now=now)
             if not is_in_place:
                 intake.save()
-            lines = journal.end[1]
         if not is_in_place:
             self.notices.publish()
-        if lines - intake.ingested >= _MAX_JOURNAL_LINES and lines % (_MAX_JOURNAL_LINES // 4) == 0:
+        if lines >= _MAX_JOURNAL_LINES and lines % (_MAX_JOURNAL_LINES // 4) == 0:
             self._ingest_as_caller(intake)
         return "accepted"
 
@@ -218,9 +217,8 @@ class SpoolBuffer(SpoolDeadLetters):
 
     def take_part(self) -> list[Line]:
         """Take messages out of the file's journal that can be delivered from memory only, because there is no room at all."""
-        intake = self._own_intake
         with self._database.turn():
-            return intake.take_part()
+            return self._own_intake.take_part()
 
     def settle(self, claim: Claim, settlements: Sequence[Settlement], *, now: float) -> None:
         """End the lease; see ``plugins.Buffer``."""
