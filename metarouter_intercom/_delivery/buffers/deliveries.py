@@ -203,10 +203,17 @@ class Deliveries:
 
     def drop(self, intake: Intake, keys: Sequence[str]) -> list[JsonObject]:
         """Forget the messages that carry one of *keys* and are not leased."""
+        intake.catch_up()
         with self._database.transaction():
             bodies = self._lanes.drop(keys, self._workspaces.own())
             intake.read_numbers()
         return [json.loads(body) for body in bodies]
+
+    def oldest_accepted_at(self) -> float | None:
+        """Return when the oldest message was accepted; None when there is none."""
+        query = "SELECT (SELECT accepted_at FROM messages ORDER BY seq LIMIT 1)"
+        accepted_at: float | None = self._database.fetch_one(query)[0]
+        return accepted_at
 
     def end_claims(self, owners: Collection[str]) -> None:
         """End the claims that this process has under one of its names."""

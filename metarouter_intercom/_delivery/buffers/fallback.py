@@ -355,13 +355,7 @@ class FallbackBuffer(FallbackDeadLetters):
         try:
             self._settle_unsettled(0.0)
         except SpoolFailed as error:
-            _log.warning(
-                "spool %s: delivered messages could not be settled and will be sent again (claims: %d): %s",
-                self._path,
-                len(self._unsettled),
-                error,
-                extra=extra_of(error) | {"claims": len(self._unsettled)},
-            )
+            self._leave_unsettled(error)
         with self._memory_lock:
             failure = self._spool_all()
         self._tell()
@@ -375,6 +369,23 @@ class FallbackBuffer(FallbackDeadLetters):
                 extra=extra_of(failure) | {"pending": pending},
             )
         self._spool.close()
+
+    def _leave_unsettled(self, error: SpoolFailed) -> None:
+        """Leave what was delivered to the next process, which settles it; say so if even that is not possible."""
+        delivered = [
+            str(entry.message["messageId"])
+            for claim, settlements in self._unsettled
+            for entry in claim.entries
+            if any(one.seq == entry.seq and one.kind == "ack" for one in settlements)
+        ]
+        if not self._spool.note_delivered(delivered):
+            _log.warning(
+                "spool %s: delivered messages could not be settled and will be sent again (claims: %d): %s",
+                self._path,
+                len(self._unsettled),
+                error,
+                extra=extra_of(error) | {"claims": len(self._unsettled)},
+            )
 
 
 def _earlier(*instants: float | None) -> float | None:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from ...errors import SpoolFailed
 from ..safely import safe_log
+from .delivery_notes import notes
 from .ingest import Ingester
 from .journal import Journal
 from .journal_lines import journal_sizes
-from .journal_owners import lock_dead_owners, owner_of, remove_owner, strays
+from .journal_owners import lock_dead_owners, owner_of, remove_file, remove_owner, strays
 from .moving import move_messages
 
 if TYPE_CHECKING:
@@ -225,13 +226,18 @@ class Intake:
         try:
             if dead:
                 self.ingest()
+            noted = list(notes(self._files.folder, dead))
             with self._database.transaction():
                 lanes.end_claims(dead, now)
+                for _, credentials, message_ids in noted:
+                    lanes.acknowledge_noted(message_ids, self._workspaces.number_of(credentials))
                 lanes.make_due(now, beyond=now + _MAX_DELAY)
         except BaseException:
             for lock in dead.values():
                 os.close(lock)
             raise
+        for name, _, _ in noted:
+            remove_file(self._files.folder, name)
         for owner, lock in dead.items():
             self._remove_owner(owner, lock)
 

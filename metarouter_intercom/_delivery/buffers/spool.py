@@ -13,6 +13,7 @@ from ..safely import safe_log
 from .database import Database
 from .dead_letters import DeadLetterTable, SpoolDeadLetters
 from .deliveries import Deliveries
+from .delivery_notes import write_note
 from .event_seconds import SpoolSeconds
 from .file_repair import FileRepair
 from .intake import Intake
@@ -90,10 +91,8 @@ class SpoolBuffer(SpoolDeadLetters):
         self._files = find_spool_files(path)
         self._path = self._files.database
         self._limit, self._dead_limit = limit, dead_letters
-        self._sync = sync
-        self.lease = lease
-        self._busy_timeout = busy_timeout
-        self._is_closed = False
+        self._sync, self.lease = sync, lease
+        self._busy_timeout, self._is_closed = busy_timeout, False
         self.opening_failure: SpoolFailed | None = None
         self._begin()
         try:
@@ -229,6 +228,10 @@ class SpoolBuffer(SpoolDeadLetters):
         finally:
             self.notices.publish()
 
+    def note_delivered(self, message_ids: Sequence[str]) -> bool:
+        """Let the next process settle what the file cannot settle now; False when that is not possible."""
+        return write_note(self._files.folder, self._own_intake.journal.owner, self._credentials, message_ids)
+
     def renew(self, claim: Claim, *, now: float) -> bool:
         """Lengthen the lease; False when it was lost."""
         with self._database.turn():
@@ -249,7 +252,6 @@ class SpoolBuffer(SpoolDeadLetters):
         """Forget the messages that carry one of *keys* and are not leased."""
         intake = self._own_intake
         with self._database.lock:
-            intake.catch_up()
             return self._deliveries.drop(intake, keys)
 
     # --- counting -------------------------------------------------------------------------------------
@@ -260,8 +262,7 @@ class SpoolBuffer(SpoolDeadLetters):
         try:
             with self._database.briefly():
                 self._look(intake)
-                seq: int = self._database.fetch_one("SELECT seq FROM numbers")[0]
-                return self._repair.outside(seq)
+                return self._repair.outside(self._database.fetch_one("SELECT seq FROM numbers")[0])
         except SpoolFailed as error:
             if error.is_passing:
                 return EVERYTHING
@@ -310,9 +311,7 @@ class SpoolBuffer(SpoolDeadLetters):
         if self._is_closed:
             return None
         with self._database.briefly():
-            query = "SELECT (SELECT accepted_at FROM messages ORDER BY seq LIMIT 1)"
-            accepted_at: float | None = self._database.fetch_one(query)[0]
-            return accepted_at
+            return self._deliveries.oldest_accepted_at()
 
     def tallies(self) -> Tallies:
         """Return the duplicates found by the ingest, and how many dead letters were removed."""
