@@ -208,6 +208,13 @@ class Database:
             with self.translated_errors():
                 self.run(f"PRAGMA max_page_count = {most}")
 
+    def set_wal_pages(self, number: int) -> None:
+        """Let the write-ahead file have about so many pages from now on."""
+        self.wal_pages = number
+        if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute(f"PRAGMA wal_autocheckpoint = {number}")
+
     def checkpoint(self) -> None:
         """Write what others do not read into the database, and empty the write-ahead file if that was everything; waits for nobody."""
         with self.briefly(0.0):

@@ -77,24 +77,37 @@ class Deliveries:
 
     def claim(self, intake: Intake, now: float, limit: int) -> Claim | None:
         """Lease the due messages of one lane; see ``plugins.Buffer``."""
-        return self._with_room(lambda: self._claim(intake, now, limit))
+        return self._with_room(intake, lambda: self._claim(intake, now, limit))
 
-    def _with_room(self, step: Callable[[], _T]) -> _T:
-        """Run *step*, and once more if room could be made for it."""
+    def _with_room(self, intake: Intake, step: Callable[[], _T]) -> _T:
+        """Run *step*, and again if room could be made for it."""
         try:
             return step()
         except SpoolFailed as error:
-            if not self._room.is_made(error):
+            if not self._is_room_made(intake, error):
                 raise
+        try:
             return step()
+        except SpoolFailed as error:
+            if not error.is_full:
+                raise
+            self._room.forget()
+            return step()
+
+    def _is_room_made(self, intake: Intake, error: SpoolFailed) -> bool:
+        if not self._room.is_made(error):
+            return False
+        intake.set_aside()
+        return True
 
     def _claim(self, intake: Intake, now: float, limit: int) -> Claim | None:
         self._repair.check(intake, now)
-        self._workspaces.reopen()
         self._follow_clock(now)
         if self._taken_over_at is None or abs(now - self._taken_over_at) >= _TAKE_OVER_EVERY:
             self._taken_over_at = now
             self._room.recover()
+            if self._room.is_tight:
+                intake.set_aside()
             self.write_ahead.check()
             intake.take_over(now, self._lanes)
             self._write_history()
@@ -150,7 +163,7 @@ class Deliveries:
         try:
             self._settle(intake, current, ends, now)
         except SpoolFailed as error:
-            if not self._room.is_made(error):
+            if not self._is_room_made(intake, error):
                 raise
             self._settle_in_parts(intake, current, ends, now)
         self._repair.forget(claim)
@@ -187,7 +200,7 @@ class Deliveries:
     def renew(self, claim: Claim, now: float) -> bool:
         """Lengthen the lease; False when it was lost."""
         with self._database.transaction():
-            return self._lanes.renew(self._repair.renewed(claim), now)
+            return self._lanes.renew(self._repair.inner(claim.lane), now)
 
     def make_due(self, now: float) -> None:
         """Make every lane due at once."""
@@ -196,6 +209,7 @@ class Deliveries:
 
     def drop(self, intake: Intake, keys: Sequence[str]) -> list[JsonObject]:
         """Forget the messages that carry one of *keys* and are not leased."""
+        intake.catch_up()
         with self._database.transaction():
             bodies = self._lanes.drop(keys, self._workspaces.own())
             intake.read_numbers()
@@ -205,6 +219,12 @@ class Deliveries:
         if not self._room.is_tight:
             with self._database.transaction():
                 self._history.write()
+
+    def oldest_accepted_at(self) -> float | None:
+        """Return when the oldest message was accepted; None when there is none."""
+        query = "SELECT (SELECT accepted_at FROM messages ORDER BY seq LIMIT 1)"
+        accepted_at: float | None = self._database.fetch_one(query)[0]
+        return accepted_at
 
     def end(self, owners: Collection[str]) -> None:
         """End the claims that this process has under one of its names, and write what it knows of ended messages."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..._intercom.event_seconds import FARTHEST, Place, Slot, first_free, is_final, resolved
+from ...errors import SpoolFailed
 
 if TYPE_CHECKING:
     import sqlite3
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
     from ..._intercom.event_seconds import Links, Name
     from .database import Database
+    from .room import Room
     from .workspaces import SpoolWorkspaces
 
 # Events whose seconds are kept, some 80 bytes each; the oldest are removed first.
@@ -34,12 +36,21 @@ class SpoolSeconds:
     Args:
         database: The spool's.
         workspaces: Says which workspace the events are for.
+        room: On the file's volume; None for one that is never full.
         capacity: How many events it remembers.
     """
 
-    def __init__(self, database: Database, workspaces: SpoolWorkspaces, capacity: int = _CAPACITY) -> None:
+    def __init__(
+        self,
+        database: Database,
+        workspaces: SpoolWorkspaces,
+        room: Room | None = None,
+        *,
+        capacity: int = _CAPACITY,
+    ) -> None:
         self._database = database
         self._workspaces = workspaces
+        self._room = room
         self._capacity = capacity
         self._unpruned = 0
 
@@ -50,6 +61,8 @@ class SpoolSeconds:
 
     def assign(self, wishes: Sequence[Slot], links: Links, unsaved: Sequence[Slot] = ()) -> dict[int, Slot]:
         """Return owner -> its second, after one transaction; see ``SecondsStore``."""
+        if self._room is not None and self._room.is_tight:
+            raise SpoolFailed("spool: there is only room for messages; free space on its disk", is_full=True)
         with self._database.lock:
             if len(wishes) == 1 and not links and not unsaved and self._insert_one(wishes[0]):
                 return {wishes[0].owner: wishes[0]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from ...plugins import Claim, Tallies
 from ..safely import safe_log
 from .fail_open_store import FailOpenStore
 from .fallback_history import FallbackHistory
+from .fallback_dead_letters import FallbackDeadLetters
 from .file_faults import FileFaults, extra_of
 from .memory import MemoryBuffer
 from .spool import EVERYTHING
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
     from ..._intercom.event_seconds import SecondsStore
     from ..._types import JsonObject
-    from ...plugins import Acceptance, DeadLetter, HistoryStore, OnError, Settlement, Store
+    from ...plugins import Acceptance, HistoryStore, OnError, Settlement, Store
     from ..report import SpoolState
     from .spool import SpoolBuffer
     from .workspaces import SpoolWorkspaces
@@ -31,9 +33,11 @@ _IN_MEMORY = 10_000
 _PAUSE = 1.0
 # Seconds until the next attempt to move while messages from memory are being delivered.
 _SHORT_PAUSE = 0.1
+# So many messages in memory are enough to deliver from there for a while.
+_TAKEN = 200
 
 
-class FallbackBuffer:
+class FallbackBuffer(FallbackDeadLetters):
     """
     Implements ``plugins.Buffer`` and ``plugins.DeadLetterStore`` over a spool, with memory behind it.
 
@@ -164,13 +168,32 @@ class FallbackBuffer:
                     claim = self._spool.claim(now=now, limit=limit)
             except SpoolFailed as error:
                 works = False
-                self._pause(error, now)
+                if not (error.is_full and self._take_part(error, now)):
+                    self._pause(error, now)
             self._tell()
         if claim is not None or not self._uses_memory or (works and self._is_move_waiting):
             return claim
         with self._memory_lock:
             claim = self._memory.claim(now=now, limit=limit)
         return None if claim is None else _negative(claim)
+
+    def _take_part(self, error: SpoolFailed, now: float) -> bool:
+        """Take some messages out of the full file into memory, to deliver them from there; False when that is not possible."""
+        with self._memory_lock:
+            if self._memory.pending() >= _TAKEN:
+                return False
+            try:
+                lines = self._spool.take_part()
+            except SpoolFailed:
+                return False
+            messages: list[JsonObject] = [json.loads(line.body) for line in lines]
+            for line, message in zip(lines, messages, strict=True):
+                self._memory.accept(message, keys=line.keys, upserts=line.upserts, now=line.accepted_at)
+            self._unspooled += len(lines)
+            self._uses_memory = self._uses_memory or bool(lines)
+        if lines:
+            self._report(error, now, messages)
+        return bool(lines)
 
     def _is_paused(self, now: float) -> bool:
         # The upper bound is for a clock that was set back.
@@ -310,39 +333,6 @@ class FallbackBuffer:
         evicted = tallies.evicted + self._memory.tallies().evicted
         return tallies._replace(evicted=evicted, unspooled=self._unspooled)
 
-    # --- dead letters ---------------------------------------------------------------------------------
-
-    def bury(self, message: JsonObject, *, reason: str, now: float) -> None:
-        """Keep a message that was never buffered as a dead letter."""
-        try:
-            self._spool.bury(message, reason=reason, now=now)
-        except SpoolFailed as error:
-            self._memory.bury(message, reason=reason, now=now)
-            self._report(error, now, [message])
-
-    def dead_letters(
-        self, *, reason: str | None = None, after: int = 0, limit: int = 100
-    ) -> list[DeadLetter]:
-        """Return dead letters, oldest first."""
-        self._spool_dead_letters()
-        return self._spool.dead_letters(reason=reason, after=after, limit=limit)
-
-    def count_dead(self) -> dict[str, int]:
-        """Return reason -> number."""
-        self._spool_dead_letters()
-        return self._spool.count_dead()
-
-    def take_dead(self, *, ids: Sequence[int] | None = None, reason: str | None = None) -> list[DeadLetter]:
-        """Remove dead letters and return them."""
-        self._spool_dead_letters()
-        return self._spool.take_dead(ids=ids, reason=reason)
-
-    def _spool_dead_letters(self) -> None:
-        """Move the dead letters in memory into the file."""
-        for letter in self._memory.dead_letters(limit=_IN_MEMORY):
-            self._spool.bury(letter.message, reason=letter.reason, now=letter.died_at)
-            self._memory.take_dead(ids=[letter.id])
-
     # --- the process ----------------------------------------------------------------------------------
 
     def store(self) -> Store | None:
@@ -377,13 +367,7 @@ class FallbackBuffer:
         try:
             self._settle_unsettled(0.0)
         except SpoolFailed as error:
-            _log.warning(
-                "spool %s: delivered messages could not be settled and will be sent again (claims: %d): %s",
-                self._path,
-                len(self._unsettled),
-                error,
-                extra=extra_of(error) | {"claims": len(self._unsettled)},
-            )
+            self._leave_unsettled(error)
         with self._memory_lock:
             failure = self._spool_all()
         self._tell()
@@ -397,6 +381,23 @@ class FallbackBuffer:
                 extra=extra_of(failure) | {"pending": pending},
             )
         self._spool.close()
+
+    def _leave_unsettled(self, error: SpoolFailed) -> None:
+        """Leave what was delivered to the next process, which settles it; say so if even that is not possible."""
+        delivered = [
+            str(entry.message["messageId"])
+            for claim, settlements in self._unsettled
+            for entry in claim.entries
+            if any(one.seq == entry.seq and one.kind == "ack" for one in settlements)
+        ]
+        if not self._spool.note_delivered(delivered):
+            _log.warning(
+                "spool %s: delivered messages could not be settled and will be sent again (claims: %d): %s",
+                self._path,
+                len(self._unsettled),
+                error,
+                extra=extra_of(error) | {"claims": len(self._unsettled)},
+            )
 
 
 def _earlier(*instants: float | None) -> float | None:

@@ -9,7 +9,7 @@ from ...plugins import Claim
 from ..safely import safe_log
 from .journal_owners import is_dead
 from .recent import RecentDeliveries
-from .replacement import Own, Replaced, Replacement
+from .replacement import Own, Replaced, Replacement, lease
 from .workspaces import scoped
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ class FileRepair:
         self._moved: dict[int, MovedClaim] = {}
         self.recent = RecentDeliveries()
         self._is_replacing = False
+        workspaces.inner = self.inner
 
     def check(self, intake: Intake, now: float) -> None:
         """
@@ -83,11 +84,12 @@ class FileRepair:
                 self._is_replacing = False
         elif fault == "replaced":
             self._open_replaced()
+        self._workspaces.reopen()
         intake.check_files()
 
     def meet_other_file(self, intake: Intake, fault: Fault) -> None:
         """Note that another file has the name since the last time that ours was open: the journals may have what it lacks."""
-        intake.ingester.undo()
+        intake.ingester.begin()
         self._workspaces.leave()
         if not self._is_replacing:
             intake.ingester.repeated[intake.journal.name] = intake.journal.size
@@ -117,26 +119,45 @@ class FileRepair:
             }
             self._generation += 1
             self._workspaces.leave()
-        intake.ingester.undo()
+        intake.ingester.begin()
         intake.read_numbers()
         if replaced.lost:
-            replaced = self._recover(intake, replaced)
+            replaced = self._recover(intake, replaced, own)
         self.saved += replaced.saved
         self.lost += replaced.lost
         self._tell(replaced)
 
-    def _recover(self, intake: Intake, replaced: Replaced) -> Replaced:
-        """Ingest what our journal still has once more, except for what was or is being delivered."""
+    def _recover(self, intake: Intake, replaced: Replaced, own: Own) -> Replaced:
+        """Ingest what our journal still has once more, except for what was delivered; what is being delivered stays claimed."""
         with self._database.transaction():
             number = self._workspaces.own()
             self._database.run_many(
                 "INSERT OR IGNORE INTO delivered (message_id) VALUES (?)",
-                ((scoped(number, message_id),) for message_id in self.recent.message_ids()),
+                ((scoped(number, message_id),) for message_id in self.recent.settled()),
             )
         intake.ingester.repeated[intake.journal.name] = intake.journal.size
         intake.ingest()
-        saved = intake.pending + self.recent.number_claimed
+        with self._database.transaction():
+            number = self._workspaces.own()
+            claims = {claim.lane: self._found(claim, number) for claim in self.recent.claims()}
+            self._moved.update((lane, lease(self._database.run, seqs, own)) for lane, seqs in claims.items())
+        # What this process is delivering, and has in memory only, is not lost either.
+        saved = intake.pending + sum(
+            len(claim.entries) - len(claims[claim.lane]) for claim in self.recent.claims()
+        )
         return replaced._replace(saved=saved, lost=max(0, replaced.lost - saved))
+
+    def _found(self, claim: Claim, number: int) -> dict[int, int]:
+        """Return seq in the earlier file -> in the new one of those messages of *claim* that were ingested again."""
+        seqs = {}
+        for entry in claim.entries:
+            message_id = scoped(number, str(entry.message["messageId"]))
+            row = self._database.run(
+                "SELECT seq FROM messages WHERE message_id = ?", (message_id,)
+            ).fetchone()
+            if row is not None:
+                seqs[entry.seq] = int(row[0])
+        return seqs
 
     def _followed(self, claim: MovedClaim, claims: dict[int, MovedClaim]) -> MovedClaim:
         """Follow a claim of an even earlier file into the newest one."""
@@ -192,12 +213,12 @@ class FileRepair:
         """Forget a claim that was settled."""
         self._moved.pop(claim.lane, None)
 
-    def renewed(self, claim: Claim) -> int:
-        """Return the number of a claim in the file that is in use now."""
-        number = self.inside(claim.lane)
+    def inner(self, claim: int) -> int:
+        """Return the number of a caller's claim in the file that is in use now."""
+        number = self.inside(claim)
         if number is not None:
             return number
-        moved = self._moved.get(claim.lane)
+        moved = self._moved.get(claim)
         return -1 if moved is None else moved.number
 
 

@@ -50,6 +50,7 @@ class Ingester:
         self.repeated: dict[str, int] = {}
         # Journals that could not be read to their end, with their size at that time: an incomplete line is no news until it grows.
         self._torn: dict[str, int] = {}
+        self._before = self.positions, self.lines, self._torn
 
     def has_news(self) -> bool:
         """Return whether a journal has lines that were not ingested; needs no transaction."""
@@ -82,6 +83,7 @@ class Ingester:
         known = self._known_journals()
         read_until = dict(known)
         self._duplicates_before = self.duplicates
+        self._before = self.positions, self.lines, self._torn
         first = journal_sizes(self._folder)
         self._forget_removed(known, first)
         # The second look is for the order: a line that the first look found may be newer than one that another process wrote into a
@@ -126,6 +128,7 @@ class Ingester:
             (move.source, move.after, limit),
         ).fetchall()
         self._duplicates_before = self.duplicates
+        self._before = self.positions, self.lines, self._torn
         batch = Batch(self._run)
         for seq, lane, stored_id, keys, upserts, accepted_at in rows:
             message_id = stored_id.removeprefix(scoped(move.source, ""))
@@ -144,10 +147,23 @@ class Ingester:
 
     def undo(self) -> None:
         """Forget the last ``ingest``, because its transaction failed: the tables have nothing of it. Needs no transaction."""
-        self.positions.clear()
-        self.lines.clear()
-        self._torn.clear()
+        self.positions, self.lines, self._torn = self._before
         self.duplicates = self._duplicates_before
+
+    def begin(self) -> None:
+        """Forget every position, because another file has the tables now. Needs no transaction."""
+        self.positions, self.lines, self._torn = self._before = {}, {}, {}
+        self.duplicates = self._duplicates_before
+
+    def is_known(self, message_id: str) -> bool:
+        """Return whether a message of the client is in the file, or was delivered; inside a transaction."""
+        scoped_id = scoped(self._workspaces.own_number(), message_id)
+        return any(self._run(_KNOWN, (scoped_id, scoped_id)).fetchone())
+
+    def position(self, name: str) -> int:
+        """Return how many bytes of a journal were ingested; inside a transaction."""
+        row = self._run("SELECT position FROM journals WHERE name = ?", (name,)).fetchone()
+        return 0 if row is None else int(row[0])
 
     def _known_journals(self) -> dict[str, tuple[int, int]]:
         """Return name -> bytes and lines ingested so far."""

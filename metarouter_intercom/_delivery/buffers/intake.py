@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING
 
 from ...errors import SpoolFailed
 from ..safely import safe_log
+from .delivery_notes import notes
 from .ingest import Ingester
 from .journal import Journal
 from .journal_lines import journal_sizes
-from .journal_owners import lock_dead_owners, owner_of, remove_owner, strays
+from .journal_owners import lock_dead_owners, owner_of, remove_file, remove_owner, strays
 from .moving import move_messages
 
 if TYPE_CHECKING:
     from .database import Database
+    from .journal_lines import Line
     from .lanes import Lanes
     from .notices import Notices
     from .room import Room
@@ -50,7 +52,7 @@ class Intake:
         lock: Held while something is written to the journal.
         journal: Of this process.
         pending: Messages in the database, as of the last look.
-        ingested: Lines of our journal that were ingested, as of the last look.
+        ingested: Lines of our journal that were ingested, as of the last look; less those set aside that were not.
         saved: Messages that were saved from journals of ours which another program removed or changed.
         lost: Messages in such journals that could not be read any more.
 
@@ -73,6 +75,7 @@ class Intake:
         self.journal = Journal(files.folder, sync=sync, credentials=credentials)
         self.pending = 0
         self.ingested = 0
+        self._aside = 0
         self.ingester = Ingester(database.run, files.folder, workspaces)
         self._workspaces = workspaces
         self._database = database
@@ -121,21 +124,52 @@ class Intake:
         """Note how many messages there are."""
         self.pending, seq = self._database.fetch_one("SELECT pending, seq FROM numbers")
         self._workspaces.open_after(seq)
-        self.ingested = self.ingester.lines.get(self.journal.name, 0)
+        self._count_ingested()
+
+    def _count_ingested(self) -> None:
+        lines = self.ingester.lines
+        self._aside = sum(
+            max(0, number - lines.get(name, 0)) for name, number in tuple(self.journal.salvaged.items())
+        )
+        self.ingested = lines.get(self.journal.name, 0) - self._aside
+
+    def set_aside(self) -> None:
+        """Part our journal, so that each part gives back its room when it is ingested."""
+        self.settle_end()
+        if self.journal.size < 2 * self._room.longest_journal:
+            return
+        with self._database.transaction(), self.lock:
+            self.journal.set_aside(self.ingester.position(self.journal.name), self._room.longest_journal)
+            self._count_ingested()
 
     def move(self) -> None:
         """Move what waited under other credentials to the client's workspace; ``identify`` found out what does (rule Q7)."""
         if move_messages(self._database, self.ingester, self._workspaces, at_once=_LINES_AT_ONCE):
             self.read_numbers()
 
+    def take_part(self) -> list[Line]:
+        """Take some lines out of our journal, because the database cannot take any and there is no room; none if there are no more."""
+        self.settle_end()
+        with self._database.transaction(), self.lock:
+            positions = {
+                name: self.ingester.position(name) for name in (self.journal.name, *self.journal.salvaged)
+            }
+            start = positions[self.journal.name]
+            try:
+                lines = self.journal.take(start, self._room.longest_journal, positions)
+            except OSError:
+                lines = []  # it cannot be read now: another program took it
+            self._count_ingested()
+            return [line for line in lines if not self.ingester.is_known(line.message_id)]
+
     def _restart_journal(self) -> None:
         with self.lock:
             journal = self.journal
             if self.ingester.positions.get(journal.name) != journal.size:
                 return
-            if (removed := journal.restart()) is not None:
-                self.ingested = 0
+            if (removed := journal.restart(self._room.longest_journal)) is not None:
                 self.ingester.forget(removed)
+                self._count_ingested()
 
     def _remove_salvaged(self) -> None:
         with self.lock:
@@ -192,13 +226,18 @@ class Intake:
         try:
             if dead:
                 self.ingest()
+            noted = list(notes(self._files.folder, dead))
             with self._database.transaction():
                 lanes.end_claims(dead, now)
+                for _, credentials, message_ids in noted:
+                    lanes.acknowledge_noted(message_ids, self._workspaces.number_of(credentials))
                 lanes.make_due(now, beyond=now + _MAX_DELAY)
         except BaseException:
             for lock in dead.values():
                 os.close(lock)
             raise
+        for name, _, _ in noted:
+            remove_file(self._files.folder, name)
         for owner, lock in dead.items():
             self._remove_owner(owner, lock)
 
@@ -231,10 +270,10 @@ class Intake:
     def save(self) -> None:
         """Save the lines of a journal whose files were removed or changed; the caller holds ``lock``, and perhaps not the database's."""
         name = self.journal.name
-        expected = self.journal.written - self.ingested
+        expected = self.journal.written - self.ingested - self._aside
         saved = self.journal.replace(self.ingester.positions.get(name, 0))
-        self.ingested = 0
         self.ingester.forget(name)
+        self._count_ingested()
         path, lost = self._files.database, max(0, expected - saved)
         self.saved += saved
         self.lost += lost

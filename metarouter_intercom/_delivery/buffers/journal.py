@@ -9,19 +9,29 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 import zlib
 from typing import TYPE_CHECKING
 
-from .journal_lines import FRAME, JOURNAL, SALVAGED, complete_lines, count_lines, encode, folder_failed
+from .journal_lines import (
+    FRAME,
+    JOURNAL,
+    SALVAGED,
+    complete_lines,
+    count_lines,
+    encode,
+    folder_failed,
+    pieces,
+    read_lines,
+)
 from .journal_owners import lock_new_owner, remove_file
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ..._types import JsonObject
+    from .journal_lines import Line
 
-# A longer journal is replaced by a new one as soon as it was ingested to its end.
-_MAX_JOURNAL = 256 * 1024
 _COPIED_AT_ONCE = 2**20
 # Seconds between two looks whether the file is still there: a look takes as long as writing a line.
 _LOOK_EVERY = 0.01
@@ -42,7 +52,7 @@ class Journal:
         end: Bytes and lines of the current journal, as far as they are known to be complete.
         owner: The name under which other processes know this one.
         owners: All names that this journal has had.
-        salvaged: Copies of the journals that were replaced; to be removed when they are ingested.
+        salvaged: Copies of journals, or of parts, that were replaced -> their lines; to be removed when they are ingested.
 
     Raises:
         SpoolFailed: The folder cannot be written to.
@@ -64,7 +74,7 @@ class Journal:
         except OSError as error:
             raise folder_failed(folder, error) from error
         self.owners = {self.owner}
-        self.salvaged: set[str] = set()
+        self.salvaged: dict[str, int] = {}
         try:
             self.name, self._file = self._new_journal()
         except OSError as error:
@@ -190,7 +200,7 @@ class Journal:
             if lines:
                 copy = f"{owner}.{self._number}{self._credentials}{SALVAGED}"
                 self._copy(copy, start, end)
-                self.salvaged.add(copy)
+                self.salvaged[copy] = lines
         except OSError as error:
             raise folder_failed(self._folder, error) from error
         old, old_lock, old_name = self._file, self._lock, self.name
@@ -222,9 +232,60 @@ class Journal:
         if self._sync:
             _sync_folder(self._folder)
 
-    def restart(self) -> str | None:
-        """Replace a long journal, which must be ingested to its end, by a new one; returns the name of the removed one, or None."""
-        if self.end[0] < _MAX_JOURNAL or self._is_unsure:
+    def set_aside(self, start: int, size: int) -> None:
+        """
+        Move the lines behind the byte *start* into files of their own, so that each gives back its room as soon as it is ingested.
+
+        The last lines go first, and what there is no room for stays. No other process may ingest meanwhile. If this is interrupted,
+        lines may be in both files: they are ingested once.
+
+        Args:
+            start: Where to begin.
+            size: Bytes of each file; a longer line has one for itself.
+        """
+        for begin, lines in reversed(pieces(self._file, start, self.end[0], size)):
+            self._number += 1
+            name = f"{self.owner}.{self._number}{self._credentials}{SALVAGED}"
+            try:
+                self._copy(name, begin, self.end[0])
+                self.salvaged[name] = lines
+                os.ftruncate(self._file, begin)
+            except OSError:
+                remove_file(self._folder, f"{name}.part")
+                return
+            self.end = (begin, self.end[1] - lines)
+
+    def take(self, start: int, size: int, positions: Mapping[str, int]) -> list[Line]:
+        """
+        Remove the lines of one part, and return them: there is no other way to get room. No other process may ingest meanwhile.
+
+        Args:
+            start: Where the lines begin that are not ingested.
+            size: Bytes of the part, if it is one of the journal itself; its last one is taken.
+            positions: File -> bytes of it that were ingested.
+        """
+        # The part with the oldest lines was set aside last.
+        for name in reversed(self.salvaged):
+            lines = list(read_lines(self._folder, name, start=positions.get(name, 0), end=sys.maxsize))
+            self.remove_salvaged(name)
+            return lines
+        parts = pieces(self._file, start, self.end[0], size)
+        if not parts:
+            return []
+        begin, number = parts[-1]
+        lines = list(read_lines(self._folder, self.name, start=begin, end=self.end[0]))
+        os.ftruncate(self._file, begin)
+        self.end = (begin, self.end[1] - number)
+        return lines
+
+    def restart(self, least: int = 256 * 1024) -> str | None:
+        """
+        Replace a journal of at least so many bytes, which must be ingested to its end, by a new one.
+
+        Returns:
+            The name of the removed one, or None.
+        """
+        if self.end[0] < least or self._is_unsure:
             return None
         old_name, old_file = self.name, self._file
         try:
@@ -240,7 +301,7 @@ class Journal:
     def remove_salvaged(self, name: str) -> None:
         """Remove a copy that was ingested to its end."""
         remove_file(self._folder, name)
-        self.salvaged.discard(name)
+        self.salvaged.pop(name, None)
 
     def leave(self) -> None:
         """In a forked child: close the parent's files, without an effect on the parent's lock."""

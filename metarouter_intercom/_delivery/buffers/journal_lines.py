@@ -101,6 +101,19 @@ def count_lines(file: int, start: int, end: int) -> int:
         return sum(1 for _ in _lines_in(reader, start, end))
 
 
+def pieces(file: int, start: int, end: int, size: int) -> list[tuple[int, int]]:
+    """Return where the lines of an open file between two bytes can be parted into pieces of about *size* bytes, and the lines of each."""
+    begins: list[tuple[int, int]] = []
+    begin, before, lines = start, start, 0
+    with open(file, "rb", closefd=False) as reader:
+        for line in _lines_in(reader, start, end):
+            if lines and line.end - begin > size:
+                begins.append((begin, lines))
+                begin, lines = before, 0
+            before, lines = line.end, lines + 1
+    return [*begins, (begin, lines)] if lines else begins
+
+
 def _lines_in(file: BinaryIO, start: int, end: int) -> Iterator[Line]:
     position = start
     while position < end:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from ...plugins import Claim, Entry
+from ...plugins import Claim, Entry, Settlement
 from .workspaces import scoped
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from ...plugins import Settlement
     from .database import Database
 
 # How many ids of delivered messages are remembered, to recognise duplicates (rule Q5).
@@ -141,6 +140,16 @@ class Lanes:
         self._run(
             "DELETE FROM delivered WHERE number <= (SELECT MAX(number) FROM delivered) - ?", (_REMEMBERED,)
         )
+
+    def acknowledge_noted(self, noted: Sequence[str], workspace: int) -> None:
+        """Forget messages that a process delivered whose claims ended."""
+        found = {}
+        for message_id in noted:
+            query = "SELECT seq FROM messages WHERE message_id = ?"
+            row = self._run(query, (scoped(workspace, message_id),)).fetchone()
+            if row is not None:
+                found[int(row[0])] = message_id
+        self.acknowledge([Settlement(seq, "ack") for seq in found], found, workspace)
 
     def remove(self, seqs: Sequence[int]) -> None:
         """Forget messages, and lanes that are empty then and have no lease."""

@@ -15,7 +15,7 @@ _REMEMBERED = 4_000
 
 
 class RecentDeliveries:
-    """The ids of the messages that are being delivered, and of those that were delivered last; the caller holds the database's lock."""
+    """The messages that are being delivered, and the ids of those that were delivered last; the caller holds the database's lock."""
 
     def __init__(self) -> None:
         self._claimed: dict[int, Claim] = {}
@@ -31,14 +31,10 @@ class RecentDeliveries:
         ended = {one.seq for one in settlements if one.kind in ("ack", "bury")}
         self._settled.extend(str(entry.message["messageId"]) for entry in claim.entries if entry.seq in ended)
 
-    @property
-    def number_claimed(self) -> int:
-        """How many messages are being delivered."""
-        return sum(len(claim.entries) for claim in self._claimed.values())
+    def claims(self) -> list[Claim]:
+        """Return what is being delivered."""
+        return list(self._claimed.values())
 
-    def message_ids(self) -> Iterator[str]:
-        """Yield the ids."""
+    def settled(self) -> Iterator[str]:
+        """Yield the ids of what was delivered."""
         yield from self._settled
-        for claim in self._claimed.values():
-            for entry in claim.entries:
-                yield str(entry.message["messageId"])

@@ -286,7 +286,7 @@ class _Addition:
             if one.seq not in claimed
         )
         batch.finish()
-        moved.update((number, self._lease(seqs, own)) for number, seqs in claims.items())
+        moved.update((number, lease(self._run, seqs, own)) for number, seqs in claims.items())
         return saved + sum(len(seqs) for seqs in claims.values()), moved
 
     def _has_claim(self, number: int, owner: str, seqs: str) -> bool:
@@ -309,13 +309,15 @@ class _Addition:
             )
         ]
 
-    def _lease(self, seqs: dict[int, int], own: Own) -> MovedClaim:
-        number = self._run("UPDATE numbers SET claim = claim + 1 RETURNING claim").fetchone()[0]
-        if seqs:
-            lane = self._run("SELECT lane FROM messages WHERE seq = ?", (min(seqs.values()),)).fetchone()[0]
-            self._run("UPDATE lanes SET leased = leased + 1 WHERE lane = ?", (lane,))
-            self._run(
-                "INSERT INTO claims VALUES (?, ?, ?, ?, ?)",
-                (number, lane, own.name, own.until, json.dumps(sorted(seqs.values()))),
-            )
-        return MovedClaim(number, seqs)
+
+def lease(run: Callable[..., sqlite3.Cursor], seqs: dict[int, int], own: Own) -> MovedClaim:
+    """Claim messages of the new file that were claimed in the earlier one, inside a transaction of the caller."""
+    number = run("UPDATE numbers SET claim = claim + 1 RETURNING claim").fetchone()[0]
+    if seqs:
+        lane = run("SELECT lane FROM messages WHERE seq = ?", (min(seqs.values()),)).fetchone()[0]
+        run("UPDATE lanes SET leased = leased + 1 WHERE lane = ?", (lane,))
+        run(
+            "INSERT INTO claims VALUES (?, ?, ?, ?, ?)",
+            (number, lane, own.name, own.until, json.dumps(sorted(seqs.values()))),
+        )
+    return MovedClaim(number, seqs)

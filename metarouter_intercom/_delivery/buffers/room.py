@@ -32,6 +32,12 @@ _RESERVES = 2
 # The part of the write-ahead file that one transaction fills, in usual times and while there is hardly any room.
 _PART = 2
 _SMALL_PART = 16
+# Bytes of a journal, and the part of the write-ahead file that it has while there is hardly any room.
+_LONGEST_JOURNAL = 256 * 1024
+_PIECE = 4
+# Rows that are forgotten at once, and the most of one table.
+_FORGOTTEN = 50
+_MOST_FORGOTTEN = 5_000
 
 
 class Room:
@@ -46,12 +52,14 @@ class Room:
     Attributes:
         is_tight: There was no room at the last attempt that needed some.
         bytes_at_once: How many bytes should be ingested in one transaction.
+        longest_journal: A longer journal is replaced by a new one as soon as it was ingested to its end.
     """
 
     def __init__(self, database: Database, files: SpoolFiles, notices: Notices) -> None:
         self.is_tight = False
         self._write_ahead = _WRITE_AHEAD
         self.bytes_at_once = _WRITE_AHEAD // _PART
+        self.longest_journal = _LONGEST_JOURNAL
         self._database = database
         self._files = files
         self._notices = notices
@@ -82,6 +90,8 @@ class Room:
             return False
         self.is_tight = True
         self.bytes_at_once = self._write_ahead // _SMALL_PART
+        self._database.set_wal_pages(self._write_ahead // _PAGE // _PIECE)
+        self.longest_journal = min(_LONGEST_JOURNAL, self._write_ahead // _PIECE)
         with contextlib.suppress(OSError):
             os.unlink(self._reserve)
         with contextlib.suppress(SpoolFailed):
@@ -100,6 +110,20 @@ class Room:
             )
         return True
 
+    def forget(self) -> None:
+        """Forget half of what is only remembered: the seconds of events, and the ids of what was delivered; the oldest first."""
+        with self._database.translated_errors():
+            tables = self._database.run(
+                "SELECT name FROM sqlite_master WHERE type = 'table'"
+                " AND (name = 'delivered' OR name GLOB 'event_seconds*')"
+            ).fetchall()
+            for (table,) in tables:
+                first, count = self._database.run(f"SELECT MIN(number), COUNT(*) FROM {table}").fetchone()
+                for end in range(_FORGOTTEN, min(count // 2, _MOST_FORGOTTEN) + 1, _FORGOTTEN):
+                    # Forgetting needs some room too, which the checkpoint gives back.
+                    self._database.run(f"DELETE FROM {table} WHERE number < ?", (first + end,))
+                    self._database.checkpoint()
+
     def recover(self) -> None:
         """Work as usual again when there is room for it; called about once a second."""
         if not self.is_tight or not self._keep_reserve():
@@ -110,6 +134,8 @@ class Room:
             return
         self.is_tight = False
         self.bytes_at_once = self._write_ahead // _PART
+        self.longest_journal = _LONGEST_JOURNAL
+        self._database.set_wal_pages(self._write_ahead // _PAGE)
 
     def check_accepting(self) -> None:
         """

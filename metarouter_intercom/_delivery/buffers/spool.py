@@ -13,6 +13,7 @@ from ..safely import safe_log
 from .database import Database
 from .dead_letters import DeadLetterTable, SpoolDeadLetters
 from .deliveries import Deliveries
+from .delivery_notes import write_note
 from .event_seconds import SpoolSeconds
 from .file_repair import FileRepair
 from .history_table import HistoryTable
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from ..._types import JsonObject
     from ...plugins import Acceptance, Claim, HistoryStore, Settlement, Store
     from .file_watch import Fault
+    from .journal_lines import Line
 
 _log = safe_log
 # With so many lines in our journal, the caller ingests them itself: the workers are late, or there are none.
@@ -90,12 +92,9 @@ class SpoolBuffer(SpoolDeadLetters):
         self._credentials, self._mapping = credentials, mapping
         self._files = find_spool_files(path)
         self._path = self.path = self._files.database
-        self._limit = limit
-        self._dead_limit, self._history_limit = dead_letters, history
-        self._sync = sync
-        self.lease = lease
-        self._busy_timeout = busy_timeout
-        self._is_closed = False
+        self._limit, self._dead_limit, self._history_limit = limit, dead_letters, history
+        self._sync, self.lease = sync, lease
+        self._busy_timeout, self._is_closed = busy_timeout, False
         self.opening_failure: SpoolFailed | None = None
         self._begin()
         try:
@@ -130,7 +129,7 @@ class SpoolBuffer(SpoolDeadLetters):
             lease=self.lease,
         )
         self._store = SpoolStore(self._database, self._workspaces)
-        self._event_seconds = SpoolSeconds(self._database, self._workspaces)
+        self._event_seconds = SpoolSeconds(self._database, self._workspaces, self._room)
         self._intake: Intake | None = None
         self._is_delivering = False
 
@@ -169,7 +168,8 @@ class SpoolBuffer(SpoolDeadLetters):
         message_id: str = message["messageId"]  # type: ignore[assignment]  # stamped messages have a text there
         intake = self._intake or self._own_intake
         journal = intake.journal
-        if intake.pending + journal.end[1] - intake.ingested >= self._limit and self._is_full(intake):
+        lines = journal.end[1] - intake.ingested
+        if intake.pending + lines >= self._limit and self._is_full(intake):
             return "full"
         with intake.lock:
             if self._is_closed:
@@ -179,10 +179,9 @@ class SpoolBuffer(SpoolDeadLetters):
             is_in_place = journal.append(message, keys=keys, upserts=upserts, message_id=message_id, now=now)
             if not is_in_place:
                 intake.save()
-            lines = journal.end[1]
         if not is_in_place:
             self.notices.publish()
-        if lines - intake.ingested >= _MAX_JOURNAL_LINES and lines % (_MAX_JOURNAL_LINES // 4) == 0:
+        if lines >= _MAX_JOURNAL_LINES and lines % (_MAX_JOURNAL_LINES // 4) == 0:
             self._ingest_as_caller(intake)
         return "accepted"
 
@@ -214,6 +213,11 @@ class SpoolBuffer(SpoolDeadLetters):
         finally:
             self.notices.publish()
 
+    def take_part(self) -> list[Line]:
+        """Take messages out of the file's journal that can be delivered from memory only, because there is no room at all."""
+        with self._database.turn():
+            return self._own_intake.take_part()
+
     def settle(self, claim: Claim, settlements: Sequence[Settlement], *, now: float) -> None:
         """End the lease; see ``plugins.Buffer``."""
         intake = self._own_intake
@@ -222,6 +226,10 @@ class SpoolBuffer(SpoolDeadLetters):
                 self._deliveries.settle(intake, claim, settlements, now)
         finally:
             self.notices.publish()
+
+    def note_delivered(self, message_ids: Sequence[str]) -> bool:
+        """Let the next process settle what the file cannot settle now; False when that is not possible."""
+        return write_note(self._files.folder, self._own_intake.journal.owner, self._credentials, message_ids)
 
     def renew(self, claim: Claim, *, now: float) -> bool:
         """Lengthen the lease; False when it was lost."""
@@ -243,7 +251,6 @@ class SpoolBuffer(SpoolDeadLetters):
         """Forget the messages that carry one of *keys* and are not leased."""
         intake = self._own_intake
         with self._database.lock:
-            intake.catch_up()
             return self._deliveries.drop(intake, keys)
 
     # --- counting -------------------------------------------------------------------------------------
@@ -254,8 +261,7 @@ class SpoolBuffer(SpoolDeadLetters):
         try:
             with self._database.briefly():
                 self._look(intake)
-                seq: int = self._database.fetch_one("SELECT seq FROM numbers")[0]
-                return self._repair.outside(seq)
+                return self._repair.outside(self._database.fetch_one("SELECT seq FROM numbers")[0])
         except SpoolFailed as error:
             if error.is_passing:
                 return EVERYTHING
@@ -304,9 +310,7 @@ class SpoolBuffer(SpoolDeadLetters):
         if self._is_closed:
             return None
         with self._database.briefly():
-            query = "SELECT (SELECT accepted_at FROM messages ORDER BY seq LIMIT 1)"
-            accepted_at: float | None = self._database.fetch_one(query)[0]
-            return accepted_at
+            return self._deliveries.oldest_accepted_at()
 
     def tallies(self) -> Tallies:
         """Return the duplicates found by the ingest, and how many dead letters were removed."""

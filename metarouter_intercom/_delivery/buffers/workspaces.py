@@ -73,6 +73,8 @@ class SpoolWorkspaces:
         # What Intercom said, for a file that does not know it yet.
         self._answer: tuple[str | None, bool] | None = None
         self._is_other_file = False
+        # The number that a claim has in the file, from the one that its caller knows.
+        self.inner: Callable[[int], int] = int
 
     @property
     def number(self) -> int | None:
@@ -106,6 +108,14 @@ class SpoolWorkspaces:
             self._save_mapping(number)
             self._is_saved = True
         return number
+
+    def own_number(self) -> int:
+        """Return the number of the client's messages, without writing anything; 0 as long as the file has none for it."""
+        if self._fixed is not None:
+            return self._fixed
+        query = "SELECT workspace FROM credentials WHERE fingerprint = ?"
+        row = self._run(query, (self._credentials,)).fetchone()
+        return 0 if row is None else int(row[0])
 
     def claimable(self) -> list[int]:
         """Return the numbers of the messages that may be delivered: as long as the workspace is not known, all, the client's own first."""
@@ -240,7 +250,7 @@ class SpoolWorkspaces:
         """Return whether the messages of a claim are the client's, as far as this client knows its workspace."""
         with self._database.lock, self._database.transaction():
             query = "SELECT workspace FROM lanes WHERE lane = (SELECT lane FROM claims WHERE claim = ?)"
-            row = self._run(query, (claim,)).fetchone()
+            row = self._run(query, (self.inner(claim),)).fetchone()
             return row is not None and row[0] == self.own()
 
     # --- messages that move ----------------------------------------------------------------------------

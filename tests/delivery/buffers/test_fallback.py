@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from metarouter_intercom._delivery.buffers.fallback import FallbackBuffer
@@ -340,12 +342,13 @@ def test_closing_saves_what_the_file_takes(buffer, moody, path, caplog):
 
 
 def test_closing_logs_what_is_lost(buffer, moody, path, caplog):
-    """W2: the number of messages that the file did not take is logged."""
+    """W2: the number of messages that the file did not take is logged, and that what was delivered could not be noted."""
     put(buffer, "old")
     claim = take(buffer)
     moody.failing = _EVERYTHING
     settle(buffer, claim)
     put(buffer, "new")
+    shutil.rmtree(f"{path}-intake")
     buffer.close()
 
     lost = [record for record in caplog.records if "messages in memory are lost" in record.msg]
