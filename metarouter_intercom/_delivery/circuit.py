@@ -136,10 +136,10 @@ class Circuit:
 
     def unanswered(self, reason: str, now: float, headers: Mapping[str, str] | None = None) -> None:
         """Record that a request got no answer of Intercom's; *headers* are those of whoever answered instead."""
-        pause = (headers or {}).get("retry-after")
+        said = {name: text for name, text in (headers or {}).items() if name in ("retry-after", "date")}
         with self._lock:
             self._pace.ended(now)
-            self._rate.after({} if pause is None else {"retry-after": pause}, 0, now)
+            self._rate.after(said, 0, now)
             self._fail(reason, now)
 
     def ended(self, now: float) -> None:

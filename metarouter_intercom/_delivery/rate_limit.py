@@ -123,7 +123,8 @@ class RateLimit:
             self._refusals = 0
         if not 200 <= status < 300:
             # Intercom sends no such header (recorded), but a proxy in between may ask for a pause (rule T6).
-            asked = _asked_pause(headers.get("retry-after"), now - self._skew)
+            sent_at = _seconds_of_date(headers.get("date"))
+            asked = _asked_pause(headers.get("retry-after"), now - self._skew if sent_at is None else sent_at)
             self._blocked_until = max(self._blocked_until, now + min(asked, _LONGEST_WAIT))
 
     def budget(self) -> tuple[int | None, int | None, float | None]:
@@ -193,7 +194,7 @@ class RateLimit:
 
     def _compare_clocks(self, date: str | None, now: float) -> None:
         """Learn what to add to the server's time to get ours."""
-        sent_at = None if date is None else _seconds_of_date(date)
+        sent_at = _seconds_of_date(date)
         if sent_at is None:
             return
         skew = now - sent_at
@@ -222,8 +223,10 @@ def _asked_pause(text: str | None, now: float) -> float:
     return 0.0 if until is None else max(0.0, until - now)
 
 
-def _seconds_of_date(text: str) -> float | None:
+def _seconds_of_date(text: str | None) -> float | None:
     """Return the Unix seconds of a header's instant; None for anything else."""
+    if text is None:
+        return None
     from email.utils import parsedate_to_datetime
 
     try:
