@@ -158,15 +158,17 @@ class RateLimit:
         self._end_window()
 
     def _observe(self, limit: int, remaining: int, *, reset: float | None, now: float) -> None:
+        # The header says what was left before the request that it answers (recorded: the first one of a window says the whole limit).
+        left = max(0, remaining - 1) - self._in_flight
         if self._limit is None or self._reset is None or reset is None or reset > self._reset + _SAME_RESET:
             self._end_window()
             self._first_answer_at = now
-            self._remaining = remaining - self._in_flight
+            self._remaining = left
         elif reset < self._reset - _SAME_RESET:
             return  # an answer of an older window, which a later answer has overtaken
         self._limit = limit
         self._reset = reset
-        self._remaining = min(self._remaining, remaining - self._in_flight)
+        self._remaining = min(self._remaining, left)
         self._last_answer_at = now
         self._estimate_others(limit - remaining, now)
 

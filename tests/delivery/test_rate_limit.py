@@ -7,12 +7,14 @@ from email.utils import formatdate
 import pytest
 
 from metarouter_intercom._delivery.rate_limit import RateLimit
+from metarouter_intercom.sandbox._rate_limit import RateWindows
 
 _LIMIT, _REMAINING, _RESET = "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"
 
 
 def _headers(limit, remaining, reset=None, date=None):
-    headers = {_LIMIT: str(limit), _REMAINING: str(remaining)}
+    # The header says what was left before the request that it answers.
+    headers = {_LIMIT: str(limit), _REMAINING: str(remaining + 1)}
     if reset is not None:
         headers[_RESET] = str(reset)
     if date is not None:
@@ -372,3 +374,24 @@ def test_a_429_far_ahead_stops_the_client_for_two_minutes_at_most():
     rate.after(_headers(100, 0, 10**12), 429, 1000.0)
 
     assert rate.before(1000.0, 0.0) == pytest.approx(120.0)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 5, 10, 167])
+@pytest.mark.parametrize("slack", [0.0, 2.0])
+def test_a_lone_client_uses_small_budgets_up_and_meets_no_429(limit, slack):
+    """The first answer of a window says the whole limit, so the last request of it is no request too many (recorded)."""
+    windows = RateWindows(app_limit=limit, workspace_limit=10**6, window=10.0, reset_slack=slack)
+    rate = RateLimit(share=1.0)
+    now = 1_000.25
+    while now < 1_100.0:
+        wait = rate.before(now, 0.5)
+        if wait:
+            now += wait
+            continue
+        refusal, headers = windows.take("app", now)
+        assert refusal is None
+        now += 0.05
+        rate.after({name.lower(): text for name, text in headers.items()}, 200, now)
+
+    used = [windows.admitted.get(number, 0) for number in range(101, 109)]
+    assert used == [limit] * len(used)
