@@ -13,12 +13,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .database import Database
 
-STEP = """
-    CREATE TABLE boots (
-        boot TEXT PRIMARY KEY,
-        offset REAL NOT NULL
-    ) WITHOUT ROWID;
-    """
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 # A container may have a monotonic clock of its own.
 _TIME_NAMESPACE = "/proc/self/ns/time"

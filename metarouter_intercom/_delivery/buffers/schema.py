@@ -8,7 +8,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from ...errors import SpoolFailed
-from .boot_times import STEP as BOOTS
+from .boots_schema import STEP as BOOTS
 from .history_schema import STEP as HISTORY
 from .workspace_tables import TABLES as _WORKSPACES
 
