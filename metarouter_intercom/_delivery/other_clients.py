@@ -14,6 +14,8 @@ _LARGE = 200
 _ENOUGH_ANSWERS = 6
 _ENOUGH_AT_THE_END = 3
 _MOST = 64.0
+# Of the most that was seen so much is believed whatever the last look shows.
+_BURSTS = 0.7
 
 
 class OtherClients:
@@ -30,6 +32,8 @@ class OtherClients:
 
     def __init__(self) -> None:
         self.number = _UNKNOWN
+        # The most that looks have shown: in this window, and in all, where each window that shows fewer takes half of the difference.
+        self._most: float | None = None
         self._seen: float | None = None
         self._begin()
 
@@ -78,16 +82,15 @@ class OtherClients:
 
     def _note(self, used: int) -> None:
         seen = min(_MOST, max(0, used - self._ours) / self._ours)
-        self.number = max(seen, _NEWCOMERS, 0.5 * (self.number + seen))
-        self._seen = seen if self._seen is None else max(seen, 0.5 * (self._seen + seen))
+        self._most = seen if self._most is None else max(seen, self._most)
+        self._seen = self._most if self._seen is None else max(self._seen, self._most)
+        self.number = max(seen, _NEWCOMERS, _BURSTS * self._seen, 0.5 * (self.number + seen))
 
     def end_window(self) -> None:
-        """Begin again with the next window's numbers; a window with few answers counts as a whole."""
-        if (
-            self._is_first
-            and self._base is not None
-            and self._look is None
-            and self._ours >= _ENOUGH_AT_THE_END
-        ):
-            self._note(self._base - self._lowest)
+        """Begin again with the next window's numbers; its last answers count as well."""
+        if self._base is not None and self._ours >= _ENOUGH_AT_THE_END:
+            self._note(self._base - (self._lowest if self._look is None else self._look))
+        if self._seen is not None and self._most is not None:
+            self._seen = 0.5 * (self._seen + self._most)
+        self._most = None
         self._begin()
