@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from contextlib import closing
 from pathlib import Path
 
 import click
 
+from .._client.clock import SystemClock
+from .._delivery.steady_clock import steady_clock
 from .._types import JsonObject
 from .dead_letters import open_spool
 from .formatting import echo, number_of
@@ -24,7 +25,8 @@ def stats(spool: str, as_json: bool) -> None:
     with closing(open_spool(spool)) as buffer:
         buffered, dead = buffer.pending(), buffer.count_dead()
         oldest, size = buffer.oldest_accepted_at(), _size(spool)
-    age = None if oldest is None else round(max(0.0, time.time() - oldest), 3)
+        now = steady_clock(SystemClock(), buffer).now()
+    age = None if oldest is None else round(max(0.0, now - oldest), 3)
     if as_json:
         numbers: JsonObject = {
             "spool": spool,

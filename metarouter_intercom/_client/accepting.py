@@ -46,6 +46,7 @@ class Acceptor:
     ) -> None:
         self._settings = dependencies.settings
         self._clock = dependencies.clock
+        self._wall = dependencies.wall
         self._buffer = dependencies.buffer
         self._lifetime = lifetime
         self._dropper = dropper
@@ -58,7 +59,7 @@ class Acceptor:
         self._lifetime.check_open()
         now = self._clock.now()
         try:
-            stamped = self._stamper.stamp(call, now)
+            stamped = self._stamper.stamp(call, self._wall())
         except RejectedMessage as error:
             return self._reject(error)
         except Dropped as dropped:
@@ -80,9 +81,8 @@ class Acceptor:
             lifetime.after_fork()
         if stamper is None or lifetime.is_closed:
             return None
-        now = self._clock.now()
-        stamped = stamper.stamp(kind, user_id, event, facts, context, now)
-        return None if stamped is None else self._put(stamped, now)
+        stamped = stamper.stamp(kind, user_id, event, facts, context, self._wall())
+        return None if stamped is None else self._put(stamped, self._clock.now())
 
     def accept_again(self, message: JsonObject) -> None:
         """

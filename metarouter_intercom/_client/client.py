@@ -80,6 +80,7 @@ class Client(Calls):
         **options: Any,
     ) -> None:
         from .._delivery.engine import Dependencies
+        from .._delivery.steady_clock import steady_clock
         from .accepting import Acceptor
         from .dropping import Dropper
         from .lifetime import Lifetime
@@ -87,11 +88,13 @@ class Client(Calls):
         self.settings = _settings(settings, options)
         is_builtin_buffer = buffer is None
         buffer = _buffer(self.settings, self._report_error) if buffer is None else buffer
+        clock = _clock() if clock is None else clock
         self._dependencies = Dependencies(
             settings=self.settings,
             transport=_transport(self.settings, session) if transport is None else transport,
             translator=_translator(self.settings) if translator is None else translator,
-            clock=_clock() if clock is None else clock,
+            clock=steady_clock(clock, buffer),
+            wall=clock.now,
             buffer=buffer,
             after=tuple(after),
             on_error=on_error,

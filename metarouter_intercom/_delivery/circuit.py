@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from ..plugins import Response
+    from .pace import Budget
     from .rate_limit import RateLimit
 
 # This many failures in a row, of whatever contacts, mean that Intercom is down and not that one message is bad. In an outage four
@@ -117,12 +118,17 @@ class Circuit:
     def wants_more(self, busy: int) -> bool:
         """Return whether one more thread beside *busy* ones would send more: neither the rate limit nor the circuit holds them back (W1)."""
         with self._lock:
-            return self.state == "passing" and self._pace.wants_more(busy, self._rate.budget())
+            return self.state == "passing" and self._pace.wants_more(busy, self._budget())
 
     def wants_fewer(self, busy: int) -> bool:
         """Return whether far fewer threads than *busy* ones use the whole rate limit."""
         with self._lock:
-            return self._pace.wants_fewer(busy, self._rate.budget())
+            return self._pace.wants_fewer(busy, self._budget())
+
+    def _budget(self) -> Budget:
+        # With the server's reset: ours moves as more answers show how far the clocks differ.
+        limit, remaining, _ = self._rate.budget()
+        return limit, remaining, self._rate.window
 
     def answered(self, response: Response, now: float) -> None:
         """Record an answer of whatever status."""
@@ -136,10 +142,10 @@ class Circuit:
 
     def unanswered(self, reason: str, now: float, headers: Mapping[str, str] | None = None) -> None:
         """Record that a request got no answer of Intercom's; *headers* are those of whoever answered instead."""
-        pause = (headers or {}).get("retry-after")
+        said = {name: text for name, text in (headers or {}).items() if name in ("retry-after", "date")}
         with self._lock:
             self._pace.ended(now)
-            self._rate.after({} if pause is None else {"retry-after": pause}, 0, now)
+            self._rate.after(said, 0, now)
             self._fail(reason, now)
 
     def ended(self, now: float) -> None:

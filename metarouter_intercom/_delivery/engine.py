@@ -56,6 +56,9 @@ class Dependencies(NamedTuple):
     transport: Transport
     translator: Translator
     clock: Clock
+    """The time of everything that waits, is due or has an age: it passes evenly (rule W7)."""
+    wall: Callable[[], float]
+    """The wall clock, which dates messages, in Unix seconds."""
     buffer: Buffer
     after: Sequence[After]
     on_error: OnError | None

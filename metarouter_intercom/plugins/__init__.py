@@ -83,7 +83,12 @@ class Transport(Protocol):
 
 
 class Clock(Protocol):
-    """Where time comes from."""
+    """
+    Where time comes from.
+
+    A clock may also have ``monotonic()``, which returns seconds that pass evenly, whatever happens to the Unix time. Then everything that
+    waits, is due or has an age is measured by that, and ``now`` only dates messages (rule W7). Without it, ``now`` is taken for both.
+    """
 
     def now(self) -> float:
         """Return the Unix time in seconds."""
@@ -188,8 +193,10 @@ class Buffer(Protocol):
     another length says so in an attribute ``lease``, in seconds; ``math.inf`` for a lease that does not end by itself, as in the
     memory of one process, and then ``renew`` is not called.
 
-    **Clock.** Every ``now`` is the client's wall clock, and may jump. When it goes back by more than a minute, make all lanes due:
-    instants that were noted before mean nothing now. A buffer need not have a clock of its own.
+    **Clock.** Every ``now`` looks like Unix seconds but passes evenly: it never goes back, and steps of the wall clock do not touch it
+    (rule W7). A buffer that several processes share may have a method ``steady_offset(*, monotonic, wall)``, called once a client, that
+    returns what to add to the machine's monotonic clock, so that all of them reckon in one time; without it each process reckons in its
+    own. A replaced clock without ``monotonic`` may jump: when it goes back by more than a minute, make all lanes due.
 
     **Errors.** Each method takes effect completely or not at all. If the place where the messages are kept fails, raise ``SpoolFailed``,
     with ``is_passing=True`` when another attempt may work soon. An error of ``accept`` reaches the caller, who must then know that the

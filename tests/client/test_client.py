@@ -202,7 +202,7 @@ def test_numbers_carry_the_names_of_the_design():
 
 
 def test_stats_show_the_rate_limit():
-    """W5: ``stats().rate`` is the rate budget as Intercom last reported it."""
+    """W5, T4: ``stats().rate`` is the rate budget after the last answer, whose ``Remaining`` does not count its own request."""
     clock = FakeClock()
     headers = {
         "x-ratelimit-limit": "100",
@@ -213,7 +213,7 @@ def test_stats_show_the_rate_limit():
     client.track("u-1", "A")
     client.flush()
 
-    assert tuple(client.stats().rate) == (100, 90, int(clock.now()) + 9)
+    assert tuple(client.stats().rate) == (100, 89, int(clock.now()) + 9)
 
 
 def test_health_shows_an_outage():

@@ -77,6 +77,12 @@ def spool_state_of(buffer: Buffer) -> SpoolState | None:
     return None if state is None else state()
 
 
+def steady_offset_of(buffer: Buffer, *, monotonic: float, wall: float) -> float:
+    """Return what to add to the monotonic clock to get the time in which *buffer* and all processes that share it reckon (rule W7)."""
+    agree: Callable[..., float] | None = getattr(buffer, "steady_offset", None)
+    return wall - monotonic if agree is None else agree(monotonic=monotonic, wall=wall)
+
+
 def history_store_of(buffer: Buffer) -> HistoryStore:
     """Return where *buffer* keeps the last ends of messages (rule X2), or an empty store."""
     history: Callable[[], HistoryStore] | None = getattr(buffer, "history", None)

@@ -344,6 +344,10 @@ class FallbackBuffer(FallbackDeadLetters):
         """What the file knows of the workspaces whose messages it holds; those in memory are the client's."""
         return self._spool.workspaces()
 
+    def steady_offset(self, *, monotonic: float, wall: float) -> float:
+        """Return the offset of the file's time, in which messages in memory reckon as well."""
+        return self._spool.steady_offset(monotonic=monotonic, wall=wall)
+
     def history(self) -> HistoryStore:
         """Return what ended in both places."""
         return FallbackHistory(self._spool.history(), self._memory.history())

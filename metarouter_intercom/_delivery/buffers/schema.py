@@ -8,6 +8,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from ...errors import SpoolFailed
+from .boots_schema import STEP as BOOTS
 from .history_schema import STEP as HISTORY
 from .workspace_tables import TABLES as _WORKSPACES
 
@@ -113,6 +114,7 @@ STEPS = (
     """,
     _WORKSPACES,
     HISTORY,
+    BOOTS,
 )
 
 

@@ -10,6 +10,7 @@ from ...errors import SpoolFailed
 from ...plugins import Tallies
 from ..report import SpoolState
 from ..safely import safe_log
+from .boot_times import boot_name, steady_offset
 from .database import Database
 from .dead_letters import DeadLetterTable, SpoolDeadLetters
 from .deliveries import Deliveries
@@ -357,6 +358,18 @@ class SpoolBuffer(SpoolDeadLetters):
             self._intake.journal.leave()
         self._begin()
         self.pending()
+
+    def steady_offset(self, *, monotonic: float, wall: float) -> float:
+        """Return what to add to the monotonic clock to get the time of all processes that share the file; see ``steady_offset``."""
+        try:
+            with self._database.briefly():
+                offset = steady_offset(self._database, boot_name(), monotonic=monotonic, wall=wall)
+                if not self._is_delivering:
+                    self._database.disconnect()
+                return offset
+        except SpoolFailed:
+            # Nobody reads or writes the file now; what does so later reckons in nearly the same time.
+            return wall - monotonic
 
     def hurry(self) -> None:
         """Wait only briefly for other processes from now on, because ``close`` follows."""
