@@ -23,7 +23,7 @@ from .calls import Calls
 from .clock import SystemClock
 from .dead_letters import DeadLetters
 from .dropping import Dropper
-from .lifetime import Lifetime
+from .lifetime import ErrorRelay, Lifetime, Owned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     import requests
 
     from .._delivery.engine import Engine
-    from .._types import JsonValue
     from ..plugins import After, Before, Buffer, Clock, OnDrop, OnError, Translator, Transport
 
 logging.getLogger("metarouter_intercom").addHandler(logging.NullHandler())
@@ -92,11 +91,7 @@ class Client(Calls):
         **options: Any,
     ) -> None:
         self.settings = _settings(settings, options)
-        is_builtin_buffer = buffer is None
-        if buffer is None:
-            buffer = _buffer(self.settings, self._report_error)
-        if transport is None:
-            transport = HttpTransport(self.settings, session=session)
+        transport, buffer, owned = _parts(self.settings, transport, session=session, buffer=buffer)
         self._dependencies = Dependencies(
             settings=self.settings,
             transport=transport,
@@ -105,10 +100,10 @@ class Client(Calls):
             buffer=buffer,
             after=tuple(after),
             on_error=on_error,
-            is_volatile=is_builtin_buffer and self.settings.spool is None,
+            is_volatile=owned.buffer is not None and self.settings.spool is None,
         )
         self._dropper = Dropper(on_drop, self.settings.name)
-        self._lifetime = Lifetime(self._dependencies, self._dropper, is_pinned_when_live=is_builtin_buffer)
+        self._lifetime = Lifetime(self._dependencies, self._dropper, owned=owned)
         self._acceptor = Acceptor(
             self._dependencies, lifetime=self._lifetime, dropper=self._dropper, before=before
         )
@@ -183,7 +178,8 @@ class Client(Calls):
         """
         Ask Intercom who we are: does the token work, in this region, for this workspace?
 
-        If it does, messages that were held because of the credentials go out at once.
+        If it does, messages that were held because of the credentials go out at once. With ``enabled=False`` no request is sent, and the
+        account contains only what the settings say.
 
         Raises:
             ConfigurationError: The token, the region, ``app_id`` or ``api_version`` is wrong; names the remedy.
@@ -192,6 +188,8 @@ class Client(Calls):
             ClientClosed: The client was closed.
         """
         self._lifetime.check_open()
+        if not self.settings.enabled:
+            return Account(app_id=self.settings.app_id or "", region=self.settings.region.value)
         response = self._dependencies.transport.send(_account.ME)
         account = _account.read_account(response, self.settings)
         self._engine.release()
@@ -262,21 +260,35 @@ class Client(Calls):
             "make one in each process, for example with Client.from_env()"
         )
 
-    def _report_error(self, error: Exception, messages: Sequence[Mapping[str, JsonValue]]) -> None:
-        self._engine.report_error(error, messages)
-
 
 def _settings(settings: Settings | None, options: dict[str, Any]) -> Settings:
     if settings is None:
-        return Settings(**{"api_key": None} | options)
+        return Settings(**options)
     if options:
         names = ", ".join(sorted(options))
         raise TypeError(f"pass a Settings or single settings, not both; put these into the Settings: {names}")
     return settings
 
 
+def _parts(
+    settings: Settings,
+    transport: Transport | None,
+    *,
+    session: requests.Session | None,
+    buffer: Buffer | None,
+) -> tuple[Transport, Buffer, Owned]:
+    """Return the transport and the buffer of a client, and those of them that are its own."""
+    relay = ErrorRelay()
+    own_transport = HttpTransport(settings, session=session) if transport is None else None
+    own_buffer = _buffer(settings, relay) if buffer is None else None
+    used_transport, used_buffer = own_transport or transport, own_buffer or buffer
+    assert used_transport is not None
+    assert used_buffer is not None
+    return used_transport, used_buffer, Owned(own_transport, own_buffer, relay)
+
+
 def _buffer(settings: Settings, on_error: OnError) -> Buffer:
-    if settings.spool is None:
+    if settings.spool is None or not settings.enabled:
         from .._delivery.buffers.memory import MemoryBuffer
 
         return MemoryBuffer(limit=settings.messages_kept, dead_letters=settings.dead_letters_kept)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import threading
+import weakref
 from itertools import count
 from typing import TYPE_CHECKING
 
 from ..plugins import Settlement
+from .feedback import inside
 from .log import redacted
 from .workers import Nesting
 
@@ -95,7 +98,8 @@ class Consumer:
                 on_claim()
             self.nesting.level += 1
             try:
-                self._deliver(claim, probe)
+                with inside():
+                    self._deliver(claim, probe)
             finally:
                 self.nesting.level -= 1
             return 0.0
@@ -195,6 +199,37 @@ class Consumer:
                 self._outcomes.finish_dead(entry.message, _INTERNAL_ERROR, attempts=entry.attempts + 1)
             else:
                 self._outcomes.count_retry()
+
+
+def weak_work(
+    consumer: Consumer, on_idle: Callable[[], None]
+) -> Callable[[Callable[[], None]], float | None]:
+    """
+    Return the work of *consumer* for threads: a thread that rests keeps neither the consumer nor its client alive.
+
+    Args:
+        consumer: Delivers.
+        on_idle: Called when nothing is buffered.
+    """
+    reference = weakref.ref(consumer)
+    lock_type = threading.Lock
+
+    def work(on_claim: Callable[[], None]) -> float | None:
+        if threading.Lock is not lock_type:
+            # gevent or eventlet has replaced ``threading``, and other workers deliver. This thread must not end: ``threading`` would
+            # not find it in its books and print an error.
+            parked = lock_type()
+            parked.acquire()
+            parked.acquire()
+        alive = reference()
+        if alive is None:
+            return None
+        seconds = alive.work(on_claim)
+        if seconds is None:
+            on_idle()
+        return seconds
+
+    return work
 
 
 def _parts(claim: Claim) -> Sequence[Claim]:

@@ -1,38 +1,40 @@
-"""Holds the parts of one client that belong to one process, and wires them together; a forked child builds a new engine."""
+"""Holds the parts of one client that belong to one process, and answers from them; made in ``wiring``."""
 
 from __future__ import annotations
 
+import itertools
+import logging
 import os
-import random
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .._intercom.event_seconds import MemorySeconds
-from .._intercom.workspace_cache import WorkspaceCache
 from ..errors import DeliveryFailed
-from ..messages._message_ids import own_message_ids
 from ..plugins import Settlement
-from .buffers.capabilities import seconds_store_of, store_of
-from .circuit import Circuit, Paused
-from .consumer import Consumer
-from .executor import Executor
-from .flushing import Flushing, make_pause
+from .circuit import Paused
+from .feedback import Listeners
+from .hosts import explanation, why_no_threads
 from .interrupts import is_interruption
-from .outcomes import Outcomes, why_held
-from .rate_limit import RateLimit
-from .report import Counters, Health, RateBudget
-from .spreading import Spreader
-from .workers import FlushDeadline, SettlementSignal, StopLatch, StripedLocks, Workers
+from .outcomes import why_held
+from .report import Health, RateBudget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from .._intercom.responses import FlowResult
     from .._types import JsonObject, JsonValue
     from ..operations import Operation
     from ..plugins import After, Buffer, Clock, Delivery, OnError, Translator, Transport
     from ..settings import Settings
+    from .circuit import Circuit
+    from .consumer import Consumer
+    from .executor import Executor
+    from .flushing import Flushing
+    from .outcomes import Outcomes
+    from .rate_limit import RateLimit
+    from .report import Counters
+    from .workers import Workers
 
+_log = logging.getLogger("metarouter_intercom")
 # After this many accepted messages a resting worker is woken: long before the default buffer is full.
 _WAKE_EVERY = 256
 # How many messages at a time are taken out of the buffer when a client gives up.
@@ -59,10 +61,12 @@ class Dependencies(NamedTuple):
 
 class Engine:
     """
-    Delivers the messages of one client in one process; made by ``build_engine``.
+    Delivers the messages of one client in one process; made by ``wiring.build_engine``.
 
     Attributes:
         pid: The process.
+        threading: The kind of lock under which the parts were made: gevent and eventlet replace it.
+        listeners: Recognises calls of logging handlers.
         ending: Held by the thread that closes the client; reentrant, because a hook may close the client too.
         counters: The numbers of this process.
         circuit: Decides when a request may go out.
@@ -82,6 +86,8 @@ class Engine:
         flushing: Flushing,
     ) -> None:
         self.pid = os.getpid()
+        self.threading: object = threading.Lock
+        self.listeners = Listeners()
         self.ending = threading.RLock()
         self.counters = counters
         self.circuit = circuit
@@ -95,6 +101,7 @@ class Engine:
         self._workers = workers
         self._flushing = flushing
         self._last_numbers: dict[str, Any] | None = None
+        self._threadless = itertools.count()
 
     # --- messages that end without a worker -----------------------------------------------------------
 
@@ -121,11 +128,28 @@ class Engine:
         """
         if self._settings.delivery == "background":
             if not self._workers.is_started:
-                self._workers.start()
+                self._start_workers()
             elif self.counters.accepted % _WAKE_EVERY == 0:
                 self._workers.wake()
         elif self._settings.delivery == "inline":
             self._flushing.deliver_inline(message_id)
+
+    def _start_workers(self) -> None:
+        self._workers.start()
+        if self._workers.is_started or (reason := why_no_threads()) is None:
+            return
+        self._log_no_threads(reason)
+        if reason == "subinterpreter":
+            self.flush(self._settings.exit_timeout, closing=False)
+
+    def _log_no_threads(self, reason: str) -> None:
+        if next(self._threadless) == 0 and reason != "exit":
+            _log.warning(
+                "connection %s: threads cannot deliver here, so calls do (%s)",
+                self._settings.name,
+                explanation(reason),
+                extra={"connection": self._settings.name, "reason": reason},
+            )
 
     def resume(self) -> None:
         """Deliver what an earlier process left, without waiting for a first call."""
@@ -186,6 +210,10 @@ class Engine:
 
     # --- the end --------------------------------------------------------------------------------------
 
+    def leave(self) -> None:
+        """In a forked child: end the greenlets of the parent's workers, which live on in the child."""
+        self._workers.leave()
+
     def stop(self) -> None:
         """End the threads; a request in hand may take one more second."""
         self._workers.stop(_STOP_TIMEOUT)
@@ -244,126 +272,3 @@ class Engine:
         if circuit.state == "passing":
             return Health("ok")
         return Health("failing" if circuit.state == "tripped" else "held", circuit.reason, circuit.since)
-
-
-def build_engine(dependencies: Dependencies) -> Engine:
-    """Make and wire the parts of one process; called once for a client, and once more in each forked child."""
-    settings, clock = dependencies.settings, dependencies.clock
-    own_message_ids(os.getpid())
-    counters = Counters(threading.RLock())  # reentrant, because a signal handler may ask for the numbers
-    rate = RateLimit(share=settings.rate_limit_share)
-    jitter = random.Random().random  # only spreads requests over time, so it need not be hard to guess
-    circuit = _build_circuit(settings, rate, jitter)
-    stop, deadline, settled = StopLatch(), FlushDeadline(), SettlementSignal()
-    pause = make_pause(deadline, clock=clock, stop=stop, is_background=settings.delivery == "background")
-    outcomes = _build_outcomes(dependencies, counters)
-    executor = _build_executor(dependencies, circuit, pause, jitter=jitter, outcomes=outcomes)
-    consumer = _build_consumer(dependencies, executor, circuit=circuit, outcomes=outcomes, settled=settled)
-    workers = _build_workers(settings, consumer, stop)
-    flushing = Flushing(
-        settings,
-        is_volatile=dependencies.is_volatile,
-        buffer=dependencies.buffer,
-        clock=clock,
-        circuit=circuit,
-        consumer=consumer,
-        outcomes=outcomes,
-        workers=workers,
-        settled=settled,
-        deadline=deadline,
-    )
-    return Engine(
-        dependencies,
-        counters=counters,
-        rate=rate,
-        circuit=circuit,
-        executor=executor,
-        outcomes=outcomes,
-        consumer=consumer,
-        workers=workers,
-        flushing=flushing,
-    )
-
-
-def _build_circuit(settings: Settings, rate: RateLimit, jitter: Callable[[], float]) -> Circuit:
-    return Circuit(
-        rate,
-        lock=threading.Lock(),
-        jitter=jitter,
-        probe_every=settings.auth_probe,
-        base=settings.backoff_base,
-        longest=settings.backoff_max,
-    )
-
-
-def _build_executor(
-    dependencies: Dependencies,
-    circuit: Circuit,
-    pause: Callable[[float], None],
-    *,
-    jitter: Callable[[], float],
-    outcomes: Outcomes,
-) -> Executor:
-    cache = WorkspaceCache(store_of(dependencies.buffer), lock=threading.Lock())
-    return Executor(
-        dependencies.settings,
-        translator=dependencies.translator,
-        cache=cache,
-        transport=dependencies.transport,
-        circuit=circuit,
-        clock=dependencies.clock,
-        pause=pause,
-        jitter=jitter,
-        lock_of=StripedLocks().of,
-        on_foreign=outcomes.report_foreign,
-        on_attributes=lambda count: outcomes.report_attributes(count, dependencies.settings.attribute_budget),
-        spreader=_build_spreader(dependencies, cache) if dependencies.settings.spread_events else None,
-    )
-
-
-def _build_spreader(dependencies: Dependencies, cache: WorkspaceCache) -> Spreader:
-    return Spreader(
-        cache,
-        MemorySeconds(lock=threading.Lock()),
-        store=seconds_store_of(dependencies.buffer),
-        connection=dependencies.settings.name,
-    )
-
-
-def _build_outcomes(dependencies: Dependencies, counters: Counters) -> Outcomes:
-    return Outcomes(
-        counters=counters,
-        after=dependencies.after,
-        on_error=dependencies.on_error,
-        connection=dependencies.settings.name,
-        api_version=dependencies.settings.api_version,
-    )
-
-
-def _build_consumer(
-    dependencies: Dependencies,
-    executor: Executor,
-    *,
-    circuit: Circuit,
-    outcomes: Outcomes,
-    settled: SettlementSignal,
-) -> Consumer:
-    return Consumer(
-        buffer=dependencies.buffer,
-        executor=executor,
-        circuit=circuit,
-        outcomes=outcomes,
-        clock=dependencies.clock,
-        on_settled=settled.notify,
-        connection=dependencies.settings.name,
-    )
-
-
-def _build_workers(settings: Settings, consumer: Consumer, stop: StopLatch) -> Workers:
-    return Workers(
-        consumer.work,
-        count=settings.workers,
-        interval=settings.flush_interval,
-        name=settings.name,
-        stop=stop,
-    )

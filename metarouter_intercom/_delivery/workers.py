@@ -9,6 +9,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from .circuit import Paused
+from .hosts import why_no_threads
 from .log import redacted
 
 if TYPE_CHECKING:
@@ -69,9 +70,11 @@ class Workers:
         """
         Start the threads unless they run.
 
-        If the system gives no more threads (at the interpreter's exit, or at a limit), fewer run, or none. Whoever waits for a
+        If the host allows no threads, none runs. If the system gives no more threads, fewer run, or none. Whoever waits for a
         delivery then delivers in its own thread, and a later call tries again.
         """
+        if why_no_threads() is not None:
+            return
         with self._lock:
             while len(self._threads) < self._count and not self._stop.is_set:
                 number = len(self._threads) + 1
@@ -113,6 +116,10 @@ class Workers:
         for thread in (*self._threads, *self._interrupted):
             if thread is not threading.current_thread() and thread.is_alive():
                 thread.join(share)
+
+    def leave(self) -> None:
+        """In a forked child: end the threads that came along, which only greenlets do."""
+        self._stop.set()
 
     def _run(self) -> None:
         while not self._stop.is_set:
@@ -232,28 +239,49 @@ class SettlementSignal:
                 self._waiting.remove(waiting)
 
 
-class Nesting(threading.local):
+class Nesting:
     """
     How many deliveries the calling thread is in.
 
-    Attributes:
-        level: 0 outside a delivery, 1 in a hook that a delivery calls, more if that hook delivers too.
+    It is no subclass of ``threading.local``, because gevent and eventlet may replace that class after this module was imported.
     """
 
-    level: int = 0
+    def __init__(self) -> None:
+        self._local = threading.local()
+
+    @property
+    def level(self) -> int:
+        """0 outside a delivery, 1 in a hook that a delivery calls, more if that hook delivers too."""
+        return getattr(self._local, "level", 0)
+
+    @level.setter
+    def level(self, level: int) -> None:
+        self._local.level = level
 
 
-class FlushDeadline(threading.local):
-    """
-    The deadline of the flush that delivers in the calling thread.
+class FlushDeadline:
+    """The deadline of the flush that delivers in the calling thread; no subclass of ``threading.local``, as ``Nesting`` is none."""
 
-    Attributes:
-        until: Unix seconds; None without a flush or without a timeout.
-        is_over: Whether a pause before the next request would pass the deadline.
-    """
+    def __init__(self) -> None:
+        self._local = threading.local()
 
-    until: float | None = None
-    is_over: bool = False
+    @property
+    def until(self) -> float | None:
+        """Unix seconds; None without a flush or without a timeout."""
+        return getattr(self._local, "until", None)
+
+    @until.setter
+    def until(self, until: float | None) -> None:
+        self._local.until = until
+
+    @property
+    def is_over(self) -> bool:
+        """Whether a pause before the next request would pass the deadline."""
+        return getattr(self._local, "is_over", False)
+
+    @is_over.setter
+    def is_over(self, is_over: bool) -> None:
+        self._local.is_over = is_over
 
 
 class StripedLocks:

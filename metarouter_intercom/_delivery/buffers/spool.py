@@ -79,11 +79,11 @@ class SpoolBuffer:
         self._lease = lease
         self._busy_timeout = busy_timeout
         self._pending = 0
-        self._is_closed = False
         self._journal: Journal | None = None
         self._begin()
 
     def _begin(self) -> None:
+        self._is_closed = False
         self._accept_lock = threading.Lock()
         self._database = Database(self._path, sync=self._sync, busy_timeout=self._busy_timeout)
         self._ingester = Ingester(self._database.run, self._folder)
@@ -300,8 +300,7 @@ class SpoolBuffer:
                 self._catch_up()
                 self._read_numbers()
                 if not self._is_delivering:
-                    # A server that forks outside Python runs no hook before the fork. If it has only loaded the application, no
-                    # connection may be open then.
+                    # A server that forks outside Python runs no hook before it: one that has only loaded the app has no connection open.
                     self._database.disconnect()
             return self._pending
 
@@ -366,6 +365,10 @@ class SpoolBuffer:
         journal, self._journal = self._journal, None
         if journal is not None:
             journal.leave()
+        self._begin()
+
+    def reopen(self) -> None:
+        """Open the file again after ``close``, for the messages of late exit handlers."""
         self._begin()
 
     def close(self) -> None:
