@@ -77,7 +77,7 @@ class LeanAdapter(HTTPAdapter):
         context = replaced_context()
         if context is not None:
             pool_kwargs["ssl_context"] = context
-        super().init_poolmanager(*args, **pool_kwargs)  # type: ignore[no-untyped-call]  # the stubs leave it untyped
+        super().init_poolmanager(*args, **pool_kwargs)
 
     def proxy_manager_for(self, proxy: Any, **proxy_kwargs: Any) -> Any:
         manager = super().proxy_manager_for(proxy, **proxy_kwargs)
