@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 import weakref
 from typing import TYPE_CHECKING, NamedTuple
@@ -172,6 +173,17 @@ class Lifetime:
             if old.threading is not threading.Lock:
                 # The old engine's threads settle what they have in hand, and rest for ever after.
                 self.engine = self._build_engine(old.counters)
+                if self.is_live:
+                    self._log_late_patch()
+
+    def _log_late_patch(self) -> None:
+        connection = self._dependencies.settings.name
+        _log.warning(
+            "connection %s: gevent or eventlet was patched in after the client had accepted messages; patch before that, "
+            "because what was being sent may be late",
+            connection,
+            extra={"connection": connection},
+        )
 
     def check_open(self) -> None:
         """
@@ -182,6 +194,8 @@ class Lifetime:
         """
         self.check_process()
         if self.is_closed and self._is_ended_at_exit:
+            if sys.is_finalizing():
+                raise ClientClosed("the interpreter has ended, so this message is not sent; call before that")
             self._open_again()
         if self.is_closed:
             raise ClientClosed("the client is closed; make a new one, or close it later")
@@ -258,15 +272,21 @@ class Lifetime:
 
     def at_exit(self) -> None:
         """Close with ``exit_timeout`` seconds for the flush (rule W2), if this process accepted a message."""
-        if self.is_live and os.getpid() == self.engine.pid:
-            self._is_ended_at_exit = not self.is_closed
+        if os.getpid() != self.engine.pid:
+            return
+        self._is_ended_at_exit = not self.is_closed
+        if self.is_live:
             self.close(self._exit_timeout)
+        self.is_closed = True
 
     # --- after the exit handler ------------------------------------------------------------------------
 
     def _open_again(self) -> None:
         """Accept the messages of exit handlers that run after ours; each is delivered by the call itself."""
-        self.is_closed = self._is_finished = False
+        self.is_closed = False
+        if not self._is_finished:
+            return
+        self._is_finished = False
         reopen = getattr(self._dependencies.buffer, "reopen", None)
         if reopen is not None:
             reopen()

@@ -25,6 +25,7 @@ _HTTP_LOGGERS = (
     "requests",
     "charset_normalizer",
 )
+_OWN_THREADS = "metarouter-intercom-"
 _MARK = "caused_by_metarouter_intercom"
 # The threads (greenlets) that deliver, or log something of ours, at this moment, with how deep they are in it.
 _inside: dict[int, int] = {}
@@ -124,5 +125,6 @@ def is_feedback() -> bool:
 def _is_ours(record: object) -> bool:
     if not isinstance(record, logging.LogRecord):
         return False
-    name = record.name
-    return name == _PACKAGE or name.startswith(f"{_PACKAGE}.") or getattr(record, _MARK, False)
+    name, thread = record.name, record.threadName or ""
+    is_own = name == _PACKAGE or name.startswith(f"{_PACKAGE}.") or thread.startswith(_OWN_THREADS)
+    return is_own or getattr(record, _MARK, False)
