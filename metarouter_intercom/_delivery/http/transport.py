@@ -141,8 +141,11 @@ class HttpTransport:
 
     def _default_exchange(self) -> Callable[[Request, bytes | None], requests.Response]:
         from .adapter import LeanSession
+        from .instrumented import is_instrumented, plain_session
 
         settings = self._settings
+        visible = plain_session(pool=settings.workers + 2)
+        visible_exchange = self._session_exchange(visible)
         session = LeanSession(
             settings.address,
             pool=settings.workers + 2,
@@ -150,8 +153,17 @@ class HttpTransport:
             headers=_headers(settings),
             ca_bundle=_ca_bundle(settings.address),
         )
-        self._close = session.close
-        return session.exchange
+        lean_exchange = session.exchange
+
+        def exchange(request: Request, body: bytes | None) -> requests.Response:
+            return visible_exchange(request, body) if is_instrumented() else lean_exchange(request, body)
+
+        def close() -> None:
+            session.close()
+            visible.close()
+
+        self._close = close
+        return exchange
 
 
 def _load() -> None:

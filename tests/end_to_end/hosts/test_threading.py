@@ -46,8 +46,10 @@ print("closed")
 """
 
 
-@pytest.mark.parametrize("spool", [None, "a.spool"], ids=["memory", "spool"])
-@pytest.mark.parametrize("moment", _MOMENTS)
+@pytest.mark.parametrize(
+    ("moment", "spool"),
+    [*((moment, None) for moment in _MOMENTS), ("made", "a.spool"), ("forked", "a.spool")],
+)
 @pytest.mark.parametrize("library", _PATCH)
 def test_threading_that_is_replaced(host, library, moment, spool):
     """W8: whenever ``threading`` is replaced, each message arrives once, other greenlets go on meanwhile, and the process ends."""
