@@ -94,9 +94,10 @@ class Lifetime:
         owned.relay.lifetime = weakref.ref(self)
         register(self, dependencies.settings.name)
 
-    def __del__(self) -> None:
+    def __del__(self, _is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
         """Release what a client with nothing left to deliver holds, when nobody holds the client any more."""
-        if self._is_finished or self.engine.pid != os.getpid():
+        # While Python takes its modules apart, their names may be gone; so this one is kept here.
+        if self._is_finished or _is_finalizing() or self.engine.pid != os.getpid():
             return
         engine, owned = self.engine, self._owned
 

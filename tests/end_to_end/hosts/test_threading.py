@@ -12,7 +12,10 @@ _PATCH = {
 _MOMENTS = {
     "early": ("patch()\nclient = make(**options)", 0),
     "made": ("client = make(**options)\npatch()", 0),
-    "used": ("client = make(**options)\ntrack(client, 5)\npatch()", 5),
+    "used": (
+        "client = make(**options)\ntrack(client, 5)\nclient.flush(30)\ntrack(client, 5)\npatch()",
+        10,
+    ),
     "delivered": ("client = make(**options)\ntrack(client, 5)\nclient.flush(30)\npatch()", 5),
     "forked": (
         "client = make(**options)\ntrack(client, 5)\nclient.flush(30)\nif os.fork():\n    os._exit(os.waitstatus_to_exitcode(os.wait()[1]))\npatch()",
