@@ -11,4 +11,9 @@ class SystemClock:
     __slots__ = ()
 
     now = staticmethod(time.time)
-    sleep = staticmethod(time.sleep)
+
+    @staticmethod
+    def sleep(seconds: float) -> None:
+        """Let *seconds* pass."""
+        # Looked up at each call, because gevent and eventlet may replace it after this module was imported.
+        time.sleep(seconds)

@@ -95,7 +95,6 @@ class SpoolBuffer(SpoolDeadLetters):
         self._sync = sync
         self.lease = lease
         self._busy_timeout = busy_timeout
-        self._is_closed = False
         self.opening_failure: SpoolFailed | None = None
         self._begin()
         try:
@@ -109,6 +108,7 @@ class SpoolBuffer(SpoolDeadLetters):
             self.opening_failure = error
 
     def _begin(self) -> None:
+        self._is_closed = False
         self.notices = Notices()
         self._database = Database(self._path, sync=self._sync, busy_timeout=self._busy_timeout)
         self._database.on_other_file = self._meet_other_file
@@ -357,6 +357,10 @@ class SpoolBuffer(SpoolDeadLetters):
     def hurry(self) -> None:
         """Wait only briefly for other processes from now on, because ``close`` follows."""
         self._database.hurry()
+
+    def reopen(self) -> None:
+        """Open the file again after ``close``, for the messages of late exit handlers."""
+        self._begin()
 
     def close(self) -> None:
         """Ingest the journal, end our leases and release the files; what a locked file does not let us do is left to the next process."""
