@@ -41,13 +41,16 @@ _HOSTS = {
 }
 
 
+_NO_KEY = Secret("not-needed")
+
+
 def _to_secret(value: object) -> Secret:
-    if isinstance(value, str) and value.strip():
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return _NO_KEY  # ``Settings`` refuses it, unless the client sends nothing
+    if isinstance(value, str):
         value = Secret(value.strip())
     if not isinstance(value, Secret):
-        raise ConfigurationError(
-            "api_key: missing or blank; pass the workspace's access token, or set INTERCOM_API_KEY and use from_env()"
-        )
+        raise ConfigurationError("api_key: not a text; pass the workspace's access token")
     if not _fits_header(value.reveal_bytes()):
         raise ConfigurationError(
             "api_key: has blanks, line breaks or other characters that no token has; copy the token again, and nothing else"
@@ -188,6 +191,17 @@ def _check_spool(_settings: object, _attribute: attrs.Attribute[Any], value: obj
         raise ConfigurationError(fault)
 
 
+_SWITCHES = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(
+    ("0", "false", "no", "off"), False
+)
+
+
+def _to_switch(text: str) -> bool:
+    if (switch := _SWITCHES.get(text.strip().lower())) is None:
+        raise ConfigurationError(f"INTERCOM_ENABLED: {text!r} is unknown; use one of {', '.join(_SWITCHES)}")
+    return switch
+
+
 def _switch(default: bool) -> bool:
     return attrs.field(default=default, validator=_check_flag)
 
@@ -210,8 +224,8 @@ class Settings:
     """
 
     # The connection
-    api_key: Secret = attrs.field(converter=_to_secret)
-    """Intercom's access token. It is never shown, logged or put into an error."""
+    api_key: Secret = attrs.field(default=None, converter=_to_secret)
+    """Intercom's access token. It is never shown, logged or put into an error. Only ``enabled=False`` needs none."""
     app_id: str | None = None
     """The workspace's App ID or Source ID. When it is set, ``check()`` compares it with the token's workspace."""
     name: str = "default"
@@ -347,9 +361,15 @@ class Settings:
     flush_interval: float = _number(1.0, 0.001)
     """How long to collect messages before sending (W1)."""
     enabled: bool = _switch(True)
-    """False accepts and counts every message and sends none (W1)."""
+    """False accepts and counts every message and sends none (W1). It needs no ``api_key``, and opens no spool."""
     exit_timeout: float = _number(5.0, 0)
     """How long the one flush at interpreter exit may take (W2)."""
+
+    def __attrs_post_init__(self) -> None:
+        if self.enabled and self.api_key is _NO_KEY:
+            raise ConfigurationError(
+                "api_key: missing or blank; pass the access token, or set INTERCOM_API_KEY and use from_env()"
+            )
 
     @property
     def threads(self) -> tuple[int, int]:
@@ -413,6 +433,10 @@ class Settings:
             "region": environ.get("INTERCOM_REGION"),
             "base_url": environ.get("INTERCOM_BASE_URL"),
         }
-        if "api_key" not in settings and not variables["api_key"]:
+        chosen: dict[str, Any] = {name: value for name, value in variables.items() if value}
+        if enabled := environ.get("INTERCOM_ENABLED"):
+            chosen["enabled"] = _to_switch(enabled)
+        chosen |= settings
+        if "api_key" not in chosen and chosen.get("enabled", True) is not False:
             raise ConfigurationError("INTERCOM_API_KEY: not set; put the workspace's access token there")
-        return cls(**{name: value for name, value in variables.items() if value} | settings)
+        return cls(**chosen)

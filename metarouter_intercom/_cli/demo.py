@@ -83,7 +83,7 @@ def demo(*, file: str | None, yes: bool, keep_open: bool, port: int) -> int:
 
 
 def _real_settings(yes: bool) -> Settings:
-    settings = Settings.from_env(name="demo", missing_contact_wait=_CONTACT_WAIT)
+    settings = Settings.from_env(name="demo", enabled=True, missing_contact_wait=_CONTACT_WAIT)
     warning = f"INTERCOM_API_KEY is set: this writes people, companies and events to the workspace at {settings.address}"
     if yes:
         echo(warning)

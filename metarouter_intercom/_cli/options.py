@@ -69,7 +69,9 @@ def settings_of(
     options = {"region": region, "app_id": app_id, "base_url": base_url}
     chosen = {name: value for name, value in options.items() if value is not None} | more
     if connection is None and has_key():
-        return Settings.from_env(**chosen)
+        # INTERCOM_ENABLED is for apps. Who types a command wants it to be done.
+        more_settings: dict[str, Any] = {"enabled": True, **chosen}
+        return Settings.from_env(**more_settings)
     stored = read_connections()
     name = connection or "default"
     if name not in stored:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
+import threading
 from typing import TYPE_CHECKING
 
 from .._delivery.buffers.capabilities import dead_letter_store_of
+from .._delivery.feedback import is_feedback
 from .._delivery.log import redacted
 from .._delivery.safely import safe_log
 from ..errors import BufferFull, ConfigurationError, DeliveryFailed, RejectedMessage
@@ -53,10 +56,13 @@ class Acceptor:
         self._stamper = Stamper(dependencies.settings, before)
         self._fast_stamper = self._stamper.fast
         self._full_logged_at: float | None = None
+        self._feedback = itertools.count()
 
     def accept(self, call: Mapping[str, object]) -> str:
         """Check, stamp and buffer *call*, which is in Segment's wire form; return its message id."""
         self._lifetime.check_open()
+        if self._lifetime.engine.listeners.is_suspect() and is_feedback():
+            return self._drop_feedback()
         now = self._clock.now()
         try:
             stamped = self._stamper.stamp(call, self._wall())
@@ -77,9 +83,10 @@ class Acceptor:
     ) -> str | None:
         """Do for an identify or track with no other arguments what ``accept`` does; None leaves the call to ``accept``."""
         lifetime, stamper = self._lifetime, self._fast_stamper
-        if os.getpid() != lifetime.engine.pid:
-            lifetime.after_fork()
-        if stamper is None or lifetime.is_closed:
+        engine = lifetime.engine
+        if os.getpid() != engine.pid or threading.Lock is not engine.threading:
+            lifetime.check_process()
+        if stamper is None or lifetime.is_closed or engine.listeners.is_suspect():
             return None
         stamped = stamper.stamp(kind, user_id, event, facts, context, self._wall())
         return None if stamped is None else self._put(stamped, self._clock.now())
@@ -120,12 +127,25 @@ class Acceptor:
             answer = self._answer_when_full(stamped)
         if answer == "accepted":
             engine.counters.add_accepted()
-            if not lifetime.is_live:
+            if not lifetime.has_work:
                 lifetime.start()
             engine.start_delivery(message_id)
         elif answer == "duplicate":
             engine.counters.add("duplicates")
         return message_id
+
+    def _drop_feedback(self) -> str:
+        """Count a call that a logging handler makes because this package logs something; no hook is called, because it may log too."""
+        counters = self._lifetime.engine.counters
+        counters.add_accepted()
+        counters.add_reason("dropped", "log_feedback")
+        if next(self._feedback) == 0:
+            _log.warning(
+                "connection %s: a logging handler calls the client for what this library logs; such calls are dropped",
+                self._settings.name,
+                extra={"connection": self._settings.name},
+            )
+        return ""
 
     def _reject(self, error: RejectedMessage) -> str:
         self._lifetime.engine.counters.add_reason("rejected", error.reason)

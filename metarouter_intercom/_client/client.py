@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from .._delivery.engine import Engine
     from .._delivery.report import Health, Report, Stats
     from .._intercom.account import Account
-    from .._types import JsonObject, JsonValue
+    from .._types import JsonObject
     from ..operations import Who
     from ..plugins import After, Before, Buffer, Clock, DeadLetter, OnDrop, OnError, Translator, Transport
     from ..settings import Settings
     from .dead_letters import DeadLetters
     from .history import History
+    from .lifetime import Owned
 
 # Seconds that a worker waits while another program has the spool locked; then it tries again later, so that nobody waits for it.
 _BUSY_TIMEOUT = 0.5
@@ -86,22 +87,21 @@ class Client(Calls):
         from .lifetime import Lifetime
 
         self.settings = _settings(settings, options)
-        is_builtin_buffer = buffer is None
-        buffer = _buffer(self.settings, self._report_error) if buffer is None else buffer
+        transport, buffer, owned = _parts(self.settings, transport, session=session, buffer=buffer)
         clock = _clock() if clock is None else clock
         self._dependencies = Dependencies(
             settings=self.settings,
-            transport=_transport(self.settings, session) if transport is None else transport,
+            transport=transport,
             translator=_translator(self.settings) if translator is None else translator,
             clock=steady_clock(clock, buffer),
             wall=clock.now,
             buffer=buffer,
             after=tuple(after),
             on_error=on_error,
-            is_volatile=is_builtin_buffer and self.settings.spool is None,
+            is_volatile=owned.buffer is not None and self.settings.spool is None,
         )
         self._dropper = Dropper(on_drop, self.settings.name)
-        self._lifetime = Lifetime(self._dependencies, self._dropper, is_pinned_when_live=is_builtin_buffer)
+        self._lifetime = Lifetime(self._dependencies, self._dropper, owned=owned)
         self._acceptor = Acceptor(
             self._dependencies, lifetime=self._lifetime, dropper=self._dropper, before=before
         )
@@ -176,7 +176,8 @@ class Client(Calls):
         """
         Ask Intercom who we are: does the token work, in this region, for this workspace?
 
-        If it does, messages that were held because of the credentials go out at once.
+        If it does, messages that were held because of the credentials go out at once. With ``enabled=False`` no request is sent, and the
+        account contains only what the settings say.
 
         Raises:
             ConfigurationError: The token, the region, ``app_id`` or ``api_version`` is wrong, or messages in the spool wait for another
@@ -185,9 +186,11 @@ class Client(Calls):
             DeliveryFailed: Intercom's answer contains no account.
             ClientClosed: The client was closed.
         """
-        from .._intercom.account import ME, read_account
+        from .._intercom.account import ME, Account, read_account
 
         self._lifetime.check_open()
+        if not self.settings.enabled:
+            return Account(app_id=self.settings.app_id or "", region=self.settings.region.value)
         response = self._dependencies.transport.send(ME)
         account = read_account(response, self.settings)
         engine = self._engine
@@ -327,23 +330,39 @@ class Client(Calls):
             "make one in each process, for example with Client.from_env()"
         )
 
-    def _report_error(self, error: Exception, messages: Sequence[Mapping[str, JsonValue]]) -> None:
-        self._engine.report_error(error, messages)
-
 
 def _settings(settings: Settings | None, options: dict[str, Any]) -> Settings:
     if settings is None:
         from ..settings import Settings
 
-        return Settings(**{"api_key": None} | options)
+        return Settings(**options)
     if options:
         names = ", ".join(sorted(options))
         raise TypeError(f"pass a Settings or single settings, not both; put these into the Settings: {names}")
     return settings
 
 
+def _parts(
+    settings: Settings,
+    transport: Transport | None,
+    *,
+    session: requests.Session | None,
+    buffer: Buffer | None,
+) -> tuple[Transport, Buffer, Owned]:
+    """Return the transport and the buffer of a client, and those of them that are its own."""
+    from .lifetime import ErrorRelay, Owned
+
+    relay = ErrorRelay()
+    own_transport = _transport(settings, session) if transport is None else None
+    own_buffer = _buffer(settings, relay) if buffer is None else None
+    used_transport, used_buffer = own_transport or transport, own_buffer or buffer
+    assert used_transport is not None
+    assert used_buffer is not None
+    return used_transport, used_buffer, Owned(own_transport, own_buffer, relay)
+
+
 def _buffer(settings: Settings, on_error: OnError) -> Buffer:
-    if settings.spool is None:
+    if settings.spool is None or not settings.enabled:
         from .._delivery.buffers.memory import MemoryBuffer
 
         return MemoryBuffer(

@@ -16,8 +16,10 @@ class SystemClock:
 
     now = staticmethod(time.time)
 
-    def sleep(self, seconds: float) -> None:
+    @staticmethod
+    def sleep(seconds: float) -> None:
         """Let *seconds* pass."""
+        # Looked up at each call, because gevent and eventlet may replace it after this module was imported.
         time.sleep(seconds)
 
     def monotonic(self) -> float:

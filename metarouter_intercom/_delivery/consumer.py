@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import weakref
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING
 
 from ..plugins import Settlement
+from .feedback import inside
 from .log import redacted
 from .safely import reaches_caller, run_all, safe_log
 from .waiting import Nesting
@@ -100,7 +102,8 @@ class Consumer:
                 return None if due_at is None else max(_SHORTEST_WAIT, due_at - now)
             self.nesting.level += 1
             try:
-                self._deliver(claim, probe, on_request)
+                with inside():
+                    self._deliver(claim, probe, on_request)
             finally:
                 self.nesting.level -= 1
             return 0.0
@@ -261,6 +264,30 @@ class Consumer:
                 self._outcomes.finish_dead(entry.message, _INTERNAL_ERROR, attempts=entry.attempts + 1)
             else:
                 self._outcomes.count_retry()
+
+
+def weak_work(
+    consumer: Consumer, on_idle: Callable[[], None]
+) -> Callable[[Callable[[], None]], float | None]:
+    """
+    Return the work of *consumer* for threads: a thread that rests keeps neither the consumer nor its client alive.
+
+    Args:
+        consumer: Delivers.
+        on_idle: Called when nothing is buffered.
+    """
+    reference = weakref.ref(consumer)
+
+    def work(on_request: Callable[[], None]) -> float | None:
+        alive = reference()
+        if alive is None:
+            return None
+        seconds = alive.work(on_request)
+        if seconds is None:
+            on_idle()
+        return seconds
+
+    return work
 
 
 def _parts(claim: Claim) -> Sequence[Claim]:

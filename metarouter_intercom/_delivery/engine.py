@@ -1,44 +1,43 @@
-"""Holds the parts of one client that belong to one process, and wires them together; a forked child builds a new engine."""
+"""Holds the parts of one client that belong to one process, and answers from them; made in ``wiring``."""
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
-import random
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .._intercom.event_seconds import MemorySeconds
-from .._intercom.workspace_cache import WorkspaceCache
 from ..errors import DeliveryFailed
-from ..messages._message_ids import own_message_ids
 from ..plugins import Settlement
-from .buffers.capabilities import seconds_store_of, spool_state_of, store_of
-from .circuit import Circuit, Paused
-from .consumer import Consumer
-from .demand import BufferDemand, build_workers
-from .executor import Executor
-from .flushing import Flushing, make_pause
+from .buffers.capabilities import spool_state_of
+from .circuit import Paused
+from .feedback import Listeners
+from .hosts import explanation, why_no_threads
 from .interrupts import is_interruption
-from .leases import LeaseKeeper
-from .outcomes import Outcomes, delivery_failed, why_held
-from .rate_limit import RateLimit
-from .report import Counters, Health, RateBudget, SpoolState, WorkersHealth
-from .safely import Faults
-from .spreading import Spreader
-from .waiting import FlushDeadline, SettlementSignal, StopLatch, StripedLocks
-from .workspace import WorkspaceCheck, workspace_check
+from .outcomes import delivery_failed, why_held
+from .report import Health, RateBudget, SpoolState, WorkersHealth
+from .safely import safe_log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from .._intercom.responses import FlowResult
     from .._types import JsonObject, JsonValue
     from ..operations import Operation
     from ..plugins import After, Buffer, Clock, Delivery, OnError, Translator, Transport
     from ..settings import Settings
+    from .circuit import Circuit
+    from .consumer import Consumer
+    from .executor import Executor
+    from .flushing import Flushing
+    from .outcomes import Outcomes
+    from .rate_limit import RateLimit
+    from .report import Counters
     from .workers import Workers
+    from .workspace import WorkspaceCheck
 
+_log = safe_log
 # After this many accepted messages a resting worker is woken: long before the default buffer is full.
 _WAKE_EVERY = 256
 # How many messages at a time are taken out of the buffer when a client gives up.
@@ -68,10 +67,12 @@ class Dependencies(NamedTuple):
 
 class Engine:
     """
-    Delivers the messages of one client in one process; made by ``build_engine``.
+    Delivers the messages of one client in one process; made by ``wiring.build_engine``.
 
     Attributes:
         pid: The process.
+        threading: The kind of lock under which the parts were made: gevent and eventlet replace it.
+        listeners: Recognises calls of logging handlers.
         ending: Held by the thread that closes the client; reentrant, because a hook may close the client too.
         counters: The numbers of this process.
         circuit: Decides when a request may go out.
@@ -93,6 +94,8 @@ class Engine:
         workspace: WorkspaceCheck | None,
     ) -> None:
         self.pid = os.getpid()
+        self.threading: object = threading.Lock
+        self.listeners = Listeners()
         self.ending = threading.RLock()
         self.counters = counters
         self.circuit = circuit
@@ -107,6 +110,7 @@ class Engine:
         self._flushing = flushing
         self.workspace = workspace
         self._last_numbers: dict[str, Any] | None = None
+        self._threadless = itertools.count()
 
     # --- messages that end without a worker -----------------------------------------------------------
 
@@ -134,13 +138,30 @@ class Engine:
         if self._settings.delivery == "background":
             workers = self._workers
             if not workers.is_started:
-                workers.start()
+                self._start_workers()
             elif self.counters.accepted % _WAKE_EVERY == 0:
                 workers.wake()
             elif workers.look_by < math.inf and (now := self._clock.now()) >= workers.look_by:
                 workers.look(now)
         elif self._settings.delivery == "inline":
             self._flushing.deliver_inline(message_id)
+
+    def _start_workers(self) -> None:
+        self._workers.start()
+        if self._workers.is_started or (reason := why_no_threads()) is None:
+            return
+        self._log_no_threads(reason)
+        if reason == "subinterpreter":
+            self.flush(self._settings.exit_timeout, closing=False)
+
+    def _log_no_threads(self, reason: str) -> None:
+        if next(self._threadless) == 0 and reason != "exit":
+            _log.warning(
+                "connection %s: threads cannot deliver here, so calls do (%s)",
+                self._settings.name,
+                explanation(reason),
+                extra={"connection": self._settings.name, "reason": reason},
+            )
 
     def resume(self) -> None:
         """Deliver what an earlier process left, without waiting for a first call."""
@@ -200,6 +221,10 @@ class Engine:
         self._workers.wake()
 
     # --- the end --------------------------------------------------------------------------------------
+
+    def leave(self) -> None:
+        """In a forked child: end the greenlets of the parent's workers, which live on in the child."""
+        self._workers.leave()
 
     def stop(self) -> None:
         """End the threads; a request in hand may take one more second."""
@@ -286,147 +311,3 @@ class Engine:
         if circuit.state == "passing":
             return Health("ok") if self.workspace is None else self.workspace.health()
         return Health("failing" if circuit.state == "tripped" else "held", circuit.reason, circuit.since)
-
-
-def build_engine(dependencies: Dependencies) -> Engine:
-    """Make and wire the parts of one process; called once for a client, and once more in each forked child."""
-    settings, clock = dependencies.settings, dependencies.clock
-    own_message_ids(os.getpid())
-    counters = Counters(threading.RLock())  # reentrant, because a signal handler may ask for the numbers
-    rate = RateLimit(share=settings.rate_limit_share)
-    jitter = random.Random().random  # only spreads requests over time, so it need not be hard to guess
-    circuit = _build_circuit(settings, rate, jitter)
-    stop, deadline, settled = StopLatch(), FlushDeadline(), SettlementSignal()
-    pause = make_pause(deadline, clock=clock, stop=stop, is_background=settings.delivery == "background")
-    outcomes = _build_outcomes(dependencies, counters)
-    workspace = workspace_check(dependencies.buffer, settings, clock=clock, report=outcomes.report_error)
-    executor = _build_executor(
-        dependencies, circuit, pause, jitter=jitter, outcomes=outcomes, workspace=workspace
-    )
-    consumer = _build_consumer(
-        dependencies, executor, circuit=circuit, outcomes=outcomes, stop=stop, settled=settled
-    )
-    workers = _build_workers(dependencies, consumer, circuit=circuit, outcomes=outcomes, stop=stop)
-    flushing = Flushing(
-        settings,
-        is_volatile=dependencies.is_volatile,
-        buffer=dependencies.buffer,
-        clock=clock,
-        circuit=circuit,
-        consumer=consumer,
-        outcomes=outcomes,
-        workers=workers,
-        settled=settled,
-        deadline=deadline,
-    )
-    return Engine(
-        dependencies,
-        counters=counters,
-        rate=rate,
-        circuit=circuit,
-        executor=executor,
-        outcomes=outcomes,
-        consumer=consumer,
-        workers=workers,
-        flushing=flushing,
-        workspace=workspace,
-    )
-
-
-def _build_circuit(settings: Settings, rate: RateLimit, jitter: Callable[[], float]) -> Circuit:
-    return Circuit(
-        rate,
-        lock=threading.Lock(),
-        jitter=jitter,
-        probe_every=settings.auth_probe,
-        base=settings.backoff_base,
-        longest=settings.backoff_max,
-        share=settings.rate_limit_share,
-    )
-
-
-def _build_executor(
-    dependencies: Dependencies,
-    circuit: Circuit,
-    pause: Callable[[float], None],
-    *,
-    jitter: Callable[[], float],
-    outcomes: Outcomes,
-    workspace: WorkspaceCheck | None,
-) -> Executor:
-    cache = WorkspaceCache(store_of(dependencies.buffer), lock=threading.Lock())
-    return Executor(
-        dependencies.settings,
-        translator=dependencies.translator,
-        cache=cache,
-        transport=dependencies.transport,
-        circuit=circuit,
-        clock=dependencies.clock,
-        pause=pause,
-        jitter=jitter,
-        lock_of=StripedLocks().of,
-        on_foreign=outcomes.report_foreign,
-        on_attributes=lambda count: outcomes.report_attributes(count, dependencies.settings.attribute_budget),
-        spreader=_build_spreader(dependencies, cache) if dependencies.settings.spread_events else None,
-        workspace=workspace,
-    )
-
-
-def _build_spreader(dependencies: Dependencies, cache: WorkspaceCache) -> Spreader:
-    return Spreader(
-        cache,
-        MemorySeconds(lock=threading.Lock()),
-        store=seconds_store_of(dependencies.buffer),
-        connection=dependencies.settings.name,
-    )
-
-
-def _build_outcomes(dependencies: Dependencies, counters: Counters) -> Outcomes:
-    return Outcomes(
-        counters=counters,
-        after=dependencies.after,
-        on_error=dependencies.on_error,
-        connection=dependencies.settings.name,
-        faults=Faults(dependencies.clock.now),
-        api_version=dependencies.settings.api_version,
-    )
-
-
-def _build_consumer(
-    dependencies: Dependencies,
-    executor: Executor,
-    *,
-    circuit: Circuit,
-    outcomes: Outcomes,
-    stop: StopLatch,
-    settled: SettlementSignal,
-) -> Consumer:
-    return Consumer(
-        buffer=dependencies.buffer,
-        executor=executor,
-        circuit=circuit,
-        outcomes=outcomes,
-        leases=LeaseKeeper(
-            dependencies.buffer,
-            clock=dependencies.clock,
-            stop=stop,
-            connection=dependencies.settings.name,
-            faults=outcomes.faults,
-        ),
-        clock=dependencies.clock,
-        on_settled=settled.notify,
-        connection=dependencies.settings.name,
-    )
-
-
-def _build_workers(
-    dependencies: Dependencies, consumer: Consumer, *, circuit: Circuit, outcomes: Outcomes, stop: StopLatch
-) -> Workers:
-    return build_workers(
-        dependencies.settings,
-        consumer.work,
-        transport=dependencies.transport,
-        demand=BufferDemand(dependencies.buffer, circuit, dependencies.clock),
-        faults=outcomes.faults,
-        stop=stop,
-    )

@@ -8,6 +8,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from .circuit import Paused
+from .hosts import is_threading_replaced, park_if_replaced, why_no_threads
 from .safely import mark_own_thread, safe_log
 from .workers import start_thread
 
@@ -87,6 +88,7 @@ class LeaseKeeper:
         # By identity, in the order of their beginning. Adding and removing a key needs no lock.
         self._open: dict[int, Lease] = {}
         self._thread: threading.Thread | None = None
+        self._threading: object = threading.Lock
         # Reentrant, because a signal handler may flush while the main thread begins a lease.
         self._lock = threading.RLock()
 
@@ -117,10 +119,12 @@ class LeaseKeeper:
         with self._lock:
             if self._stop.is_set or (self._thread is not None and self._thread.is_alive()):
                 return
+            # Without a thread, leases are renewed between requests only.
+            if is_threading_replaced(self._threading) or why_no_threads() is not None:
+                return
             thread = threading.Thread(
                 target=self._run, name=f"metarouter-intercom-{self._connection}-leases", daemon=True
             )
-            # Without a thread, leases are renewed between requests only.
             if start_thread(thread):
                 self._thread = thread
 
@@ -136,6 +140,7 @@ class LeaseKeeper:
         self._thread = None
         if self._open:
             self._start()
+        park_if_replaced(self._threading)
 
     def _guard(self, step: Callable[[], None]) -> None:
         try:

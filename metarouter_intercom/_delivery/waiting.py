@@ -77,28 +77,49 @@ class SettlementSignal:
                 self._waiting.remove(waiting)
 
 
-class Nesting(threading.local):
+class Nesting:
     """
     How many deliveries the calling thread is in.
 
-    Attributes:
-        level: 0 outside a delivery, 1 in a hook that a delivery calls, more if that hook delivers too.
+    It is no subclass of ``threading.local``, because gevent and eventlet may replace that class after this module was imported.
     """
 
-    level: int = 0
+    def __init__(self) -> None:
+        self._local = threading.local()
+
+    @property
+    def level(self) -> int:
+        """0 outside a delivery, 1 in a hook that a delivery calls, more if that hook delivers too."""
+        return getattr(self._local, "level", 0)
+
+    @level.setter
+    def level(self, level: int) -> None:
+        self._local.level = level
 
 
-class FlushDeadline(threading.local):
-    """
-    The deadline of the flush that delivers in the calling thread.
+class FlushDeadline:
+    """The deadline of the flush that delivers in the calling thread; no subclass of ``threading.local``, as ``Nesting`` is none."""
 
-    Attributes:
-        until: Unix seconds; None without a flush or without a timeout.
-        is_over: Whether a pause before the next request would pass the deadline.
-    """
+    def __init__(self) -> None:
+        self._local = threading.local()
 
-    until: float | None = None
-    is_over: bool = False
+    @property
+    def until(self) -> float | None:
+        """Unix seconds; None without a flush or without a timeout."""
+        return getattr(self._local, "until", None)
+
+    @until.setter
+    def until(self, until: float | None) -> None:
+        self._local.until = until
+
+    @property
+    def is_over(self) -> bool:
+        """Whether a pause before the next request would pass the deadline."""
+        return getattr(self._local, "is_over", False)
+
+    @is_over.setter
+    def is_over(self, is_over: bool) -> None:
+        self._local.is_over = is_over
 
 
 class StripedLocks:

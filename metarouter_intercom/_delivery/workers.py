@@ -8,6 +8,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from .hosts import is_threading_replaced, park_if_replaced, why_no_threads
 from .log import redacted
 from .safely import mark_own_thread, safe_log
 
@@ -112,6 +113,7 @@ class Workers:
         self._stop = stop
         self._on_fault = on_fault
         self._on_fewer = on_fewer
+        self._threading: object = threading.Lock
         # An RLock, because a signal handler cannot interrupt its ``with`` between taking the lock and entering the block.
         self._lock = threading.RLock()
         self._workers: list[_Worker] = []
@@ -142,7 +144,7 @@ class Workers:
         """
         Start the first threads unless they run.
 
-        If the system gives no more threads (at the interpreter's exit, or at a limit), fewer run, or none. Whoever waits for a
+        If the host allows no threads, none runs. If the system gives no more threads, fewer run, or none. Whoever waits for a
         delivery then delivers in its own thread, and a later call tries again.
         """
         with self._lock:
@@ -150,7 +152,7 @@ class Workers:
                 pass
 
     def _start_one(self, *, is_replacement: bool) -> bool:
-        if self._stop.is_set:
+        if self._stop.is_set or self._is_replaced() or why_no_threads() is not None:
             return False
         worker = _Worker(is_replacement=is_replacement)
         thread = worker.thread = threading.Thread(
@@ -210,6 +212,14 @@ class Workers:
             for thread in threads:
                 thread.join(timeout / _ROUNDS_OF_WAITING / len(threads))
 
+    def leave(self) -> None:
+        """In a forked child: end the threads that came along, which only greenlets do."""
+        self._stop.set()
+
+    def _is_replaced(self) -> bool:
+        """Return whether gevent or eventlet has replaced ``threading`` since, so that other workers deliver."""
+        return is_threading_replaced(self._threading)
+
     # --- in the threads -------------------------------------------------------------------------------
 
     def _run(self, worker: _Worker) -> None:
@@ -220,7 +230,7 @@ class Workers:
                     self._workers.append(worker)  # a signal handler raised while this thread was started
             wakes = self._wakes
             is_going_on = not worker.is_replacement or self._rest(worker, _REST_AFTER_ERROR, wakes)
-            while is_going_on and not self._stop.is_set:
+            while is_going_on and not self._stop.is_set and not self._is_replaced():
                 wakes = self._wakes
                 seconds = self._work_once(worker)
                 if seconds != 0.0:
@@ -232,6 +242,7 @@ class Workers:
             self._on_fault("a worker thread, which was replaced", error)
         finally:
             self._leave(worker)
+            park_if_replaced(self._threading)
 
     def _work_once(self, worker: _Worker) -> float | None:
         try:

@@ -127,7 +127,7 @@ def test_background_delivery_needs_no_flush():
 
 
 def test_a_client_that_is_not_enabled_accepts_and_sends_nothing(tmp_path):
-    """W1: with ``enabled=False`` everything is accepted, counted and reported; nothing is sent, not even what a spool still has."""
+    """W1: with ``enabled=False`` everything is accepted, counted and reported; nothing is sent, and a spool is not even opened."""
     spool = tmp_path / "a.spool"
     waiting = manual_client(answering(503), spool=spool)
     waiting.track("u-1", "Before")
@@ -146,7 +146,7 @@ def test_a_client_that_is_not_enabled_accepts_and_sends_nothing(tmp_path):
     report = client.close()
 
     assert transport.requests == []
-    assert (report.accepted, report.skipped, report.pending) == (1, {"disabled": 1}, 1)
+    assert (report.accepted, report.skipped, report.pending) == (1, {"disabled": 1}, 0)
     assert ends == [("skipped", "disabled")]
 
 

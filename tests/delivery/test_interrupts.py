@@ -21,7 +21,9 @@ _HELD = re.compile(r"lock|condition|switch|ending|births|creating|turn\b", re.IG
 # Modules outside ``LOCKING`` that make or hold a lock -> why a handler that interrupts them cannot wait for ever.
 _WITHOUT_A_GUARD = {
     "_client.lifetime": "closing holds a reentrant lock; the lock of a birth is held only in a forked child",
-    "_delivery.engine": "makes the locks of counters, circuit and workspace cache, and the reentrant one of whoever closes the client",
+    "_delivery.engine": "makes the reentrant lock of whoever closes the client",
+    "_delivery.hosts": "makes the locks of a fork and of opening files, which others hold",
+    "_delivery.wiring": "makes the locks of counters, circuit and workspace cache",
     "_intercom.attribute_creation": "the lock of the attributes is held while a flow runs, as a company's lock is",
     "_intercom.companies": "a company's lock is held while its flow runs, and flows run in the executor, which is guarded",
     "sandbox._serving.http_server": "a server's, whose threads no handler interrupts",

@@ -7,7 +7,7 @@ import weakref
 
 import pytest
 
-from metarouter_intercom._delivery import lifecycle
+from metarouter_intercom._delivery import hosts, lifecycle
 
 
 class _Client:
@@ -28,7 +28,8 @@ class _Client:
 
 @pytest.fixture
 def register(monkeypatch):
-    """Register clients in a registry of the test's own, so that no client of another test is called."""
+    """Register clients in a registry of the test's own, so that no client of another test is called, and end no interpreter."""
+    monkeypatch.setattr(hosts, "_is_over", False)
     monkeypatch.setattr(lifecycle, "_registered", weakref.WeakKeyDictionary())
     return lifecycle.register
 

@@ -365,6 +365,13 @@ class FallbackBuffer(FallbackDeadLetters):
         except SpoolFailed as error:
             _log.error("spool %s: the file failed after a fork: %s", self._path, error, extra=extra_of(error))
 
+    def reopen(self) -> None:
+        """Open the file again after ``close``; if it fails, messages are kept in memory."""
+        try:
+            self._spool.reopen()
+        except SpoolFailed as error:
+            _log.error("spool %s: the file failed at the exit: %s", self._path, error, extra=extra_of(error))
+
     def close(self) -> None:
         """Release the file, after a last attempt to settle and move what it has not taken yet; logs what is lost."""
         self._spool.hurry()

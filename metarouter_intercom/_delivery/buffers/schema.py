@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import threading
 from typing import TYPE_CHECKING
 
 from ...errors import SpoolFailed
+from ..hosts import PerProcessLock
 from .boots_schema import STEP as BOOTS
 from .history_schema import STEP as HISTORY
 from .workspace_tables import TABLES as _WORKSPACES
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 BUSY_TIMEOUT = 10.0
 
 # Held while a file is made: nobody in this process may have opened the file when ``create_file`` closes it.
-_creating = threading.Lock()
+_creating = PerProcessLock()
 
 # One script for each version, applied in order; the file's user_version counts them. A released script is never changed, nor is the
 # name of a table: ``shelf`` is the store, ``dead`` the dead letters.
@@ -185,7 +185,7 @@ def create_file(path: str) -> None:
     Source: SQLite's page "How To Corrupt An SQLite Database File", section 2.2, on locks cancelled by a close.
     """
     try:
-        with _creating:
+        with _creating.get():
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError as error:
         if os.path.isfile(path) and os.access(path, os.R_OK | os.W_OK):

@@ -95,7 +95,7 @@ class SpoolBuffer(SpoolDeadLetters):
         self._path = self.path = self._files.database
         self._limit, self._dead_limit, self._history_limit = limit, dead_letters, history
         self._sync, self.lease = sync, lease
-        self._busy_timeout, self._is_closed = busy_timeout, False
+        self._busy_timeout = busy_timeout
         self.opening_failure: SpoolFailed | None = None
         self._begin()
         try:
@@ -109,6 +109,7 @@ class SpoolBuffer(SpoolDeadLetters):
             self.opening_failure = error
 
     def _begin(self) -> None:
+        self._is_closed = False
         self.notices = Notices()
         self._database = Database(self._path, sync=self._sync, busy_timeout=self._busy_timeout)
         self._database.on_other_file = self._meet_other_file
@@ -374,6 +375,10 @@ class SpoolBuffer(SpoolDeadLetters):
     def hurry(self) -> None:
         """Wait only briefly for other processes from now on, because ``close`` follows."""
         self._database.hurry()
+
+    def reopen(self) -> None:
+        """Open the file again after ``close``, for the messages of late exit handlers."""
+        self._begin()
 
     def close(self) -> None:
         """Ingest the journal, end our leases and release the files; what a locked file does not let us do is left to the next process."""

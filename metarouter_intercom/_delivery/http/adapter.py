@@ -12,6 +12,8 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 
+from .replaced import replaced_context
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -80,6 +82,12 @@ class LeanAdapter(HTTPAdapter):
         self._pool_of_address: Any = None
         super().__init__(pool_connections=1, pool_maxsize=pool, max_retries=0, pool_block=False)
         self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+
+    def init_poolmanager(self, *args: Any, **pool_kwargs: Any) -> None:
+        context = replaced_context()
+        if context is not None:
+            pool_kwargs["ssl_context"] = context
+        super().init_poolmanager(*args, **pool_kwargs)
 
     def proxy_manager_for(self, proxy: Any, **proxy_kwargs: Any) -> Any:
         manager = super().proxy_manager_for(proxy, **proxy_kwargs)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from ...errors import ConfigurationError, ConnectFailed, ReadFailed
 from ...plugins import Response
 from ..forks import rest_at_forks
+from ..hosts import PerProcessLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -54,9 +55,10 @@ class HttpTransport:
         _check_address(settings.address)
         self._settings = settings
         self._session = session
-        # One lock for each process: a lock that another thread holds during a fork is never released in the child.
-        self._locks: dict[int, threading.Lock] = {}
+        self._lock = PerProcessLock()
         self._pid = 0
+        # The threading under which the connections were made. After it was replaced, they could stop every greenlet.
+        self._threading: object = None
         self._exchange: Callable[[Request, bytes | None], requests.Response] | None = None
         self._close: Callable[[], None] | None = None
         self._keep_connections: Callable[[int], None] | None = None
@@ -65,7 +67,7 @@ class HttpTransport:
     def send(self, request: Request) -> Response:
         """Send *request* once; see ``plugins.Transport``."""
         exchange = self._exchange
-        if exchange is None or self._pid != os.getpid():
+        if exchange is None or self._pid != os.getpid() or self._threading is not threading.Lock:
             exchange = self._open()
         body = None if request.body is None else _encoded(request.body)
         try:
@@ -81,7 +83,7 @@ class HttpTransport:
 
     def close(self) -> None:
         """Release the connections of this process."""
-        with self._lock():
+        with self._lock.get():
             close, self._close, self._exchange = self._close, None, None
             self._keep_connections = None
         if close is not None and self._pid == os.getpid():
@@ -101,14 +103,14 @@ class HttpTransport:
         most: int | None = getattr(adapter, "_pool_maxsize", None)
         return most
 
-    def _lock(self) -> threading.Lock:
-        return self._locks.setdefault(os.getpid(), threading.Lock())
-
     def _open(self) -> Callable[[Request, bytes | None], requests.Response]:
-        with self._lock():
+        with self._lock.get():
             exchange = self._exchange
-            if exchange is None or self._pid != os.getpid():
+            if exchange is None or self._pid != os.getpid() or self._threading is not threading.Lock:
                 _load()
+                from .replaced import follow_select
+
+                follow_select()
                 exchange = (
                     self._default_exchange()
                     if self._session is None
@@ -116,16 +118,17 @@ class HttpTransport:
                 )
                 # A forked child may use the exchange only once the pid is its own, so the pid is set last.
                 self._exchange = exchange
+                self._threading = threading.Lock
                 self._pid = os.getpid()
             return exchange
 
     def before_fork(self) -> None:
         """Wait until no thread is opening the transport."""
-        self._lock().acquire()
+        self._lock.get().acquire()
 
     def after_fork_in_parent(self) -> None:
         """Continue."""
-        self._lock().release()
+        self._lock.get().release()
 
     def after_fork_in_child(self) -> None:
         """Do nothing: the child makes its own lock and connections."""
@@ -133,7 +136,7 @@ class HttpTransport:
     def _session_exchange(
         self, session: requests.Session
     ) -> Callable[[Request, bytes | None], requests.Response]:
-        if self._pid:
+        if self._pid not in (0, os.getpid()):
             # In a forked child: the parent still uses these sockets, so the child must not.
             session.close()
         settings = self._settings
@@ -156,8 +159,11 @@ class HttpTransport:
 
     def _default_exchange(self) -> Callable[[Request, bytes | None], requests.Response]:
         from .adapter import LeanSession
+        from .instrumented import is_instrumented, plain_session
 
         settings = self._settings
+        visible = plain_session(pool=settings.threads[1] + _OF_CALLERS)
+        visible_exchange = self._session_exchange(visible)
         session = LeanSession(
             settings.address,
             pool=settings.threads[1] + _OF_CALLERS,
@@ -165,9 +171,18 @@ class HttpTransport:
             headers=_headers(settings),
             ca_bundle=_ca_bundle(settings.address),
         )
-        self._close = session.close
+        lean_exchange = session.exchange
+
+        def exchange(request: Request, body: bytes | None) -> requests.Response:
+            return visible_exchange(request, body) if is_instrumented() else lean_exchange(request, body)
+
+        def close() -> None:
+            session.close()
+            visible.close()
+
+        self._close = close
         self._keep_connections = session.keep_connections
-        return session.exchange
+        return exchange
 
 
 def _load() -> None:

@@ -177,7 +177,7 @@ def test_a_lock_that_another_thread_holds_during_a_fork_blocks_no_child(stage, h
         engine, transport = client._engine, client._dependencies.transport
         locks = {{
             "pool": [engine.circuit._lock, engine.counters._lock, client._dependencies.buffer._lock],
-            "opening": [transport._locks[os.getpid()]] if {held!r} == "opening" else [],
+            "opening": [transport._lock.get()] if {held!r} == "opening" else [],
             "engine": [engine.ending, engine._workers._lock],
         }}[{held!r}]
         holding, done = threading.Event(), threading.Event()
