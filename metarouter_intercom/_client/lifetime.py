@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from .._delivery.engine import build_engine
 from .._delivery.interrupts import is_interruption
 from .._delivery.lifecycle import pin, register, unpin
 from ..errors import ClientClosed
+from .time_limits import seconds_of
 
 if TYPE_CHECKING:
     from .._delivery.engine import Dependencies
@@ -42,7 +44,7 @@ class Lifetime:
         self._dropper = dropper
         self._is_pinned_when_live = is_pinned_when_live
         self._is_finished = False
-        self._exit_timeout: float | None = dependencies.settings.exit_timeout
+        self._exit_timeout: float | None = seconds_of(dependencies.settings.exit_timeout)
         self._fork_locks: dict[int, threading.Lock] = {}
         register(self, dependencies.settings.name)
 
@@ -104,7 +106,7 @@ class Lifetime:
             return
         if self.is_closed and engine.is_delivering():
             return  # A hook closes the client that is already closing: waiting for that would never end.
-        if engine.ending.acquire(timeout=-1 if timeout is None else timeout):
+        if engine.ending.acquire(timeout=-1 if timeout is None else min(timeout, threading.TIMEOUT_MAX)):
             try:
                 self._finish(timeout)
             finally:
@@ -115,16 +117,27 @@ class Lifetime:
             return
         self.is_closed = True
         engine = self.engine
-        engine.flush(timeout, closing=True)
+        try:
+            engine.flush(timeout, closing=True)
+        except Exception:
+            # Of a buffer that fails. A KeyboardInterrupt is none: after it, a second close does what this one did not.
+            self._release()
+            raise
+        self._release()
+
+    def _release(self) -> None:
+        """End the threads and release connections and files; whatever one step raises, the others are done too."""
+        engine = self.engine
         engine.stop()
-        self._is_finished = True
-        self.is_live = False
-        if self._dependencies.is_volatile:
-            self._drop_undelivered()
-        engine.freeze()
-        unpin(self)
-        self._dependencies.transport.close()
-        self._dependencies.buffer.close()
+        with ExitStack() as steps:  # it does them in reverse order
+            steps.callback(self._dependencies.buffer.close)
+            steps.callback(self._dependencies.transport.close)
+            steps.callback(unpin, self)
+            steps.callback(engine.freeze)
+            self._is_finished = True
+            self.is_live = False
+            if self._dependencies.is_volatile:
+                self._drop_undelivered()
 
     def _drop_undelivered(self) -> None:
         """Drop what is left in memory: each message is counted and reported, their number is logged."""

@@ -15,8 +15,9 @@ from ..plugins import Settlement
 from .buffers.capabilities import seconds_store_of, store_of
 from .circuit import Circuit, Paused
 from .consumer import Consumer
+from .deadlines import Deadlines
 from .executor import Executor
-from .flushing import Flushing, make_pause
+from .flushing import Flushing
 from .interrupts import is_interruption
 from .outcomes import Outcomes, why_held
 from .rate_limit import RateLimit
@@ -255,9 +256,15 @@ def build_engine(dependencies: Dependencies) -> Engine:
     jitter = random.Random().random  # only spreads requests over time, so it need not be hard to guess
     circuit = _build_circuit(settings, rate, jitter)
     stop, deadline, settled = StopLatch(), FlushDeadline(), SettlementSignal()
-    pause = make_pause(deadline, clock=clock, stop=stop, is_background=settings.delivery == "background")
+    deadlines = Deadlines(
+        deadline,
+        clock=clock,
+        stop=stop,
+        is_background=settings.delivery == "background",
+        request_timeout=settings.connect_timeout + settings.read_timeout,
+    )
     outcomes = _build_outcomes(dependencies, counters)
-    executor = _build_executor(dependencies, circuit, pause, jitter=jitter, outcomes=outcomes)
+    executor = _build_executor(dependencies, circuit, deadlines, jitter=jitter, outcomes=outcomes)
     consumer = _build_consumer(dependencies, executor, circuit=circuit, outcomes=outcomes, settled=settled)
     workers = _build_workers(settings, consumer, stop)
     flushing = Flushing(
@@ -271,6 +278,7 @@ def build_engine(dependencies: Dependencies) -> Engine:
         workers=workers,
         settled=settled,
         deadline=deadline,
+        deadlines=deadlines,
     )
     return Engine(
         dependencies,
@@ -299,7 +307,7 @@ def _build_circuit(settings: Settings, rate: RateLimit, jitter: Callable[[], flo
 def _build_executor(
     dependencies: Dependencies,
     circuit: Circuit,
-    pause: Callable[[float], None],
+    deadlines: Deadlines,
     *,
     jitter: Callable[[], float],
     outcomes: Outcomes,
@@ -312,7 +320,8 @@ def _build_executor(
         transport=dependencies.transport,
         circuit=circuit,
         clock=dependencies.clock,
-        pause=pause,
+        pause=deadlines.pause,
+        request_limit=deadlines.request_limit,
         jitter=jitter,
         lock_of=StripedLocks().of,
         on_foreign=outcomes.report_foreign,

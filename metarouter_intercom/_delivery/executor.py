@@ -6,6 +6,8 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
+from attrs import evolve
+
 from .._intercom.attribute_budget import count_of
 from .._intercom.context import Part, World
 from .._intercom.field_repair import REFUSED_VALUE
@@ -72,6 +74,7 @@ class Executor:
         clock: The time.
         pause: Lets seconds pass before a request; raises ``Paused`` when the client closes.
         jitter: Returns a random number in [0, 1) for the back-off.
+        request_limit: Returns the seconds that a request may last, or None; raises ``Paused`` when none may begin.
         lock_of: Returns the lock to hold while writing what several contacts share.
         on_foreign: Receives each answer that is not Intercom's.
         on_attributes: Receives the number of the workspace's custom attributes when it may have changed.
@@ -94,6 +97,7 @@ class Executor:
         on_foreign: Callable[[Response], None],
         on_attributes: Callable[[AttributeCount], None] = lambda count: None,
         spreader: Spreader | None = None,
+        request_limit: Callable[[], float | None] = lambda: None,
         remembered: int = 10_000,
     ) -> None:
         self._settings = settings
@@ -103,6 +107,7 @@ class Executor:
         self._circuit = circuit
         self._clock = clock
         self._pause = pause
+        self._request_limit = request_limit
         self._jitter = jitter
         self._lock_of = lock_of
         self._on_foreign = on_foreign
@@ -170,20 +175,25 @@ class Executor:
         Send one request when the circuit allows it, and again while the rate limit refuses it.
 
         Raises:
-            Paused: The circuit is tripped or held.
+            Paused: The circuit is tripped or held, or there is no time left for a request.
             TransportError: There is no answer of Intercom's.
         """
         repeats = 0
         while True:
-            while (seconds := self._circuit.wait_before_send(self._clock.now(), probe=probe)) > 0:
-                self._pause(seconds)
+            limit = self._wait_for_turn(probe)
+            ends_at = None if limit is None else self._clock.now() + limit
             try:
-                response = self._transport.send(request)
+                response = self._transport.send(request if limit is None else evolve(request, timeout=limit))
                 if is_foreign(request, response):
                     self._on_foreign(response)
                     raise _ForeignAnswer(response)
             except TransportError as error:
-                self._circuit.unanswered(_reason(error), self._clock.now(), _headers(error))
+                now = self._clock.now()
+                if ends_at is not None and now >= ends_at:
+                    # Our own time limit cut the request, which says nothing about Intercom.
+                    self._circuit.ended(now)
+                else:
+                    self._circuit.unanswered(_reason(error), now, _headers(error))
                 raise
             except BaseException:
                 # Raised by a replaced transport, or from outside (Ctrl-C): it says nothing about Intercom.
@@ -193,6 +203,16 @@ class Executor:
             if response.status != 429 or repeats >= _RATE_REPEATS:
                 return response
             repeats += 1
+
+    def _wait_for_turn(self, probe: bool) -> float | None:
+        """Wait until a request may begin; return the seconds that it may last, or None."""
+        while True:
+            # Before the circuit is asked, because its answer 0 reserves a part of the rate budget.
+            limit = self._request_limit()
+            seconds = self._circuit.wait_before_send(self._clock.now(), probe=probe)
+            if seconds <= 0:
+                return limit
+            self._pause(seconds)
 
     def _translate(self, entry: Entry) -> Attempt:
         try:
