@@ -256,13 +256,7 @@ def build_engine(dependencies: Dependencies) -> Engine:
     jitter = random.Random().random  # only spreads requests over time, so it need not be hard to guess
     circuit = _build_circuit(settings, rate, jitter)
     stop, deadline, settled = StopLatch(), FlushDeadline(), SettlementSignal()
-    deadlines = Deadlines(
-        deadline,
-        clock=clock,
-        stop=stop,
-        is_background=settings.delivery == "background",
-        request_timeout=settings.connect_timeout + settings.read_timeout,
-    )
+    deadlines = _build_deadlines(dependencies, deadline, stop)
     outcomes = _build_outcomes(dependencies, counters)
     executor = _build_executor(dependencies, circuit, deadlines, jitter=jitter, outcomes=outcomes)
     consumer = _build_consumer(dependencies, executor, circuit=circuit, outcomes=outcomes, settled=settled)
@@ -290,6 +284,17 @@ def build_engine(dependencies: Dependencies) -> Engine:
         consumer=consumer,
         workers=workers,
         flushing=flushing,
+    )
+
+
+def _build_deadlines(dependencies: Dependencies, deadline: FlushDeadline, stop: StopLatch) -> Deadlines:
+    settings = dependencies.settings
+    return Deadlines(
+        deadline,
+        clock=dependencies.clock,
+        stop=stop,
+        is_background=settings.delivery == "background",
+        request_timeout=settings.connect_timeout + settings.read_timeout,
     )
 
 

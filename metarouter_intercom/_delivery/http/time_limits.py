@@ -117,7 +117,7 @@ class BoundedHttp(urllib3.connection.HTTPConnection):
         super().send(data)
 
 
-class BoundedHttps(BoundedHttp, urllib3.connection.HTTPSConnection):  # type: ignore[misc]  # both leave ``is_verified`` as it is
+class BoundedHttps(BoundedHttp, urllib3.connection.HTTPSConnection):
     """The same over TLS."""
 
 

@@ -167,6 +167,7 @@ def _load() -> None:
     before = frozenset(sys.modules)
     try:
         from . import failures as _failures  # noqa: F401
+        from . import time_limits as _time_limits  # noqa: F401
 
         "localhost".encode("idna")
     except BaseException:
