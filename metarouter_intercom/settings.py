@@ -148,7 +148,7 @@ def _one_of(*choices: str) -> Any:
 
 def _between(low: float, high: float = float("inf")) -> Any:
     def check(_settings: object, attribute: attrs.Attribute[float | None], value: float | None) -> None:
-        if value is None:
+        if value is None and attribute.default is None:
             return
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
             bounds = f"at least {low:g}" if high == float("inf") else f"{low:g} to {high:g}"
@@ -363,7 +363,7 @@ class Settings:
     enabled: bool = _switch(True)
     """False accepts and counts every message and sends none (W1). It needs no ``api_key``, and opens no spool."""
     exit_timeout: float = _number(5.0, 0)
-    """How long the one flush at interpreter exit may take (W2)."""
+    """How long ``close()`` without a timeout, ``with Client()`` and the interpreter's exit may flush (W2). ``math.inf``: no limit."""
 
     def __attrs_post_init__(self) -> None:
         if self.enabled and self.api_key is _NO_KEY:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 # A module that names this class costs little: what a client is made of is imported when the first one is made.
 from .calls import Calls
+from .time_limits import seconds_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -135,9 +136,17 @@ class Client(Calls):
         Wait until everything accepted before is delivered, dead or held, or *timeout* seconds are over.
 
         Never raises for a slow or absent network: what is left is in ``Report.pending``. With ``delivery="manual"`` the caller itself
-        delivers, so one request that has begun may last *read_timeout* beyond *timeout*.
+        delivers, and *timeout* bounds the request in hand as well. A request that it cuts is retried by a later flush, like every
+        request without an answer.
+
+        Args:
+            timeout: Seconds. With 0 or less, a caller that delivers sends only what is due for one contact, for at most a second. None and ``math.inf`` wait as long as messages are retried
+                or wait for their contact; for held messages only until Intercom has refused the credentials once more.
+
+        Raises:
+            ConfigurationError: *timeout* is not a number of seconds.
         """
-        self._lifetime.flush(timeout)
+        self._lifetime.flush(seconds_of(timeout))
         return self.report()
 
     def close(self, timeout: float | None = None) -> Report:
@@ -149,14 +158,19 @@ class Client(Calls):
         call ``sys.exit``.
 
         Args:
-            timeout: Seconds for the flush. None waits as long as messages are retried; with a spool, as long as Intercom answers. A
-                request that has begun gets one second more.
+            timeout: Seconds for the flush; 0 or less begins no request. None means the setting ``exit_timeout`` (5 seconds).
+                ``math.inf`` waits as long as messages are retried or wait for their contact; with a spool, as long as Intercom answers.
+                If nothing that is left can be sent before the time is over, the flush ends at once. In the background, a request that
+                has begun gets one second more.
 
         Returns:
             The last report. With a spool, ``pending`` messages stay in it. In memory, messages that could not be delivered are dropped
             (reason ``closed``), counted, reported and logged; ``pending`` then counts the messages of a thread that hangs.
+
+        Raises:
+            ConfigurationError: *timeout* is not a number of seconds. The client stays open.
         """
-        self._lifetime.close(timeout)
+        self._lifetime.close(seconds_of(timeout, self.settings.exit_timeout))
         return self.report()
 
     def __enter__(self) -> Client:

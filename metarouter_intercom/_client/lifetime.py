@@ -15,6 +15,7 @@ from .._delivery.log import redacted
 from .._delivery.safely import run_all, safe_log
 from .._delivery.wiring import build_engine
 from ..errors import ClientClosed
+from .time_limits import seconds_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -88,7 +89,7 @@ class Lifetime:
         self._dropper = dropper
         self._is_pinned_when_live = owned.buffer is not None
         self._is_finished = False
-        self._exit_timeout: float | None = dependencies.settings.exit_timeout
+        self._exit_timeout: float | None = seconds_of(dependencies.settings.exit_timeout)
         self._is_ended_at_exit = False
         self._late_seconds = 0.0
         self._replacing = PerProcessLock()
@@ -223,7 +224,7 @@ class Lifetime:
             return
         if self.is_closed and engine.is_delivering():
             return  # A hook closes the client that is already closing: waiting for that would never end.
-        if engine.ending.acquire(timeout=-1 if timeout is None else timeout):
+        if engine.ending.acquire(timeout=-1 if timeout is None else min(timeout, threading.TIMEOUT_MAX)):
             try:
                 self._finish(timeout)
             finally:
@@ -234,7 +235,17 @@ class Lifetime:
             return
         self.is_closed = True
         engine = self.engine
-        engine.flush(timeout, closing=True)
+        try:
+            engine.flush(timeout, closing=True)
+        except Exception:
+            # Of a buffer that fails. A KeyboardInterrupt is none: after it, a second close does what this one did not.
+            self._release()
+            raise
+        self._release()
+
+    def _release(self) -> None:
+        """End the threads and release connections and files; whatever one step raises, the others are done too."""
+        engine = self.engine
         engine.stop()
         self._is_finished = True
         self.is_live = self.has_work = False

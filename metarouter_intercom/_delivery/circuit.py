@@ -176,6 +176,11 @@ class Circuit:
         """Return whether the probe with that number has ended, so that the state is newer than the flush."""
         return self._probes_ended >= number
 
+    def blocked_until(self) -> float:
+        """Return until when nothing is sent, in Unix seconds; 0.0 if requests may go, or if a probe is on its way."""
+        with self._lock:
+            return 0.0 if self.state == "passing" or self._is_probing else self._blocked_until
+
     def _succeed(self, status: int) -> None:
         self._failures = 0
         if status < 300:

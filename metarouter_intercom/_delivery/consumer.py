@@ -74,6 +74,8 @@ class Consumer:
         self._connection = connection
         self.nesting = Nesting()
         self._numbers = count()
+        self._rounds = count()
+        self._working: set[int] = set()
         self._in_hand: set[int] = set()
         self._unreported: set[int] = set()
         # What the buffer could not settle, by the claim's number.
@@ -95,6 +97,9 @@ class Consumer:
         seconds, probe = self._circuit.wait_before_claim(now)
         if seconds > 0:
             return seconds
+        number = next(self._rounds)
+        # Before the claim: a close that finds no message due must find this thread, which may just have claimed them.
+        self._working.add(number)
         try:
             claim = self._buffer.claim(now=now, limit=_PROBE_CLAIM if probe else _CLAIM)
             if claim is None:
@@ -108,8 +113,13 @@ class Consumer:
                 self.nesting.level -= 1
             return 0.0
         finally:
+            self._working.discard(number)
             if probe:
                 self._circuit.end_probe()
+
+    def working(self) -> frozenset[int]:
+        """Return a number for each thread that claims or delivers now."""
+        return frozenset(self._working)
 
     def in_hand(self) -> frozenset[int]:
         """Return the numbers of the claims that are being delivered now."""

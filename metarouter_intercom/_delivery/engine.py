@@ -20,7 +20,7 @@ from .report import Health, RateBudget, SpoolState, WorkersHealth
 from .safely import safe_log
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from .._intercom.responses import FlowResult
     from .._types import JsonObject, JsonValue

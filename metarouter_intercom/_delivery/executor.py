@@ -9,22 +9,23 @@ from .._intercom.account import ME
 from .._intercom.attribute_budget import count_of
 from .._intercom.context import Part, World
 from .._intercom.flows import flow_of
-from .._intercom.foreign_answers import is_foreign, is_foreign_to_identity
+from .._intercom.foreign_answers import is_foreign_to_identity
 from .._intercom.responses import FlowResult, answered_by, version_refusal
-from ..errors import ConnectFailed, ReadFailed, TransportError
+from ..errors import TransportError
 from ..messages import _codec
 from ..operations import Translation
 from ..operations._coalesce import Step, coalesce
 from .attempts import Attempt, ClaimState
 from .backoff import backoff
 from .circuit import Paused
+from .exchanger import FOREIGN, Exchanger, reason_of, status_of
 from .log import redacted
 from .merged_steps import left_out_a_value, one_by_one, operations_behind
-from .recording import Recorder, answered, unanswered
+from .recording import Recorder
 from .safely import reaches_caller, safe_log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
     from contextlib import AbstractContextManager
 
     from .._intercom.attribute_budget import AttributeCount
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
         Claim,
         Clock,
         Entry,
-        Request,
         Response,
         SentRequest,
         Settlement,
@@ -47,23 +47,11 @@ if TYPE_CHECKING:
     from .workspace import WorkspaceCheck
 
 _log = safe_log
-# How often a request that got a 429 is sent again before its messages go back to the buffer.
-_RATE_REPEATS = 5
 # A message that gets this many 5xx answers while other requests succeed is poison (rule T2).
 _POISON = 10
-_FOREIGN = "foreign_answer"
 _PAUSED = FlowResult("retry")
 # How Intercom says that a contact is not there.
 _MISSING = (404, 410)
-
-
-class _ForeignAnswer(ReadFailed):
-    """Somebody else answered, for example a proxy. Intercom may have applied the request before that (rule T6)."""
-
-    def __init__(self, response: Response) -> None:
-        self.status = response.status
-        self.headers = response.headers
-        super().__init__("the answer is not Intercom's")
 
 
 class Delivered(NamedTuple):
@@ -87,6 +75,7 @@ class Executor:
         clock: The time.
         pause: Lets seconds pass before a request; raises ``Paused`` when the client closes.
         jitter: Returns a random number in [0, 1) for the back-off.
+        request_limit: Returns the seconds that a request may last, or None; raises ``Paused`` when none may begin.
         lock_of: Returns the lock to hold while writing what several contacts share.
         on_foreign: Receives each answer that is not Intercom's.
         on_attributes: Receives the number of the workspace's custom attributes when it may have changed.
@@ -111,18 +100,19 @@ class Executor:
         on_attributes: Callable[[AttributeCount], None] = lambda count: None,
         spreader: Spreader | None = None,
         workspace: WorkspaceCheck | None = None,
+        request_limit: Callable[[], float | None] = lambda: None,
         remembered: int = 10_000,
     ) -> None:
         self._settings = settings
         self._translator = translator
         self._cache = cache
-        self._transport = transport
         self._circuit = circuit
         self._clock = clock
-        self._pause = pause
+        self._exchange = Exchanger(
+            transport, circuit, clock, pause=pause, request_limit=request_limit, on_foreign=on_foreign
+        ).exchange
         self._jitter = jitter
         self._lock_of = lock_of
-        self._on_foreign = on_foreign
         self._on_attributes = on_attributes
         self._changes = 0
         self._spreader = spreader
@@ -209,9 +199,11 @@ class Executor:
         if workspace is None or workspace.is_known:
             return None
         try:
-            stopped = workspace.ask(lambda: self.exchange(ME, probe=probe, is_foreign=is_foreign_to_identity))
+            stopped = workspace.ask(
+                lambda: self._exchange(ME, probe=probe, is_foreign=is_foreign_to_identity)
+            )
         except TransportError as error:
-            return FlowResult("retry", _reason(error), _status(error))
+            return FlowResult("retry", reason_of(error), status_of(error))
         if probe and stopped is None:
             self._circuit.release()
         return stopped
@@ -230,57 +222,6 @@ class Executor:
         if result is None:
             raise Paused
         return result
-
-    def exchange(
-        self,
-        request: Request,
-        *,
-        probe: bool = False,
-        is_ours: Callable[[], bool] | None = None,
-        is_foreign: Callable[[Request, Response], bool] = is_foreign,
-        sent: list[SentRequest] | None = None,
-    ) -> Response:
-        """
-        Send one request when the circuit allows it, and again while the rate limit refuses it; note each time in *sent*.
-
-        Raises:
-            Paused: The circuit is tripped or held, or the lease of the messages is lost.
-            TransportError: There is no answer of Intercom's.
-        """
-        repeats = 0
-        while True:
-            self._check_lease(is_ours)
-            while (seconds := self._circuit.wait_before_send(self._clock.now(), probe=probe)) > 0:
-                self._pause(seconds)
-                self._check_lease(is_ours)
-            begun = self._clock.now()
-            try:
-                response = self._transport.send(request)
-                if is_foreign(request, response):
-                    self._on_foreign(response)
-                    raise _ForeignAnswer(response)
-            except TransportError as error:
-                now = self._clock.now()
-                self._circuit.unanswered(_reason(error), now, _headers(error))
-                if sent is not None:
-                    sent.append(unanswered(request, _reason(error), _status(error), now - begun))
-                raise
-            except BaseException:
-                # Raised by a replaced transport, or from outside (Ctrl-C): it says nothing about Intercom.
-                self._circuit.ended(self._clock.now())
-                raise
-            now = self._clock.now()
-            self._circuit.answered(response, now)
-            if sent is not None:
-                sent.append(answered(request, response, now - begun))
-            if response.status != 429 or repeats >= _RATE_REPEATS:
-                return response
-            repeats += 1
-
-    @staticmethod
-    def _check_lease(is_ours: Callable[[], bool] | None) -> None:
-        if is_ours is not None and not is_ours():
-            raise Paused("lease")
 
     def _translate(self, entry: Entry) -> Attempt:
         try:
@@ -319,9 +260,9 @@ class Executor:
             request = next(flow)
             while True:
                 try:
-                    response = self.exchange(request, probe=probe, is_ours=is_ours, sent=sent)
+                    response = self._exchange(request, probe=probe, is_ours=is_ours, sent=sent)
                 except TransportError as error:
-                    failure = FlowResult("retry", _reason(error), _status(error))
+                    failure = FlowResult("retry", reason_of(error), status_of(error))
                     try:
                         request = flow.throw(error)
                     except TransportError:
@@ -359,7 +300,7 @@ class Executor:
 
     def _without_poison(self, state: ClaimState, step: Step, result: FlowResult) -> FlowResult:
         """Turn a retry into a dead letter for a message that keeps failing while other requests succeed (rule T2)."""
-        is_of_intercom = result.reason != _FOREIGN
+        is_of_intercom = result.reason != FOREIGN
         if result.kind != "retry" or not is_of_intercom or result.status is None or result.status < 500:
             return result
         is_poison = True
@@ -403,17 +344,3 @@ def _shows_good_credentials(result: FlowResult) -> bool:
     if result.kind == "delivered":
         return not result.unchanged
     return result.kind in ("dead", "wait") and result.status is not None
-
-
-def _reason(error: TransportError) -> str:
-    if isinstance(error, _ForeignAnswer):
-        return _FOREIGN
-    return "connect_failed" if isinstance(error, ConnectFailed) else "read_failed"
-
-
-def _headers(error: TransportError) -> Mapping[str, str] | None:
-    return error.headers if isinstance(error, _ForeignAnswer) else None
-
-
-def _status(error: TransportError) -> int | None:
-    return error.status if isinstance(error, _ForeignAnswer) else None

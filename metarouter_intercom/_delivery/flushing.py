@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import DeliveryFailed
-from .circuit import Paused
 from .outcomes import delivery_failed, why_held
 
 if TYPE_CHECKING:
@@ -15,38 +14,17 @@ if TYPE_CHECKING:
     from ..settings import Settings
     from .circuit import Circuit
     from .consumer import Consumer
+    from .deadlines import Deadlines
     from .outcomes import Outcomes
-    from .waiting import FlushDeadline, SettlementSignal, StopLatch
+    from .waiting import FlushDeadline, SettlementSignal
     from .workers import Workers
 
 # Seconds between two looks at the buffer while a caller waits: other processes may settle messages of a shared spool.
 _LOOK_EVERY = 0.25
+# Seconds that the requests of one claim may take in a flush whose time limit is 0.
+_POLL_TIMEOUT = 1.0
 # The longest sleep of an inline call, in seconds.
 _LONGEST_SLEEP = 1.0
-
-
-def make_pause(
-    deadline: FlushDeadline, *, clock: Clock, stop: StopLatch, is_background: bool
-) -> Callable[[float], None]:
-    """Return the function that lets seconds pass before a request, in a worker or in a caller that delivers."""
-
-    def pause(seconds: float) -> None:
-        """
-        Let *seconds* pass.
-
-        Raises:
-            Paused: The client closes, or the flush that delivers in this thread ends before that.
-        """
-        until = deadline.until
-        if until is not None and clock.now() + seconds > until:
-            deadline.is_over = True
-            raise Paused("timeout")
-        if is_background:
-            stop.pause(seconds)
-        else:
-            clock.sleep(seconds)
-
-    return pause
 
 
 class Flushing:
@@ -64,6 +42,7 @@ class Flushing:
         workers: Deliver in the background.
         settled: Wakes up when a claim is settled.
         deadline: Of the flush that delivers in the calling thread.
+        deadlines: Bound what the threads that deliver wait for.
     """
 
     def __init__(
@@ -79,6 +58,7 @@ class Flushing:
         workers: Workers,
         settled: SettlementSignal,
         deadline: FlushDeadline,
+        deadlines: Deadlines,
     ) -> None:
         self._settings = settings
         self._is_background = settings.delivery == "background"
@@ -91,6 +71,7 @@ class Flushing:
         self._workers = workers
         self._settled = settled
         self._deadline = deadline
+        self._deadlines = deadlines
 
     def flush(self, timeout: float | None, *, closing: bool) -> None:
         """
@@ -100,21 +81,31 @@ class Flushing:
         hook, the calling thread delivers, because a worker cannot wait for itself. Called in a hook of that delivery, it does nothing,
         because the outer flush continues anyway.
         """
-        if not self._settings.enabled or self._consumer.nesting.level > 1:
+        if not self._settings.enabled or self._consumer.nesting.level > 1 or self._deadlines.is_stopped:
             return
         # Before the look at the buffer: it waits a moment when another program has the spool locked.
-        deadline = None if timeout is None else self._clock.now() + timeout
+        now = self._clock.now()
+        deadline = None if timeout is None else now + timeout
+        # A flush without any time still delivers one claim, so that a host may call it again and again.
+        requests_until = now + _POLL_TIMEOUT if timeout == 0 and not closing else deadline
+        # In a hook, the flush that called it has a deadline too, and goes on after this one.
+        was_over, self._deadline.is_over = self._deadline.is_over, False
+        try:
+            self._flush_until(deadline, requests_until, closing=closing)
+        finally:
+            self._deadline.is_over = was_over
+
+    def _flush_until(self, deadline: float | None, requests_until: float | None, *, closing: bool) -> None:
         mark = self._buffer.mark()
         probe = self._circuit.probe_now()
         if self._is_background:
             self._workers.wake()
-        self._deadline.is_over = False
         includes_later = closing and self._is_volatile
         while self._buffer.has_pending(self._buffer.mark() if includes_later else mark):
-            seconds = self._deliver(deadline)
+            seconds = self._deliver(requests_until)
             left = None if deadline is None else deadline - self._clock.now()
             is_over = self._deadline.is_over or (left is not None and left <= 0)
-            if is_over or self._is_waiting_useless(probe, closing):
+            if is_over or self._is_waiting_useless(probe, deadline, closing):
                 return
             if seconds > 0:
                 self.wait_for_settlement(seconds if left is None else min(seconds, left))
@@ -175,14 +166,29 @@ class Flushing:
         while waiting & claims() and (left := until - self._clock.now()) > 0:
             self._settled.wait(min(left, _LOOK_EVERY))
 
-    def _is_waiting_useless(self, probe: int, closing: bool) -> bool:
+    def _is_waiting_useless(self, probe: int, deadline: float | None, closing: bool) -> bool:
         circuit = self._circuit
         if circuit.state != "passing" and self._consumer.nesting.level:
             return True  # the probe itself may have called this hook, and it cannot continue before the hook returns
         if circuit.state == "held":
             # A person may just have corrected the credentials; one probe shows whether that is so.
             return circuit.has_probed(probe)
-        return closing and circuit.state == "tripped" and self._settings.spool is not None
+        if closing and circuit.state == "tripped" and self._settings.spool is not None:
+            return True
+        return closing and deadline is not None and self._is_nothing_sent_by(deadline)
+
+    def _is_nothing_sent_by(self, deadline: float) -> bool:
+        """Return whether no request is on its way and none can begin before *deadline*, so that a close need not wait for it."""
+        working = self._consumer.working()
+        pausing = self._deadlines.count_pauses_beyond(deadline)
+        if len(working) > pausing:
+            return False
+        if pausing:
+            return True  # a worker pauses only for the rate limit, which stops all other requests too
+        if self._circuit.blocked_until() > deadline:
+            return True
+        due_at = self._buffer.next_due_at(now=self._clock.now())
+        return due_at is not None and due_at > deadline
 
     def _deliver(self, deadline: float | None) -> float:
         """Deliver a claim, or leave that to the workers; return the seconds to wait before looking again."""
@@ -191,9 +197,16 @@ class Flushing:
                 self._workers.start()
             if self._workers.is_started:
                 return _LOOK_EVERY
-        self._deadline.until = deadline
+        outer = self._deadline.until
+        self._deadline.until = _earlier(outer, deadline)
         try:
             seconds = self._consumer.work()
         finally:
-            self._deadline.until = None
+            self._deadline.until = outer
         return _LOOK_EVERY if seconds is None else seconds
+
+
+def _earlier(first: float | None, second: float | None) -> float | None:
+    if first is None or second is None:
+        return second if first is None else first
+    return min(first, second)

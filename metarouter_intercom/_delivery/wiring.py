@@ -13,10 +13,11 @@ from ..messages._message_ids import own_message_ids
 from .buffers.capabilities import seconds_store_of, store_of
 from .circuit import Circuit
 from .consumer import Consumer, weak_work
+from .deadlines import Deadlines
 from .demand import BufferDemand, build_workers
 from .engine import Engine
 from .executor import Executor
-from .flushing import Flushing, make_pause
+from .flushing import Flushing
 from .leases import LeaseKeeper
 from .outcomes import Outcomes
 from .rate_limit import RateLimit
@@ -52,11 +53,11 @@ def build_engine(
     jitter = random.Random().random  # only spreads requests over time, so it need not be hard to guess
     circuit = _build_circuit(settings, rate, jitter)
     stop, deadline, settled = StopLatch(), FlushDeadline(), SettlementSignal()
-    pause = make_pause(deadline, clock=clock, stop=stop, is_background=settings.delivery == "background")
+    deadlines = _build_deadlines(dependencies, deadline, stop)
     outcomes = _build_outcomes(dependencies, counters)
     workspace = workspace_check(dependencies.buffer, settings, clock=clock, report=outcomes.report_error)
     executor = _build_executor(
-        dependencies, circuit, pause, jitter=jitter, outcomes=outcomes, workspace=workspace
+        dependencies, circuit, deadlines, jitter=jitter, outcomes=outcomes, workspace=workspace
     )
     consumer = _build_consumer(
         dependencies, executor, circuit=circuit, outcomes=outcomes, stop=stop, settled=settled
@@ -80,6 +81,7 @@ def build_engine(
         workers=workers,
         settled=settled,
         deadline=deadline,
+        deadlines=deadlines,
     )
     return Engine(
         dependencies,
@@ -92,6 +94,17 @@ def build_engine(
         workers=workers,
         flushing=flushing,
         workspace=workspace,
+    )
+
+
+def _build_deadlines(dependencies: Dependencies, deadline: FlushDeadline, stop: StopLatch) -> Deadlines:
+    settings = dependencies.settings
+    return Deadlines(
+        deadline,
+        clock=dependencies.clock,
+        stop=stop,
+        is_background=settings.delivery == "background",
+        request_timeout=settings.connect_timeout + settings.read_timeout,
     )
 
 
@@ -110,7 +123,7 @@ def _build_circuit(settings: Settings, rate: RateLimit, jitter: Callable[[], flo
 def _build_executor(
     dependencies: Dependencies,
     circuit: Circuit,
-    pause: Callable[[float], None],
+    deadlines: Deadlines,
     *,
     jitter: Callable[[], float],
     outcomes: Outcomes,
@@ -124,7 +137,8 @@ def _build_executor(
         transport=dependencies.transport,
         circuit=circuit,
         clock=dependencies.clock,
-        pause=pause,
+        pause=deadlines.pause,
+        request_limit=deadlines.request_limit,
         jitter=jitter,
         lock_of=StripedLocks().of,
         on_foreign=outcomes.report_foreign,

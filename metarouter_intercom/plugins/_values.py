@@ -20,12 +20,16 @@ class Request:
         path: Begins with a slash. Ids in it are percent-encoded already. Includes the query string, if there is one.
         body: Becomes the JSON body; None sends no body.
         headers: Headers beyond those that the transport always sends.
+        timeout: Seconds that the whole exchange may last, from the look-up of the address to the last byte of the answer. None means
+            that only the transport's own time limits apply. When they are over, raise ``ConnectFailed`` or ``ReadFailed``. A
+            transport that ignores this works too; then a ``flush`` in the caller's thread may end late. Not part of equality.
     """
 
     method: str
     path: str
     body: JsonObject | None = None
     headers: Mapping[str, str] = attrs.field(factory=dict)
+    timeout: float | None = attrs.field(default=None, kw_only=True, eq=False, repr=False)
 
 
 @attrs.frozen

@@ -11,8 +11,8 @@ from ...errors import SpoolFailed
 from ...plugins import Claim, Tallies
 from ..safely import safe_log
 from .fail_open_store import FailOpenStore
-from .fallback_history import FallbackHistory
 from .fallback_dead_letters import FallbackDeadLetters
+from .fallback_history import FallbackHistory
 from .file_faults import FileFaults, extra_of
 from .memory import MemoryBuffer
 from .spool import EVERYTHING

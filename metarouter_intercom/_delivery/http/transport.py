@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 _LARGEST_ANSWER = 10 * 2**20
 # Connections beside those of the workers: for callers that check, delete or flush in their own threads.
 _OF_CALLERS = 2
+# In seconds.
+_SHORTEST_STEP = 0.001
 _HTTP_PACKAGES = frozenset({"certifi", "chardet", "charset_normalizer", "idna", "requests", "urllib3"})
 _CA_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
@@ -71,7 +74,10 @@ class HttpTransport:
             exchange = self._open()
         body = None if request.body is None else _encoded(request.body)
         try:
+            began_at = 0.0 if request.timeout is None else time.monotonic()
             answer = exchange(request, body)
+            if request.timeout is not None and self._session is not None:
+                _bound_body(answer, began_at + request.timeout)
             return Response(answer.status_code, _decoded(_content(answer)), _lower(answer.headers))
         except Exception as error:
             from .failures import transport_error_of
@@ -150,7 +156,7 @@ class HttpTransport:
                 data=body,
                 headers={**headers, **request.headers},
                 auth=_no_login,
-                timeout=timeouts,
+                timeout=timeouts if request.timeout is None else _shortened(timeouts, request.timeout),
                 allow_redirects=False,
                 stream=True,
             )
@@ -195,6 +201,7 @@ def _load() -> None:
     before = frozenset(sys.modules)
     try:
         from . import failures as _failures  # noqa: F401
+        from . import time_limits as _time_limits  # noqa: F401
 
         "localhost".encode("idna")
     except BaseException:
@@ -227,6 +234,23 @@ def _ca_bundle(address: str) -> str | None:
                 )
             return path
     return None
+
+
+def _shortened(timeouts: tuple[float, float], seconds: float) -> tuple[float, float]:
+    """Return connect and read timeout, neither longer than *seconds*; urllib3 refuses 0."""
+    seconds = max(seconds, _SHORTEST_STEP)
+    return min(timeouts[0], seconds), min(timeouts[1], seconds)
+
+
+def _bound_body(answer: requests.Response, ends_at: float) -> None:
+    """Let the body of an answer over the caller's own session end at *ends_at*, on the monotonic clock."""
+    from .time_limits import bound
+
+    raw = answer.raw
+    wire = getattr(raw, "_fp", None)
+    connected = getattr(getattr(raw, "_connection", None), "sock", None)
+    if getattr(wire, "fp", None) is not None:
+        bound(wire, connected, ends_at)
 
 
 def _no_login(request: requests.PreparedRequest) -> requests.PreparedRequest:
