@@ -19,8 +19,9 @@ from ..messages._title import title_of
 from ..plugins import Delivery
 from ..settings import Settings
 from .exit_codes import ExitCode, Failed, naming_address
+from .file_entries import FileEntry
 from .formatting import echo, is_complete, number_of, report_lines
-from .message_files import FileEntry, read_messages
+from .message_files import read_messages
 from .options import has_key
 from .people import find_people, show_people
 from .sandbox import listening, people_page

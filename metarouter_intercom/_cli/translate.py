@@ -21,8 +21,9 @@ from ..messages._codec import read_stamped
 from ..messages._title import title_of
 from ..settings import Settings
 from .exit_codes import ExitCode
+from .file_entries import FileEntry
 from .formatting import echo, number_of
-from .message_files import FileEntry, read_messages
+from .message_files import read_messages
 from .options import json_option
 
 # How many different requests, notes or faults a summary counts one by one.
