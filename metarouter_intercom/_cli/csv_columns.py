@@ -119,7 +119,7 @@ def map_columns(header: Sequence[str], chosen: dict[str, str], fixed_type: str |
             continue
         target = chosen.get(name)
         place = _place(name) if target is None else _place(target) if target else None
-        if target and place is None:
+        if target and (place is None or ":" in "".join(place[0])):
             raise Failed(_no_path(name, target), ExitCode.USAGE)
         if place is not None:
             columns.append(Column(index, *place))

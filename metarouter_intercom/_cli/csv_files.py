@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import sys
 from collections.abc import Iterable, Iterator
 from typing import TextIO
 
@@ -17,6 +16,8 @@ from .file_entries import FileEntry
 
 # A cell is at most so long: a message is far shorter, and a quote that is never closed must not swallow the whole file.
 _MAX_CELL = 1 << 20
+# In characters; a longer line is read in pieces.
+_MAX_LINE = 1 << 26
 _DELIMITERS = (",", ";", "\t", "|")
 _BYTE_ORDER_MARK = "\ufeff"
 _REMEDY = "correct the row"
@@ -109,12 +110,12 @@ class CsvTable:
 
     def _read_header(self) -> list[str]:
         first = self._lines.peek()
-        while first is not None and not first.strip(" \t\r\n" + _BYTE_ORDER_MARK):
+        while first is not None and not first.strip():
             self._lines.take()
             first = self._lines.peek()
         if first is None:
             return []
-        declared = first.strip().removeprefix(_BYTE_ORDER_MARK)
+        declared = first.strip()
         if declared.lower().startswith("sep=") and len(declared) == 5:
             # Excel writes such a line, and does not show it.
             self._lines.take()
@@ -127,7 +128,7 @@ class CsvTable:
         line, cells, fault = row
         if fault is not None:
             raise Failed(f"the row of column names cannot be read: line {line}: {fault}", ExitCode.USAGE)
-        return [cell.removeprefix(_BYTE_ORDER_MARK) for cell in cells]
+        return cells
 
     def _next_row(self) -> tuple[int, list[str], str | None] | None:
         """Return line, cells and fault of the next row; None at the end."""
@@ -187,7 +188,9 @@ class _Lines(Iterable[str]):
     def peek(self) -> str | None:
         """Return the next line and leave it; None at the end."""
         if not self._waiting:
-            line = self._text.readline(sys.maxsize)
+            line = self._text.readline(_MAX_LINE)
+            if not self.number:
+                line = line.removeprefix(_BYTE_ORDER_MARK)
             if not line:
                 return None
             self._waiting.append(line)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any, TypeVar
 
 import attrs
@@ -118,7 +118,10 @@ def _codec(name: str | None) -> str | None:
         return None
     try:
         codec = codecs.lookup(name)
-        codecs.getincrementaldecoder(codec.name)().decode(b"")
-    except (LookupError, AttributeError, TypeError):
+        codecs.getincrementaldecoder(codec.name)
+        # Some codecs turn bytes into bytes; those are refused here.
+        with suppress(UnicodeDecodeError):
+            b"a".decode(codec.name)
+    except LookupError:
         raise Failed(f"--encoding {name}: no such encoding; try cp1252 or utf-8", ExitCode.USAGE) from None
     return None if codec.name in ("utf-8", "utf-8-sig") else codec.name

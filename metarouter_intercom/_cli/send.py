@@ -182,8 +182,10 @@ def _was_sent(source: Source, record: ProgressFile, state: SendState) -> bool:
         spool = Path(record.spool)
         if _is_needed(spool, state):
             letters = f"its dead letters are kept in {spool}: export or retry them; "
+    number = record.progress.rejected
+    rejected = f"{number_of(number, 'message was', 'messages were')} rejected; " if number else ""
     echo(
-        f"{source.name}: the whole file was already sent; {letters}to send the file again, add --restart",
+        f"{source.name}: the whole file was already sent; {rejected}{letters}to send the file again, add --restart",
         err=True,
     )
     return True

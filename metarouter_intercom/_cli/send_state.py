@@ -48,7 +48,9 @@ class SendState:
         self.folder = state_folder() / "send" / _key(workspace)
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600))
+            probe = self.folder / f"{os.urandom(6).hex()}.probe"
+            os.close(os.open(probe, os.O_RDWR | os.O_CREAT, 0o600))
+            probe.unlink()
         except OSError as error:
             raise Failed(
                 f"{self.folder}: {error.strerror}; send keeps its state there: set XDG_STATE_HOME to a folder that you may write to",
