@@ -12,7 +12,7 @@ import click
 
 from .._types import JsonObject
 from .dead_letters import open_spool
-from .formatting import echo, number_of
+from .formatting import duration, echo, number_of
 from .options import json_option
 
 
@@ -25,9 +25,11 @@ def stats(spool: str, as_json: bool) -> None:
         buffered, dead = buffer.pending(), buffer.count_dead()
         oldest, size = buffer.oldest_accepted_at(), _size(spool)
     age = None if oldest is None else round(max(0.0, time.time() - oldest), 3)
+    waiting_since = "" if age is None else f", pending since {duration(age)}"
     if as_json:
         numbers: JsonObject = {
             "spool": spool,
+            "pending": buffered,
             "buffered": buffered,
             "oldest_age": age,
             "dead": {**dead},
@@ -36,7 +38,7 @@ def stats(spool: str, as_json: bool) -> None:
         click.echo(json.dumps(numbers))
         return
     waiting = number_of(buffered, "message waits", "messages wait")
-    echo(f"{waiting}{'' if age is None else f', the oldest for {age} s'}; the file has {size:,} bytes")
+    echo(f"{waiting}{waiting_since}; the file has {size:,} bytes")
     for reason, number in sorted(dead.items()):
         echo(f"  {number_of(number, 'dead letter')} x {reason}")
 

@@ -216,7 +216,7 @@ def test_stats_show_what_the_spool_contains(cli, spool):
     text = cli("stats", spool)
     numbers = json.loads(cli("stats", spool, "--json").out)
 
-    assert text.out.startswith("1 message waits, the oldest for ")
+    assert text.out.startswith("1 message waits, pending since ")
     assert text.out.splitlines()[1] == "  2 dead letters x contact_missing"
     assert (numbers["buffered"], numbers["dead"]) == (1, {"contact_missing": 2})
     assert numbers["oldest_age"] >= 0
@@ -246,7 +246,10 @@ def test_a_wrong_spool_path_is_one_line(connected, tmp_path, command):
     assert (missing.code, other.code) == (5, 5)
     assert missing.err.endswith("no such file; use the path in the client's `spool` setting\n")
     assert other.err.count("\n") == 1
-    assert "events.jsonl is not a spool; use the path of a spool file\n" in other.err
+    assert (
+        "events.jsonl is not a spool; to count the messages in it, run `metarouter-intercom translate "
+        in other.err
+    )
     assert not (tmp_path / "missing").exists()
 
 
