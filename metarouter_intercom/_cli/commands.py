@@ -21,10 +21,10 @@ from .translate import translate
 
 # \b keeps click from joining the lines.
 _EPILOG = (
-    "\b\nExit codes:\n"
-    + "\n".join(f"  {code:<5}{meaning}" for code, meaning in MEANINGS.items())
-    + "\n\n\b\nEnvironment:\n"
+    "\b\nEnvironment:\n"
     + "\n".join(f"  {name:<24}{meaning}" for name, meaning in VARIABLES.items())
+    + "\n\n\b\nExit codes:\n"
+    + "\n".join(f"  {code:<5}{meaning}" for code, meaning in MEANINGS.items())
 )
 
 

@@ -24,8 +24,8 @@ _IDLE = 0.5
 _USUAL_WINDOW = 10.0
 # A budget with fewer requests than this is as good as used up: the client keeps some for requests on their way.
 _NEARLY_NONE = 8
-_FORMAT = "{desc}{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{left}, {rate_fmt}{postfix}]"
-_FORMAT_WITHOUT_TOTAL = "{n_fmt} messages [{elapsed}, {rate_fmt}{postfix}]"
+_FORMAT = "{desc}{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{left}, {rate_noinv_fmt}{postfix}]"
+_FORMAT_WITHOUT_TOTAL = "{n_fmt} messages [{elapsed}, {rate_noinv_fmt}{postfix}]"
 
 
 class ObservedTransport(HttpTransport):

@@ -271,7 +271,9 @@ class Replay:
             self.lines.show(settled, self.bar.total, per_second=per_second, left=left, postfix=postfix)
         self.bar.left = left
         self.bar.set_postfix_str(f"errors={errors}{', ' if waits else ''}{waits}", refresh=False)
-        self.bar.update(settled - self.bar.n)
+        # Also without progress, so that the bar says what it waits for.
+        self.bar.n = max(self.bar.n, settled)
+        self.bar.refresh()
 
     def _outlook(self, settled: int, per_second: float) -> tuple[str, str]:
         """Return the time left, and what the run waits for."""

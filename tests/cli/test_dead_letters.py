@@ -66,7 +66,7 @@ def test_list_prints_json(cli, spool):
     """`--json` prints the counts, and the dead letters as an export does."""
     listed = json.loads(cli("dead-letters", "list", "--spool", spool, "--json").out)
 
-    assert listed["counts"] == {"contact_missing": 2}
+    assert listed["dead"] == {"contact_missing": 2}
     assert [one["message"]["messageId"] for one in listed["dead_letters"]] == ["m-1", "m-2"]
 
 

@@ -81,13 +81,11 @@ def test_the_bar_shows_the_rate_of_the_whole_run():
         bar.start_t -= 20.0
         bar.left = "01:23"
         bar.update(10)
-        shown = bar.format_dict
         text = str(bar)
 
-    assert shown["rate"] is None
     assert "50/100" in text
     assert "<01:23" in text
-    assert ", 2.00s/msg" in text or "0.50msg/s" in text
+    assert " 0.50msg/s" in text
 
 
 def test_a_log_gets_a_line_every_so_often():
