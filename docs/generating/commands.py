@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from inspect import cleandoc
 from textwrap import dedent
 
 import click
@@ -44,7 +45,7 @@ def _section(name: str, command: click.Command) -> str:
     options = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
     arguments = [parameter for parameter in command.params if isinstance(parameter, click.Argument)]
     usage = " ".join([name, *(["[OPTIONS]"] if options else []), *map(_usage, arguments)])
-    text = "\n\n".join(map(_paragraph, (command.help or "").split("\n\n")))
+    text = "\n\n".join(map(_paragraph, cleandoc(command.help or "").split("\n\n")))
     rows = [[_names(option), _default(option), from_rst(option.help or "")] for option in options]
     listed = "\n" + table(["option", "default", "meaning"], rows) if rows else ""
     return f"### `{name.partition(' ')[2]}`\n\n```text\n{usage}\n```\n\n{text}\n{listed}"

@@ -263,3 +263,18 @@ def test_the_file_that_was_sent_is_not_its_spool(cli, spool, tmp_path):
 
     assert done.code == 5
     assert done.err == f"metarouter-intercom: {file} is not a spool; did you mean {file}.spool?\n"
+
+
+@pytest.mark.parametrize("name", ["events.jsonl", "other.db"])
+def test_stats_leave_another_file_alone(cli, tmp_path, name):
+    """A file that is no spool is left as it is, also an empty one; the line says what to do, and not to move it."""
+    path = tmp_path / name
+    path.touch()
+
+    done = cli("stats", path)
+
+    assert (done.code, done.err.count("\n")) == (5, 1)
+    assert f"{path} is not a spool; " in done.err
+    assert "move" not in done.err
+    assert path.read_bytes() == b""
+    assert [one.name for one in tmp_path.iterdir()] == [name]
