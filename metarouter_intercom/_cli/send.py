@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -16,20 +15,19 @@ from .._client.client import Client
 from .._delivery.buffers.spool import SpoolBuffer
 from .exit_codes import ExitCode, Failed, naming_address
 from .file_options import file_options, files_argument, sources_of
-from .formatting import echo, is_complete, number_of, report_lines, report_object
+from .formatting import echo, number_of
 from .message_files import read_messages
 from .meter import Bar, Lines, ObservedTransport, make_bar
 from .options import connection_options, json_option, settings_of
 from .progress import Locked, ProgressFile
 from .rejects import CsvRejects, Rejects
-from .replay import LINE_SECONDS, POLL_SECONDS, Replay, ReplayFile, interrupt_text
+from .replay import LINE_SECONDS, POLL_SECONDS, Replay, ReplayFile
+from .send_report import exit_code_of, print_hints, print_summary
 from .send_state import SendState, is_spool, lock_spool
 from .signals import stop_signals
 from .sources import Source
 
 if TYPE_CHECKING:
-    from .._delivery.report import Report
-    from .._types import JsonObject
     from ..settings import Settings
 
 # Messages that may wait in the spool; then reading pauses.
@@ -121,11 +119,7 @@ def send(
     )
     state = SendState(_workspace(settings), spool)
     with ExitStack() as stack:
-        opened = [
-            (source, stack.enter_context(closing(state.open_record(source, restart=restart))))
-            for source in sources
-        ]
-        records = [(source, record) for source, record in opened if not _was_sent(source, record, state)]
+        records = _records(stack, state, sources, restart=restart)
         if not records:
             return ExitCode.DONE
         run = _Run(stack, state, settings, hide=no_progress or as_json)
@@ -133,9 +127,20 @@ def send(
         replay = run.replay(records, run_spool, rejects_paths)
         report = replay.run()
         left = run.finish(replay, records, run_spool)
-    _print(replay, report, as_json=as_json, rejects=[file.rejects.path for file in replay.files])
-    _print_hints(replay, report, run_spool if left else None)
-    return _exit_code(replay, report)
+    print_summary(replay, report, as_json=as_json, rejects=[file.rejects.path for file in replay.files])
+    print_hints(replay, report, run_spool if left else None)
+    return exit_code_of(replay, report)
+
+
+def _records(
+    stack: ExitStack, state: SendState, sources: Sequence[Source], *, restart: bool
+) -> list[tuple[Source, ProgressFile]]:
+    """Return the sources that are still to be sent, with their records; *stack* releases those."""
+    opened = [
+        (source, stack.enter_context(closing(state.open_record(source, restart=restart))))
+        for source in sources
+    ]
+    return [(source, record) for source, record in opened if not _was_sent(source, record, state)]
 
 
 def _workspace(settings: Settings) -> str:
@@ -342,76 +347,3 @@ class _Run:
 
 def _save_nothing() -> None:
     """A stream cannot be read again, so its progress is not saved."""
-
-
-# --- what is printed at the end ------------------------------------------------------------------------------------
-
-
-def _print(replay: Replay, report: Report, *, as_json: bool, rejects: Sequence[Path]) -> None:
-    if as_json:
-        click.echo(json.dumps(_summary_object(replay, report)))
-    else:
-        echo(_summary(replay, report))
-    written = [str(path) for path, file in zip(rejects, replay.files, strict=True) if file.progress.rejected]
-    if written:
-        echo(f"rejected messages are in {', '.join(written)}", err=True)
-
-
-def _summary_object(replay: Replay, report: Report) -> JsonObject:
-    files: list[JsonObject] = [
-        {
-            "file": file.name,
-            "read": file.progress.read,
-            "read_before": file.read_before,
-            "read_rejected": file.progress.rejected,
-            "is_finished": replay.is_finished,
-        }
-        for file in replay.files
-    ]
-    numbers: JsonObject = {
-        name: sum(int(str(file[name])) for file in files) for name in ("read", "read_before", "read_rejected")
-    }
-    one: JsonObject = {"file": files[0]["file"]} if len(files) == 1 else {}
-    return {
-        **one,
-        "files": [*files],
-        **numbers,
-        "is_finished": replay.is_finished,
-        **report_object(report),
-    }
-
-
-def _summary(replay: Replay, report: Report) -> str:
-    lines = [_heading(file) for file in replay.files]
-    if len(lines) > 1:
-        read, rejected = number_of(replay.read, "message"), replay.rejected
-        lines.append(f"{number_of(len(lines), 'file')}: {read} read, {rejected:,} rejected")
-    return "\n".join([*lines, *report_lines(report)])
-
-
-def _heading(file: ReplayFile) -> str:
-    read = number_of(file.progress.read, "message")
-    return (
-        f"{file.name}: {read} read{_of_earlier_runs(file.read_before)}, "
-        f"{file.progress.rejected:,} rejected{_of_earlier_runs(file.rejected_before)}"
-    )
-
-
-def _of_earlier_runs(number: int) -> str:
-    return f" ({number:,} of them by earlier runs)" if number else ""
-
-
-def _print_hints(replay: Replay, report: Report, spool: Path | None) -> None:
-    """Print on standard error where the messages are that are not in Intercom, and how to continue."""
-    if report.dead and spool is not None:
-        echo(f"to see the dead letters: metarouter-intercom dead-letters list --spool {spool}", err=True)
-    if replay.is_interrupted:
-        echo(interrupt_text(replay, report), err=True)
-
-
-def _exit_code(replay: Replay, report: Report) -> ExitCode:
-    if replay.is_interrupted:
-        return ExitCode.INTERRUPTED
-    if replay.is_finished and is_complete(report) and not replay.rejected:
-        return ExitCode.DONE
-    return ExitCode.INCOMPLETE
