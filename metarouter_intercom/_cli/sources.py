@@ -99,7 +99,9 @@ def _matches(name: str) -> list[str]:
 
 def _source(file: str, form_of: Callable[[str], FileForm]) -> Source:
     if file == "-":
-        return Source(file, "<stdin>", True, f"<stdin>\n{os.getcwd()}", form_of(file))
+        return Source(
+            file, "<stdin>", True, f"<stdin>\n{os.getcwd()}", form_of(file)._replace(name="<stdin>")
+        )
     status = os.stat(file)
     is_stream = not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode))
     if not is_stream:
