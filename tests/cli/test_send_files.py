@@ -344,3 +344,16 @@ def test_an_interrupted_run_over_files_continues(connected, sandbox, folder):
     assert done.out.splitlines()[0] == "b.jsonl: 20 messages read, 0 rejected"
     assert differences(sandbox.workspace, 40) == []
     assert sandbox.workspace.repeated_events == 0
+
+
+def test_exported_dead_letters_can_be_sent(connected, sandbox, folder):
+    """What `dead-letters export` writes is sent like any other file."""
+    (folder / "a.jsonl").write_text('{"type": "track", "userId": "u-1", "event": "Seen"}\n')
+    spool = connected("send", "a.jsonl", "--wait", "0").err.split()[-1]
+    connected("dead-letters", "export", "--spool", spool, "-o", "dead.jsonl")
+    _identify(folder, "b.jsonl", "u-1")
+
+    done = connected("send", "b.jsonl", "dead.jsonl")
+
+    assert done.code == 0
+    assert [event.name for event in sandbox.workspace.events("u-1")] == ["Seen"]
