@@ -9,7 +9,7 @@ import metarouter_intercom
 from metarouter_intercom import Client
 from metarouter_intercom.sandbox import Sandbox
 
-EXTRAS = ("flask", "click", "tqdm", "joserfc", "pytest")
+EXTRAS = ("flask", "click", "platformdirs", "tqdm", "joserfc", "pytest")
 
 
 def main() -> None:

@@ -30,7 +30,11 @@ _TABLES: dict[str, dict[str, Callable[[], str]]] = {
         "values": mapping.other_values,
     },
     "settings.md": {"settings": settings.tables},
-    "command-line.md": {"commands": commands.sections, "exit codes": commands.exit_codes},
+    "command-line.md": {
+        "commands": commands.sections,
+        "environment": commands.environment,
+        "exit codes": commands.exit_codes,
+    },
 }
 
 

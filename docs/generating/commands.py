@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from inspect import cleandoc
+from textwrap import dedent
 
 import click
 
-from .package import MEANINGS, commands
+from .package import MEANINGS, VARIABLES, commands
 from .words import code, from_rst, table
 
 
@@ -22,6 +24,15 @@ def exit_codes() -> str:
     )
 
 
+def environment() -> str:
+    """Return the environment variables as a table."""
+    rows = [
+        [", ".join(code(one) for one in name.split(", ")), from_rst(meaning)]
+        for name, meaning in VARIABLES.items()
+    ]
+    return table(["variable", "what it says"], rows)
+
+
 def _walk(name: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
     if not isinstance(command, click.Group):
         yield name, command
@@ -34,7 +45,7 @@ def _section(name: str, command: click.Command) -> str:
     options = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
     arguments = [parameter for parameter in command.params if isinstance(parameter, click.Argument)]
     usage = " ".join([name, *(["[OPTIONS]"] if options else []), *map(_usage, arguments)])
-    text = "\n\n".join(from_rst(part) for part in (command.help or "").split("\n\n"))
+    text = "\n\n".join(map(_paragraph, cleandoc(command.help or "").split("\n\n")))
     rows = [[_names(option), _default(option), from_rst(option.help or "")] for option in options]
     listed = "\n" + table(["option", "default", "meaning"], rows) if rows else ""
     return f"### `{name.partition(' ')[2]}`\n\n```text\n{usage}\n```\n\n{text}\n{listed}"
@@ -44,6 +55,14 @@ def _usage(argument: click.Argument) -> str:
     word = (argument.name or "").upper()
     word = f"{word}..." if argument.nargs == -1 else word
     return word if argument.required else f"[{word}]"
+
+
+def _paragraph(text: str) -> str:
+    """Return a part of a help text. One that begins with a backspace has its own lines: examples."""
+    if not text.startswith("\b\n"):
+        return from_rst(text)
+    heading, _, lines = text.removeprefix("\b\n").partition("\n")
+    return f"{heading}\n\n```text\n{dedent(lines).rstrip()}\n```"
 
 
 def _names(option: click.Option) -> str:

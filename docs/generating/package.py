@@ -7,6 +7,7 @@ When a private module moves, this list changes and nothing else.
 from __future__ import annotations
 
 from metarouter_intercom._cli.commands import commands
+from metarouter_intercom._cli.environment import VARIABLES
 from metarouter_intercom._cli.exit_codes import MEANINGS
 from metarouter_intercom._intercom.payloads import company_body, contact_body, event_body
 from metarouter_intercom.messages._codec import read_message
@@ -26,6 +27,7 @@ __all__ = [
     "MEANINGS",
     "PAGE_FACTS",
     "PLAIN",
+    "VARIABLES",
     "commands",
     "company_body",
     "contact_body",

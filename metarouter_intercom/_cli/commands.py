@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -11,6 +12,7 @@ import click
 from .connect import check, connect
 from .dead_letters import dead_letters
 from .demo import demo
+from .environment import VARIABLES
 from .exit_codes import MEANINGS, ExitCode, Failed, failure
 from .sandbox import sandbox
 from .send import send
@@ -18,7 +20,12 @@ from .stats import stats
 from .translate import translate
 
 # \b keeps click from joining the lines.
-_EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code:<5}{meaning}" for code, meaning in MEANINGS.items())
+_EPILOG = (
+    "\b\nEnvironment:\n"
+    + "\n".join(f"  {name:<24}{meaning}" for name, meaning in VARIABLES.items())
+    + "\n\n\b\nExit codes:\n"
+    + "\n".join(f"  {code:<5}{meaning}" for code, meaning in MEANINGS.items())
+)
 
 
 @click.group(
@@ -55,6 +62,10 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
         code = error.exit_code
     except click.exceptions.Exit as end:
         code = end.exit_code
+    except BrokenPipeError:
+        # The reader of the output has enough, as in `translate FILE | head`. Python must not fail again when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = ExitCode.INCOMPLETE
     except Exception as error:
         failed = error if isinstance(error, Failed) else failure(error)
         if failed is None:

@@ -15,7 +15,14 @@ from ..settings import Settings
 from .connections import write_connection
 from .exit_codes import naming_address
 from .formatting import echo
-from .options import REGIONS, base_url_option, connection_options, json_option, settings_of
+from .options import (
+    REGIONS,
+    api_version_option,
+    base_url_option,
+    connection_options,
+    json_option,
+    settings_of,
+)
 
 
 @click.command(short_help="Check a key and store it as a named connection.")
@@ -26,13 +33,21 @@ from .options import REGIONS, base_url_option, connection_options, json_option, 
 )
 @click.option("--region", type=REGIONS, default="us", show_default=True, help="Region of the workspace.")
 @base_url_option
+@api_version_option
 @click.option(
     "--print-env",
     is_flag=True,
     help="Do not store the connection; print it as environment variables, without the key.",
 )
 def connect(
-    *, name: str, app_id: str | None, api_key_stdin: bool, region: str, base_url: str | None, print_env: bool
+    *,
+    name: str,
+    app_id: str | None,
+    api_key_stdin: bool,
+    region: str,
+    base_url: str | None,
+    api_version: str | None,
+    print_env: bool,
 ) -> None:
     """
     Check an App/Source ID and an API key, and store them as a named connection.
@@ -42,13 +57,19 @@ def connect(
     if app_id is None and not api_key_stdin:
         app_id = _prompt("App/Source ID (empty to skip)", default="", show_default=False) or None
     key = sys.stdin.readline().strip() if api_key_stdin else _prompt("API key", hide_input=True)
-    options = {"api_key": key, "app_id": app_id, "region": region, "base_url": base_url}
+    options = {
+        "api_key": key,
+        "app_id": app_id,
+        "region": region,
+        "base_url": base_url,
+        "api_version": api_version,
+    }
     settings: dict[str, Any] = {field: value for field, value in options.items() if value is not None}
     account = _account(Settings(**settings))
     # With --print-env only the variables go to standard output, so that you can redirect them into a file.
     echo(f"connected to {_description(account)}", err=print_env)
     if print_env:
-        click.echo("\n".join(_exports(account, region, base_url)))
+        click.echo("\n".join(_exports(account, region, base_url, api_version)))
         return
     path = write_connection(name, {**options, "app_id": app_id or account.app_id})
     echo(f"stored as {name!r} in {path}")
@@ -59,7 +80,7 @@ def _prompt(question: str, **options: Any) -> str:
     return answer.strip()
 
 
-def _exports(account: Account, region: str, base_url: str | None) -> list[str]:
+def _exports(account: Account, region: str, base_url: str | None, api_version: str | None) -> list[str]:
     lines = [
         "# export INTERCOM_API_KEY=<the key that you have just entered>",
         f"export INTERCOM_APP_ID={shlex.quote(account.app_id)}",
@@ -67,6 +88,8 @@ def _exports(account: Account, region: str, base_url: str | None) -> list[str]:
     ]
     if base_url is not None:
         lines.append(f"export INTERCOM_BASE_URL={shlex.quote(base_url)}")
+    if api_version is not None:
+        lines.append(f"# no variable sets the API version: add --api-version {shlex.quote(api_version)}")
     return lines
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from .._types import JsonObject
 from .exit_codes import ExitCode, Failed
 
-_FIELDS = ("api_key", "app_id", "region", "base_url")
+_FIELDS = ("api_key", "app_id", "region", "base_url", "api_version")
 
 
 def connections_path() -> Path:

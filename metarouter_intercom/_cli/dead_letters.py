@@ -7,7 +7,6 @@ import os
 import sys
 from contextlib import ExitStack, closing
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any
 
 import click
@@ -21,9 +20,7 @@ from .formatting import echo, is_complete, number_of, report_lines, report_objec
 from .known_letters import check_ids, check_reason
 from .options import connection_options, json_option, setting_option, settings_of
 from .retrying import Retry
-
-# How every SQLite file begins, and so every spool that is not empty.
-_SQLITE_START = b"SQLite format 3\0"
+from .spool_files import require_spool
 
 _spool_option = click.option(
     "--spool", required=True, type=click.Path(dir_okay=False), help="Spool file of the client."
@@ -46,17 +43,7 @@ def open_spool(path: str) -> SpoolBuffer:
         Failed: There is no such file, or it is another kind of file.
         SpoolFailed: The file cannot be read.
     """
-    if not Path(path).exists():
-        raise Failed(f"{path}: no such file; use the path in the client's `spool` setting", ExitCode.FILE)
-    with open(path, "rb") as file:
-        start = file.read(len(_SQLITE_START))
-    if start and start != _SQLITE_START:
-        hint = (
-            f"did you mean {path}.spool?"
-            if Path(f"{path}.spool").exists()
-            else "use the path of a spool file"
-        )
-        raise Failed(f"{path} is not a spool; {hint}", ExitCode.FILE)
+    require_spool(path)
     return SpoolBuffer(path, limit=sys.maxsize, dead_letters=sys.maxsize)
 
 
@@ -82,12 +69,7 @@ def list_letters(*, spool: str, reason: str | None, limit: int, as_json: bool) -
         letters = _letters(buffer)
         listed, counts = letters.list(reason, limit=limit), letters.count()
     if as_json:
-        # "counts" is the earlier name; scripts may use it.
-        click.echo(
-            json.dumps(
-                {"dead": counts, "counts": counts, "dead_letters": [line_of(letter) for letter in listed]}
-            )
-        )
+        click.echo(json.dumps({"dead": counts, "dead_letters": [line_of(letter) for letter in listed]}))
         return
     for letter in listed:
         echo(_row(letter))

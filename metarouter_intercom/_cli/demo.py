@@ -12,17 +12,17 @@ from typing import IO, TYPE_CHECKING
 import click
 
 from .._client.client import Client
-from .._delivery.http.transport import HttpTransport
 from .._types import JsonObject, JsonValue
 from ..errors import RejectedMessage
 from ..messages._title import title_of
 from ..plugins import Delivery
 from ..settings import Settings
 from .exit_codes import ExitCode, Failed, naming_address
+from .file_entries import FileEntry
 from .formatting import echo, is_complete, number_of, report_lines
-from .message_files import FileEntry, read_messages
+from .message_files import read_messages
 from .options import has_key
-from .people import find_people, show_people
+from .people import RecordingTransport, find_people, show_people
 from .sandbox import listening, people_page
 from .signals import until_interrupted
 
@@ -65,15 +65,15 @@ def demo(*, file: str | None, yes: bool, keep_open: bool, port: int) -> int:
     with ExitStack() as stack:
         server = None if has_key() else stack.enter_context(_local_intercom(port))
         settings = _real_settings(yes) if server is None else _local_settings(server)
-        client = stack.enter_context(Client(settings, after=[outcomes]))
+        transport = stack.enter_context(closing(RecordingTransport(settings)))
+        client = stack.enter_context(Client(settings, after=[outcomes], transport=transport))
         with naming_address(settings.address):
             account = client.check()
         echo(f"connected to {account.name or 'a workspace'} ({account.app_id}) at {settings.address}")
         names, number = _send(client, _messages(stack, file), file or "the demo's messages")
         report = client.flush(60)
         echo(f"{number_of(number, 'message')} sent\n")
-        transport = stack.enter_context(closing(HttpTransport(settings)))
-        show_people(find_people(transport, names))
+        show_people(find_people(transport, names, transport.contacts))
         outcomes.show()
         echo("Report")
         echo("\n".join(f"  {line}" for line in report_lines(report)))

@@ -29,6 +29,18 @@ def number_of(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
 
+def duration(seconds: float) -> str:
+    """Return ``8 s``, ``3 min``, ``5 h 20 min`` or ``2 days 4 h``: exact enough to decide what to do."""
+    minutes = round(seconds) // 60
+    if not minutes:
+        return f"{round(seconds)} s"
+    hours, minutes = divmod(minutes, 60)
+    if not hours:
+        return f"{minutes} min"
+    days, hours_left = divmod(hours, 24)
+    return f"{number_of(days, 'day')} {hours_left} h" if days else f"{hours} h {minutes} min"
+
+
 def report_lines(report: Report) -> list[str]:
     """Return *report* as lines: the numbers except zeros, then the reasons, the most frequent first."""
     values = attrs.asdict(report)

@@ -1,5 +1,5 @@
 """
-Reads messages from a file: JSON lines, JSON arrays or Segment batches, plain or gzipped, in UTF-8, UTF-16 or UTF-32.
+Reads messages from a file: JSON lines, JSON arrays, Segment batches or CSV, plain or gzipped, in UTF-8, UTF-16 or UTF-32.
 
 A file of any size is read in chunks, and an invalid line does not stop the reading. Does not know what a valid message is.
 """
@@ -11,12 +11,14 @@ import io
 import json
 import zlib
 from collections.abc import Iterator
+from contextlib import closing
 from typing import IO, NamedTuple, cast
 
 from .._types import JsonObject, JsonValue
-from ..errors import Problem
 from ..messages._batches import members_of, merged
+from .csv_files import CsvOptions, CsvTable
 from .exported_letters import exported_message, is_exported
+from .file_entries import FileEntry
 from .json_stream import JsonStream
 from .text_encodings import BrokenEncoding, as_utf8
 
@@ -28,47 +30,40 @@ _COMPLETE = "get a complete copy of the file"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-class FileEntry(NamedTuple):
+class FileForm(NamedTuple):
     """
-    One message of a file, or a piece of the file that is not a message.
+    How a file is read.
 
     Attributes:
-        line: Line in the file, from 1.
-        place: Path to the message inside the value that begins in that line: ``batch[2]``, ``[7]``; empty for the value itself.
-        message: The message; None if there is none.
-        fault: Why there is none.
-        text: The piece of the file that is not a message, for the rejects file.
-        remedy: What to do about the fault.
+        is_csv: Rows of CSV; else JSON.
+        encoding: Name of the encoding; None for UTF-8, UTF-16 or UTF-32, whichever it is.
+        options: How CSV is read.
+        name: The file's name in errors.
+        header: The column names of a CSV file that was looked at; empty for a stream.
     """
 
-    line: int
-    place: str
-    message: JsonObject | None
-    fault: str | None = None
-    text: str = ""
-    remedy: str = "send one JSON object per line"
-
-    @property
-    def problem(self) -> Problem:
-        """The fault of an entry without a message, as acceptance reports faults."""
-        return Problem("", self.fault or "unreadable", self.remedy)
-
-    def where(self, file: str, path: str = "") -> str:
-        """Return ``file:line: path``, where *path* is that of a value in the message."""
-        value = ".".join(part for part in (self.place, path) if part)
-        return f"{file}:{self.line}: {value}" if value else f"{file}:{self.line}"
+    is_csv: bool = False
+    encoding: str | None = None
+    options: CsvOptions = CsvOptions()
+    name: str = "<stdin>"
+    header: tuple[str, ...] = ()
 
 
-def read_messages(stream: IO[bytes]) -> Iterator[FileEntry]:
+def read_messages(stream: IO[bytes], form: FileForm = FileForm()) -> Iterator[FileEntry]:  # noqa: B008  # frozen
     """
     Yield the entries of *stream* in their order.
 
     Args:
-        stream: JSON lines (each one a message, a Segment batch or an array), or JSON arrays or objects that span lines; plain or gzip.
+        stream: JSON lines (each one a message, a Segment batch or an array), JSON arrays or objects that span lines, or CSV; plain or
+            gzip.
+        form: How to read it.
+
+    Raises:
+        Failed: The columns of a CSV file cannot be mapped.
     """
     line = 1
     try:
-        for entry in _entries(stream):
+        for entry in _entries(stream, form):
             line = entry.line
             yield entry
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -79,8 +74,11 @@ def read_messages(stream: IO[bytes]) -> Iterator[FileEntry]:
         yield FileEntry(line, "", None, fault, remedy=_COMPLETE)
 
 
-def _entries(stream: IO[bytes]) -> Iterator[FileEntry]:
-    source = as_utf8(_unzipped(stream))
+def _entries(stream: IO[bytes], form: FileForm) -> Iterator[FileEntry]:
+    source = as_utf8(_unzipped(stream), form.encoding)
+    if form.is_csv:
+        yield from _rows(source, form)
+        return
     start = source.peek(1).removeprefix(_BYTE_ORDER_MARK).lstrip()
     if start[:1] != b"[" and not (start[:1] == b"{" and _spans_lines(start)):
         yield from _line_entries(source)
@@ -91,6 +89,21 @@ def _entries(stream: IO[bytes]) -> Iterator[FileEntry]:
     finally:
         # Without this the wrapper would close the caller's stream.
         text.detach()
+
+
+def table_of(stream: IO[bytes], form: FileForm) -> CsvTable:
+    """
+    Read the first row of a CSV file.
+
+    Raises:
+        Failed: The columns cannot be mapped.
+    """
+    return CsvTable(as_utf8(_unzipped(stream), form.encoding), form.options, form.name)
+
+
+def _rows(source: io.BufferedReader, form: FileForm) -> Iterator[FileEntry]:
+    with closing(CsvTable(source, form.options, form.name)) as table:
+        yield from table.entries()
 
 
 def _unzipped(stream: IO[bytes]) -> io.BufferedReader:
@@ -159,7 +172,7 @@ def _expanded(line: int, place: str, value: JsonValue) -> Iterator[FileEntry]:
             whole = merged(value, member) if isinstance(member, dict) else member
             yield from _expanded(line, f"{place}.batch[{index}]".lstrip("."), whole)
     elif isinstance(value, dict):
-        yield FileEntry(line, place, value)
+        yield FileEntry(line, place, _message_in(value))
     else:
         fault = "not an object; a message is a JSON object"
         yield FileEntry(line, place, None, fault, json.dumps(value)[:_MAX_TEXT])
@@ -173,6 +186,13 @@ def _exported(line: int, place: str, letter: JsonObject) -> FileEntry:
         remedy = "retry it with dead-letters retry, which keeps what its sender may write"
         return FileEntry(line, place, None, fault, json.dumps(letter)[:_MAX_TEXT], remedy)
     return FileEntry(line, place, message)
+
+
+def _message_in(value: JsonObject) -> JsonObject:
+    """Return the message in a line of a rejects file; any other value is the message itself."""
+    message = value.get("message")
+    is_wrapped = isinstance(message, dict) and "type" not in value and "faults" in value
+    return cast("JsonObject", message) if is_wrapped else value
 
 
 # --- arrays, and objects that span lines --------------------------------------------------------------------------

@@ -21,12 +21,17 @@ base_url_option = click.option(
     "--base-url", metavar="URL", help="Address of a sandbox or proxy to use instead of Intercom's."
 )
 
+api_version_option = click.option(
+    "--api-version", metavar="VERSION", help="Version of Intercom's API to ask for, for example 2.16."
+)
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for other programs.")
 
 
 def connection_options(command: _Command) -> _Command:
-    """Add ``--connection``, ``--region``, ``--app-id`` and ``--base-url``."""
+    """Add ``--connection``, ``--region``, ``--app-id``, ``--base-url`` and ``--api-version``."""
     for option in (
+        api_version_option,
         base_url_option,
         click.option("--app-id", metavar="ID", help="App/Source ID of the workspace that the key must open."),
         click.option("--region", type=REGIONS, help="Region of the workspace."),
@@ -58,7 +63,13 @@ def _parsed_settings(
 
 
 def settings_of(
-    *, connection: str | None, region: str | None, app_id: str | None, base_url: str | None, **more: Any
+    *,
+    connection: str | None,
+    region: str | None,
+    app_id: str | None,
+    base_url: str | None,
+    api_version: str | None = None,
+    **more: Any,
 ) -> Settings:
     """
     Return the settings of a connection: options first, then the named connection, the environment, the stored ``default``.
@@ -66,7 +77,7 @@ def settings_of(
     Raises:
         ConfigurationError: No API key is set anywhere, or there is no such connection.
     """
-    options = {"region": region, "app_id": app_id, "base_url": base_url}
+    options = {"region": region, "app_id": app_id, "base_url": base_url, "api_version": api_version}
     chosen = {name: value for name, value in options.items() if value is not None} | more
     if connection is None and has_key():
         # INTERCOM_ENABLED is for apps. Who types a command wants it to be done.

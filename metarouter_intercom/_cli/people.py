@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from .._delivery.http.transport import HttpTransport
 from .._delivery.outcomes import delivery_failed
 from .._intercom.foreign_answers import is_foreign
 from .._intercom.response_parsing import is_success
@@ -14,7 +15,7 @@ from .._intercom.responses import classify
 from .._types import JsonObject, JsonValue
 from ..errors import DeliveryFailed
 from ..operations._money import minor_units
-from ..plugins import Request, Transport
+from ..plugins import Request, Response, Transport
 from .formatting import echo, number_of
 
 _FIELDS = ("phone", "signed_up_at", "unsubscribed_from_emails")
@@ -29,9 +30,39 @@ class Person(NamedTuple):
     events: list[JsonObject]
 
 
-def find_people(transport: Transport, names: Sequence[str]) -> list[Person]:
-    """Return the contacts with these external ids or email addresses, each with its companies and events."""
-    contacts = {contact["id"]: contact for name in names for contact in _find(transport, name)}
+class RecordingTransport(HttpTransport):
+    """
+    HTTP that remembers the contacts in the answers, because Intercom's searches show a new contact only a while later.
+
+    Attributes:
+        contacts: Contact id -> email address, in lower case.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.contacts: dict[str, str] = {}
+
+    def send(self, request: Request, *more: Any, **options: Any) -> Response:
+        """Send *request*, and remember the contact in the answer."""
+        response = super().send(request, *more, **options)
+        body = response.body
+        if isinstance(body, dict) and body.get("type") == "contact" and body.get("email"):
+            self.contacts[_text(body.get("id"))] = _text(body["email"]).lower()
+        return response
+
+
+def find_people(
+    transport: Transport, names: Sequence[str], written: Mapping[str, str] | None = None
+) -> list[Person]:
+    """
+    Return the contacts with these external ids or email addresses, each with its companies and events.
+
+    Args:
+        transport: Asks Intercom.
+        names: External ids and email addresses.
+        written: Contact id -> email address of the contacts that were written just now, which no search sees yet.
+    """
+    contacts = {contact["id"]: contact for name in names for contact in _find(transport, name, written or {})}
     return [
         Person(
             contact,
@@ -42,12 +73,18 @@ def find_people(transport: Transport, names: Sequence[str]) -> list[Person]:
     ]
 
 
-def _find(transport: Transport, name: str) -> list[JsonObject]:
+def _find(transport: Transport, name: str, written: Mapping[str, str]) -> list[JsonObject]:
     contact = _ask(transport, Request("GET", f"/contacts/find_by_external_id/{quote(name, safe='')}"))
     if isinstance(contact, dict):
         return [contact]
     if "@" not in name:
         return []
+    ids = [contact_id for contact_id, email in written.items() if email == name.lower()]
+    answers = [_ask(transport, Request("GET", f"/contacts/{contact_id}")) for contact_id in ids]
+    # A lead that was merged into a user since then is no contact any more.
+    live = [answer for answer in answers if isinstance(answer, dict)]
+    if live:
+        return live
     query: JsonObject = {"field": "email", "operator": "=", "value": name}
     return _list(transport, Request("POST", "/contacts/search", {"query": query}), "data")
 

@@ -1,4 +1,4 @@
-"""How much of a file was read, in a file beside its spool, so that ``send`` continues after Ctrl-C or a crash and doubles nothing."""
+"""How much of a file was read, in a record that is locked while it is open, so that ``send`` continues after Ctrl-C or a crash and doubles nothing."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from pathlib import Path
 import attrs
 
 from .exit_codes import ExitCode, Failed
-from .message_files import FileEntry
+from .file_entries import FileEntry
 
-# One write of this size replaces the whole file, so that a crash leaves either the old content or the new one.
+# One write of this size replaces the whole progress, so that a crash leaves either the old content or the new one.
 _SIZE = 512
+# What follows the progress: paths may be long.
+_MAX_ABOUT = 1 << 16
 
 
 @attrs.define(kw_only=True)
@@ -27,7 +29,6 @@ class Progress:
         rejects_bytes: Length of the rejects file.
         digest: Digest of everything that was read; it tells another file from this one.
         sent_bytes: Length of the file when all of it was read and delivered; None before.
-        workspace: Id of the workspace to which it was sent; empty in a file of an earlier version.
     """
 
     read: int = 0
@@ -35,16 +36,18 @@ class Progress:
     rejects_bytes: int = 0
     digest: str = ""
     sent_bytes: int | None = None
-    workspace: str = ""
 
 
 def digest_of(before: str, entry: FileEntry) -> str:
     """
     Return the digest of a file up to *entry*, given the digest of everything before it.
 
-    It depends on content and order alone: reading the same file again gives the same digests.
+    It depends on content and order alone: reading the same file again gives the same digests, also with other ``--columns``.
     """
-    content = entry.text if entry.message is None else json.dumps(entry.message)
+    if entry.row is not None:
+        content = json.dumps(entry.row)
+    else:
+        content = entry.text if entry.message is None else json.dumps(entry.message)
     return blake2b(f"{before}\n{content}".encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
@@ -55,28 +58,19 @@ class ProgressFile:
     Args:
         path: Path of the file.
 
+    Attributes:
+        progress: How far the file was read.
+        spool: Path of the spool with what was read and is not delivered; empty if there is none.
+
     Raises:
         Failed: Another process has locked it, it cannot be read, or the system has no file locks.
     """
 
     def __init__(self, path: Path) -> None:
-        try:
-            import fcntl
-        except ImportError:
-            raise Failed(
-                "send: its spool needs file locks, which this system does not have; call Client.send() from Python instead",
-                ExitCode.USAGE,
-            ) from None
         self.path = path
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        self._file = lock(path)
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self.progress = self._load()
-        except BlockingIOError:
-            os.close(self._file)
-            raise Failed(
-                f"{path}: another process is sending this file; wait for it, or stop it", ExitCode.FILE
-            ) from None
+            self.progress, self.spool = self._load()
         except BaseException:
             os.close(self._file)
             raise
@@ -85,33 +79,63 @@ class ProgressFile:
         """Write the progress to the file."""
         os.pwrite(self._file, json.dumps(attrs.asdict(self.progress)).ljust(_SIZE).encode(), 0)
 
+    def save_all(self, file: str) -> None:
+        """
+        Write progress and spool to the file.
+
+        Args:
+            file: Which file it is about, for a person who looks into the record.
+        """
+        self.save()
+        about = json.dumps({"file": file, "spool": self.spool}).encode()
+        os.ftruncate(self._file, _SIZE)
+        os.pwrite(self._file, about, _SIZE)
+
     def close(self) -> None:
         """Release the lock."""
         os.close(self._file)
 
-    def _load(self) -> Progress:
-        content = os.pread(self._file, 2 * _SIZE, 0)
-        if not content.strip():
-            return Progress()
+    def _load(self) -> tuple[Progress, str]:
+        content = os.pread(self._file, _SIZE + _MAX_ABOUT, 0)
+        start, about = content[:_SIZE], content[_SIZE:]
+        if not start.strip():
+            return Progress(), ""
         try:
-            return Progress(**json.loads(content))
-        except (ValueError, TypeError):
+            return Progress(**json.loads(start)), str(json.loads(about)["spool"]) if about.strip() else ""
+        except (ValueError, TypeError, KeyError):
             raise Failed(
                 f"{self.path}: not a progress file; delete it to send the file from the beginning",
                 ExitCode.FILE,
             ) from None
 
 
-def progress_file(spool: Path, workspace: str) -> ProgressFile:
+def lock(path: Path) -> int:
     """
-    Open the progress of a file in *workspace*: what was sent to another workspace says nothing about this one (rule Q7).
+    Open *path* and lock it until its descriptor, which is returned, is closed.
 
     Raises:
-        Failed: As for ``ProgressFile``.
+        Failed: Another process has locked it, or the system has no file locks.
     """
-    stored = ProgressFile(spool.with_name(f"{spool.name}.progress.json"))
-    if stored.progress.workspace not in ("", workspace):
-        stored.close()
-        stored = ProgressFile(spool.with_name(f"{spool.name}.{workspace}.progress.json"))
-    stored.progress.workspace = workspace
-    return stored
+    try:
+        import fcntl
+    except ImportError:
+        raise Failed(
+            "send: its spool needs file locks, which this system does not have; call Client.send() from Python instead",
+            ExitCode.USAGE,
+        ) from None
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise Locked(
+            f"{path}: another process is sending this file; wait for it, or stop it", ExitCode.FILE
+        ) from None
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+class Locked(Failed):
+    """Another process has locked a file."""

@@ -5,9 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import closing
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
-
-from tqdm import tqdm
+from typing import TYPE_CHECKING
 
 from .._client.client import Client
 from .._delivery.buffers.spool import SpoolBuffer
@@ -16,6 +14,7 @@ from .._delivery.workspace import OTHER_WORKSPACE
 from ..errors import ConfigurationError
 from .exit_codes import naming_address
 from .formatting import echo, number_of
+from .meter import Bar, Budget, ObservedTransport, clock_time, make_bar, time_left
 from .other_workspaces import left_to_deliver
 
 if TYPE_CHECKING:
@@ -60,42 +59,45 @@ class Retry:
             ConfigurationError: The key is refused, or opens another workspace than the one that they are for.
             Failed: Intercom does not answer.
         """
-        client = Client(self._settings, buffer=self._buffer)
-        try:
-            # Check the key first: with a refused key the messages would only leave the dead letters and wait in the spool.
-            with naming_address(self._settings.address):
-                _check(client)
-            number = client.dead_letters.retry(ids, reason=reason)
-            self._wait(client, int(number), timeout)
-        except BaseException:
-            client.close(0)
-            raise
-        return number, client.close(0)
+        with closing(ObservedTransport(self._settings)) as transport:
+            client = Client(self._settings, buffer=self._buffer, transport=transport)
+            try:
+                # Check the key first: with a refused key the messages would only leave the dead letters and wait in the spool.
+                with naming_address(self._settings.address):
+                    _check(client)
+                number = client.dead_letters.retry(ids, reason=reason)
+                self._wait(client, transport, int(number), timeout)
+            except BaseException:
+                client.close(0)
+                raise
+            return number, client.close(0)
 
-    def _wait(self, client: Client, number: int, timeout: float) -> None:
-        until = time.monotonic() + timeout
-        with closing(self._bar(number)) as bar:
-            while (left := until - time.monotonic()) > 0:
+    def _wait(self, client: Client, transport: ObservedTransport, number: int, timeout: float) -> None:
+        began_at, requests_before = time.monotonic(), transport.sent
+        budget = Budget(self._settings.rate_limit_share)
+        with closing(make_bar(number, hide=self._hide_bar)) as bar:
+            while (left := began_at + timeout - time.monotonic()) > 0:
                 report = client.flush(min(left, _POLL_SECONDS))
-                left_over = left_to_deliver(client, report)
-                bar.update(max(0, number - left_over) - bar.n)
-                if not left_over:
+                waiting = left_to_deliver(client, report)
+                done = max(0, number - waiting)
+                rate = client.stats().rate
+                seconds = time_left(
+                    waiting,
+                    per_second=done / max(0.001, time.monotonic() - began_at),
+                    requests_each=(transport.sent - requests_before) / max(1, done),
+                    budget=budget,
+                    rate=rate,
+                    now=time.time(),
+                )
+                bar.left = clock_time(seconds)
+                bar.update(max(0, done - bar.n))
+                if not waiting:
                     return
                 contacts = self._buffer.workspaces().missing_contacts()
                 wait = self._settings.missing_contact_wait
-                self._tell(bar, why_waiting(client.health(), client.stats().rate, contacts, wait))
+                self._tell(bar, why_waiting(client.health(), rate, contacts, wait))
 
-    def _bar(self, number: int) -> tqdm[Any]:
-        # For tqdm, disable=None means: no bar unless standard error is a terminal.
-        return tqdm(
-            total=number,
-            unit="msg",
-            disable=True if self._hide_bar else None,
-            dynamic_ncols=True,
-            leave=False,
-        )
-
-    def _tell(self, bar: tqdm[Any], why: str | None) -> None:
+    def _tell(self, bar: Bar, why: str | None) -> None:
         if why is None or why == self._told:
             return
         self._told = why

@@ -1,40 +1,40 @@
-"""``send``: send a file of messages to Intercom with a progress bar; its spool lets an interrupted run continue."""
+"""``send``: send files of messages to Intercom with a progress bar; an interrupted run can continue."""
 
 from __future__ import annotations
 
-import json
 import os
-import stat
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
-import attrs
 import click
-from tqdm import tqdm
 
 from .._client.client import Client
 from .._client.mapping_settings import mapping_of
 from .._delivery.buffers.spool import SpoolBuffer
 from .._delivery.credentials import fingerprint_of
 from .exit_codes import ExitCode, Failed, naming_address
-from .formatting import echo, is_complete, number_of, report_lines, report_object
+from .file_options import file_options, files_argument, sources_of
+from .formatting import echo, number_of
 from .message_files import read_messages
+from .meter import Bar, Lines, ObservedTransport, make_bar
 from .options import connection_options, json_option, setting_option, settings_of
-from .progress import Progress, ProgressFile, progress_file
-from .rejects import Rejects
-from .replay import POLL_SECONDS, Replay, interrupt_text
+from .progress import Locked, ProgressFile
+from .rejects import CsvRejects, Rejects
+from .replay import LINE_SECONDS, POLL_SECONDS, Replay, ReplayFile
+from .send_report import exit_code_of, print_hints, print_summary
+from .send_state import SendState, is_spool, lock_spool
 from .signals import stop_signals
+from .sources import Source
 
 if TYPE_CHECKING:
-    from .._delivery.report import Report
-    from .._types import JsonObject
     from ..settings import Settings
 
 # Messages that may wait in the spool; then reading pauses.
 _MAX_BUFFERED = 20_000
-# The messages of files up to this size are counted before sending, which takes some seconds at most.
+# The messages of files up to this size in all are counted before sending, which takes some seconds at most.
 _MAX_COUNTED_BYTES = 64 * 1024 * 1024
 
 
@@ -48,17 +48,19 @@ def _read_workers(context: click.Context, option: click.Parameter, value: str) -
         raise click.BadParameter(f"{error.message} Or use auto.", context, option) from error
 
 
-@click.command(short_help="Send a file of messages; an interrupted run can continue.")
-@click.argument("file", type=click.Path(allow_dash=True))
+@click.command(short_help="Send files of messages; an interrupted run can continue.")
+@files_argument
+@file_options
+@click.option("--restart", is_flag=True, help="Send the files from the beginning, whatever earlier runs did.")
 @click.option(
     "--spool",
     type=click.Path(dir_okay=False),
-    help="Spool file for messages that were read and not delivered yet; FILE.spool by default.",
+    help="Spool file for messages that were read and not delivered yet; by default one in your state folder, removed at the end.",
 )
 @click.option(
     "--rejects",
-    type=click.Path(dir_okay=False),
-    help="File for rejected messages; FILE.rejects.jsonl by default.",
+    type=click.Path(),
+    help="File for rejected messages, or a folder; beside each file by default: FILE.rejects.jsonl, or FILE.rejects.csv for CSV.",
 )
 @click.option(
     "--rate-share",
@@ -83,13 +85,14 @@ def _read_workers(context: click.Context, option: click.Parameter, value: str) -
     metavar="SECONDS",
     help="How long an event waits for a contact that does not exist yet.",
 )
-@click.option("--no-progress", is_flag=True, help="Do not show a progress bar.")
+@click.option("--no-progress", is_flag=True, help="Do not show how far the run is.")
 @setting_option
 @connection_options
 @json_option
 def send(
     *,
-    file: str,
+    files: tuple[str, ...],
+    restart: bool,
     spool: str | None,
     rejects: str | None,
     rate_share: float,
@@ -98,21 +101,30 @@ def send(
     no_progress: bool,
     overrides: dict[str, Any],
     as_json: bool,
-    **connection: Any,
+    **options: Any,
 ) -> int:
     """
-    Send the messages in FILE to Intercom (- for standard input).
+    Send the messages in FILES to Intercom, in the order given (- for standard input; patterns such as 'events-*.jsonl' work in quotes too).
 
-    FILE contains JSON lines, a JSON array or Segment batches, plain or gzipped, in UTF-8, UTF-16 or UTF-32. Rejected messages are written
-    to a rejects file with their faults; all others are sent.
+    A file contains JSON lines, a JSON array, Segment batches, or CSV, plain or gzipped, in UTF-8, UTF-16 or UTF-32. Rejected messages are
+    written to a rejects file with their faults; all others are sent.
 
     After Ctrl-C or a crash, run the same command again: it continues where it stopped, and sends nothing twice. Standard input cannot be
     read again: the next run delivers what was already read, so give it only the messages that follow.
+
+    \b
+    Examples:
+      metarouter-intercom send events.jsonl
+      metarouter-intercom send '2026-*/*.jsonl.gz' --rate-share 0.3
+      metarouter-intercom send people.csv --type identify --columns id=userId,plan=traits.plan,age=traits.age:number
     """
-    source = _source(file, spool, rejects)
+    file_settings = {
+        name: options.pop(name) for name in ("kind", "columns", "fixed_type", "delimiter", "encoding")
+    }
+    sources = sources_of(files, **file_settings)
+    rejects_paths = _rejects_paths(sources, rejects)
     settings = settings_of(
-        **connection,
-        spool=source.spool,
+        **options,
         max_buffered=_MAX_BUFFERED,
         when_full="block",
         block_timeout=POLL_SECONDS,
@@ -120,103 +132,110 @@ def send(
         workers=workers,
         **{"missing_contact_wait": wait, **overrides},
     )
+    state = SendState(_workspace(settings), spool)
     with ExitStack() as stack:
-        stream = sys.stdin.buffer if file == "-" else stack.enter_context(open(file, "rb"))
-        size = None if source.is_stream else os.fstat(stream.fileno()).st_size
-        stored = _progress(stack, source, _check_key(settings))
-        if stored is not None and _was_sent(source, stored, size):
+        records = _records(stack, state, sources, restart=restart)
+        if not records:
             return ExitCode.DONE
-        replay = _replay(stack, source, stored, settings=settings, size=size, hide_bar=no_progress or as_json)
-        report = replay.run(stream)
-    if as_json:
-        click.echo(json.dumps(_summary_object(replay, report)))
-    else:
-        echo(_summary(replay, report))
-    _print_hints(replay, report, source)
-    return _exit_code(replay, report)
+        run = _Run(stack, state, settings, hide=no_progress or as_json)
+        run_spool = run.choose_spool([record for _, record in records])
+        replay = run.replay(records, run_spool, rejects_paths)
+        report = replay.run()
+        left = run.finish(replay, records, run_spool)
+    print_summary(replay, report, as_json=as_json, rejects=[file.rejects.path for file in replay.files])
+    print_hints(replay, report, run_spool if left else None)
+    return exit_code_of(replay, report)
 
 
-class _Source(NamedTuple):
+def _records(
+    stack: ExitStack, state: SendState, sources: Sequence[Source], *, restart: bool
+) -> list[tuple[Source, ProgressFile]]:
+    """Return the sources that are still to be sent, with their records; *stack* releases those."""
+    opened = [
+        (source, stack.enter_context(closing(state.open_record(source, restart=restart))))
+        for source in sources
+    ]
+    return [(source, record) for source, record in opened if not _was_sent(source, record, state)]
+
+
+def _workspace(settings: Settings) -> str:
     """
-    What is sent, and the files beside it.
+    Ask Intercom whether it accepts the key, before anything is read from the files; return what tells the workspace from others.
 
-    Attributes:
-        file: As it was given on the command line.
-        is_stream: It can be read only once: standard input or a named pipe.
-        spool: Path of the spool file.
-        rejects: Path of the rejects file.
+    A sandbox at another address is another workspace, although all sandboxes have one id.
     """
-
-    file: str
-    is_stream: bool
-    spool: Path
-    rejects: Path
+    with Client(settings) as client, naming_address(settings.address):
+        account = client.check()
+    return f"{account.app_id} {settings.base_url or ''}".strip()
 
 
-def _source(file: str, spool: str | None, rejects: str | None) -> _Source:
-    is_stream = file == "-" or stat.S_ISFIFO(os.stat(file).st_mode)
-    name = "stdin" if is_stream else file
-    return _Source(file, is_stream, Path(spool or f"{name}.spool"), Path(rejects or f"{name}.rejects.jsonl"))
-
-
-def _was_sent(source: _Source, stored: ProgressFile, size: int | None) -> bool:
+def _rejects_paths(sources: Sequence[Source], rejects: str | None) -> dict[str, Path]:
     """
-    Tell whether an earlier run sent the whole file, and print it.
+    Return identity of a file -> path of its rejects file.
 
     Raises:
-        Failed: The spool is missing, although an earlier run read messages into it.
+        Failed: Several files cannot have one rejects file.
     """
-    if stored.progress.sent_bytes == size:
-        echo(
-            f"{source.file}: the whole file was already sent; its dead letters are kept in {source.spool}: export or retry them "
-            f"before you delete it; to send the file again, delete {source.spool} and {stored.path}",
-            err=True,
-        )
+    if rejects is not None and not os.path.isdir(rejects):
+        if len(sources) > 1:
+            raise Failed(
+                f"--rejects {rejects}: no folder; with several files, name a folder that exists",
+                ExitCode.USAGE,
+            )
+        return {source.identity: Path(rejects) for source in sources}
+    paths: dict[str, Path] = {}
+    for source in sources:
+        name = f"{source.old_name}.rejects.{'csv' if source.form.is_csv and source.form.header else 'jsonl'}"
+        path = Path(name) if rejects is None else Path(rejects) / os.path.basename(name)
+        while path in paths.values():
+            path = path.with_name(f"{path.stem}-2{path.suffix}")
+        paths[source.identity] = path
+    return paths
+
+
+def _was_sent(source: Source, record: ProgressFile, state: SendState) -> bool:
+    """Tell whether an earlier run sent the whole file, and print it."""
+    if source.is_stream or record.progress.sent_bytes is None or record.progress.sent_bytes != source.size():
+        return False
+    letters = ""
+    if is_spool(record.spool):
+        spool = Path(record.spool)
+        if _is_needed(spool, state):
+            letters = f"its dead letters are kept in {spool}: export or retry them; "
+    number = record.progress.rejected
+    rejected = f"{number_of(number, 'message was', 'messages were')} rejected; " if number else ""
+    echo(
+        f"{source.name}: the whole file was already sent; {rejected}{letters}to send the file again, add --restart",
+        err=True,
+    )
+    return True
+
+
+def _is_needed(spool: Path, state: SendState) -> bool:
+    """Tell whether the spool of a file that was sent has something left, or is in use for another file of its run; remove it if not."""
+    try:
+        lock = lock_spool(spool)
+    except Locked:
         return True
-    if stored.progress.read and not source.spool.exists():
-        raise Failed(
-            f"{source.spool}: the spool is missing, and with it the messages that were read and not delivered; "
-            f"delete {stored.path} to send {source.file} from the beginning",
-            ExitCode.FILE,
-        )
+    try:
+        if _dead_letters(spool):
+            return True
+        state.remove_spool(spool)
+    finally:
+        os.close(lock)
     return False
 
 
-def _replay(
-    stack: ExitStack,
-    source: _Source,
-    stored: ProgressFile | None,
-    *,
-    settings: Settings,
-    size: int | None,
-    hide_bar: bool,
-) -> Replay:
-    # Message ids are made from the digest. It starts at random for a stream, so that no two streams share message ids.
-    progress = Progress(digest=os.urandom(12).hex()) if stored is None else stored.progress
-    rejects = stack.enter_context(closing(Rejects(source.rejects, keep=progress.rejects_bytes)))
-    bar = stack.enter_context(_bar(None if source.is_stream else source.file, hide_bar))
-    stop = stack.enter_context(stop_signals())
-    return Replay(
-        file="<stdin>" if source.is_stream else source.file,
-        client=_client(settings, source.spool),
-        progress=progress,
-        save=_save_nothing if stored is None else stored.save,
-        rejects=rejects,
-        bar=bar,
-        stop=stop,
-        size=size,
-    )
+def _dead_letters(spool: Path) -> int:
+    with closing(_buffer(spool)) as buffer:
+        return sum(buffer.count_dead().values()) + buffer.pending()
 
 
-def _check_key(settings: Settings) -> str:
-    """Ask Intercom whether it accepts the key, before anything is read from the file; return the id of the workspace."""
-    with Client(attrs.evolve(settings, spool=None)) as client, naming_address(settings.address):
-        return client.check().app_id
-
-
-def _client(settings: Settings, spool: Path) -> Client:
+def _buffer(spool: Path, settings: Settings | None = None) -> SpoolBuffer:
     # Not the fallback buffer: it continues in memory when the spool fails, and a crash would then lose messages that count as read.
-    buffer = SpoolBuffer(
+    if settings is None:
+        return SpoolBuffer(spool, limit=sys.maxsize, dead_letters=sys.maxsize)
+    return SpoolBuffer(
         spool,
         limit=settings.messages_kept,
         dead_letters=settings.dead_letters_kept,
@@ -224,74 +243,127 @@ def _client(settings: Settings, spool: Path) -> Client:
         credentials=fingerprint_of(settings),
         mapping=mapping_of(settings),
     )
-    return Client(settings, buffer=buffer)
 
 
-def _progress(stack: ExitStack, source: _Source, workspace: str) -> ProgressFile | None:
-    """Open the progress of the file in *workspace*; None for a stream, which has none."""
-    if source.is_stream:
-        return None
-    return stack.enter_context(closing(progress_file(source.spool, workspace)))
+class _Run:
+    """What one run opens; *stack* closes it."""
+
+    def __init__(self, stack: ExitStack, state: SendState, settings: Settings, *, hide: bool) -> None:
+        self._stack = stack
+        self._state = state
+        self._settings = settings
+        self._hide = hide
+        self._stop = stack.enter_context(stop_signals())
+
+    def choose_spool(self, records: Sequence[ProgressFile]) -> Path:
+        """Return the spool of this run: that of an earlier run over these files, if there is one, with all that is left of others."""
+        earlier = list(dict.fromkeys(record.spool for record in records if is_spool(record.spool)))
+        first, *others = [Path(spool) for spool in earlier] or [self._state.new_spool()]
+        self._lock(first)
+        for spool in others:
+            self._lock(spool)
+            self._deliver_rest(spool)
+        return first
+
+    def replay(
+        self, records: Sequence[tuple[Source, ProgressFile]], spool: Path, rejects_paths: dict[str, Path]
+    ) -> Replay:
+        """Return the run, ready to start."""
+        for source, record in records:
+            record.spool = str(spool)
+            record.progress.sent_bytes = None
+            record.save_all(source.name)
+        client, transport = self._client(spool)
+        total = self._count([source for source, _ in records])
+        return Replay(
+            files=[self._file(source, record, rejects_paths[source.identity]) for source, record in records],
+            client=client,
+            bar=self._bar(total),
+            lines=self._lines(),
+            stop=self._stop,
+            transport=transport,
+        )
+
+    def finish(self, replay: Replay, records: Sequence[tuple[Source, ProgressFile]], spool: Path) -> bool:
+        """Remove the spool if nothing is left in it; False if it was removed."""
+        if not replay.is_finished or _dead_letters(spool):
+            return True
+        for source, record in records:
+            record.spool = ""
+            record.save_all(source.name)
+        self._state.remove_spool(spool)
+        return spool.exists()
+
+    def _lock(self, spool: Path) -> None:
+        self._stack.callback(os.close, lock_spool(spool))
+
+    def _deliver_rest(self, spool: Path) -> None:
+        """Deliver what another run has read, before this run sends anything that comes after it."""
+        client, transport = self._client(spool)
+        replay = Replay(
+            files=(),
+            client=client,
+            bar=self._bar(None),
+            stop=self._stop,
+            transport=transport,
+            lines=self._lines(),
+        )
+        report = replay.run()
+        if report.pending:
+            raise Failed(
+                f"{spool}: {number_of(report.pending, 'message')} of an earlier run could not be delivered yet; "
+                "run the same command again to continue",
+                ExitCode.INTERRUPTED if self._stop.is_set else ExitCode.INCOMPLETE,
+            )
+        if _dead_letters(spool):
+            echo(f"dead letters of an earlier run stay in {spool}", err=True)
+        else:
+            self._state.remove_spool(spool)
+
+    def _client(self, spool: Path) -> tuple[Client, ObservedTransport]:
+        transport = self._stack.enter_context(closing(ObservedTransport(self._settings)))
+        return Client(self._settings, buffer=_buffer(spool, self._settings), transport=transport), transport
+
+    def _file(self, source: Source, record: ProgressFile, path: Path) -> ReplayFile:
+        keep = record.progress.rejects_bytes
+        form = source.form
+        rejects: Rejects
+        if form.is_csv and form.header:
+            table = (form.header, form.options.delimiter or ",")
+            rejects = CsvRejects(
+                path, keep=keep, other_folder=self._state.rejects_folder, table=lambda: table
+            )
+        else:
+            rejects = Rejects(path, keep=keep, other_folder=self._state.rejects_folder)
+        return ReplayFile(
+            name=source.name,
+            open_stream=source.open,
+            form=form,
+            progress=record.progress,
+            save=_save_nothing if source.is_stream else record.save,
+            rejects=self._stack.enter_context(closing(rejects)),
+            size=source.size(),
+        )
+
+    def _bar(self, total: int | None) -> Bar:
+        return self._stack.enter_context(make_bar(total, hide=self._hide))
+
+    def _lines(self) -> Lines:
+        is_shown = not self._hide and not sys.stderr.isatty()
+        return Lines((lambda line: echo(line, err=True)) if is_shown else None, every=LINE_SECONDS)
+
+    def _count(self, sources: Sequence[Source]) -> int | None:
+        """Count the messages for a bar; None if that would take long."""
+        if self._hide or not sys.stderr.isatty() or any(source.is_stream for source in sources):
+            return None
+        if sum(source.size() or 0 for source in sources) > _MAX_COUNTED_BYTES:
+            return None
+        number = 0
+        for source in sources:
+            with source.open() as stream:
+                number += sum(1 for _ in read_messages(stream, source.form))
+        return number
 
 
 def _save_nothing() -> None:
     """A stream cannot be read again, so its progress is not saved."""
-
-
-def _summary_object(replay: Replay, report: Report) -> JsonObject:
-    numbers: JsonObject = {
-        "file": replay.file,
-        "read": replay.progress.read,
-        "read_before": replay.read_before,
-        "read_rejected": replay.progress.rejected,
-        "is_finished": replay.is_finished,
-    }
-    return {**numbers, **report_object(report)}
-
-
-def _summary(replay: Replay, report: Report) -> str:
-    read = number_of(replay.progress.read, "message")
-    heading = (
-        f"{replay.file}: {read} read{_of_earlier_runs(replay.read_before)}, "
-        f"{replay.progress.rejected:,} rejected{_of_earlier_runs(replay.rejected_before)}"
-    )
-    return "\n".join([heading, *report_lines(report)])
-
-
-def _of_earlier_runs(number: int) -> str:
-    return f" ({number:,} of them by earlier runs)" if number else ""
-
-
-def _print_hints(replay: Replay, report: Report, source: _Source) -> None:
-    """Print on standard error where the messages are that are not in Intercom, and how to continue."""
-    if replay.progress.rejected:
-        echo(f"rejected messages are in {source.rejects}", err=True)
-    if report.dead:
-        echo(
-            f"to see the dead letters: metarouter-intercom dead-letters list --spool {source.spool}", err=True
-        )
-    if replay.is_interrupted:
-        echo(interrupt_text(replay, report), err=True)
-
-
-def _exit_code(replay: Replay, report: Report) -> ExitCode:
-    if replay.is_interrupted:
-        return ExitCode.INTERRUPTED
-    if replay.is_finished and is_complete(report) and not replay.progress.rejected:
-        return ExitCode.DONE
-    return ExitCode.INCOMPLETE
-
-
-def _bar(file: str | None, hide: bool) -> tqdm[Any]:
-    # For tqdm, disable=None means: no bar unless standard error is a terminal.
-    disable = True if hide else None
-    total = None if hide or file is None or not sys.stderr.isatty() else _count(file)
-    return tqdm(total=total, unit="msg", disable=disable, smoothing=0.1, dynamic_ncols=True)
-
-
-def _count(file: str) -> int | None:
-    """Count the messages in *file*; None if that would take long."""
-    if os.path.getsize(file) > _MAX_COUNTED_BYTES:
-        return None
-    with open(file, "rb") as stream:
-        return sum(1 for _ in read_messages(stream))

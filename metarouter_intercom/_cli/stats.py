@@ -13,7 +13,7 @@ from .._client.clock import SystemClock
 from .._delivery.steady_clock import steady_clock
 from .._types import JsonObject
 from .dead_letters import open_spool
-from .formatting import echo, number_of
+from .formatting import duration, echo, number_of
 from .options import json_option
 
 
@@ -27,9 +27,11 @@ def stats(spool: str, as_json: bool) -> None:
         oldest, size = buffer.oldest_accepted_at(), _size(spool)
         now = steady_clock(SystemClock(), buffer).now()
     age = None if oldest is None else round(max(0.0, now - oldest), 3)
+    waiting_since = "" if age is None else f", pending since {duration(age)}"
     if as_json:
         numbers: JsonObject = {
             "spool": spool,
+            "pending": buffered,
             "buffered": buffered,
             "oldest_age": age,
             "dead": {**dead},
@@ -38,7 +40,7 @@ def stats(spool: str, as_json: bool) -> None:
         click.echo(json.dumps(numbers))
         return
     waiting = number_of(buffered, "message waits", "messages wait")
-    echo(f"{waiting}{'' if age is None else f', the oldest for {age} s'}; the file has {size:,} bytes")
+    echo(f"{waiting}{waiting_since}; the file has {size:,} bytes")
     for reason, number in sorted(dead.items()):
         echo(f"  {number_of(number, 'dead letter')} x {reason}")
 

@@ -31,13 +31,17 @@ class BrokenEncoding(Exception):
     """A file is not in the encoding that it begins in."""
 
 
-def as_utf8(source: io.BufferedReader) -> io.BufferedReader:
+def as_utf8(source: io.BufferedReader, encoding: str | None = None) -> io.BufferedReader:
     """
     Return *source* if it is in UTF-8, else a stream of the same text in UTF-8.
 
+    Args:
+        source: The file.
+        encoding: Its encoding; None to recognise UTF-8, UTF-16 and UTF-32 by its first bytes.
+
     Reading from that stream raises ``BrokenEncoding`` where the file is not in the encoding that it begins in.
     """
-    encoding = _encoding_of(source.peek(4)[:4])
+    encoding = encoding or _encoding_of(source.peek(4)[:4])
     return source if encoding is None else io.BufferedReader(_Recoded(source, encoding))
 
 
@@ -62,7 +66,8 @@ class _Recoded(io.RawIOBase):
     def __init__(self, source: io.BufferedReader, encoding: str) -> None:
         self._source = source
         self._encoding = encoding
-        self._decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
+        errors = "surrogatepass" if encoding.startswith("utf") else "strict"
+        self._decoder = codecs.getincrementaldecoder(encoding)(errors)
         self._left = b""
 
     def readable(self) -> bool:
@@ -74,7 +79,8 @@ class _Recoded(io.RawIOBase):
             try:
                 text = self._decoder.decode(chunk, not chunk)
             except UnicodeDecodeError as error:
-                raise BrokenEncoding(f"not {self._encoding[:6].upper()}: {error.reason}") from None
+                name = self._encoding.removesuffix("-le").removesuffix("-be").upper()
+                raise BrokenEncoding(f"not {name}: {error.reason}") from None
             self._left = text.encode("utf-8", "backslashreplace")
             if not chunk:
                 break

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from typing import IO, Any
+from urllib.parse import unquote
 
 import attrs
 import click
@@ -21,18 +21,24 @@ from ..messages._codec import read_stamped
 from ..messages._title import title_of
 from ..settings import Settings
 from .exit_codes import ExitCode
+from .file_entries import FileEntry
+from .file_options import file_options, files_argument, sources_of
 from .formatting import echo, number_of
-from .message_files import FileEntry, read_messages
+from .message_files import read_messages
 from .options import json_option
+from .sources import Source
 
 # How many different requests, notes or faults a summary counts one by one.
 _MAX_KINDS = 1_000
 # How many pieces that are no message are shown, so that a file of another kind does not flood the terminal.
 _MAX_UNREADABLE = 20
+# `preview` makes up ids such as `<contact id>`, which are encoded in the path.
+_PLACEHOLDER = re.compile(r"%3C.*?%3E")
 
 
 @click.command(short_help="Dry run: show the requests, notes and skips for a file.")
-@click.argument("file", type=click.Path(allow_dash=True))
+@files_argument
+@file_options
 @click.option("--summary", is_flag=True, help="Only count requests, notes, skips and rejections, by reason.")
 @click.option(
     "--setting",
@@ -42,35 +48,48 @@ _MAX_UNREADABLE = 20
     help="Setting to use, for example page_events='Viewed {name} Page'.",
 )
 @json_option
-def translate(*, file: str, summary: bool, assignments: tuple[str, ...], as_json: bool) -> int:
+def translate(
+    *,
+    files: tuple[str, ...],
+    summary: bool,
+    assignments: tuple[str, ...],
+    as_json: bool,
+    **file_settings: Any,
+) -> int:
     """
-    Show which requests would send the messages in FILE (- for standard input) to Intercom. Sends nothing.
+    Show which requests would send the messages in FILES (- for standard input) to Intercom. Sends nothing.
 
-    FILE contains JSON lines, a JSON array or Segment batches, plain or gzipped, in UTF-8, UTF-16 or UTF-32.
+    A file contains JSON lines, a JSON array, Segment batches, or CSV, plain or gzipped, in UTF-8, UTF-16 or UTF-32.
+
+    The requests are those that a workspace would get that knows nobody yet, one message after the other. `send` merges messages of one
+    contact that wait together, so it sends at most as many.
+
+    \b
+    Examples:
+      metarouter-intercom translate events.jsonl --summary
+      metarouter-intercom translate people.csv --type identify --columns id=userId,plan=traits.plan
     """
     settings = _settings(assignments)
-    counts: dict[str, Counter[str]] = {
-        name: Counter() for name in ("requests", "notes", "skipped", "rejected")
-    }
-    number = unreadable = 0
-    with ExitStack() as stack:
-        stream = sys.stdin.buffer if file == "-" else stack.enter_context(open(file, "rb"))
-        name = "<stdin>" if file == "-" else file
-        for number, entry, result in _results(stream, settings):  # noqa: B007  # after the loop, the number of messages
-            _count(counts, result)
-            unreadable += entry.message is None
-            if as_json and not summary:
-                click.echo(json.dumps(_object(name, entry, result)))
-            elif not summary and (entry.message is not None or unreadable <= _MAX_UNREADABLE):
-                echo(_text(name, entry, result))
-    if unreadable > _MAX_UNREADABLE and not summary and not as_json:
-        hidden = number_of(unreadable - _MAX_UNREADABLE, "more unreadable line")
+    sources = sources_of(files, **file_settings)
+    totals = _Totals()
+    for source in sources:
+        read = 0
+        with source.open() as stream:
+            for entry, result in _results(stream, source, settings):
+                read += 1
+                totals.add(entry, result)
+                if as_json and not summary:
+                    click.echo(json.dumps(_object(source.name, entry, result)))
+                elif not summary and (entry.message is not None or totals.unreadable <= _MAX_UNREADABLE):
+                    echo(_text(source.name, entry, result))
+        if not read and not summary and not as_json:
+            echo(f"{source.name}: 0 messages read")
+    if totals.unreadable > _MAX_UNREADABLE and not summary and not as_json:
+        hidden = number_of(totals.unreadable - _MAX_UNREADABLE, "more unreadable line")
         echo(f"{hidden} not shown; --summary counts the faults", err=True)
     if summary:
-        echo(_summary(number, counts, as_json=as_json))
-    elif not number and not as_json:
-        echo(f"{name}: 0 messages read")
-    return ExitCode.INCOMPLETE if counts["rejected"] else ExitCode.DONE
+        echo(json.dumps(totals.as_object()) if as_json else totals.as_text())
+    return ExitCode.INCOMPLETE if totals.rejected else ExitCode.DONE
 
 
 def _settings(assignments: Sequence[str]) -> Settings:
@@ -92,31 +111,89 @@ def _setting(text: str) -> tuple[str, object]:
 
 
 def _results(
-    stream: IO[bytes], settings: Settings
-) -> Iterator[tuple[int, FileEntry, Preview | Sequence[Problem]]]:
+    stream: IO[bytes], source: Source, settings: Settings
+) -> Iterator[tuple[FileEntry, Preview | Sequence[Problem]]]:
     stamper = Stamper(settings, ())
-    for number, entry in enumerate(read_messages(stream), start=1):
+    for entry in read_messages(stream, source.form):
         if entry.message is None:
-            yield number, entry, [entry.problem]
+            yield entry, [entry.problem]
             continue
         try:
             stamped = stamper.stamp(entry.message, time.time())
-            yield number, entry, preview(read_stamped(stamped.message), settings)
+            yield entry, preview(read_stamped(stamped.message), settings)
         except RejectedMessage as error:
-            yield number, entry, error.problems
+            yield entry, error.problems
 
 
-def _count(counts: dict[str, Counter[str]], result: Preview | Sequence[Problem]) -> None:
-    if not isinstance(result, Preview):
-        for problem in result:
-            _add(counts["rejected"], f"{problem.path or 'message'}: {problem.fault}", "other faults")
-        return
-    for request in result.requests:
-        _add(counts["requests"], f"{request.method} {_shape(request.path)}", "others")
-    for note in result.notes:
-        _add(counts["notes"], f"{note.rule}: {note.path}: {note.reason}", f"{note.rule}: {note.reason}")
-    if result.skipped is not None:
-        counts["skipped"][result.skipped] += 1
+class _Totals:
+    """
+    What a summary counts, under the names that ``client.stats()`` and ``send --json`` have for the same numbers.
+
+    Attributes:
+        unreadable: Pieces of the files that are no message.
+    """
+
+    def __init__(self) -> None:
+        self.unreadable = 0
+        self._read = 0
+        self._requests: Counter[str] = Counter()
+        self._notes: Counter[str] = Counter()
+        self._notes_by_path: Counter[str] = Counter()
+        self._skipped: Counter[str] = Counter()
+        self._rejected: Counter[str] = Counter()
+        self._faults: Counter[str] = Counter()
+
+    @property
+    def rejected(self) -> int:
+        """Messages that ``send`` would not accept."""
+        return self._rejected.total()
+
+    def add(self, entry: FileEntry, result: Preview | Sequence[Problem]) -> None:
+        """Count one message."""
+        self._read += 1
+        if not isinstance(result, Preview):
+            self.unreadable += entry.message is None
+            self._rejected["unreadable" if entry.message is None else "invalid"] += 1
+            for problem in result:
+                _add(self._faults, f"{problem.path or 'message'}: {problem.fault}", "other faults")
+            return
+        for request in result.requests:
+            _add(self._requests, f"{request.method} {_shape(request.path)}", "others")
+        for note in result.notes:
+            self._notes[f"{note.rule}: {note.reason}"] += 1
+            _add(
+                self._notes_by_path, f"{note.rule}: {note.path}: {note.reason}", f"{note.rule}: {note.reason}"
+            )
+        if result.skipped is not None:
+            self._skipped[result.skipped] += 1
+
+    def as_object(self) -> JsonObject:
+        """Return the counts as a JSON object."""
+        return {
+            "read": self._read,
+            "requests_at_most": dict(self._requests),
+            "notes": dict(self._notes),
+            "notes_by_path": dict(self._notes_by_path),
+            "skipped": dict(self._skipped),
+            "rejected": dict(self._rejected),
+            "faults": dict(self._faults),
+        }
+
+    def as_text(self) -> str:
+        """Return the counts as lines."""
+        counts = {
+            "requests": self._requests,
+            "notes": self._notes_by_path,
+            "skipped": self._skipped,
+            "rejected": self._faults,
+        }
+        lines = [number_of(self._read, "message")]
+        for name, count in counts.items():
+            # Messages of one contact that wait together become one request.
+            at_most = "at most " if name == "requests" and count.total() > 1 else ""
+            lines.append(f"{name}: {at_most}{count.total():,}")
+            lines += [f"  {times:,} x {kind}" for kind, times in count.most_common()]
+        return "\n".join(lines)
 
 
 def _add(count: Counter[str], kind: str, rest: str) -> None:
@@ -125,7 +202,12 @@ def _add(count: Counter[str], kind: str, rest: str) -> None:
 
 
 def _shape(path: str) -> str:
-    return path.partition("?")[0].replace("%3C", "<").replace("%3E", ">").replace("%20", " ")
+    return _readable(path.partition("?")[0])
+
+
+def _readable(path: str) -> str:
+    """Return *path* with its placeholders as they are meant: ``<contact id>`` instead of ``%3Ccontact%20id%3E``."""
+    return _PLACEHOLDER.sub(lambda found: unquote(found[0]), path)
 
 
 def _object(file: str, entry: FileEntry, result: Preview | Sequence[Problem]) -> JsonObject:
@@ -141,7 +223,9 @@ def _object(file: str, entry: FileEntry, result: Preview | Sequence[Problem]) ->
     return {
         **common,
         "skipped": result.skipped,
-        "requests": [{"method": one.method, "path": one.path, "body": one.body} for one in result.requests],
+        "requests": [
+            {"method": one.method, "path": _readable(one.path), "body": one.body} for one in result.requests
+        ],
         "notes": [note._asdict() for note in result.notes],
     }
 
@@ -159,14 +243,4 @@ def _text(file: str, entry: FileEntry, result: Preview | Sequence[Problem]) -> s
         body = "" if request.body is None else f" {json.dumps(request.body, ensure_ascii=False)}"
         lines.append(f"  {request.method} {_shape(request.path)}{body}")
     lines += [f"  note {note.rule}: {note.path}: {note.reason}" for note in result.notes]
-    return "\n".join(lines)
-
-
-def _summary(number: int, counts: dict[str, Counter[str]], *, as_json: bool) -> str:
-    if as_json:
-        return json.dumps({"messages": number, **{name: dict(count) for name, count in counts.items()}})
-    lines = [number_of(number, "message")]
-    for name, count in counts.items():
-        lines.append(f"{name}: {count.total():,}")
-        lines += [f"  {times:,} x {kind}" for kind, times in count.most_common()]
     return "\n".join(lines)

@@ -36,7 +36,15 @@ def cli(tmp_path):
         )
         command = click.Command("command", callback=lambda: run([str(one) for one in arguments]))
         done = CliRunner().invoke(
-            command, [], input=stdin, env={**unset, "XDG_CONFIG_HOME": str(tmp_path / "config"), **environ}
+            command,
+            [],
+            input=stdin,
+            env={
+                **unset,
+                "XDG_CONFIG_HOME": str(tmp_path / "config"),
+                "XDG_STATE_HOME": str(tmp_path.parent / f"{tmp_path.name}-state"),
+                **environ,
+            },
         )
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exc_info
         return Done(done.exit_code, done.stdout, done.stderr)

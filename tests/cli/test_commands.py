@@ -187,7 +187,7 @@ def test_without_the_extra_one_line_says_how_to_install_it(monkeypatch, capsys, 
     assert caught.value.code == 2
     assert capsys.readouterr() == (
         "",
-        'metarouter-intercom: the command line needs click and tqdm; run pip install "metarouter-intercom[cli]"\n',
+        'metarouter-intercom: the command line needs click, platformdirs and tqdm; run pip install "metarouter-intercom[cli]"\n',
     )
 
 

@@ -66,7 +66,7 @@ def test_list_prints_json(cli, spool):
     """`--json` prints the counts, and the dead letters as an export does."""
     listed = json.loads(cli("dead-letters", "list", "--spool", spool, "--json").out)
 
-    assert listed["dead"] == listed["counts"] == {"contact_missing": 2}
+    assert listed["dead"] == {"contact_missing": 2}
     assert [one["message"]["messageId"] for one in listed["dead_letters"]] == ["m-1", "m-2"]
 
 
@@ -216,7 +216,7 @@ def test_stats_show_what_the_spool_contains(cli, spool):
     text = cli("stats", spool)
     numbers = json.loads(cli("stats", spool, "--json").out)
 
-    assert text.out.startswith("1 message waits, the oldest for ")
+    assert text.out.startswith("1 message waits, pending since ")
     assert text.out.splitlines()[1] == "  2 dead letters x contact_missing"
     assert (numbers["buffered"], numbers["dead"]) == (1, {"contact_missing": 2})
     assert numbers["oldest_age"] >= 0
@@ -246,7 +246,10 @@ def test_a_wrong_spool_path_is_one_line(connected, tmp_path, command):
     assert (missing.code, other.code) == (5, 5)
     assert missing.err.endswith("no such file; use the path in the client's `spool` setting\n")
     assert other.err.count("\n") == 1
-    assert "events.jsonl is not a spool; use the path of a spool file\n" in other.err
+    assert (
+        "events.jsonl is not a spool; to count the messages in it, run `metarouter-intercom translate "
+        in other.err
+    )
     assert not (tmp_path / "missing").exists()
 
 
@@ -260,3 +263,18 @@ def test_the_file_that_was_sent_is_not_its_spool(cli, spool, tmp_path):
 
     assert done.code == 5
     assert done.err == f"metarouter-intercom: {file} is not a spool; did you mean {file}.spool?\n"
+
+
+@pytest.mark.parametrize("name", ["events.jsonl", "other.db"])
+def test_stats_leave_another_file_alone(cli, tmp_path, name):
+    """A file that is no spool is left as it is, also an empty one; the line says what to do, and not to move it."""
+    path = tmp_path / name
+    path.touch()
+
+    done = cli("stats", path)
+
+    assert (done.code, done.err.count("\n")) == (5, 1)
+    assert f"{path} is not a spool; " in done.err
+    assert "move" not in done.err
+    assert path.read_bytes() == b""
+    assert [one.name for one in tmp_path.iterdir()] == [name]

@@ -14,6 +14,8 @@ import urllib.request
 
 import pytest
 
+from metarouter_intercom.sandbox import Sandbox
+
 _MODULE = [sys.executable, "-m", "metarouter_intercom._cli"]
 
 
@@ -233,3 +235,14 @@ def test_a_port_in_use_is_one_line(cli, command):
     assert done.err.count("\n") == 1
     assert f"cannot listen on 127.0.0.1 port {port}" in done.err
     assert "choose another --port" in done.err
+
+
+def test_people_are_found_before_a_search_sees_them(cli, tmp_path):
+    """A person without a user id is shown at once, although Intercom's searches see a new contact only a while later."""
+    path = tmp_path / "one.jsonl"
+    path.write_text('{"type": "identify", "traits": {"email": "grace@example.com", "name": "Grace Example"}}')
+    with Sandbox(search_lag=600.0) as server:
+        done = cli("demo", path, "--yes", INTERCOM_API_KEY=server.token, INTERCOM_BASE_URL=server.url)
+
+    assert done.code == 0
+    assert "Grace Example" in done.out

@@ -7,13 +7,13 @@ import os
 import signal
 
 import pytest
-from tqdm import tqdm
 
 from metarouter_intercom import Client
 from metarouter_intercom._cli.exit_codes import ExitCode, Failed
+from metarouter_intercom._cli.meter import make_bar
 from metarouter_intercom._cli.progress import Progress
 from metarouter_intercom._cli.rejects import Rejects
-from metarouter_intercom._cli.replay import Replay
+from metarouter_intercom._cli.replay import Replay, ReplayFile
 from metarouter_intercom._cli.signals import StopFlag, stop_signals, until_interrupted
 from metarouter_intercom.sandbox import Workspace, WorkspaceTransport
 
@@ -43,8 +43,19 @@ def replay(tmp_path, file):
 
     def make(workspace, *, total=None, token=None, stop=None):
         screen = _Screen()
+        bar = make_bar(total, hide=False, file=screen)
+        bar.mininterval = 0
         made = Replay(
-            file="events.jsonl",
+            files=[
+                ReplayFile(
+                    name="events.jsonl",
+                    open_stream=lambda: file.open("rb"),
+                    progress=Progress(),
+                    save=lambda: None,
+                    rejects=Rejects(tmp_path / "rejects", keep=0),
+                    size=file.stat().st_size,
+                )
+            ],
             client=Client(
                 api_key="key",
                 spool=tmp_path / "spool",
@@ -54,12 +65,8 @@ def replay(tmp_path, file):
                 block_timeout=0.02,
                 flush_interval=0.01,
             ),
-            progress=Progress(),
-            save=lambda: None,
-            rejects=Rejects(tmp_path / "rejects", keep=0),
-            bar=tqdm(total=total, file=screen, mininterval=0, disable=False),
+            bar=bar,
             stop=StopFlag() if stop is None else stop,
-            size=file.stat().st_size,
         )
         return made, screen
 
@@ -67,13 +74,12 @@ def replay(tmp_path, file):
 
 
 @pytest.mark.parametrize("total", [_NUMBER, None], ids=["counted", "estimated"])
-def test_reading_waits_while_the_spool_is_full(replay, file, total):
+def test_reading_waits_while_the_spool_is_full(replay, total):
     """A file larger than the spool is sent completely, and the bar ends at its total."""
     workspace = Workspace(app_limit=10**6, workspace_limit=10**6)
     run, screen = replay(workspace, total=total)
 
-    with file.open("rb") as stream:
-        report = run.run(stream)
+    report = run.run()
     run.bar.close()
 
     assert run.is_finished
@@ -84,18 +90,18 @@ def test_reading_waits_while_the_spool_is_full(replay, file, total):
     assert "errors=0" in screen.getvalue()
 
 
-def test_a_refused_key_ends_the_wait_for_a_full_spool(replay, file):
+def test_a_refused_key_ends_the_wait_for_a_full_spool(replay):
     """If the spool is full and Intercom refuses the key, the run ends, because waiting would never end."""
     run, _ = replay(Workspace(), token="another")
 
-    with file.open("rb") as stream, pytest.raises(Failed) as caught:
-        run.run(stream)
+    with pytest.raises(Failed) as caught:
+        run.run()
 
     assert caught.value.code == ExitCode.SETTINGS
-    assert run.progress.read < _NUMBER
+    assert run.read < _NUMBER
 
 
-def test_an_interrupt_ends_the_wait_for_a_full_spool(replay, file):
+def test_an_interrupt_ends_the_wait_for_a_full_spool(replay, tmp_path):
     """An interrupt ends a run that waits because the spool is full."""
     stop = StopFlag()
 
@@ -110,7 +116,7 @@ def test_an_interrupt_ends_the_wait_for_a_full_spool(replay, file):
     run.client.close()
     run.client = Client(
         api_key="key",
-        spool=run.rejects.path.with_name("other"),
+        spool=tmp_path / "other",
         transport=_Stopping(workspace),
         max_buffered=1,
         when_full="block",
@@ -118,12 +124,11 @@ def test_an_interrupt_ends_the_wait_for_a_full_spool(replay, file):
         flush_interval=0.01,
     )
 
-    with file.open("rb") as stream:
-        run.run(stream)
+    run.run()
 
     assert stop.is_set
     assert not run.is_finished
-    assert run.progress.read < _NUMBER
+    assert run.read < _NUMBER
 
 
 def test_the_first_signal_sets_the_flag_and_the_second_one_raises():

@@ -83,10 +83,7 @@ def test_what_was_sent_is_not_sent_again(connected, sandbox, file):
     done = connected("send", file)
 
     assert done.code == 0
-    assert done.err == (
-        f"{file}: the whole file was already sent; its dead letters are kept in {file}.spool: export or retry them before you delete it; "
-        f"to send the file again, delete {file}.spool and {file}.spool.progress.json\n"
-    )
+    assert done.err == (f"{file}: the whole file was already sent; to send the file again, add --restart\n")
     assert sandbox.workspace.handled == handled + 1  # the check of the key
 
 
@@ -146,8 +143,7 @@ def test_a_changed_file_is_refused(connected, file, changed):
 
     assert done.code == 5
     assert done.err == (
-        f"metarouter-intercom: {file}: not the file that was sent with this spool before; "
-        "use another --spool to send it from the beginning\n"
+        f"metarouter-intercom: {file}: not the file that was sent before; add --restart to send it from the beginning\n"
     )
 
 
@@ -173,7 +169,7 @@ def test_a_missing_spool_is_reported(connected, file):
 
     assert done.code == 5
     assert done.err.startswith(
-        f"metarouter-intercom: {file}.spool: the spool is missing, and with it the messages that were read and not delivered; delete "
+        f"metarouter-intercom: {file}: the spool is missing, and with it the messages that were read and not delivered; add --restart "
     )
 
 
@@ -261,13 +257,12 @@ def test_a_message_that_intercom_refuses_becomes_a_dead_letter(connected, tmp_pa
     path.write_text('{"type": "track", "userId": "u-nobody", "event": "Clicked"}\n')
 
     done = connected("send", path, "--wait", "0")
-    listed = connected("dead-letters", "list", "--spool", f"{path}.spool")
+    spool = done.err.split()[-1]
+    listed = connected("dead-letters", "list", "--spool", spool)
 
     assert done.code == 1
     assert "  dead: 1 x contact_missing" in done.out
-    assert done.err == (
-        f"to see the dead letters: metarouter-intercom dead-letters list --spool {path}.spool\n"
-    )
+    assert done.err == (f"to see the dead letters: metarouter-intercom dead-letters list --spool {spool}\n")
     assert "1 of 1 dead letter" in listed.out
 
 
@@ -280,10 +275,10 @@ def test_a_missing_message_id_is_made_from_the_file(connected, sandbox, tmp_path
         for message_id in (None, " ")
     ]
     path.write_text("\n".join(json.dumps(one) for one in [identify, *events]))
-    connected("send", path)
-    os.remove(f"{path}.spool.progress.json")
+    spool = tmp_path / "spool"
+    connected("send", path, "--spool", spool)
 
-    done = connected("send", path)
+    done = connected("send", path, "--spool", spool, "--restart")
 
     assert done.out.splitlines()[1] == "0 accepted: 3 duplicates"
     assert len(sandbox.workspace.events("u-1")) == 1
@@ -352,18 +347,21 @@ def test_rejects_are_written_once_whenever_a_run_ends(connected, file):
     """A run that was killed before it saved a rejected message writes that message again in its old place."""
     _with_faults(file)
     rejects = file.with_name("events.jsonl.rejects.jsonl")
-    connected("send", file)
+    spool = file.with_name("spool")
+    connected("send", file, "--spool", spool)
     whole = rejects.read_bytes()
     progress = Progress(read=5, rejected=1, rejects_bytes=whole.index(b"\n") + 1)
     with file.open("rb") as stream:
         for entry in islice(read_messages(stream), 5):
             progress.digest = digest_of(progress.digest, entry)
-    stored = ProgressFile(file.with_name("events.jsonl.spool.progress.json"))
-    stored.progress = progress
-    stored.save()
+    state = file.parent.parent / f"{file.parent.name}-state"
+    (record,) = state.glob("metarouter-intercom/send/*/*.json")
+    stored = ProgressFile(record)
+    stored.progress, stored.spool = progress, str(spool)
+    stored.save_all(str(file))
     stored.close()
 
-    done = connected("send", file)
+    done = connected("send", file, "--spool", spool)
 
     assert done.out.splitlines()[1] == "0 accepted: 96 duplicates"
     assert rejects.read_bytes() == whole

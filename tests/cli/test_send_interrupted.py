@@ -12,7 +12,7 @@ import pytest
 
 from metarouter_intercom.sandbox import Sandbox
 
-from ..measure.large_send import ObservedWorkspace, send_interrupted
+from ..measure.large_send import ObservedWorkspace, run, send_interrupted
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the memory of the process from Linux's /proc")
@@ -33,7 +33,12 @@ def test_a_run_that_waits_for_standard_input_is_interrupted_at_once(tmp_path):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=tmp_path,
-            env={**os.environ, "INTERCOM_API_KEY": sandbox.token, "INTERCOM_BASE_URL": sandbox.url},
+            env={
+                **os.environ,
+                "INTERCOM_API_KEY": sandbox.token,
+                "INTERCOM_BASE_URL": sandbox.url,
+                "XDG_STATE_HOME": str(tmp_path / "state"),
+            },
         )
         # The first request checks the key, the second one sends the message.
         workspace.on_request = lambda handled: process.send_signal(signal.SIGINT) if handled == 2 else None
@@ -48,3 +53,20 @@ def test_a_run_that_waits_for_standard_input_is_interrupted_at_once(tmp_path):
     assert out.startswith(b"<stdin>: 1 message read, 0 rejected\n")
     assert err.startswith("<stdin>: 1 message read, of which ")
     assert "standard input cannot be read again: send only what comes after" in err
+
+
+def test_a_terminal_shows_what_a_run_waits_for(tmp_path):
+    """In a real terminal, a run with nothing to send says that it waits for contacts."""
+    file = tmp_path / "events.jsonl"
+    file.write_text(
+        json.dumps({"type": "identify", "userId": "u-1"})
+        + "\n"
+        + json.dumps({"type": "track", "userId": "nobody", "event": "Seen"})
+        + "\n"
+    )
+    with Sandbox(workspace=ObservedWorkspace()) as sandbox:
+        done = run(file, sandbox, measure_every=10**6, options=("--wait", "2"))
+
+    assert done.code == 1
+    assert "waits for contacts that do not exist yet" in done.screen
+    assert done.bar[-1] == (2, 2)

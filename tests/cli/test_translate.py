@@ -93,7 +93,7 @@ def test_translate_prints_json(cli, file):
     assert rows[0]["notes"] == [{"rule": "A5", "path": "traits.bad", "reason": "empty object or list"}]
     assert rows[2]["skipped"] == "page_off"
     assert rows[3]["rejected"][0]["path"] == "event"
-    assert summary["messages"] == 4
+    assert summary["read"] == 4
     assert summary["skipped"] == {"page_off": 1}
 
 
@@ -214,3 +214,48 @@ def test_messages_of_other_senders_are_read(cli, tmp_path):
         '  POST /events {"user_id": "u-1", "event_name": "Seen", "created_at": 1772366400}',
         "  note R10: userId: invisible characters were taken out",
     ]
+
+
+def test_paths_are_readable(cli):
+    """Placeholders for ids that Intercom would give are shown as they are meant, as text and as JSON."""
+    group = {"type": "group", "userId": "u-1", "groupId": "c-1", "traits": {"name": "A"}}
+    row = json.loads(cli("translate", "-", "--json", stdin=json.dumps(group)).out)
+
+    assert "/contacts/<contact id>/companies" in [one["path"] for one in row["requests"]]
+    assert "%3C" not in json.dumps(row)
+
+
+def test_the_summary_says_at_most(cli):
+    """`send` merges messages of one contact, so several requests are counted as at most so many."""
+    rows = "\n".join(
+        json.dumps({"type": "identify", "userId": "u-1", "traits": {"plan": plan}}) for plan in "abc"
+    )
+    text = cli("translate", "-", "--summary", stdin=rows)
+    result = json.loads(cli("translate", "-", "--summary", "--json", stdin=rows).out)
+
+    assert "requests: at most 3" in text.out.splitlines()
+    assert result["requests_at_most"] == {"POST /contacts": 3}
+
+
+def test_the_summary_has_the_words_of_send(cli, connected, file):
+    """The same number has the same name in `translate --summary --json` and in `send --json`."""
+    summary = json.loads(cli("translate", file, "--json", "--summary").out)
+    sent = json.loads(connected("send", file, "--json").out)
+
+    assert {name: summary[name] for name in ("read", "skipped", "rejected", "notes")} == {
+        name: sent[name] for name in ("read", "skipped", "rejected", "notes")
+    }
+
+
+def test_files_and_csv_are_translated(cli, tmp_path):
+    """Several files are translated in their order, CSV with the same options as in `send`."""
+    (tmp_path / "a.csv").write_text("id\nu-1\n")
+    (tmp_path / "b.jsonl").write_text(json.dumps(_PAGE))
+
+    done = cli(
+        "translate", tmp_path / "a.csv", tmp_path / "b.jsonl", "--type", "identify", "--columns", "id=userId"
+    )
+
+    assert done.code == 0
+    assert f"{tmp_path / 'a.csv'}:2: identify u-1" in done.out
+    assert f"{tmp_path / 'b.jsonl'}:1: page u-1" in done.out

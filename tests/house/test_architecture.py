@@ -110,11 +110,12 @@ _PURE_ENOUGH = {
 _PLACES = {
     "requests": ["_delivery.http"],
     "urllib3": ["_delivery.http"],
-    "sqlite3": ["_delivery.buffers.database", "_delivery.buffers.schema"],
+    "sqlite3": ["_delivery.buffers.database", "_delivery.buffers.recognition", "_delivery.buffers.schema"],
     "cattrs": ["messages._codec"],
     "threading": ["_delivery", "_client", "sandbox", "testing", "_cli"],
     "flask": ["sandbox.web", "sandbox._pages"],
     "click": ["_cli"],
+    "platformdirs": ["_cli"],
     "tqdm": ["_cli"],
     "joserfc": ["identity"],
 }

@@ -78,7 +78,13 @@ class ObservedWorkspace(Workspace):
 
 
 def run(
-    file: Path, sandbox: Sandbox, *, measure_every: int, signal_after: int | None = None, number: int = 0
+    file: Path,
+    sandbox: Sandbox,
+    *,
+    measure_every: int,
+    signal_after: int | None = None,
+    number: int = 0,
+    options: tuple[str, ...] = (),
 ) -> Run:
     """Send *file*; measure memory every *measure_every* requests, send the signal *number* after *signal_after* requests."""
     screen, terminal = pty.openpty()
@@ -86,10 +92,15 @@ def run(
     memory: list[int] = []
     started = time.monotonic()
     process = subprocess.Popen(
-        [sys.executable, "-m", "metarouter_intercom._cli", "send", str(file)],
+        [sys.executable, "-m", "metarouter_intercom._cli", "send", str(file), *options],
         stdout=subprocess.PIPE,
         stderr=terminal,
-        env={**os.environ, "INTERCOM_API_KEY": sandbox.token, "INTERCOM_BASE_URL": sandbox.url},
+        env={
+            **os.environ,
+            "INTERCOM_API_KEY": sandbox.token,
+            "INTERCOM_BASE_URL": sandbox.url,
+            "XDG_STATE_HOME": f"{file}-state",
+        },
     )
     os.close(terminal)
 

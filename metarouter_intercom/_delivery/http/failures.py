@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 from http.client import HTTPException
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
@@ -11,7 +14,7 @@ import urllib3
 from ...errors import ConnectFailed, ReadFailed, TransportError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from types import TracebackType
 
 _NETWORK = (requests.RequestException, urllib3.exceptions.HTTPError, HTTPException, OSError)
@@ -42,14 +45,57 @@ _PREPARING = frozenset({"do_handshake", "_tunnel"})
 _MOST_CAUSES = 20
 
 
-def transport_error_of(error: Exception) -> Exception:
-    """Return the ``TransportError`` for *error*; an error that has nothing to do with the network is returned as it is."""
+def transport_error_of(error: Exception, address: str = "") -> Exception:
+    """
+    Return the ``TransportError`` for *error*; an error that has nothing to do with the network is returned as it is.
+
+    Args:
+        error: What requests or urllib3 raised.
+        address: The address that was asked; only its host and port are named.
+    """
     if isinstance(error, TransportError) or not isinstance(error, _NETWORK):
         return error
-    kind = type(error).__name__
+    kind, fault = type(error).__name__, _fault_of(error)
+    where = f" at {_host_and_port(address)}" if address else ""
+    text = f"{kind}{where}: {fault}" if fault else f"{kind}{where}"
     if _was_never_sent(error):
-        return ConnectFailed(f"no connection to Intercom ({kind})")
-    return ReadFailed(f"no complete answer from Intercom ({kind})")
+        return ConnectFailed(f"no connection to Intercom ({text})")
+    return ReadFailed(f"no complete answer from Intercom ({text})")
+
+
+def _host_and_port(address: str) -> str:
+    parts = urlsplit(address)
+    host = f"[{parts.hostname}]" if parts.hostname and ":" in parts.hostname else parts.hostname
+    return f"{host}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
+
+
+def _fault_of(error: BaseException) -> str:
+    """Return what was wrong, where the errors behind *error* say so: the name, the certificate, the proxy. Contains no secret."""
+    causes = list(_causes(error))
+    if any(
+        isinstance(cause, urllib3.exceptions.ProxyError | requests.exceptions.ProxyError) for cause in causes
+    ):
+        return f"the proxy{_proxy_in(causes)} does not answer, or refuses the connection"
+    for cause in causes:
+        if isinstance(cause, socket.gaierror | urllib3.exceptions.NameResolutionError):
+            return "the name cannot be resolved"
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"the certificate is not accepted: {cause.verify_message}"
+        if isinstance(cause, ssl.SSLError):
+            return f"TLS failed: {cause.reason or 'no reason given'}"
+        if isinstance(cause, OSError) and cause.errno and cause.strerror:
+            return cause.strerror.lower()
+    return ""
+
+
+def _proxy_in(causes: Sequence[BaseException]) -> str:
+    """Return host and port of the proxy that refused the connection, if an error behind it has kept the connection."""
+    for cause in causes:
+        connection = getattr(cause, "conn", None) or getattr(cause, "_conn", None)
+        host, port = getattr(connection, "host", None), getattr(connection, "port", None)
+        if isinstance(cause, urllib3.exceptions.NewConnectionError) and host and port:
+            return f" {host}:{port}"
+    return ""
 
 
 def _was_never_sent(error: BaseException) -> bool:

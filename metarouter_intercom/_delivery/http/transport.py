@@ -82,7 +82,7 @@ class HttpTransport:
         except Exception as error:
             from .failures import transport_error_of
 
-            failure = transport_error_of(error)
+            failure = transport_error_of(error, self._settings.address)
             if failure is error:
                 raise
             raise failure from error
