@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ._types import Secret
 from .errors import ConfigurationError
-from .settings import Region, to_region
+from .settings import Region
+from .settings._region import to_region
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

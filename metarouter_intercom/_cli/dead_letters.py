@@ -142,7 +142,7 @@ def retry(
         check_ids(buffer, ids)
         check_reason(buffer, reason)
         mapping = read_mapping(buffer.workspaces().mapping(_first(buffer, ids, reason)))
-    settings = settings_of(**connection, **{**mapping, **overrides}, spool=spool)
+    settings = settings_of(**connection, beneath={**mapping, **overrides}, spool=spool)
     number, report = Retry(settings, hide_bar=no_progress or as_json).run(list(ids) or None, reason, timeout)
     if as_json:
         skipped = dict(number.skipped)

@@ -23,6 +23,10 @@ _NAMED_DELIMITERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "
 files_argument = click.argument("files", nargs=-1, required=True, type=click.Path(allow_dash=True))
 
 
+# What ``file_options`` adds to a command, as ``sources_of`` takes it.
+FILE_OPTIONS = ("kind", "columns", "fixed_type", "delimiter", "encoding")
+
+
 def file_options(command: _Command) -> _Command:
     """Add ``--format``, ``--columns``, ``--type``, ``--delimiter`` and ``--encoding``; the command passes them to ``sources_of``."""
     for option in (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import click
@@ -69,16 +69,24 @@ def settings_of(
     app_id: str | None,
     base_url: str | None,
     api_version: str | None = None,
+    beneath: Mapping[str, Any] | None = None,
     **more: Any,
 ) -> Settings:
     """
     Return the settings of a connection: options first, then the named connection, the environment, the stored ``default``.
 
+    Args:
+        connection: Name of a stored connection.
+        region, app_id, base_url, api_version: Options of the command line.
+        beneath: Settings that count unless an option says otherwise.
+        more: Settings of the command itself.
+
     Raises:
         ConfigurationError: No API key is set anywhere, or there is no such connection.
     """
     options = {"region": region, "app_id": app_id, "base_url": base_url, "api_version": api_version}
-    chosen = {name: value for name, value in options.items() if value is not None} | more
+    given = {name: value for name, value in options.items() if value is not None}
+    chosen: dict[str, Any] = {**(beneath or {}), **given, **more}
     if connection is None and has_key():
         # INTERCOM_ENABLED is for apps. Who types a command wants it to be done.
         more_settings: dict[str, Any] = {"enabled": True, **chosen}

@@ -16,7 +16,7 @@ from .._client.mapping_settings import mapping_of
 from .._delivery.buffers.spool import SpoolBuffer
 from .._delivery.credentials import fingerprint_of
 from .exit_codes import ExitCode, Failed, naming_address
-from .file_options import file_options, files_argument, sources_of
+from .file_options import FILE_OPTIONS, file_options, files_argument, sources_of
 from .formatting import echo, number_of
 from .message_files import read_messages
 from .meter import Bar, Lines, ObservedTransport, make_bar
@@ -118,19 +118,16 @@ def send(
       metarouter-intercom send '2026-*/*.jsonl.gz' --rate-share 0.3
       metarouter-intercom send people.csv --type identify --columns id=userId,plan=traits.plan,age=traits.age:number
     """
-    file_settings = {
-        name: options.pop(name) for name in ("kind", "columns", "fixed_type", "delimiter", "encoding")
-    }
-    sources = sources_of(files, **file_settings)
+    sources = sources_of(files, **{name: options.pop(name) for name in FILE_OPTIONS})
     rejects_paths = _rejects_paths(sources, rejects)
     settings = settings_of(
         **options,
+        beneath={"missing_contact_wait": wait, **overrides},
         max_buffered=_MAX_BUFFERED,
         when_full="block",
         block_timeout=POLL_SECONDS,
         rate_limit_share=rate_share,
         workers=workers,
-        **{"missing_contact_wait": wait, **overrides},
     )
     state = SendState(_workspace(settings), spool)
     with ExitStack() as stack:

@@ -23,10 +23,7 @@ if TYPE_CHECKING:
     from ..settings import Settings
     from .dead_letters import DeadLetters
     from .history import History
-    from .lifetime import Owned
 
-# Seconds that a worker waits while another program has the spool locked; then it tries again later, so that nobody waits for it.
-_BUSY_TIMEOUT = 0.5
 _DEPENDENCIES = (
     "transport",
     "session",
@@ -81,25 +78,21 @@ class Client(Calls):
         on_drop: OnDrop | None = None,
         **options: Any,
     ) -> None:
-        from .._delivery.engine import Dependencies
-        from .._delivery.steady_clock import steady_clock
         from .accepting import Acceptor
         from .dropping import Dropper
         from .lifetime import Lifetime
+        from .parts import dependencies_of
 
         self.settings = _settings(settings, options)
-        transport, buffer, owned = _parts(self.settings, transport, session=session, buffer=buffer)
-        clock = _clock() if clock is None else clock
-        self._dependencies = Dependencies(
-            settings=self.settings,
+        self._dependencies, owned = dependencies_of(
+            self.settings,
             transport=transport,
-            translator=_translator(self.settings) if translator is None else translator,
-            clock=steady_clock(clock, buffer),
-            wall=clock.now,
+            session=session,
             buffer=buffer,
-            after=tuple(after),
+            translator=translator,
+            clock=clock,
+            after=after,
             on_error=on_error,
-            is_volatile=owned.buffer is not None and self.settings.spool is None,
         )
         self._dropper = Dropper(on_drop, self.settings.name)
         self._lifetime = Lifetime(self._dependencies, self._dropper, owned=owned)
@@ -354,71 +347,6 @@ def _settings(settings: Settings | None, options: dict[str, Any]) -> Settings:
         names = ", ".join(sorted(options))
         raise TypeError(f"pass a Settings or single settings, not both; put these into the Settings: {names}")
     return settings
-
-
-def _parts(
-    settings: Settings,
-    transport: Transport | None,
-    *,
-    session: requests.Session | None,
-    buffer: Buffer | None,
-) -> tuple[Transport, Buffer, Owned]:
-    """Return the transport and the buffer of a client, and those of them that are its own."""
-    from .lifetime import ErrorRelay, Owned
-
-    relay = ErrorRelay()
-    own_transport = _transport(settings, session) if transport is None else None
-    own_buffer = _buffer(settings, relay) if buffer is None else None
-    used_transport, used_buffer = own_transport or transport, own_buffer or buffer
-    assert used_transport is not None
-    assert used_buffer is not None
-    return used_transport, used_buffer, Owned(own_transport, own_buffer, relay)
-
-
-def _buffer(settings: Settings, on_error: OnError) -> Buffer:
-    if settings.spool is None or not settings.enabled:
-        from .._delivery.buffers.memory import MemoryBuffer
-
-        return MemoryBuffer(
-            limit=settings.messages_kept,
-            dead_letters=settings.dead_letters_kept,
-            history=settings.history_kept,
-        )
-    from .._delivery.buffers.fallback import FallbackBuffer
-    from .._delivery.buffers.spool import SpoolBuffer
-    from .._delivery.credentials import fingerprint_of
-    from .mapping_settings import mapping_of
-
-    spool = SpoolBuffer(
-        settings.spool,
-        limit=settings.messages_kept,
-        dead_letters=settings.dead_letters_kept,
-        history=settings.history_kept,
-        sync=settings.spool_sync,
-        credentials=fingerprint_of(settings),
-        mapping=mapping_of(settings),
-        busy_timeout=_BUSY_TIMEOUT,
-        must_open=False,
-    )
-    return FallbackBuffer(spool, on_error=on_error, history=settings.history_kept)
-
-
-def _transport(settings: Settings, session: requests.Session | None) -> Transport:
-    from .._delivery.http.transport import HttpTransport
-
-    return HttpTransport(settings, session=session)
-
-
-def _translator(settings: Settings) -> Translator:
-    from ..operations import DefaultTranslator
-
-    return DefaultTranslator(settings)
-
-
-def _clock() -> Clock:
-    from .clock import SystemClock
-
-    return SystemClock()
 
 
 def _who(user_id: str | None, email: str | None) -> Who:

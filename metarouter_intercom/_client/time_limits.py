@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
-from ..errors import ConfigurationError
+if TYPE_CHECKING:
+    from ..errors import ConfigurationError
 
 
 def seconds_of(timeout: object, default: float | None = None) -> float | None:
@@ -35,6 +37,8 @@ def seconds_of(timeout: object, default: float | None = None) -> float | None:
 
 
 def _no_number(timeout: object) -> ConfigurationError:
+    from ..errors import ConfigurationError
+
     return ConfigurationError(
         f"timeout: {timeout!r} is not a number of seconds; use one such as 2.5, None for the default, or math.inf for no limit"
     )

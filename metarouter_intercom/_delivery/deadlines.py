@@ -21,6 +21,9 @@ class Deadlines:
         stop: Set when the client ends.
         is_background: Whether workers deliver.
         request_timeout: How long a request may last without a deadline, in seconds.
+
+    Attributes:
+        flush: As passed.
     """
 
     def __init__(
@@ -32,7 +35,7 @@ class Deadlines:
         is_background: bool,
         request_timeout: float,
     ) -> None:
-        self._flush = flush
+        self.flush = flush
         self._clock = clock
         self._stop = stop
         self._is_background = is_background
@@ -53,9 +56,9 @@ class Deadlines:
             Paused: The client ends, or the flush that delivers in this thread ends before that.
         """
         ends_at = self._clock.now() + seconds
-        until = self._flush.until
+        until = self.flush.until
         if until is not None and ends_at > until:
-            self._flush.is_over = True
+            self.flush.is_over = True
             raise Paused("timeout")
         self._pauses.append(ends_at)
         try:
@@ -75,12 +78,12 @@ class Deadlines:
         """
         if self._stop.is_set:
             raise Paused("closing")
-        until = self._flush.until
+        until = self.flush.until
         if until is None:
             return None
         left = until - self._clock.now()
         if left <= 0:
-            self._flush.is_over = True
+            self.flush.is_over = True
             raise Paused("timeout")
         return left if left < self._request_timeout else None
 

@@ -249,12 +249,9 @@ class Executor:
         is_ours: Callable[[], bool] | None = None,
         sent: list[SentRequest] | None = None,
     ) -> FlowResult | None:
-        """
-        Run the flow of *operation*; None if the circuit, a lost lease or the end of the client stopped it. Note each request in *sent*.
-        """
-        flow = flow_of(
-            operation, World(self._cache, self._settings, self._clock.now(), tuple(behind), self._lock_of)
-        )
+        """Run the flow of *operation* and note each request in *sent*; None if the circuit, a lost lease or the end stopped it."""
+        world = World(self._cache, self._settings, self._clock.now(), tuple(behind), self._lock_of)
+        flow = flow_of(operation, world)
         missing: Response | None = None
         try:
             request = next(flow)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .consumer import Consumer
     from .deadlines import Deadlines
     from .outcomes import Outcomes
-    from .waiting import FlushDeadline, SettlementSignal
+    from .waiting import SettlementSignal
     from .workers import Workers
 
 # Seconds between two looks at the buffer while a caller waits: other processes may settle messages of a shared spool.
@@ -41,7 +41,6 @@ class Flushing:
         outcomes: Holds the end of the message that an inline call waits for.
         workers: Deliver in the background.
         settled: Wakes up when a claim is settled.
-        deadline: Of the flush that delivers in the calling thread.
         deadlines: Bound what the threads that deliver wait for.
     """
 
@@ -57,7 +56,6 @@ class Flushing:
         outcomes: Outcomes,
         workers: Workers,
         settled: SettlementSignal,
-        deadline: FlushDeadline,
         deadlines: Deadlines,
     ) -> None:
         self._settings = settings
@@ -70,7 +68,7 @@ class Flushing:
         self._outcomes = outcomes
         self._workers = workers
         self._settled = settled
-        self._deadline = deadline
+        self._deadline = deadlines.flush
         self._deadlines = deadlines
 
     def flush(self, timeout: float | None, *, closing: bool) -> None:

@@ -3,8 +3,32 @@
 from __future__ import annotations
 
 import os
+import sys
 import weakref
+from importlib import import_module
 from typing import Protocol
+
+# Packages of which something is imported when it is first needed, perhaps in a thread.
+IMPORTED_LATE = frozenset(
+    {
+        "attr",
+        "attrs",
+        "cattrs",
+        "ctypes",
+        "dataclasses",
+        "decimal",
+        "email",
+        "fcntl",
+        "hashlib",
+        "hmac",
+        "joserfc",
+        "metarouter_intercom",
+        "requests",
+        "resource",
+        "urllib3",
+        "zoneinfo",
+    }
+)
 
 
 class Resting(Protocol):
@@ -42,6 +66,17 @@ def _before() -> None:
     for part in list(_parts):
         part.before_fork()
         _at_rest.append(part)
+    _wait_for_imports()
+
+
+def _wait_for_imports() -> None:
+    """Wait until no other thread is importing what we need: in the child, the lock of such a module would stay locked for ever."""
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] in IMPORTED_LATE and getattr(
+            getattr(module, "__spec__", None), "_initializing", False
+        ):
+            # Python finds out if the two threads wait for each other, and lets one of them go on.
+            import_module(name)
 
 
 def _in_parent() -> None:

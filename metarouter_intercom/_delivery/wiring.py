@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from ..settings import Settings
     from .engine import Dependencies
+    from .workers import Workers
 
 
 def build_engine(
@@ -45,43 +46,30 @@ def build_engine(
         on_idle: Called by a worker that finds nothing buffered.
         counters: To go on counting with.
     """
-    settings, clock = dependencies.settings, dependencies.clock
+    settings = dependencies.settings
     own_message_ids(os.getpid())
     if counters is None:
         counters = Counters(threading.RLock())  # reentrant, because a signal handler may ask for the numbers
     rate = RateLimit(share=settings.rate_limit_share)
     jitter = random.Random().random  # only spreads requests over time, so it need not be hard to guess
     circuit = _build_circuit(settings, rate, jitter)
-    stop, deadline, settled = StopLatch(), FlushDeadline(), SettlementSignal()
-    deadlines = _build_deadlines(dependencies, deadline, stop)
+    stop, settled = StopLatch(), SettlementSignal()
+    deadlines = _build_deadlines(dependencies, stop)
     outcomes = _build_outcomes(dependencies, counters)
-    workspace = workspace_check(dependencies.buffer, settings, clock=clock, report=outcomes.report_error)
+    workspace = workspace_check(
+        dependencies.buffer, settings, clock=dependencies.clock, report=outcomes.report_error
+    )
     executor = _build_executor(
         dependencies, circuit, deadlines, jitter=jitter, outcomes=outcomes, workspace=workspace
     )
     consumer = _build_consumer(
         dependencies, executor, circuit=circuit, outcomes=outcomes, stop=stop, settled=settled
     )
-    workers = build_workers(
-        settings,
-        weak_work(consumer, on_idle),
-        transport=dependencies.transport,
-        demand=BufferDemand(dependencies.buffer, circuit, clock),
-        faults=outcomes.faults,
-        stop=stop,
+    workers = _build_workers(
+        dependencies, circuit, weak_work(consumer, on_idle), faults=outcomes.faults, stop=stop
     )
-    flushing = Flushing(
-        settings,
-        is_volatile=dependencies.is_volatile,
-        buffer=dependencies.buffer,
-        clock=clock,
-        circuit=circuit,
-        consumer=consumer,
-        outcomes=outcomes,
-        workers=workers,
-        settled=settled,
-        deadline=deadline,
-        deadlines=deadlines,
+    flushing = _build_flushing(
+        dependencies, circuit, consumer, workers, outcomes=outcomes, settled=settled, deadlines=deadlines
     )
     return Engine(
         dependencies,
@@ -97,10 +85,10 @@ def build_engine(
     )
 
 
-def _build_deadlines(dependencies: Dependencies, deadline: FlushDeadline, stop: StopLatch) -> Deadlines:
+def _build_deadlines(dependencies: Dependencies, stop: StopLatch) -> Deadlines:
     settings = dependencies.settings
     return Deadlines(
-        deadline,
+        FlushDeadline(),
         clock=dependencies.clock,
         stop=stop,
         is_background=settings.delivery == "background",
@@ -192,4 +180,46 @@ def _build_consumer(
         clock=dependencies.clock,
         on_settled=settled.notify,
         connection=dependencies.settings.name,
+    )
+
+
+def _build_workers(
+    dependencies: Dependencies,
+    circuit: Circuit,
+    work: Callable[[Callable[[], None]], float | None],
+    *,
+    faults: Faults,
+    stop: StopLatch,
+) -> Workers:
+    return build_workers(
+        dependencies.settings,
+        work,
+        transport=dependencies.transport,
+        demand=BufferDemand(dependencies.buffer, circuit, dependencies.clock),
+        faults=faults,
+        stop=stop,
+    )
+
+
+def _build_flushing(
+    dependencies: Dependencies,
+    circuit: Circuit,
+    consumer: Consumer,
+    workers: Workers,
+    *,
+    outcomes: Outcomes,
+    settled: SettlementSignal,
+    deadlines: Deadlines,
+) -> Flushing:
+    return Flushing(
+        dependencies.settings,
+        is_volatile=dependencies.is_volatile,
+        buffer=dependencies.buffer,
+        clock=dependencies.clock,
+        circuit=circuit,
+        consumer=consumer,
+        outcomes=outcomes,
+        workers=workers,
+        settled=settled,
+        deadlines=deadlines,
     )

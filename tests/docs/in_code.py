@@ -45,7 +45,7 @@ def reasons() -> set[str]:
                 found.update(_assigned(node))
             elif isinstance(node, ast.FunctionDef):
                 found.update(_defaults(node))
-                if node.name in ("name_of", "_reason"):
+                if node.name in ("name_of", "_reason", "reason_of"):
                     found.update(_returned(node))
     # A counter of notes is no reason, and a delivery's kind stands where some functions take one.
     return {text for text in found if " " not in text and text != "dead"}

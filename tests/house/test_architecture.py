@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from metarouter_intercom._delivery.forks import IMPORTED_LATE
+
 from .._support.package_imports import PACKAGE, ROOT, read_imports
 
 _IMPORTS = read_imports()
@@ -18,7 +20,6 @@ _IMPORTS = read_imports()
 # What stands in the package's root, from the ground up: each imports only from those before it. The root itself is the empty name.
 _ORDER = (
     "_types",
-    "_spool_path",
     "errors",
     "settings",
     "messages",
@@ -102,8 +103,8 @@ _PURE_ENOUGH = {
     ("messages._message_ids", "os"): "the random part of message ids, drawn once a process",
     ("messages._time_texts", "sys"): "the version of Python, a constant",
     ("identity", "time"): "the default of the moment that a JWT begins at; may be handed in",
-    ("_spool_path", "os"): "how the system writes paths; no file is looked at",
-    ("settings", "os"): "from_env reads the environment, and only it does",
+    ("settings._spool_path", "os"): "how the system writes paths; no file is looked at",
+    ("settings._settings", "os"): "from_env reads the environment, and only it does",
 }
 
 # Where a library, or what it stands for, may be used.
@@ -360,6 +361,31 @@ def test_naming_the_client_loads_little():
     )
 
     assert _in_fresh_interpreter(script).split() == ["[]", "[]"]
+
+
+def test_what_is_imported_late_is_known_to_the_forks():
+    """W3: a fork waits for the imports of every package that a function imports; built-in modules are there from the start."""
+    acting = [
+        path
+        for path in ROOT.rglob("*.py")
+        if path.relative_to(ROOT).parts[0] not in ("_cli", "sandbox", "testing")
+    ]
+    late = {
+        name.partition(".")[0]
+        for path in acting
+        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(function, ast.FunctionDef)
+        for node in ast.walk(function)
+        for name in (
+            [one.name for one in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom) and not node.level
+            else []
+        )
+    }
+
+    assert late - set(sys.builtin_module_names) - {"collections", "importlib"} <= IMPORTED_LATE
 
 
 def test_usual_messages_load_no_cattrs():

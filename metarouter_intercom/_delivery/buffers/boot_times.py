@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from ...errors import SpoolFailed
+
 if TYPE_CHECKING:
     from .database import Database
 
@@ -54,3 +56,24 @@ def steady_offset(database: Database, boot: str, *, monotonic: float, wall: floa
         database.run("DELETE FROM boots WHERE boot NOT LIKE ?", (f"{boot.partition(' ')[0]}%",))
         database.run("INSERT OR REPLACE INTO boots VALUES (?, ?)", (boot, offset))
         return offset
+
+
+def shared_offset(database: Database, *, monotonic: float, wall: float, stays_open: bool) -> float:
+    """
+    Return what to add to the monotonic clock to get the time of all processes that share the file; see ``steady_offset``.
+
+    Args:
+        database: The spool's.
+        monotonic: The monotonic clock now.
+        wall: The wall clock now, in Unix seconds.
+        stays_open: Keep the connection, because messages are being delivered.
+    """
+    try:
+        with database.briefly():
+            offset = steady_offset(database, boot_name(), monotonic=monotonic, wall=wall)
+            if not stays_open:
+                database.disconnect()
+            return offset
+    except SpoolFailed:
+        # Nobody reads or writes the file now; what does so later reckons in nearly the same time.
+        return wall - monotonic

@@ -152,10 +152,19 @@ class Deliveries:
         # What another process is delivering moves when it has settled that.
         return min(now + _TAKE_OVER_EVERY, math.inf if due_at is None else due_at)
 
-    def has_messages(self, up_to: int) -> bool:
-        """Return whether a message with ``seq <= up_to`` is there that this process may deliver, or that moves to its workspace."""
+    def has_pending(self, up_to: int | None, in_journals: int) -> bool:
+        """
+        Return whether a message with ``seq <= up_to`` waits that this process may deliver, or that moves to its workspace.
+
+        Args:
+            up_to: None for everything in the file.
+            in_journals: How many messages are known to wait, for a file that has none yet.
+        """
+        seq: int | None = self._database.fetch_one("SELECT MIN(seq) FROM messages")[0]
+        if seq is None:
+            return up_to is None and in_journals > 0
         with self._database.translated_errors():
-            return self._lanes.has_messages(up_to, self._workspaces.awaited())
+            return self._lanes.has_messages(2**62 if up_to is None else up_to, self._workspaces.awaited())
 
     def settle(self, intake: Intake, claim: Claim, settlements: Sequence[Settlement], now: float) -> None:
         """End the lease; see ``plugins.Buffer``."""

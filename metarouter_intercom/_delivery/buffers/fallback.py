@@ -14,6 +14,7 @@ from .fail_open_store import FailOpenStore
 from .fallback_dead_letters import FallbackDeadLetters
 from .fallback_history import FallbackHistory
 from .file_faults import FileFaults, extra_of
+from .late_settlements import LateSettlements
 from .memory import MemoryBuffer
 from .spool import EVERYTHING
 
@@ -84,8 +85,7 @@ class FallbackBuffer(FallbackDeadLetters):
         self._uses_memory = False
         # The move into the file waits for messages from memory that are being delivered; no more of them are claimed until then.
         self._is_move_waiting = False
-        # What the file could not take; it is settled before the next claim.
-        self._unsettled: list[tuple[Claim, Sequence[Settlement]]] = []
+        self._unsettled = LateSettlements(self._spool, self._path)
         self._paused_until = 0.0
         self._move_at = 0.0
         self._is_exact = True
@@ -158,7 +158,7 @@ class FallbackBuffer(FallbackDeadLetters):
         works = not self._is_paused(now)
         if works:
             try:
-                self._settle_unsettled(now)
+                self._unsettled.settle(now)
                 claim = self._spool.claim(now=now, limit=limit)
                 self._faults.end_lock()
                 if not self._uses_memory:
@@ -220,13 +220,8 @@ class FallbackBuffer(FallbackDeadLetters):
         try:
             self._spool.settle(claim, settlements, now=now)
         except SpoolFailed as error:
-            self._unsettled.append((claim, settlements))
+            self._unsettled.add(claim, settlements)
             self._pause(error, now)
-
-    def _settle_unsettled(self, now: float) -> None:
-        while self._unsettled:
-            self._spool.settle(*self._unsettled[0], now=now)
-            self._unsettled.pop(0)
 
     def renew(self, claim: Claim, *, now: float) -> bool:
         """Lengthen the lease; True while the file fails, because the lease may still be ours."""
@@ -376,9 +371,9 @@ class FallbackBuffer(FallbackDeadLetters):
         """Release the file, after a last attempt to settle and move what it has not taken yet; logs what is lost."""
         self._spool.hurry()
         try:
-            self._settle_unsettled(0.0)
+            self._unsettled.settle(0.0)
         except SpoolFailed as error:
-            self._leave_unsettled(error)
+            self._unsettled.leave(error)
         with self._memory_lock:
             failure = self._spool_all()
         self._tell()
@@ -392,23 +387,6 @@ class FallbackBuffer(FallbackDeadLetters):
                 extra=extra_of(failure) | {"pending": pending},
             )
         self._spool.close()
-
-    def _leave_unsettled(self, error: SpoolFailed) -> None:
-        """Leave what was delivered to the next process, which settles it; say so if even that is not possible."""
-        delivered = [
-            str(entry.message["messageId"])
-            for claim, settlements in self._unsettled
-            for entry in claim.entries
-            if any(one.seq == entry.seq and one.kind == "ack" for one in settlements)
-        ]
-        if not self._spool.note_delivered(delivered):
-            _log.warning(
-                "spool %s: delivered messages could not be settled and will be sent again (claims: %d): %s",
-                self._path,
-                len(self._unsettled),
-                error,
-                extra=extra_of(error) | {"claims": len(self._unsettled)},
-            )
 
 
 def _earlier(*instants: float | None) -> float | None:

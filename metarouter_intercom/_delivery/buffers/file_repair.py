@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ...plugins import Settlement
+    from ..report import SpoolState
     from .database import Database
     from .file_watch import Fault
     from .intake import Intake
@@ -86,6 +87,12 @@ class FileRepair:
             self._open_replaced()
         self._workspaces.reopen()
         intake.check_files()
+
+    def state(self, intake: Intake, state: SpoolState) -> SpoolState:
+        """Return *state* with the numbers of this process's files."""
+        return state._replace(
+            saved=self.saved + intake.saved, lost=self.lost + intake.lost, skipped=intake.skipped
+        )
 
     def meet_other_file(self, intake: Intake, fault: Fault) -> None:
         """Note that another file has the name since the last time that ours was open: the journals may have what it lacks."""

@@ -10,7 +10,7 @@ from ...errors import SpoolFailed
 from ...plugins import Tallies
 from ..report import SpoolState
 from ..safely import safe_log
-from .boot_times import boot_name, steady_offset
+from .boot_times import shared_offset
 from .database import Database
 from .dead_letters import DeadLetterTable, SpoolDeadLetters
 from .deliveries import Deliveries
@@ -301,11 +301,7 @@ class SpoolBuffer(SpoolDeadLetters):
     def has_pending(self, up_to: int) -> bool:
         """Return whether a message with ``seq <= up_to`` is not settled yet."""
         with self._database.briefly():
-            seq: int | None = self._database.fetch_one("SELECT MIN(seq) FROM messages")[0]
-            limit = self._repair.inside(up_to)
-            if seq is None:
-                return limit is None and self.known_pending > 0
-            return self._deliveries.has_messages(EVERYTHING if limit is None else limit)
+            return self._deliveries.has_pending(self._repair.inside(up_to), self.known_pending)
 
     def oldest_accepted_at(self) -> float | None:
         """Return when the oldest message that is not settled was accepted; None when there is none, or the spool is closed."""
@@ -321,16 +317,8 @@ class SpoolBuffer(SpoolDeadLetters):
 
     def state(self) -> SpoolState:
         """Return what is known about the files."""
-        intake = self._intake
-        if intake is None:
-            return SpoolState(fault=self.notices.latest)
-        return SpoolState(
-            saved=self._repair.saved + intake.saved,
-            lost=self._repair.lost + intake.lost,
-            skipped=intake.skipped,
-            write_ahead=self._deliveries.write_ahead.size,
-            fault=self.notices.latest,
-        )
+        state = SpoolState(write_ahead=self._deliveries.write_ahead.size, fault=self.notices.latest)
+        return state if self._intake is None else self._repair.state(self._intake, state)
 
     # --- the process ----------------------------------------------------------------------------------
 
@@ -361,16 +349,8 @@ class SpoolBuffer(SpoolDeadLetters):
         self.pending()
 
     def steady_offset(self, *, monotonic: float, wall: float) -> float:
-        """Return what to add to the monotonic clock to get the time of all processes that share the file; see ``steady_offset``."""
-        try:
-            with self._database.briefly():
-                offset = steady_offset(self._database, boot_name(), monotonic=monotonic, wall=wall)
-                if not self._is_delivering:
-                    self._database.disconnect()
-                return offset
-        except SpoolFailed:
-            # Nobody reads or writes the file now; what does so later reckons in nearly the same time.
-            return wall - monotonic
+        """Return what to add to the monotonic clock to get the time of all processes that share the file."""
+        return shared_offset(self._database, monotonic=monotonic, wall=wall, stays_open=self._is_delivering)
 
     def hurry(self) -> None:
         """Wait only briefly for other processes from now on, because ``close`` follows."""

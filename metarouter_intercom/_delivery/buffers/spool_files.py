@@ -6,8 +6,8 @@ import os
 import stat
 from typing import NamedTuple
 
-from ..._spool_path import spool_path_fault
 from ...errors import ConfigurationError
+from ...settings._spool_path import spool_path_fault
 
 
 class SpoolFiles(NamedTuple):

@@ -43,7 +43,7 @@ def test_connections_of_ended_threads_are_closed():
     with TinyServer(_together(6)) as server:
         transport = HttpTransport(settings_for(server.url, workers="auto"))
         _send_together(transport, 6)
-        pool = transport._exchange.__self__._adapter._pool_of_address.pool
+        pool = transport._keep_connections.__self__._adapter._pool_of_address.pool
         transport.keep_connections(2)
 
         assert len([one for one in pool._items if one is not None and one.sock is not None]) == 2
