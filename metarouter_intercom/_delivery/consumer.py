@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import weakref
 from functools import partial
 from itertools import count
@@ -72,6 +73,7 @@ class Consumer:
         self._clock = clock
         self._on_settled = on_settled
         self._connection = connection
+        self._pid = os.getpid()
         self.nesting = Nesting()
         self._numbers = count()
         self._rounds = count()
@@ -140,7 +142,7 @@ class Consumer:
             raise
         except BaseException:
             # Ctrl-C, or a signal handler that exits: what is not settled goes back untouched, for the next delivery.
-            if number in self._in_hand:
+            if number in self._in_hand and os.getpid() == self._pid:
                 released = [Settlement(entry.seq, "release") for entry in claim.entries]
                 self._buffer.settle(claim, released, now=self._clock.now())
             raise
@@ -179,6 +181,8 @@ class Consumer:
             else:
                 settlements += delivered.settlements
                 deliveries.append(delivered)
+        if os.getpid() != self._pid:
+            return  # A greenlet lives on in a forked child; the claim is the parent's.
         # Before the settlement, not after it: a flush that finds nothing pending must find the claim here.
         self._unreported.add(number)
         self._leases.end(lease)

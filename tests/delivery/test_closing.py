@@ -216,9 +216,10 @@ def test_workers_begin_no_request_after_the_close():
         client.track("u-1", "A", timestamp=1_700_000_000 + number)
     assert transport.entered.wait(DEADLINE)
 
+    threads = [worker.thread for worker in client._engine._workers._workers]
+
     client.close(0)
     transport.let_through()
-    threads = list(client._engine._workers.threads())
     for thread in threads:
         thread.join(DEADLINE)
 

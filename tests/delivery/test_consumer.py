@@ -376,6 +376,24 @@ def test_an_interruption_releases_the_claim():
     assert harness.buffer.claim(now=_NOW, limit=1).entries[0].attempts == 0
 
 
+@pytest.mark.parametrize("is_interrupted", [False, True])
+def test_a_greenlet_that_lives_on_in_a_forked_child_ends_nothing(monkeypatch, is_interrupted):
+    """W3, W8: the claim of a greenlet is the parent's, also when the child forks in the middle of its request."""
+
+    def fork(request):
+        monkeypatch.setattr("os.getpid", lambda: -1)
+        return KeyboardInterrupt() if is_interrupted else _TAKEN
+
+    harness = Harness(fork)
+    harness.put("m1")
+
+    with pytest.raises(KeyboardInterrupt) if is_interrupted else nullcontext():
+        harness.consumer.work()
+
+    assert (harness.buffer.pending(), harness.ends()) == (1, [])
+    assert harness.buffer.claim(now=_NOW, limit=1) is None
+
+
 def test_claims_in_hand_and_nesting_are_known():
     """W2: a flush waits for claims in hand; a hook that flushes knows that it is inside a delivery."""
     harness = Harness(
