@@ -184,7 +184,9 @@ class SpoolBuffer(SpoolDeadLetters):
         if not is_in_place:
             self.notices.publish()
         if lines >= _MAX_JOURNAL_LINES and lines % (_MAX_JOURNAL_LINES // 4) == 0:
-            self._ingest_as_caller(intake)
+            # Ingested here when no worker does it. A thread that uses the database does, before its next claim, so it is not waited for.
+            with contextlib.suppress(SpoolFailed), self._database.briefly(_CALLER_WAITS, for_threads=0.0):
+                intake.ingest()
         return "accepted"
 
     def _is_full(self, intake: Intake) -> bool:
@@ -196,12 +198,6 @@ class SpoolBuffer(SpoolDeadLetters):
 
     def _closed(self) -> SpoolFailed:
         return SpoolFailed(f"spool: {self._path} was closed; make a new client")
-
-    def _ingest_as_caller(self, intake: Intake) -> None:
-        """Ingest when no worker does it; a locked database can wait."""
-        # A thread that uses the database ingests before its next claim, so it is not waited for.
-        with contextlib.suppress(SpoolFailed), self._database.briefly(_CALLER_WAITS, for_threads=0.0):
-            intake.ingest()
 
     # --- delivering -----------------------------------------------------------------------------------
 
@@ -346,7 +342,11 @@ class SpoolBuffer(SpoolDeadLetters):
         if self._intake is not None:
             self._intake.journal.leave()
         self._begin()
-        self.pending()
+        try:
+            self.pending()
+        except SpoolFailed as error:
+            if not error.is_passing:  # the end of a short lock is not waited for here
+                raise
 
     def steady_offset(self, *, monotonic: float, wall: float) -> float:
         """Return what to add to the monotonic clock to get the time of all processes that share the file."""

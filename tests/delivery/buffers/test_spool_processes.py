@@ -220,6 +220,29 @@ def test_a_fork_while_other_threads_work_blocks_nobody(path):
     assert _result(process) == ["0", "0", "ok"]
 
 
+def test_a_fork_does_not_wait_for_the_end_of_a_lock(path):
+    """W3, Q8: while another program has the file locked, a child starts, and its messages go to its journal."""
+    process = _start(
+        """
+        import sqlite3
+        other = sqlite3.connect(sys.argv[1], isolation_level=None)
+        other.execute("BEGIN EXCLUSIVE")
+        child = os.fork()
+        if child == 0:
+            spool.after_fork()
+            put(spool, "m")
+            os._exit(0)
+        code = os.waitpid(child, 0)[1]
+        other.execute("ROLLBACK")
+        say(code, spool.pending())
+        spool.close()
+        """,
+        path,
+    )
+
+    assert _result(process) == ["0", "1"]
+
+
 def test_a_child_without_the_forks_hook_works_too(path):
     """W3: where a server forks outside Python, the child finds an open connection of the parent and leaves it alone."""
     process = _start(
