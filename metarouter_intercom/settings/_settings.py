@@ -133,7 +133,8 @@ class Settings:
     """How many dead letters are kept (X1). None means 1,000 in memory and 100,000 in the spool."""
 
     history: int | None = attrs.field(default=None, validator=between(0, 100_000))
-    """How many ended messages ``client.history`` keeps (X2). None means 100 in memory and 1,000 in the spool; 0 keeps none."""
+    """How many ended messages ``client.history`` keeps (X2). None means 100 in memory and 1,000 in the spool; 0 keeps none. A spool
+    keeps none while its volume has less than 64 MiB free."""
 
     # What is written, and in which order
     merge_across_events: bool = switch(True)

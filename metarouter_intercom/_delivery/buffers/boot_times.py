@@ -26,8 +26,9 @@ _LATEST = "SELECT MAX((SELECT COALESCE(MAX(accepted_at), 0) FROM messages), (SEL
 def boot_name() -> str:
     """Return what names this boot, and the monotonic clock of this process."""
     try:
-        with open(_BOOT_ID, encoding="ascii") as file:
-            boot = file.read().strip()
+        # As bytes: a process may have given up the right to read the modules of Python's text encodings.
+        with open(_BOOT_ID, "rb") as file:
+            boot = file.read().decode().strip()
     except (OSError, ValueError):
         return _UNKNOWN_BOOT
     try:

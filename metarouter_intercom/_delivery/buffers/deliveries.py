@@ -225,9 +225,8 @@ class Deliveries:
         return [json.loads(body) for body in bodies]
 
     def _write_history(self) -> None:
-        if not self._room.is_tight:
-            with self._database.transaction():
-                self._history.write()
+        with self._database.transaction():
+            self._history.write()
 
     def oldest_accepted_at(self) -> float | None:
         """Return when the oldest message was accepted; None when there is none."""

@@ -9,7 +9,7 @@ from ..._types import Note
 from ...plugins import Ending, HistoryEntry, SentRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ...plugins import Settlement
     from .database import Database
@@ -31,11 +31,13 @@ class HistoryTable:
     Args:
         database: The spool's.
         limit: How many entries are kept; 0 keeps none.
+        has_room: Whether the volume has room for what is only remembered.
     """
 
-    def __init__(self, database: Database, limit: int) -> None:
+    def __init__(self, database: Database, limit: int, has_room: Callable[[], bool]) -> None:
         self._database = database
         self._limit = limit
+        self._has_room = has_room
         self._added = 0
         # By seq, so that a settlement that is repeated after a failure counts once: ends that are not in the file yet.
         self._unwritten: dict[int, tuple[object, ...]] = {}
@@ -72,16 +74,18 @@ class HistoryTable:
             self.write()
 
     def write(self) -> None:
-        """Write what is not in the file yet; the caller holds a transaction."""
+        """Write what is not in the file yet, and forget it if the volume has no room; the caller holds a transaction."""
         rows = list(self._unwritten.values())
-        if rows:
-            self._unwritten.clear()
+        if not rows:
+            return
+        self._unwritten.clear()
+        if self._has_room():
             self._database.run_many(f"{_INSERT} VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
             self._count(len(rows))
 
     def add_dead(self, body: str, reason: str, now: float) -> None:
         """Keep the end of a message that was given up before it was buffered; the caller holds a transaction."""
-        if self._limit == 0:
+        if self._limit == 0 or not self._has_room():
             return
         self.write()
         self._database.run(

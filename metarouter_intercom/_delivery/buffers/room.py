@@ -35,6 +35,8 @@ _SMALL_PART = 16
 # Bytes of a journal, and the part of the write-ahead file that it has while there is hardly any room.
 _LONGEST_JOURNAL = 256 * 1024
 _PIECE = 4
+# So many free bytes leave room for a history.
+_PLENTY = 16 * _WRITE_AHEAD
 # Rows that are forgotten at once, and the most of one table.
 _FORGOTTEN = 50
 _MOST_FORGOTTEN = 5_000
@@ -111,18 +113,23 @@ class Room:
         return True
 
     def forget(self) -> None:
-        """Forget half of what is only remembered: the seconds of events, and the ids of what was delivered; the oldest first."""
+        """Forget the history, and half of the seconds of events and of the ids of what was delivered; the oldest first."""
         with self._database.translated_errors():
             tables = self._database.run(
                 "SELECT name FROM sqlite_master WHERE type = 'table'"
-                " AND (name = 'delivered' OR name GLOB 'event_seconds*')"
+                " AND (name IN ('delivered', 'history') OR name GLOB 'event_seconds*') ORDER BY name = 'history' DESC"
             ).fetchall()
             for (table,) in tables:
-                first, count = self._database.run(f"SELECT MIN(number), COUNT(*) FROM {table}").fetchone()
-                for end in range(_FORGOTTEN, min(count // 2, _MOST_FORGOTTEN) + 1, _FORGOTTEN):
+                count = self._database.run(f"SELECT COUNT(*) FROM {table}").fetchone()[0]
+                left = min(count if table == "history" else count // 2, _MOST_FORGOTTEN)
+                while left > 0:
                     # Forgetting needs some room too, which the checkpoint gives back.
-                    self._database.run(f"DELETE FROM {table} WHERE number < ?", (first + end,))
+                    self._database.run(
+                        f"DELETE FROM {table} WHERE number IN (SELECT number FROM {table} ORDER BY number LIMIT ?)",
+                        (min(left, _FORGOTTEN),),
+                    )
                     self._database.checkpoint()
+                    left -= _FORGOTTEN
 
     def recover(self) -> None:
         """Work as usual again when there is room for it; called about once a second."""
@@ -149,6 +156,11 @@ class Room:
             raise SpoolFailed(
                 f"spool: {self._files.database}: its disk is full; free space there", is_full=True
             )
+
+    def is_plenty(self) -> bool:
+        """Return whether there is room for what is only remembered for people: the history must not take the messages' room."""
+        total, free = self._volume()
+        return not self.is_tight and (not total or min(free, _longest_file() or free) >= _PLENTY)
 
     def _is_short(self) -> bool:
         total, free = self._volume()

@@ -119,7 +119,7 @@ class SpoolBuffer(SpoolDeadLetters):
             self._database, self._files, self.notices, workspaces=self._workspaces, lease=self.lease
         )
         self._dead = DeadLetterTable(self._database.run, self._dead_limit)
-        self._history = HistoryTable(self._database, self._history_limit)
+        self._history = HistoryTable(self._database, self._history_limit, self._room.is_plenty)
         self._deliveries = Deliveries(
             self._database,
             self._dead,
