@@ -163,6 +163,26 @@ class Consumer:
         lease: Lease,
         on_request: Callable[[], None] | None,
     ) -> None:
+        settlements, deliveries = self._deliver_parts(claim, probe, lease, on_request)
+        if os.getpid() != self._pid:
+            return  # A greenlet lives on in a forked child; the claim is the parent's.
+        # Before the settlement, not after it: a flush that finds nothing pending must find the claim here.
+        self._unreported.add(number)
+        self._leases.end(lease)
+        try:
+            self._buffer.settle(claim, settlements, now=self._clock.now())
+        except BaseException as error:
+            if not reaches_caller(error):
+                # What was delivered must not be delivered again, so this settlement comes before the next claim.
+                self._in_hand.discard(number)
+                self._unsettled[number] = (claim, settlements, deliveries)
+            raise
+        self._in_hand.discard(number)
+        self._report_settled(claim, settlements, deliveries)
+
+    def _deliver_parts(
+        self, claim: Claim, probe: bool, lease: Lease, on_request: Callable[[], None] | None
+    ) -> tuple[list[Settlement], list[Delivered]]:
         settlements: list[Settlement] = []
         deliveries: list[Delivered] = []
 
@@ -181,21 +201,7 @@ class Consumer:
             else:
                 settlements += delivered.settlements
                 deliveries.append(delivered)
-        if os.getpid() != self._pid:
-            return  # A greenlet lives on in a forked child; the claim is the parent's.
-        # Before the settlement, not after it: a flush that finds nothing pending must find the claim here.
-        self._unreported.add(number)
-        self._leases.end(lease)
-        try:
-            self._buffer.settle(claim, settlements, now=self._clock.now())
-        except BaseException as error:
-            if not reaches_caller(error):
-                # What was delivered must not be delivered again, so this settlement comes before the next claim.
-                self._in_hand.discard(number)
-                self._unsettled[number] = (claim, settlements, deliveries)
-            raise
-        self._in_hand.discard(number)
-        self._report_settled(claim, settlements, deliveries)
+        return settlements, deliveries
 
     def _settle_unsettled(self) -> None:
         """Settle what the buffer could not settle at its time; raises what the buffer raises."""
