@@ -220,6 +220,18 @@ class Database:
         with self.briefly(0.0):
             self.fetch_one("PRAGMA wal_checkpoint(TRUNCATE)")
 
+    def shrink(self, most: int) -> None:
+        """Give back the pages that the database no longer uses, if most of it is unused, and at most *most* bytes are used."""
+        with self.translated_errors():
+            size, pages, unused = (
+                self.fetch_one(f"PRAGMA {name}")[0] for name in ("page_size", "page_count", "freelist_count")
+            )
+            if unused * 2 < pages or (pages - unused) * size > most:
+                return
+            self.run("PRAGMA temp_store = MEMORY")
+            self.run("VACUUM")
+        self.checkpoint()
+
     def write_back(self) -> None:
         """Write everything from the write-ahead file into the database."""
         self.fetch_one("PRAGMA wal_checkpoint(TRUNCATE)")

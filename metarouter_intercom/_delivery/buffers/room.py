@@ -132,12 +132,15 @@ class Room:
                     left -= _FORGOTTEN
 
     def recover(self) -> None:
-        """Work as usual again when there is room for it; called about once a second."""
-        if not self.is_tight or not self._keep_reserve():
+        """Work as usual again when there is room for it; called about once a second. The caller holds the database's lock."""
+        if not self.is_tight:
             return
-        if self._is_short():
+        if not self._keep_reserve() or self._is_short():
             with contextlib.suppress(OSError):
                 os.unlink(self._reserve)
+            # The database keeps the room of what was delivered, and the journals need it. What does not shrink now may do so later.
+            with contextlib.suppress(SpoolFailed):
+                self._database.shrink(_WRITE_AHEAD)
             return
         self.is_tight = False
         self.bytes_at_once = self._write_ahead // _PART
