@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import resource
 import sqlite3
 import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager
 
 import pytest
 
@@ -16,22 +14,12 @@ from metarouter_intercom._delivery.buffers.schema import STEPS, connect
 from metarouter_intercom._delivery.buffers.spool import SpoolBuffer
 from metarouter_intercom.errors import ConfigurationError, SpoolFailed
 
+from ..._support.file_sizes import longest_file
 from .filling import drain, put
 
 
 def _open(path):
     return SpoolBuffer(path, limit=1000, dead_letters=10, busy_timeout=0.05)
-
-
-@contextmanager
-def longest_file(size):
-    """Let no file of this process grow beyond *size* bytes, as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_folder_that_is_not_there(tmp_path):

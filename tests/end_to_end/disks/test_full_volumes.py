@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import resource
 import subprocess
 from contextlib import contextmanager
 
 import pytest
+
+from ..._support.file_sizes import longest_file
 
 
 @contextmanager
@@ -23,17 +24,6 @@ def _volume(folder, size):
         yield
     finally:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-@contextmanager
-def _longest_file(size):
-    """Let no file of this process grow beyond *size* bytes."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def _fill_and_deliver(stand, count):
@@ -71,7 +61,7 @@ def test_a_small_volume(make_stand, tmp_path, size, count):
 @pytest.mark.parametrize(("size", "count"), [(80_000, 300), (150_000, 500), (300_000, 800), (500_000, 1_200)])
 def test_a_limit_of_the_files_size(make_stand, tmp_path, size, count):
     """Q8: the same where files may only have a certain size."""
-    with _longest_file(size):
+    with longest_file(size):
         stand = make_stand(tmp_path / "analytics.spool")
         _fill_and_deliver(stand, count)
         stand.client.close(5)

@@ -37,6 +37,10 @@ def track(client, times=1):
 
 
 """
+_GUNICORN = """
+def post_worker_init(worker):
+    open(f"ready-{worker.pid}", "w").close()
+"""
 # A WSGI app with a client of its module: one message for each request.
 WSGI_APP = """
 client = make()
@@ -69,6 +73,8 @@ class Host:
         self._person = person
         self._processes = []
         self.folder = folder
+        # gunicorn reads this file by itself.
+        (folder / "gunicorn.conf.py").write_text(_GUNICORN, encoding="utf-8")
         self._repeated = sandbox.workspace.repeated_events
         sandbox.workspace.handle(Request("POST", "/contacts", {"role": "user", "external_id": person}))
 
@@ -118,6 +124,13 @@ class Host:
                     raise
                 assert time.monotonic() < deadline, self.output
                 time.sleep(0.05)
+
+    def wait_for_workers(self, number):
+        """Return when so many workers of gunicorn handle signals: one that starts may miss the signal to end."""
+        deadline = time.monotonic() + DEADLINE
+        while len(list(self.folder.glob("ready-*"))) < number:
+            assert time.monotonic() < deadline, self.output
+            time.sleep(0.02)  # gunicorn has no other way to tell
 
     def stop(self, process, signal_number):
         """Ask *process* to end and wait for that; return how many seconds it took."""

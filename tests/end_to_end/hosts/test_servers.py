@@ -63,6 +63,8 @@ def test_a_wsgi_server_with_a_client_of_the_module(host, name):
 
     process = host.start(sys.executable, *(part.format(port=port) for part in command))
     host.request(port, _REQUESTS)
+    if name.startswith("gunicorn"):
+        host.wait_for_workers(2 if "--workers" in command else 1)
     # waitress ends by Ctrl-C; Python has no exit handlers for SIGTERM.
     seconds = host.stop(process, signal.SIGINT if name == "waitress" else signal.SIGTERM)
 
