@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from ...errors import SpoolFailed
@@ -24,6 +25,9 @@ _PAGE = 4096
 # Pages of a limited number that messages may not fill, and their part.
 _LEAST_LEFT = 6
 _PART_LEFT = 8
+# Seconds for which a worker lets another thread have the lock first, and how often.
+_STEP_BACK = 0.001
+_MOST_STEPS_BACK = 20
 
 
 class Database:
@@ -53,6 +57,8 @@ class Database:
         self._sync = sync
         self._busy_timeout = self._timeout = busy_timeout
         self._waits_in_vain = 0
+        # One item for each thread that waits for ``lock`` and has little time; a list, because its methods are atomic.
+        self._hurried: list[None] = []
         self._is_closed = False
         self._connection: sqlite3.Connection | None = None
         self.watch = FileWatch(path)
@@ -111,6 +117,11 @@ class Database:
             SpoolFailed: Another thread waited in vain for the file meanwhile: with many threads, each would wait as long as that.
         """
         waits = self._waits_in_vain
+        # A lock is not fair: with many workers, a thread that has little time might not get it for long.
+        for _ in range(_MOST_STEPS_BACK):
+            if not self._hurried:
+                break
+            time.sleep(_STEP_BACK)
         with self.lock:
             if waits != self._waits_in_vain:
                 raise self._locked()
@@ -124,16 +135,22 @@ class Database:
     @contextlib.contextmanager
     def briefly(self, seconds: float = BRIEF, *, for_threads: float | None = None) -> Iterator[None]:
         """
-        Hold the lock, and wait at most *seconds* for our own threads and in each statement for other processes.
+        Hold the lock, and wait in each statement at most *seconds* for other processes.
 
         Args:
             seconds: How long.
-            for_threads: How long for our own threads instead.
+            for_threads: How many seconds to wait for our own threads, each of which is busy for some milliseconds; three times *seconds* by
+                default.
 
         Raises:
             SpoolFailed: Our own threads use the connection all that time; the fault is a passing one.
         """
-        if not self.lock.acquire(timeout=seconds if for_threads is None else for_threads):
+        self._hurried.append(None)
+        try:
+            is_ours = self.lock.acquire(timeout=3 * seconds if for_threads is None else for_threads)
+        finally:
+            self._hurried.pop()
+        if not is_ours:
             raise self._locked()
         try:
             before, self._timeout = self._timeout, min(seconds, self._timeout)
@@ -262,7 +279,11 @@ class Database:
 
     def before_fork(self) -> None:
         """Wait until no other thread uses the connection, and close it."""
-        self.lock.acquire()
+        self._hurried.append(None)
+        try:
+            self.lock.acquire()
+        finally:
+            self._hurried.pop()
         self.disconnect()
 
     def after_fork_in_parent(self) -> None:
@@ -272,6 +293,7 @@ class Database:
     def after_fork_in_child(self) -> None:
         """Stop using what belongs to the parent; also called where the fork ran no hook."""
         self.lock = threading.RLock()
+        self._hurried = []
         self._timeout = self._busy_timeout
         self._is_closed = True
         if self._connection is not None:

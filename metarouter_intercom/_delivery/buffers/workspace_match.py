@@ -31,8 +31,14 @@ class WorkspaceMatch:
     def find(self) -> None:
         """Match every workspace of the earlier file; one that the new file lacks is added to it."""
         is_new = self._run("SELECT NOT EXISTS (SELECT 1 FROM credentials)").fetchone()[0]
-        rows = self._earlier.execute("SELECT number, id, used FROM workspaces ORDER BY number").fetchall()
-        for number, workspace, used in rows:
+        # What was to move comes last, when the number of its new workspace is known.
+        rows = self._earlier.execute(
+            "SELECT number, id, used, moved_to FROM workspaces ORDER BY moved_to IS NOT NULL, number"
+        ).fetchall()
+        for number, workspace, used, moved_to in rows:
+            if moved_to in self.numbers:
+                self.numbers[number] = self.numbers[moved_to]
+                continue
             owners = self._earlier.execute(
                 "SELECT fingerprint, is_refused FROM credentials WHERE workspace = ?", (number,)
             ).fetchall()

@@ -6,7 +6,8 @@ TABLES = """
     CREATE TABLE workspaces (
         number INTEGER PRIMARY KEY,
         id TEXT UNIQUE,
-        used INTEGER NOT NULL DEFAULT 0
+        used INTEGER NOT NULL DEFAULT 0,
+        moved_to INTEGER
     );
     INSERT INTO workspaces (number) VALUES (0);
     CREATE TABLE credentials (

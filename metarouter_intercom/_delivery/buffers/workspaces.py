@@ -220,6 +220,8 @@ class SpoolWorkspaces:
         number = self._add(workspace) if row is None else int(row[0])
         if own_id is None:
             self._run("UPDATE dead SET workspace = ? WHERE workspace = ?", (number, own))
+            # In the file too: if this process ends before it has moved them, another one of this workspace does.
+            self._run("UPDATE workspaces SET moved_to = ? WHERE number = ?", (number, own))
             moves.append(Move(own, 0))
         else:
             # The same key at the same address opens another workspace: a replaced transport, or a sandbox that was set up anew.
@@ -230,19 +232,26 @@ class SpoolWorkspaces:
         """
         Return the numbers of messages that are this workspace's too: those accepted with the same key, or with a refused one.
 
-        Nobody knows more of them, because Intercom was never asked, or never answered.
+        Nobody knows more of them, because Intercom was never asked, or never answered. Others belong here because their own client has
+        found that out, and ended before it had moved them.
         """
         sources = []
-        rows = self._run("SELECT number, id FROM workspaces WHERE number != ?", (number,)).fetchall()
-        for other, other_id in rows:
+        rows = self._run(
+            "SELECT number, id, moved_to FROM workspaces WHERE number != ?", (number,)
+        ).fetchall()
+        for other, other_id, moved_to in rows:
             owners = self._run(
                 "SELECT fingerprint, is_refused FROM credentials WHERE workspace = ?", (other,)
             ).fetchall()
-            is_ours = other_id is None and all(
-                is_refused or key_part(fingerprint) == key_part(self._credentials)
-                for fingerprint, is_refused in owners
+            is_ours = (
+                other_id is None
+                and bool(owners)
+                and all(
+                    is_refused or key_part(fingerprint) == key_part(self._credentials)
+                    for fingerprint, is_refused in owners
+                )
             )
-            if adopt or is_ours:
+            if adopt or is_ours or moved_to == number:
                 sources.append(int(other))
         return sources
 

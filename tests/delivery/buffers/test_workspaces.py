@@ -237,7 +237,21 @@ _STEPS = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_messages_that_are_to_move_go_to_no_other_workspace(open_spool):
+    """Q7: if their client ends before it has moved its messages, the next one of its workspace delivers them, and no other one."""
+    first, same, other = (open_spool(name * 16 + "1" * 16) for name in "abc")
+    put(first, "m")
+    same.workspaces().identify("w-1", adopt=False)
+    assert take(same) is None
+    first.workspaces().identify("w-1", adopt=False)
+    other.workspaces().identify("w-2", adopt=False)
+
+    assert take(other) is None
+    same.workspaces().identify("w-1", adopt=False)
+    assert drain(same) == ["m"]
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=_STEPS)
 def test_in_any_sequence_each_message_reaches_its_workspace_once(tmp_path_factory, steps):
     """Whatever three clients do in whatever order, each message comes out once, in its workspace, in the order of its client and contact."""
