@@ -216,6 +216,16 @@ def test_the_change_of_an_earlier_hook_is_lost_when_a_hook_raises():
     assert isinstance(raised.value.__cause__, LookupError)
 
 
+def test_an_interruption_of_a_hook_reaches_the_caller():
+    """P1, W9: Ctrl-C during a hook is the caller's, and makes no dead letter."""
+
+    def interrupt(message):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        _stamper(interrupt).stamp({"type": "track", "userId": "u1", "event": "x"}, _NOW)
+
+
 def test_a_dead_letter_is_stamped_again():
     """X1: a dead letter that is stamped again has the lanes that it had before."""
     stamped = _stamper().stamp({"type": "identify", "userId": "u1", "traits": {}}, _NOW)

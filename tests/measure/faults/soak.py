@@ -91,7 +91,7 @@ def run_soak(seconds, *, spooled, seed, messages=MESSAGES):
         application.tell("end")
         output = application.end()
         if spooled:
-            deliver_rest(sys.executable, plan)
+            deliver_rest(sys.executable, plan | {"soak": False})
         state = server.state()
     findings = judge_intercom(state, output.accepted, output.cut_off, contacts=_CONTACTS)
     return Soak(findings, first, last, faults)
