@@ -41,5 +41,5 @@ def test_a_path_of_a_file_is_taken(path):
 @pytest.mark.parametrize("key", [5, b"key", ["key"]])
 def test_a_key_is_a_text(key):
     """An API key of another type is refused without showing it."""
-    with pytest.raises(ConfigurationError, match="^api_key: not a text; pass the workspace's access token$"):
+    with pytest.raises(ConfigurationError, match=r"^api_key: not a text; pass the workspace's access token$"):
         Settings(api_key=key)
