@@ -10,7 +10,7 @@ sys.path.insert(0, str(TOP))
 from tests.house import test_architecture as architecture  # noqa: E402  # found beside this folder
 
 # They meet the package over a socket, in other processes or in a browser, or are about something else.
-_APART = ("sandbox", "end_to_end/browser", "end_to_end/processes", "docs", "measure", "delivery/buffers")
+_APART = ("sandbox", "cli", "end_to_end", "docs", "measure", "delivery/buffers")
 
 
 def pure_paths() -> list[Path]:

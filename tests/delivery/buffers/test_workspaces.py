@@ -251,7 +251,7 @@ def test_messages_that_are_to_move_go_to_no_other_workspace(open_spool):
     assert drain(same) == ["m"]
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=_STEPS)
 def test_in_any_sequence_each_message_reaches_its_workspace_once(tmp_path_factory, steps):
     """Whatever three clients do in whatever order, each message comes out once, in its workspace, in the order of its client and contact."""

@@ -24,6 +24,14 @@ import importlib
 # What is imported later may not be readable for the other user.
 for name in ("fcntl", "resource", "sqlite3", "_json", "zlib", "encodings.idna", "metarouter_intercom._delivery.buffers.fallback"):
     importlib.import_module(name)
+import tempfile
+with tempfile.TemporaryDirectory() as folder:
+    used = Stand(Path(folder) / "used.spool")
+    used.track(1)
+    used.wire.answer()
+    used.client.flush(20)
+    used.client.stats(), used.client.health()
+    used.client.close(5)
 path = Path(sys.argv[1])
 os.chdir("/")
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -93,7 +94,13 @@ class Host:
             "PYTHONWARNINGS": "ignore",
         }
         process = subprocess.Popen(
-            command, cwd=self.folder, stdout=output, stderr=subprocess.STDOUT, env=environ
+            command,
+            cwd=self.folder,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environ,
+            # A job of a shell that runs in the background ignores Ctrl-C, and so would everything that it starts.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # no threads here
         )
         output.close()
         self._processes.append(process)
@@ -124,6 +131,12 @@ class Host:
                     raise
                 assert time.monotonic() < deadline, self.output
                 time.sleep(0.05)
+
+    def wait_for_events(self, number):
+        """Return when so many events have arrived, or it is clear that they do not arrive."""
+        deadline = time.monotonic() + DEADLINE
+        while len(self.numbers) < number and time.monotonic() < deadline:
+            time.sleep(0.02)  # another process delivers them
 
     def wait_for_workers(self, number):
         """Return when so many workers of gunicorn handle signals: one that starts may miss the signal to end."""

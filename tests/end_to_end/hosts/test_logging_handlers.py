@@ -50,7 +50,8 @@ def test_what_this_package_logs_is_not_fed_back(host, handlers, delivery):
     )
 
     assert len(host.numbers) == (1 if handlers is _DIRECT else len(host.numbers)), output
-    assert 1 <= len(host.numbers) <= 3
+    # Before the listener's thread is recognised, a few lines get through; each of them would cause the next for ever.
+    assert 1 <= len(host.numbers) <= 10
     assert "dropped" in output
 
 
