@@ -93,15 +93,14 @@ class Host:
             "PYTHONPATH": str(self.folder),
             "PYTHONWARNINGS": "ignore",
         }
-        process = subprocess.Popen(
-            command,
-            cwd=self.folder,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=environ,
-            # A job of a shell that runs in the background ignores Ctrl-C, and so would everything that it starts.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # no threads here
-        )
+        # A job of a shell that runs in the background ignores Ctrl-C, and so would everything that it starts.
+        ignored = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            process = subprocess.Popen(
+                command, cwd=self.folder, stdout=output, stderr=subprocess.STDOUT, env=environ
+            )
+        finally:
+            signal.signal(signal.SIGINT, ignored)
         output.close()
         self._processes.append(process)
         return process
