@@ -17,7 +17,7 @@ const PACKAGES = ["attrs>=23.2", "cattrs>=24.1", "hypothesis>=6.100", "pytest>=8
 // What is tested where the command line names no tests.
 const TESTS = [
   "tests/messages", "tests/operations", "tests/intercom", "tests/root/test_errors.py", "tests/root/test_plugins.py",
-  "tests/root/test_settings.py", "tests/root/test_types.py",
+  "tests/root/test_types.py", "tests/settings/test_settings.py", "tests/settings/test_spool_path.py",
 ];
 // What npm reports if there is no way to its registry. Any other error of npm fails the job.
 const UNREACHABLE = /\b(EAI_AGAIN|ECONNREFUSED|ECONNRESET|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|ETIMEDOUT|ERR_SOCKET_TIMEOUT)\b/;

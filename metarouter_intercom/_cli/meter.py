@@ -65,7 +65,7 @@ class ObservedTransport(HttpTransport):
 
 
 class Bar(tqdm):  # type: ignore[type-arg]  # generic for type checkers only
-    """A bar whose rate is over the whole run, and whose time left is told to it."""
+    """A bar that shows the rate of the whole run, and the time left that its owner sets."""
 
     left = "?"
 

@@ -74,7 +74,7 @@ class _Screen(io.StringIO):
 
 
 def test_the_bar_shows_the_rate_of_the_whole_run():
-    """The rate is what was done since the start, over the time since then; the time left is the one it is told."""
+    """The rate is what was done since the start, over the time since then; the time left is the one that was set."""
     screen = _Screen()
     with make_bar(100, hide=False, file=screen) as bar:
         bar.initial = bar.n = 40
