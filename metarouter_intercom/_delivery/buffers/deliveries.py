@@ -147,10 +147,21 @@ class Deliveries:
     def next_due_at(self, now: float) -> float | None:
         """Return when something can be claimed next."""
         due_at = self.due_at()
-        if not self._workspaces.moves:
+        if not self._workspaces.moves and not self._room.is_tight:
             return due_at
-        # What another process is delivering moves when it has settled that.
+        # What another process is delivering moves when it has settled that; and where room is short, each look may give some back.
         return min(now + _TAKE_OVER_EVERY, math.inf if due_at is None else due_at)
+
+    def earliest(self, intake: Intake, keys: Collection[str]) -> dict[str, float]:
+        """
+        Return those of *keys* that messages of the client carry -> since when they hold back later ones of the same contact (rule O1).
+
+        Minus infinity for what is in the database, otherwise when the first message in our journal was accepted.
+        """
+        with self._database.translated_errors():
+            held = self._lanes.held_keys(keys, self._workspaces.own_number())
+        waiting = intake.waiting_keys()
+        return {key: waiting[key] for key in keys if key in waiting} | dict.fromkeys(held, -math.inf)
 
     def has_pending(self, up_to: int | None, in_journals: int) -> bool:
         """
@@ -234,8 +245,11 @@ class Deliveries:
         accepted_at: float | None = self._database.fetch_one(query)[0]
         return accepted_at
 
-    def end(self, owners: Collection[str]) -> None:
-        """End the claims that this process has under one of its names, and write what it knows of ended messages."""
+    def end(self, intake: Intake) -> bool:
+        """Ingest our journal, end the claims of this process and write what it knows of ended messages; False if a line is left."""
+        self._repair.check(intake, self.latest_now)
+        intake.ingest()
         with self._database.transaction():
-            self._lanes.end_claims(owners, float("-inf"))
+            self._lanes.end_claims(intake.journal.owners, float("-inf"))
         self._write_history()
+        return intake.ingester.positions.get(intake.journal.name, 0) == intake.journal.size

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import threading
 from typing import TYPE_CHECKING
 
 from ...errors import SpoolFailed
-from ...plugins import Claim, Tallies
+from ...plugins import Tallies
 from ..safely import safe_log
+from .behind_file import BehindFile, negative
 from .fail_open_store import FailOpenStore
 from .fallback_dead_letters import FallbackDeadLetters
 from .fallback_history import FallbackHistory
@@ -23,19 +22,15 @@ if TYPE_CHECKING:
 
     from ..._intercom.event_seconds import SecondsStore
     from ..._types import JsonObject
-    from ...plugins import Acceptance, HistoryStore, OnError, Settlement, Store
+    from ...plugins import Acceptance, Claim, HistoryStore, OnError, Settlement, Store
     from ..report import SpoolState
     from .spool import SpoolBuffer
     from .workspaces import SpoolWorkspaces
 
 _log = safe_log
 _IN_MEMORY = 10_000
-# Seconds without an attempt after the file failed, and between two attempts to move messages from memory into the file.
+# Seconds without an attempt after the file failed.
 _PAUSE = 1.0
-# Seconds until the next attempt to move while messages from memory are being delivered.
-_SHORT_PAUSE = 0.1
-# So many messages in memory are enough to deliver from there for a while.
-_TAKEN = 200
 
 
 class FallbackBuffer(FallbackDeadLetters):
@@ -71,78 +66,44 @@ class FallbackBuffer(FallbackDeadLetters):
         self._path = spool.path
         self._memory = MemoryBuffer(limit=limit, dead_letters=dead_letters, history=history)
         self._on_error = on_error
-        self._unspooled = 0
         self._faults = FileFaults(self._path, on_error)
         self._begin()
         if spool.opening_failure is not None:
             # The hook is called by the first claim: the client is not ready yet.
             self._faults.current = str(spool.opening_failure)
-            self._uses_memory = not spool.opening_failure.is_passing
+            self._behind.is_used = not spool.opening_failure.is_passing
 
     def _begin(self) -> None:
-        # Held while messages go into memory or from there into the file, so that none overtakes another.
-        self._memory_lock = threading.Lock()
-        self._uses_memory = False
-        # The move into the file waits for messages from memory that are being delivered; no more of them are claimed until then.
-        self._is_move_waiting = False
+        self._behind = BehindFile(self._spool, self._memory)
         self._unsettled = LateSettlements(self._spool, self._path)
         self._paused_until = 0.0
-        self._move_at = 0.0
+        # The last claim failed because there was no room: the file can be read.
+        self._is_full = False
         self._is_exact = True
 
     # --- accepting ------------------------------------------------------------------------------------
 
     def accept(self, message: JsonObject, *, keys: Sequence[str], upserts: bool, now: float) -> Acceptance:
         """Put *message* into the file, or into memory when the file cannot take it."""
-        if not self._uses_memory:
+        if not self._behind.is_used:
             try:
                 return self._spool.accept(message, keys=keys, upserts=upserts, now=now)
             except SpoolFailed as error:
-                acceptance = self._to_memory(message, keys=keys, upserts=upserts, now=now)
+                acceptance = self._behind.accept(message, keys=keys, upserts=upserts, now=now)
                 self._report(error, now, [message])
                 return acceptance
-        return self._to_memory(message, keys=keys, upserts=upserts, now=now)
-
-    def _to_memory(
-        self, message: JsonObject, *, keys: Sequence[str], upserts: bool, now: float
-    ) -> Acceptance:
-        with self._memory_lock:
-            self._uses_memory = True
-            acceptance = self._memory.accept(message, keys=keys, upserts=upserts, now=now)
-            self._unspooled += acceptance == "accepted"
-            return acceptance
+        return self._behind.accept(message, keys=keys, upserts=upserts, now=now)
 
     def _report(self, error: SpoolFailed, now: float, messages: Sequence[JsonObject] = ()) -> None:
-        self._faults.report(error, now, unspooled=self._unspooled, messages=messages)
+        self._faults.report(error, now, unspooled=self._behind.unspooled, messages=messages)
 
     def _move_back(self, now: float) -> None:
         """Move the messages in memory into the file, when none of them is being delivered."""
-        with self._memory_lock:
-            self._is_move_waiting = self._memory.has_claims()
-            if self._is_move_waiting:
-                self._move_at = now + _SHORT_PAUSE
-                return
-            self._move_at = now + _PAUSE
-            error = self._spool_all()
-            self._uses_memory = error is not None
-        self._faults.current = None if error is None else str(error)
+        error = self._behind.move(now)
+        if not self._behind.is_move_waiting:
+            self._faults.current = None if error is None else str(error)
         if error is not None:
             self._report(error, now)
-
-    def _spool_all(self) -> SpoolFailed | None:
-        """Move what the file takes, and return why it does not take the rest."""
-        failure: SpoolFailed | None = None
-        for message, keys, upserts, accepted_at in self._memory.withdraw():
-            acceptance: Acceptance = "full"
-            if failure is None:
-                try:
-                    acceptance = self._spool.accept(message, keys=keys, upserts=upserts, now=accepted_at)
-                except SpoolFailed as error:
-                    failure = error
-            if acceptance == "full":
-                self._memory.accept(message, keys=keys, upserts=upserts, now=accepted_at)
-                failure = failure or SpoolFailed("spool: full; messages stay in memory until it has room")
-        return failure
 
     def _tell(self) -> None:
         """Call the hook with what the spool found out about its files."""
@@ -161,39 +122,35 @@ class FallbackBuffer(FallbackDeadLetters):
                 self._unsettled.settle(now)
                 claim = self._spool.claim(now=now, limit=limit)
                 self._faults.end_lock()
-                if not self._uses_memory:
+                if not self._behind.is_used:
                     self._faults.current = None
-                if claim is None and self._uses_memory and not now < self._move_at <= now + _PAUSE:
+                if claim is None and self._behind.is_due(now):
                     self._move_back(now)
                     claim = self._spool.claim(now=now, limit=limit)
             except SpoolFailed as error:
-                works = False
-                if not (error.is_full and self._take_part(error, now)):
+                works, self._is_full = False, error.is_full
+                if error.is_full:
+                    claim = self._claim_from_full(error, now, limit)
+                if claim is None:
                     self._pause(error, now)
             self._tell()
-        if claim is not None or not self._uses_memory or (works and self._is_move_waiting):
+        behind = self._behind
+        if claim is not None or not behind.is_used or (works and behind.is_move_waiting):
             return claim
-        with self._memory_lock:
-            claim = self._memory.claim(now=now, limit=limit)
-        return None if claim is None else _negative(claim)
+        return behind.claim(now=now, limit=limit, is_readable=works or self._is_full)
+
+    def _claim_from_full(self, error: SpoolFailed, now: float, limit: int) -> Claim | None:
+        return self._behind.claim_from_full(now=now, limit=limit, take=lambda: self._take_part(error, now))
 
     def _take_part(self, error: SpoolFailed, now: float) -> bool:
         """Take some messages out of the full file into memory, to deliver them from there; False when that is not possible."""
-        with self._memory_lock:
-            if self._memory.pending() >= _TAKEN:
-                return False
-            try:
-                lines = self._spool.take_part()
-            except SpoolFailed:
-                return False
-            messages: list[JsonObject] = [json.loads(line.body) for line in lines]
-            for line, message in zip(lines, messages, strict=True):
-                self._memory.accept(message, keys=line.keys, upserts=line.upserts, now=line.accepted_at)
-            self._unspooled += len(lines)
-            self._uses_memory = self._uses_memory or bool(lines)
-        if lines:
+        try:
+            messages = self._behind.take_part()
+        except SpoolFailed:
+            return False
+        if messages:
             self._report(error, now, messages)
-        return bool(lines)
+        return bool(messages)
 
     def _is_paused(self, now: float) -> bool:
         # The upper bound is for a clock that was set back.
@@ -202,21 +159,20 @@ class FallbackBuffer(FallbackDeadLetters):
     def _pause(self, error: SpoolFailed, now: float) -> None:
         """Leave the file alone for a moment after *error*."""
         self._paused_until = now + _PAUSE
-        self._is_move_waiting = False
+        self._behind.is_move_waiting = False
         if error.is_passing:
             if self._faults.is_short_lock(now):
                 return
         elif not error.is_full:
             # The journal may still take messages, but they could not be delivered from it.
-            with self._memory_lock:
-                self._uses_memory = True
+            self._behind.use()
         self._report(error, now)
 
     def settle(self, claim: Claim, settlements: Sequence[Settlement], *, now: float) -> None:
         """End the lease; what the file cannot settle now is settled before the next claim."""
         if claim.lane < 0:
             settlements = [one._replace(seq=-one.seq) for one in settlements]
-            return self._memory.settle(_negative(claim), settlements, now=now)
+            return self._memory.settle(negative(claim), settlements, now=now)
         try:
             self._spool.settle(claim, settlements, now=now)
         except SpoolFailed as error:
@@ -226,7 +182,7 @@ class FallbackBuffer(FallbackDeadLetters):
     def renew(self, claim: Claim, *, now: float) -> bool:
         """Lengthen the lease; True while the file fails, because the lease may still be ours."""
         if claim.lane < 0:
-            return self._memory.renew(_negative(claim), now=now)
+            return self._memory.renew(negative(claim), now=now)
         try:
             return self._spool.renew(claim, now=now)
         except SpoolFailed as error:
@@ -236,16 +192,18 @@ class FallbackBuffer(FallbackDeadLetters):
     def next_due_at(self, *, now: float) -> float | None:
         """Return when something can be claimed next."""
         in_memory = self._memory.next_due_at(now=now)
-        if in_memory is not None and self._is_move_waiting:
-            in_memory = max(in_memory, self._move_at)
+        if in_memory is not None and self._behind.is_move_waiting:
+            in_memory = max(in_memory, self._behind.move_at)
         if self._is_paused(now):
             return self._paused_until if in_memory is None else min(in_memory, self._paused_until)
         try:
             in_file = self._spool.next_due_at(now=now)
         except SpoolFailed as error:
             self._pause(error, now)
-            in_file = self._paused_until
-        return _earlier(in_memory, in_file)
+            return _earlier(in_memory, self._paused_until)
+        # A look at the file is due as well: it may work again, although nothing is left to deliver.
+        is_failing = self._behind.is_used or self._faults.current is not None
+        return _earlier(in_memory, in_file, max(now, self._behind.move_at) if is_failing else None)
 
     def make_due(self, *, now: float) -> None:
         """Make every lane due at once."""
@@ -263,20 +221,15 @@ class FallbackBuffer(FallbackDeadLetters):
 
     def mark(self) -> int:
         """Return the seq of the newest message in the file; everything while messages in memory wait to be moved there."""
-        if self._in_memory():
+        if self._behind.pending():
             return EVERYTHING
         with contextlib.suppress(SpoolFailed):
             return self._spool.mark()
         return 0
 
-    def _in_memory(self) -> int:
-        """Count the messages in memory, and not in the middle of a move into the file."""
-        with self._memory_lock:
-            return self._memory.pending()
-
     def has_pending(self, up_to: int) -> bool:
         """Return whether something accepted before is not settled."""
-        if self._in_memory():
+        if self._behind.pending():
             return True
         try:
             return self._spool.has_pending(up_to)
@@ -286,7 +239,7 @@ class FallbackBuffer(FallbackDeadLetters):
 
     def pending(self) -> int:
         """Count the messages not settled yet, in both places; while the file cannot be read, the last known number of those in it."""
-        in_memory = self._in_memory()
+        in_memory = self._behind.pending()
         try:
             in_file = self._spool.pending()
             self._is_exact = True
@@ -319,14 +272,14 @@ class FallbackBuffer(FallbackDeadLetters):
         return state._replace(
             is_exact=self._is_exact,
             fault=fault or state.fault,
-            is_failing=self._uses_memory or fault is not None,
+            is_failing=self._behind.is_used or fault is not None,
         )
 
     def tallies(self) -> Tallies:
         """Return what both places count, and how many messages the file could not take."""
         tallies = self._spool.tallies()
         evicted = tallies.evicted + self._memory.tallies().evicted
-        return tallies._replace(evicted=evicted, unspooled=self._unspooled)
+        return tallies._replace(evicted=evicted, unspooled=self._behind.unspooled)
 
     # --- the process ----------------------------------------------------------------------------------
 
@@ -374,8 +327,7 @@ class FallbackBuffer(FallbackDeadLetters):
             self._unsettled.settle(0.0)
         except SpoolFailed as error:
             self._unsettled.leave(error)
-        with self._memory_lock:
-            failure = self._spool_all()
+        failure = self._behind.move_all()
         self._tell()
         if failure is not None:
             pending = self._memory.pending()
@@ -391,9 +343,3 @@ class FallbackBuffer(FallbackDeadLetters):
 
 def _earlier(*instants: float | None) -> float | None:
     return min((at for at in instants if at is not None), default=None)
-
-
-def _negative(claim: Claim) -> Claim:
-    """Negate the numbers of a claim, and back: a claim of memory has negative ones, so that it is not mistaken for one of the file."""
-    entries = tuple(entry._replace(seq=-entry.seq) for entry in claim.entries)
-    return Claim(-claim.lane, entries)

@@ -6,6 +6,7 @@ Knows when to ingest and whom to take over; how a line gets into a lane is the i
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from typing import TYPE_CHECKING
@@ -15,11 +16,13 @@ from ..safely import safe_log
 from .delivery_notes import notes
 from .ingest import Ingester
 from .journal import Journal
-from .journal_lines import journal_sizes
+from .journal_lines import journal_sizes, read_lines
 from .journal_owners import lock_dead_owners, owner_of, remove_file, remove_owner, strays
 from .moving import move_messages
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .database import Database
     from .journal_lines import Line
     from .lanes import Lanes
@@ -84,6 +87,8 @@ class Intake:
         self._room = room
         self.saved = self.lost = 0
         self._told: set[tuple[str, str]] = set()
+        # The parts of our journal that are not in the database yet, and the contact keys of their lines, as of the last look.
+        self._waiting: tuple[list[tuple[str, int, int]], dict[str, float]] = [], {}
 
     @property
     def waiting(self) -> int:
@@ -139,13 +144,36 @@ class Intake:
         if self.journal.size < 2 * self._room.longest_journal:
             return
         with self._database.transaction(), self.lock:
-            self.journal.set_aside(self.ingester.position(self.journal.name), self._room.longest_journal)
+            self.journal.set_aside(self.ingester.position(self.journal.name), self._room.piece())
             self._count_ingested()
 
     def move(self) -> None:
         """Move what waited under other credentials to the client's workspace; ``identify`` found out what does (rule Q7)."""
         if move_messages(self._database, self.ingester, self._workspaces, at_once=_LINES_AT_ONCE):
             self.read_numbers()
+
+    def waiting_keys(self) -> Mapping[str, float]:
+        """Return the contact keys of the lines of our journal that are not in the database yet -> when the first was accepted."""
+        spans = self._waiting_spans()
+        if spans != self._waiting[0]:
+            keys: dict[str, float] = {}
+            for name, start, end in spans:
+                with contextlib.suppress(
+                    OSError
+                ):  # another program took the file: what it held is looked for by the next claim
+                    for line in read_lines(self._files.folder, name, start=start, end=end):
+                        for key in line.keys:
+                            keys[key] = min(line.accepted_at, keys.get(key, line.accepted_at))
+            self._waiting = spans, keys
+        return self._waiting[1]
+
+    def _waiting_spans(self) -> list[tuple[str, int, int]]:
+        sizes, positions = journal_sizes(self._files.folder), self.ingester.positions
+        return [
+            (name, positions.get(name, 0), sizes[name])
+            for name in (self.journal.name, *self.journal.salvaged)
+            if sizes.get(name, 0) > positions.get(name, 0)
+        ]
 
     def take_part(self) -> list[Line]:
         """Take some lines out of our journal, because the database cannot take any and there is no room; none if there are no more."""

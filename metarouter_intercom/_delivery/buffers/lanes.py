@@ -96,6 +96,14 @@ class Lanes:
             for workspace in workspaces
         )
 
+    def held_keys(self, keys: Collection[str], workspace: int) -> set[str]:
+        """Return those of *keys* whose lane is being delivered, or has a message that does not wait for its contact."""
+        query = (
+            "SELECT 1 FROM lane_keys AS k JOIN lanes AS l ON l.lane = k.lane WHERE k.key = ?"
+            " AND (l.leased > 0 OR EXISTS (SELECT 1 FROM messages AS m WHERE m.lane = l.lane AND m.waiting = 0))"
+        )
+        return {key for key in keys if self._run(query, (scoped(workspace, key),)).fetchone()}
+
     def renew(self, number: int, now: float) -> bool:
         """Lengthen a lease; False when it ended or was lost to another process."""
         query = "UPDATE claims SET until = ? WHERE claim = ?"

@@ -16,7 +16,7 @@ from .memory_history import MemoryHistory
 from .memory_lanes import Buffered, MemoryLanes, by_seq, take
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from ..._types import JsonObject
     from ...plugins import Acceptance, DeadLetter, HistoryStore, Settlement, Store
@@ -118,33 +118,47 @@ class MemoryBuffer:
 
     # --- delivering -----------------------------------------------------------------------------------
 
-    def claim(self, *, now: float, limit: int) -> Claim | None:
-        """Lease the due messages of one lane; see ``plugins.Buffer``."""
+    def first_due(self, *, now: float, limit: int) -> list[tuple[tuple[str, ...], float]]:
+        """Return the keys of each lane of those that are due longest, at most *limit*, and when its first message was accepted."""
+        with self._lock:
+            self._ingest()
+            lanes = self._lanes.first_due(now, limit)
+            return [(tuple(lane.keys), lane.messages[0].accepted_at) for lane in lanes]
+
+    def put_off(self, keys: Iterable[str], *, until: float) -> None:
+        """Make the lanes that *keys* lead to due no earlier than *until*."""
+        with self._lock:
+            self._lanes.put_off(self._lanes.with_any_key(keys), until)
+
+    def claim(self, *, now: float, limit: int, up_to: Mapping[str, float] | None = None) -> Claim | None:
+        """Lease the due messages of one lane, if each of its keys is in *up_to*, those accepted until then; see ``plugins.Buffer``."""
         new_claims: list[int] = []
         try:
             while len(self._accepted) > _INGESTED_AT_ONCE:
                 with self._lock:
                     self._ingest(_INGESTED_AT_ONCE)
             with self._lock:
-                return self._claim(now, limit, new_claims)
+                return self._claim(now, limit, up_to, new_claims)
         except BaseException:
             with self._lock:
                 self._rebuild(new_claims)
             raise
 
-    def _claim(self, now: float, limit: int, new_claims: list[int]) -> Claim | None:
+    def _claim(
+        self, now: float, limit: int, up_to: Mapping[str, float] | None, new_claims: list[int]
+    ) -> Claim | None:
         self._ingest()
         if now < self._latest_now - _SET_BACK:
             self._lanes.make_due(now)
             self._latest_now = now
         self._latest_now = max(self._latest_now, now)
-        lane = self._lanes.pop_due(now)
+        lane = self._lanes.pop_due(now, up_to)
         if lane is None:
             return None
         self._claim_number += 1
         number = self._claim_number
         new_claims.append(number)
-        messages = take(lane, limit)
+        messages = take(lane, limit, up_to)
         lane.leased += 1
         self._claims[number] = (lane, {message.seq: message for message in messages})
         return Claim(number, tuple(message.entry(lane.waits_since) for message in messages))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from ...plugins import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
     from ..._types import JsonObject
 
@@ -158,14 +158,42 @@ class MemoryLanes:
             self._items += 1
             heapq.heappush(self._due, (lane.due_at, self._items, lane))
 
-    def pop_due(self, now: float) -> Lane | None:
-        """Return the lane that is due longest, and forget when it was due; None when no lane is due."""
+    def pop_due(self, now: float, keys: Container[str] | None = None) -> Lane | None:
+        """
+        Return the lane that is due longest, and forget when it was due; None when no lane is due.
+
+        Args:
+            now: Seconds.
+            keys: Only a lane that has no other keys than these, if it is the first one; None for any lane.
+        """
         due = self._due
         while due and due[0][0] <= now:
-            due_at, _, lane = heapq.heappop(due)
+            due_at, _, lane = due[0]
+            if keys is not None and _is_current(due_at, lane) and not all(key in keys for key in lane.keys):
+                return None
+            heapq.heappop(due)
             if _is_current(due_at, lane):
                 return lane
         return None
+
+    def first_due(self, now: float, limit: int) -> list[Lane]:
+        """Return the lanes that are due longest, at most *limit*."""
+        due = self._due
+        items: list[tuple[float, int, Lane]] = []
+        while due and due[0][0] <= now and len(items) < limit:
+            item = heapq.heappop(due)
+            if _is_current(item[0], item[2]):
+                items.append(item)
+        for item in items:
+            heapq.heappush(due, item)
+        return [lane for _, _, lane in items]
+
+    def put_off(self, lanes: Sequence[Lane], until: float) -> None:
+        """Make *lanes* due no earlier than *until*."""
+        for lane in lanes:
+            if lane.due_at < until:
+                lane.due_at = until
+                self.schedule(lane)
 
     def next_due_at(self) -> float | None:
         """Return when the next lane is due; None when no lane can be claimed."""
@@ -216,15 +244,25 @@ class MemoryLanes:
         lanes.update((id(lane), lane) for _, _, lane in self._due if lane.joined is None)
         return list(lanes.values())
 
-    def with_any_key(self, keys: Sequence[str] | frozenset[str]) -> list[Lane]:
+    def with_any_key(self, keys: Iterable[str]) -> list[Lane]:
         """Return the lanes that *keys* lead to."""
         lanes = (self._by_key.get(key) for key in keys)
         return list({id(lane): lane for lane in lanes if lane is not None}.values())
 
 
-def take(lane: Lane, limit: int) -> list[Buffered]:
-    """Take the first *limit* messages out of *lane*. If they all wait for their contact, upserts from behind them come along (rule M2)."""
+def take(lane: Lane, limit: int, up_to: Mapping[str, float] | None = None) -> list[Buffered]:
+    """
+    Take the first *limit* messages out of *lane*. If they all wait for their contact, upserts from behind them come along (rule M2).
+
+    Args:
+        lane: It has a message.
+        limit: How many.
+        up_to: Key -> until when messages were accepted that may be taken.
+    """
     messages = lane.messages[:limit]
+    if up_to is not None and lane.keys:
+        latest = min(up_to[key] for key in lane.keys)
+        messages = [message for message in messages if message.accepted_at <= latest]
     if len(lane.messages) > limit and all(message.is_waiting for message in messages):
         messages += [message for message in lane.messages[limit:] if message.upserts][:limit]
     seqs = {message.seq for message in messages}

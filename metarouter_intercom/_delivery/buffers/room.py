@@ -160,6 +160,10 @@ class Room:
                 f"spool: {self._files.database}: its disk is full; free space there", is_full=True
             )
 
+    def piece(self) -> int:
+        """Return how many bytes of a journal should go into a file of their own: each copy needs room, and the end of each file wastes some."""
+        return max(self.longest_journal, min(_LONGEST_JOURNAL, self._volume()[1] // 2))
+
     def is_plenty(self) -> bool:
         """Return whether there is room for what is only remembered for people: the history must not take the messages' room."""
         total, free = self._volume()

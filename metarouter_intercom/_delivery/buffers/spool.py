@@ -27,7 +27,7 @@ from .store import SpoolStore
 from .workspaces import SpoolWorkspaces
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from ..._intercom.event_seconds import SecondsStore
     from ..._types import JsonObject
@@ -216,6 +216,12 @@ class SpoolBuffer(SpoolDeadLetters):
         with self._database.turn():
             return self._own_intake.take_part()
 
+    def earliest(self, keys: Collection[str]) -> dict[str, float]:
+        """Return those of *keys* that messages in the file carry -> when the first one was accepted that is not in the database."""
+        intake = self._own_intake
+        with self._database.turn():
+            return self._deliveries.earliest(intake, keys)
+
     def settle(self, claim: Claim, settlements: Sequence[Settlement], *, now: float) -> None:
         """End the lease; see ``plugins.Buffer``."""
         intake = self._own_intake
@@ -373,7 +379,9 @@ class SpoolBuffer(SpoolDeadLetters):
         try:
             with self._database.briefly(_CLOSING_WAITS):
                 try:
-                    is_ingested = self._close_intake(intake)
+                    with intake.lock:
+                        self._is_closed = True
+                    is_ingested = self._deliveries.end(intake)
                 finally:
                     self._database.close()
         except SpoolFailed as error:
@@ -389,12 +397,3 @@ class SpoolBuffer(SpoolDeadLetters):
         intake.journal.close(is_ingested=is_ingested)
         self._room.leave()
         self.notices.publish()
-
-    def _close_intake(self, intake: Intake) -> bool:
-        """Return whether every line of our journal is in the database."""
-        with intake.lock:
-            self._is_closed = True
-        self._repair.check(intake, self._deliveries.latest_now)
-        intake.ingest()
-        self._deliveries.end(intake.journal.owners)
-        return intake.ingester.positions.get(intake.journal.name, 0) == intake.journal.size

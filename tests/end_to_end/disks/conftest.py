@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
+import time
+from collections import Counter, defaultdict
 
 import pytest
 
@@ -20,10 +21,12 @@ class Wire:
 
     Attributes:
         seen: Number of an event -> how often it was sent.
+        order: Id of a person -> the numbers of his events, as they were sent.
     """
 
     def __init__(self):
         self.seen = Counter()
+        self.order = defaultdict(list)
         self._is_asked = threading.Event()
         self._may_answer = threading.Event()
 
@@ -31,7 +34,9 @@ class Wire:
         self._is_asked.set()
         self._may_answer.wait(DEADLINE)
         if request.path == "/events":
-            self.seen[request.body["metadata"]["number"]] += 1
+            number = request.body["metadata"]["number"]
+            self.seen[number] += 1
+            self.order[request.body["user_id"]].append(number)
         return Response(202, {"type": "user", "id": "1"}, {})
 
     def close(self):
@@ -52,6 +57,7 @@ class Stand:
     def __init__(self, path, **choices):
         self.path = path
         self.wire = Wire()
+        self._pause = threading.Event()
         self.errors = []
         self.client = Client(
             api_key="test",
@@ -72,8 +78,16 @@ class Stand:
             self.client.track(f"u{number % 7}", "Happened", {"number": number, **properties})
 
     def assert_delivered(self, count):
-        """Assert that the events 0 to *count* were sent once each."""
+        """Assert that the events 0 to *count* were sent once each, those of each person in their order."""
         assert dict(self.wire.seen) == dict.fromkeys(range(count), 1)
+        assert all(numbers == sorted(numbers) for numbers in self.wire.order.values())
+
+    def wait_until(self, holds):
+        """Return when *holds* returns True."""
+        ends_at = time.monotonic() + DEADLINE
+        while not holds():
+            assert time.monotonic() < ends_at
+            self._pause.wait(0.02)
 
 
 @pytest.fixture

@@ -42,15 +42,18 @@ def _fill_and_deliver(stand, count):
 @pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root may mount a volume")
 @pytest.mark.parametrize(("size", "count"), [("512k", 800), ("1m", 1_200), ("2m", 2_000), ("4m", 5_000)])
 def test_a_small_volume(make_stand, tmp_path, size, count):
-    """Q8: what is delivered makes room; what the volume cannot take is kept in memory and counted."""
+    """Q8, O1: what is delivered makes room; what the volume cannot take is kept in memory and counted; then the file is used again."""
     folder = tmp_path / "volume"
     folder.mkdir()
     with _volume(folder, size):
         stand = make_stand(folder / "analytics.spool")
         _fill_and_deliver(stand, count)
+        stand.wait_until(lambda: stand.client.health().status == "ok")
+        before = stand.client.stats().unspooled
         stand.track(*range(count, count + 5))
         stand.client.flush(30)
         stand.assert_delivered(count + 5)
+        assert stand.client.stats().unspooled == before
         stand.client.close(5)
 
 
