@@ -126,6 +126,8 @@ class Workers:
         self._wakes = 0
         self._numbers = itertools.count(1)
         self._is_shortage_logged = False
+        # The kinds of errors that were logged since a worker last worked without one.
+        self._logged: set[type[BaseException]] = set()
         # A signal handler raised while these threads were started, so they may be running.
         self._interrupted: list[threading.Thread] = []
         self.look_by = math.inf
@@ -246,15 +248,20 @@ class Workers:
 
     def _work_once(self, worker: _Worker) -> float | None:
         try:
-            return self._work(lambda: self._is_sending(worker))
+            seconds = self._work(lambda: self._is_sending(worker))
+            if self._logged:
+                self._logged.clear()
+            return seconds
         except BaseException as error:
             self._on_fault("a worker", error)
-            _log.error(
-                "connection %s: a worker met an unexpected error and continues",
-                self._name,
-                exc_info=redacted(error),
-                extra={"connection": self._name},
-            )
+            if type(error) not in self._logged:
+                self._logged.add(type(error))
+                _log.error(
+                    "connection %s: a worker met an unexpected error and continues",
+                    self._name,
+                    exc_info=redacted(error),
+                    extra={"connection": self._name},
+                )
             return _REST_AFTER_ERROR
         finally:
             if self._looker is worker:

@@ -17,7 +17,7 @@ from metarouter_intercom._client.stamping import Stamper
 from metarouter_intercom.plugins import Request, Response
 from metarouter_intercom.testing import ScriptedTransport
 
-from .._support.clients import answering, in_workspace, manual_client, workspace_client
+from .._support.clients import accept, answering, in_workspace, manual_client, workspace_client
 from .._support.promises import MESSAGES, promised
 
 _KEY = "messenger-secret"
@@ -322,7 +322,7 @@ def test_a_dead_letter_is_no_way_around(tmp_path):
 
     def answer(request):
         sent.append((request.path, request.body))
-        return answers[0] if len(sent) == 1 else Response(200, {"type": "contact", "id": "i1"})
+        return answers[0] if len(sent) == 1 else accept(request)
 
     client = manual_client(
         ScriptedTransport(in_workspace(answer)),

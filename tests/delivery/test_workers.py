@@ -301,6 +301,28 @@ def test_an_unexpected_error_does_not_end_a_worker(make_workers, caplog, error):
     assert workers.faults == [("a worker", error)]
 
 
+def test_an_error_that_comes_again_is_logged_once(make_workers, caplog):
+    """W9: an error that all workers meet again and again is logged once, until one works without it; each is counted."""
+    done = threading.Event()
+    calls = []
+
+    def work(on_request):
+        calls.append(1)
+        if len(calls) in (1, 2, 4):
+            raise OSError("odd")
+        if len(calls) == 5:
+            done.set()
+
+    workers = make_workers(work)
+    workers.start()
+    while not done.is_set():
+        workers.wake()
+
+    workers.stop(_DEADLINE)
+    assert caplog.text.count("a worker met an unexpected error") == 2
+    assert workers.faults == [("a worker", OSError)] * 3
+
+
 class _Ending(StopLatch):
     """A latch whose next look raises, as if somebody had killed the thread or greenlet from outside."""
 
