@@ -8,7 +8,7 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
-from .._delivery.buffers.capabilities import dead_letter_store_of
+from .._delivery.buffers.capabilities import accept_own_of, dead_letter_store_of
 from .._delivery.feedback import is_feedback
 from .._delivery.log import redacted
 from .._delivery.safely import safe_log
@@ -19,6 +19,7 @@ from .stamping import Dropped, HookRaised, Stamper
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from .._delivery.buffers.capabilities import AcceptOwn
     from .._delivery.engine import Dependencies
     from .._types import JsonObject
     from ..plugins import Acceptance, Before
@@ -51,6 +52,7 @@ class Acceptor:
         self._clock = dependencies.clock
         self._wall = dependencies.wall
         self._buffer = dependencies.buffer
+        self._accept_own = accept_own_of(dependencies.buffer)
         self._lifetime = lifetime
         self._dropper = dropper
         self._stamper = Stamper(dependencies.settings, before)
@@ -89,7 +91,7 @@ class Acceptor:
         if stamper is None or lifetime.is_closed or engine.listeners.is_suspect():
             return None
         stamped = stamper.stamp(kind, user_id, event, facts, context, self._wall())
-        return None if stamped is None else self._put(stamped, self._clock.now())
+        return None if stamped is None else self._put(stamped, self._clock.now(), self._accept_own)
 
     def accept_again(self, message: JsonObject) -> None:
         """
@@ -113,7 +115,7 @@ class Acceptor:
         with contextlib.suppress(DeliveryFailed):
             self._put(self._stamper.restamp(message), self._clock.now())
 
-    def _put(self, stamped: Stamped, now: float) -> str:
+    def _put(self, stamped: Stamped, now: float, accept: AcceptOwn | None = None) -> str:
         message, keys, upserts = stamped
         message_id: str = message["messageId"]  # type: ignore[assignment]  # stamped messages have a text there
         lifetime = self._lifetime
@@ -122,14 +124,17 @@ class Acceptor:
             engine.counters.add_accepted()
             engine.finish(Delivery(message=message, outcome="skipped", reason="disabled", attempts=0))
             return message_id
-        answer = self._buffer.accept(message, keys=keys, upserts=upserts, now=now)
+        if accept is None:
+            answer = self._buffer.accept(message, keys=keys, upserts=upserts, now=now)
+        else:
+            answer = accept(message, keys, upserts, now)
         if answer == "full":
             answer = self._answer_when_full(stamped)
         if answer == "accepted":
-            engine.counters.add_accepted()
+            number = engine.counters.add_accepted()
             if not lifetime.has_work:
                 lifetime.start()
-            engine.start_delivery(message_id)
+            engine.start_delivery(message_id, number)
         elif answer == "duplicate":
             engine.counters.add("duplicates")
         return message_id

@@ -38,8 +38,9 @@ if TYPE_CHECKING:
     from .workspace import WorkspaceCheck
 
 _log = safe_log
-# After this many accepted messages a resting worker is woken: long before the default buffer is full.
-_WAKE_EVERY = 256
+# After so many accepted messages a resting worker is woken, or when a smaller buffer has a quarter of what it holds.
+_WAKE_EVERY = 1_024
+_SHARE = 4
 # How many messages at a time are taken out of the buffer when a client gives up.
 _ABANDON_AT_ONCE = 100
 # How often a synchronous operation is tried when Intercom does not answer.
@@ -110,6 +111,7 @@ class Engine:
         self._flushing = flushing
         self.workspace = workspace
         self._last_numbers: dict[str, Any] | None = None
+        self._wake_every = max(1, min(_WAKE_EVERY, dependencies.settings.messages_kept // _SHARE))
         self._threadless = itertools.count()
 
     # --- messages that end without a worker -----------------------------------------------------------
@@ -128,9 +130,9 @@ class Engine:
 
     # --- delivering -----------------------------------------------------------------------------------
 
-    def start_delivery(self, message_id: str) -> None:
+    def start_delivery(self, message_id: str, number: int) -> None:
         """
-        Start what the setting ``delivery`` asks for after a message was accepted.
+        Start what the setting ``delivery`` asks for after a message was accepted; it is the *number*-th one.
 
         Raises:
             DeliveryFailed: With ``inline``, the message was not delivered.
@@ -139,7 +141,7 @@ class Engine:
             workers = self._workers
             if not workers.is_started:
                 self._start_workers()
-            elif self.counters.accepted % _WAKE_EVERY == 0:
+            elif number % self._wake_every == 0:
                 workers.wake()
             elif workers.look_by < math.inf and (now := self._clock.now()) >= workers.look_by:
                 workers.look(now)

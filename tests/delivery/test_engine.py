@@ -235,18 +235,23 @@ def test_inline_returns_when_another_process_has_delivered_the_message():
     assert client.report().pending == 0
 
 
-def test_a_burst_wakes_a_resting_worker(caplog):
-    """W1: every 256th message wakes a worker, so that a long interval does not fill the buffer."""
+@pytest.mark.parametrize(("size", "burst"), [(None, 1_024), (40, 10)])
+def test_a_burst_wakes_a_resting_worker(size, burst):
+    """W1: every 1,024th message wakes a worker, or a quarter of a small buffer, so that a long interval does not fill it."""
     delivered = threading.Event()
     client = background_client(
-        answering(), flush_interval=3600.0, after=[lambda delivery: delivered.set()], workers=1
+        answering(),
+        flush_interval=3600.0,
+        after=[lambda delivery: delivered.set()],
+        workers=1,
+        max_buffered=size,
     )
     resting = in_thread(lambda: client.track("u-0", "A"))
     resting.join(DEADLINE)
     assert delivered.wait(DEADLINE)
     delivered.clear()
 
-    for number in range(600):
+    for number in range(burst):
         client.track(f"u-{number % 7}", "A")
 
     assert delivered.wait(DEADLINE)

@@ -12,7 +12,7 @@ from metarouter_intercom.plugins import Note
 def test_counters_are_returned_together():
     """Every plain number and every reason is in ``numbers``."""
     counters = Counters(contextlib.nullcontext())
-    counters.add("accepted", 2)
+    assert [counters.add_accepted(), counters.add_accepted()] == [1, 2]
     counters.add("delivered")
     counters.add_reason("skipped", "page_off")
     counters.add_notes([Note("A3", "traits.x", "cut"), Note("A3", "traits.y", "cut")])

@@ -167,7 +167,8 @@ class BehindFile:
         up_to = self._free_keys(now) if is_readable else None
         with self._lock:
             # After a move, the file may hold what was looked for before.
-            claim = self._memory.claim(now=now, limit=limit, up_to=up_to) if moves == self._moves else None
+            is_current = moves == self._moves
+            claim = self._memory.claim_up_to(up_to, now=now, limit=limit) if is_current else None
         return None if claim is None else negative(claim)
 
     def claim_from_full(self, *, now: float, limit: int, take: Callable[[], bool]) -> Claim | None:

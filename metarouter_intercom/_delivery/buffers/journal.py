@@ -22,6 +22,7 @@ from .journal_lines import (
     encode,
     folder_failed,
     pieces,
+    quote,
     read_lines,
 )
 from .journal_owners import lock_new_owner, remove_file
@@ -111,7 +112,8 @@ class Journal:
         Raises:
             SpoolFailed: It was not written; the journal is as it was.
         """
-        text = f"{encode([now, upserts, message_id, keys])}\n{encode(message)}".encode()
+        head = f"[{now!r},{'true' if upserts else 'false'},{quote(message_id)},{encode(keys)}]"
+        text = f"{head}\n{encode(message)}".encode()
         line = FRAME.pack(len(text), zlib.crc32(text)) + text
         try:
             if self._is_unsure:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ...errors import SpoolFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import BinaryIO
 
 JOURNAL = ".journal"
@@ -25,7 +25,22 @@ FRAME = struct.Struct("<II")
 _MAX_LINE = 64 * 2**20
 # Behind a damaged line, the next complete line is looked for among so many bytes at once.
 _SEARCHED_AT_ONCE = 4 * 2**20
-encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+_encoder = json.JSONEncoder(separators=(",", ":"), check_circular=False)
+
+
+def _make_encode() -> Callable[[object], str]:
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return _encoder.encode
+    # What ``JSONEncoder.encode`` makes for each text; once is enough, and the caller of the client waits for it.
+    parts = make(
+        None, _encoder.default, json.encoder.encode_basestring_ascii, None, ":", ",", False, False, True
+    )
+    return lambda value: "".join(parts(value, 0))
+
+
+encode = _make_encode()
+quote = json.encoder.encode_basestring_ascii
 
 
 class Line(NamedTuple):

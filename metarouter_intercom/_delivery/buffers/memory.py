@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import marshal
 import math
 import sys
 import threading
@@ -13,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ...plugins import Claim, Ending, Tallies
 from .memory_dead_letters import MemoryDeadLetters
 from .memory_history import MemoryHistory
-from .memory_lanes import Buffered, MemoryLanes, by_seq, take
+from .memory_lanes import Buffered, MemoryLanes, by_seq, pack, packed, take
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -22,8 +20,8 @@ if TYPE_CHECKING:
     from ...plugins import Acceptance, DeadLetter, HistoryStore, Settlement, Store
     from .memory_lanes import Accepted, Lane
 
-# The version of marshal that packs short texts into few bytes, the same on every supported Python; the bytes never leave the process.
-_FORMAT = 4
+# So many accepted messages may wait to be packed by a worker; beyond them the caller does it, because packed ones are small.
+_UNPACKED = 1_000
 # A claim first puts accepted messages into their lanes; other workers get the lock after so many messages.
 _INGESTED_AT_ONCE = 256
 # A clock that goes back by more seconds than this makes everything due: due times noted before mean nothing now.
@@ -81,12 +79,21 @@ class MemoryBuffer:
 
     def accept(self, message: JsonObject, *, keys: Sequence[str], upserts: bool, now: float) -> Acceptance:
         """Copy *message* in; see ``plugins.Buffer``."""
+        return self.accept_own(message, keys, upserts, now, pack(message))
+
+    # Positional parameters, because names would make each call slower.
+    def accept_own(
+        self,
+        message: JsonObject,
+        keys: Sequence[str],
+        upserts: bool,
+        now: float,
+        body: bytes | JsonObject | None = None,
+    ) -> Acceptance:
+        """Do what ``accept`` does, for a plain message that nobody else has: unless *body* is its copy, a worker makes one."""
+        if body is None:
+            body = message if len(self._accepted) < _UNPACKED else pack(message)
         message_id: str = message["messageId"]  # type: ignore[assignment]  # stamped messages have a text there
-        try:
-            body = marshal.dumps(message, _FORMAT)
-        except ValueError:
-            # A key of a text class of the caller's own; as JSON it is the plain text that it equals.
-            body = marshal.dumps(json.loads(json.dumps(message)), _FORMAT)
         try:
             with self._accept_lock:
                 if message_id in self._unsettled:
@@ -111,7 +118,9 @@ class MemoryBuffer:
         try:
             # No more than there are now: callers go on adding meanwhile.
             for _ in range(min(limit, len(accepted))):
-                add(Buffered(accepted.popleft()))
+                item = packed(accepted.popleft())
+                self._unsettled[item[2]] = item
+                add(Buffered(item))
         except BaseException:
             self._rebuild(())
             raise
@@ -130,8 +139,12 @@ class MemoryBuffer:
         with self._lock:
             self._lanes.put_off(self._lanes.with_any_key(keys), until)
 
-    def claim(self, *, now: float, limit: int, up_to: Mapping[str, float] | None = None) -> Claim | None:
-        """Lease the due messages of one lane, if each of its keys is in *up_to*, those accepted until then; see ``plugins.Buffer``."""
+    def claim(self, *, now: float, limit: int) -> Claim | None:
+        """Lease the due messages of one lane; see ``plugins.Buffer``."""
+        return self.claim_up_to(None, now=now, limit=limit)
+
+    def claim_up_to(self, up_to: Mapping[str, float] | None, *, now: float, limit: int) -> Claim | None:
+        """Do what ``claim`` does if each key of the lane is in *up_to*, with what was accepted until then; None for everything."""
         new_claims: list[int] = []
         try:
             while len(self._accepted) > _INGESTED_AT_ONCE:
@@ -192,7 +205,7 @@ class MemoryBuffer:
                 remove_one(lane)
                 continue
             if settlement.kind != "release":
-                _note_attempt(message, settlement, now)
+                message.note_attempt(settlement, now)
                 due_at = max(due_at, settlement.due_at)
             remaining.append(message)
         settled = {settlement.seq for settlement in settlements}
@@ -318,13 +331,9 @@ class MemoryBuffer:
 
     def _rebuild(self, lost_claims: Sequence[int]) -> None:
         """
-        Build the lanes anew, because Ctrl-C or a signal handler that exits interrupted a change of them.
+        Build the lanes anew from ``_unsettled``, because Ctrl-C or a signal handler that exits interrupted a change of them.
 
-        ``_unsettled`` has every message that was accepted and not settled. Positions of messages that were on their way between two
-        places are lost: such a message has no attempts and is due at once.
-
-        Args:
-            lost_claims: Claims that no worker has, because the interruption came before they were returned, or while they ended.
+        A message that was on its way between two places has no attempts and is due at once. No worker has *lost_claims*.
         """
         with self._accept_lock:
             self._rebuild_lanes(lost_claims)
@@ -346,7 +355,7 @@ class MemoryBuffer:
             self._claims[number] = (lane, leased)
         for accepted in sorted(self._unsettled.values()):
             if accepted[0] not in leased_seqs:
-                self._lanes.add(known.get(accepted[0]) or Buffered(accepted))
+                self._lanes.add(known.get(accepted[0]) or Buffered(packed(accepted)))
 
     # --- dead letters ---------------------------------------------------------------------------------
 
@@ -354,8 +363,7 @@ class MemoryBuffer:
         """Keep a message that was never buffered as a dead letter."""
         with self._lock:
             self._dead.add(message, reason=reason, answer=None, attempts=0, accepted_at=now, died_at=now)
-            body = marshal.dumps(json.loads(json.dumps(message)), _FORMAT)
-            self._history.add(body, Ending("dead", reason), accepted_at=now, ended_at=now)
+            self._history.add(pack(message), Ending("dead", reason), accepted_at=now, ended_at=now)
 
     def dead_letters(
         self, *, reason: str | None = None, after: int = 0, limit: int = 100
@@ -390,11 +398,3 @@ class MemoryBuffer:
 
     def close(self) -> None:
         """Do nothing: no file and no connection is open."""
-
-
-def _note_attempt(message: Buffered, settlement: Settlement, now: float) -> None:
-    message.attempts += 1
-    message.failures += settlement.failed
-    message.is_waiting = settlement.kind == "wait"
-    if message.is_waiting and message.waiting_since is None:
-        message.waiting_since = now

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import json
 import marshal
 from operator import attrgetter
 from typing import TYPE_CHECKING, TypeAlias
@@ -13,11 +14,31 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping, Sequence
 
     from ..._types import JsonObject
+    from ...plugins import Settlement
 
 # What ``accept`` stores, and no more, because the caller waits for it: seq, packed message, message id, keys, whether it upserts, when.
-Accepted: TypeAlias = "tuple[int, bytes, str, tuple[str, ...], bool, float]"
+Packed: TypeAlias = "tuple[int, bytes, str, tuple[str, ...], bool, float]"
+# The same with the message as it is, if nobody else has it: then a worker packs it.
+Accepted: TypeAlias = "tuple[int, bytes | JsonObject, str, tuple[str, ...], bool, float]"
+# The version of marshal that packs short texts into few bytes, the same on every supported Python; the bytes never leave the process.
+_FORMAT = 4
 
 by_seq = attrgetter("seq")
+
+
+def pack(message: JsonObject) -> bytes:
+    """Return a copy of *message* as bytes."""
+    try:
+        return marshal.dumps(message, _FORMAT)
+    except ValueError:
+        # A key of a text class of the caller's own; as JSON it is the plain text that it equals.
+        return marshal.dumps(json.loads(json.dumps(message)), _FORMAT)
+
+
+def packed(accepted: Accepted) -> Packed:
+    """Return *accepted* with its message as bytes."""
+    seq, body, *others = accepted
+    return (seq, body if isinstance(body, bytes) else pack(body), *others)  # type: ignore[return-value]  # the others are as they were
 
 
 class Buffered:
@@ -36,7 +57,7 @@ class Buffered:
         "waiting_since",
     )
 
-    def __init__(self, accepted: Accepted) -> None:
+    def __init__(self, accepted: Packed) -> None:
         self.seq, self.body, self.message_id, self.keys, self.upserts, self.accepted_at = accepted
         self.attempts = 0
         self.failures = 0
@@ -47,6 +68,14 @@ class Buffered:
         """Unpack the message; each call returns a new copy."""
         message: JsonObject = marshal.loads(self.body)
         return message
+
+    def note_attempt(self, settlement: Settlement, now: float) -> None:
+        """Count an attempt that did not deliver it."""
+        self.attempts += 1
+        self.failures += settlement.failed
+        self.is_waiting = settlement.kind == "wait"
+        if self.is_waiting and self.waiting_since is None:
+            self.waiting_since = now
 
     def entry(self, lane_waits_since: float | None) -> Entry:
         """Return what a claim contains of it."""

@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 
 from metarouter_intercom import plugins
-from metarouter_intercom._delivery.buffers.capabilities import NoDeadLetters, dead_letter_store_of, store_of
+from metarouter_intercom._delivery.buffers.capabilities import (
+    NoDeadLetters,
+    accept_own_of,
+    dead_letter_store_of,
+    store_of,
+)
 from metarouter_intercom._delivery.buffers.memory import MemoryBuffer
 from metarouter_intercom.plugins import DeadLetterStore, Response
 from metarouter_intercom.testing import ScriptedTransport
@@ -128,3 +133,32 @@ def test_a_built_in_buffer_has_its_own_store(make_buffer):
     buffer = make_buffer()
 
     assert store_of(buffer) is buffer.store()
+
+
+def test_a_buffer_with_its_own_accept_sees_every_message():
+    """P3: what a buffer inherits beside the ``accept`` that it replaces is not called."""
+
+    class Counting(MemoryBuffer):
+        def accept(self, *args, **kwargs):
+            return super().accept(*args, **kwargs)
+
+    plain, replaced = MemoryBuffer(limit=1, dead_letters=1), MemoryBuffer(limit=1, dead_letters=1)
+    replaced.accept = plain.accept
+
+    assert accept_own_of(plain) == plain.accept_own
+    assert accept_own_of(Counting(limit=1, dead_letters=1)) is None
+    assert accept_own_of(replaced) is None
+
+
+def test_messages_that_nobody_else_has_are_packed_by_a_worker_or_at_once():
+    """Q4: a long backlog is packed as it comes, and every message arrives as it was, in order."""
+    buffer = MemoryBuffer(limit=5_000, dead_letters=1)
+    messages = [{"messageId": f"m{number}", "properties": {"number": number}} for number in range(1_500)]
+    for message in messages:
+        assert buffer.accept_own(message, ("user:a",), False, 1.0) == "accepted"
+    assert buffer.accept_own(messages[0], ("user:a",), False, 1.0) == "duplicate"
+    assert {type(accepted[1]) for accepted in list(buffer._accepted)[1_000:]} == {bytes}
+
+    claim = buffer.claim(now=1.0, limit=5_000)
+    assert [entry.message for entry in claim.entries] == messages
+    assert {type(accepted[1]) for accepted in buffer._unsettled.values()} == {bytes}
