@@ -139,10 +139,14 @@ class Host:
 
     def wait_for_workers(self, number):
         """Return when so many workers of gunicorn handle signals: one that starts may miss the signal to end."""
+        self.wait_for_files("ready-*", number)
+
+    def wait_for_files(self, pattern, number):
+        """Return when the processes have made so many files."""
         deadline = time.monotonic() + DEADLINE
-        while len(list(self.folder.glob("ready-*"))) < number:
+        while len(list(self.folder.glob(pattern))) < number:
             assert time.monotonic() < deadline, self.output
-            time.sleep(0.02)  # gunicorn has no other way to tell
+            time.sleep(0.02)  # another process makes them
 
     def stop(self, process, signal_number):
         """Ask *process* to end and wait for that; return how many seconds it took."""
