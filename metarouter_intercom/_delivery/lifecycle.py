@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from . import hosts
 from .feedback import watch
+from .forks import prepare_for_forks
 from .log import redacted
 from .safely import safe_log
 
@@ -73,6 +74,7 @@ def register(client: ProcessBound, connection: str) -> None:
             hosts.note_end()  # an exit handler that an exit handler registers is never called
         watch()
         atexit.register(_at_exit)
+        prepare_for_forks()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=_after_fork)
         if hosts.why_no_threads() == "uwsgi":

@@ -43,9 +43,7 @@ def test_a_celery_worker_delivers_at_its_end(host, pool):
     pytest.importorskip("celery", reason="celery is not installed")
     host.write(_APP)
     options = ("--concurrency", "2", "--without-gossip", "--without-mingle", "--without-heartbeat")
-    worker = host.start(
-        sys.executable, "-m", "celery", "-A", "app:tasks", "worker", "--pool", pool, *options
-    )
+    worker = host.start(sys.executable, "-m", "celery", "-A", "app:tasks", "worker", "--pool", pool, *options)
     sender = host.start(
         sys.executable, "-c", f"import app\nfor number in range({_TASKS}): app.work.delay(number)"
     )

@@ -151,8 +151,10 @@ def test_forks_while_threads_accept_flush_and_deliver(stage):
                 report = client.close(20)
                 os._exit(report.delivered != 1)
             children.append(child)
-        wait_for(children)
-        going = False
+        try:
+            wait_for(children)
+        finally:
+            going = False
         for caller in callers:
             caller.join()
         report = client.close(0)
@@ -162,6 +164,46 @@ def test_forks_while_threads_accept_flush_and_deliver(stage):
 
     assert done.stdout.split() == ["True"]
     assert [number for number in sorted(stage.numbers) if number < 1_000] == list(range(20))
+
+
+@pytest.mark.parametrize("buffer", ["memory", "spool"])
+def test_after_a_fork_nothing_is_imported_late(stage, tmp_path, buffer):
+    """W3: what a child calls first, whatever it is, needs no module that another thread of the parent may have been importing."""
+    done = stage.run(
+        f"""
+        import datetime
+
+        client = make(spool={str(tmp_path / "spool.db") if buffer == "spool" else None!r})
+        going = threading.Event()
+        threading.Thread(target=going.wait, daemon=True).start()
+        child = os.fork()
+        if child:
+            wait_for([child])
+            going.set()
+            sys.exit()
+        before = set(sys.modules)
+        now = datetime.datetime.now()
+        client.identify(PERSON, {{"plan": "pro", "created_at": "2024-01-31", "pets": [1], "company": {{"id": "c", "name": "n"}}}})
+        client.track(PERSON, "Happened", {{"number": 1, "revenue": "$ 12.50", "at": now}}, timestamp=now)
+        client.group(PERSON, "c2", {{"size": 5}})
+        client.page(PERSON)
+        client.screen(PERSON)
+        client.alias("another", PERSON)
+        client.send({{"type": "track", "userId": PERSON, "event": "Happened", "properties": [], "timestamp": "Tue, 15 Nov 1994 12:45:26 GMT"}})
+        try:
+            client.send({{"type": "track"}})
+        except ValueError as error:
+            assert "event" in str(error)
+        client.flush(10)
+        client.check()
+        client.stats(), client.health(), client.report(), client.history, client.dead_letters
+        client.close(0)
+        print(sorted(set(sys.modules) - before), flush=True)
+        os._exit(0)
+        """
+    )
+
+    assert done.stdout.split() == ["[]"]
 
 
 @pytest.mark.parametrize("held", ["pool", "opening", "engine"])
