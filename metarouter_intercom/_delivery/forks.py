@@ -48,6 +48,7 @@ _LATE_MODULES = (
     "hashlib",
     "hmac",
     "importlib.metadata",
+    "importlib.metadata._adapters",  # which some versions import with the first look for a version
     "metarouter_intercom._client.dead_letters",
     "metarouter_intercom._client.history",
     "metarouter_intercom._delivery.http.adapter",
