@@ -10,29 +10,6 @@ import weakref
 from importlib import import_module
 from typing import Protocol
 
-# Packages of which something is imported when it is first needed, perhaps in a thread.
-IMPORTED_LATE = frozenset(
-    {
-        "attr",
-        "attrs",
-        "cattrs",
-        "ctypes",
-        "dataclasses",
-        "decimal",
-        "email",
-        "fcntl",
-        "hashlib",
-        "hmac",
-        "joserfc",
-        "metarouter_intercom",
-        "requests",
-        "resource",
-        "urllib3",
-        "zoneinfo",
-    }
-)
-
-
 # What a client may still import after it was made, so that its first calls stay cheap; not what only a setting needs.
 _LATE_MODULES = (
     "attrs",
@@ -60,6 +37,10 @@ _LATE_MODULES = (
     "metarouter_intercom.operations._money_text",
     "resource",
     "zoneinfo",
+)
+# Packages of which something is imported when it is first needed, perhaps in a thread.
+IMPORTED_LATE = frozenset({"attr", "joserfc", "requests", "urllib3"}).union(
+    name.partition(".")[0] for name in _LATE_MODULES
 )
 
 

@@ -175,13 +175,14 @@ class Health(NamedTuple):
 
 
 _BY_REASON = ("skipped", "dropped", "rejected", "dead", "notes")
-_PLAIN = ("accepted", "delivered", "merged", "unchanged", "retried", "duplicates")
+_LOCKED = ("delivered", "merged", "unchanged", "retried", "duplicates")
+_PLAIN = ("accepted", *_LOCKED)
 
 
 class Counters:
     """The counters of one client; every method but ``add_accepted`` holds *lock*."""
 
-    __slots__ = ("_accepted", "_lock", *_PLAIN[1:], *_BY_REASON)
+    __slots__ = ("_accepted", "_lock", *_LOCKED, *_BY_REASON)
 
     delivered: int
     merged: int
@@ -198,7 +199,7 @@ class Counters:
         self._lock = lock
         # One call of a C function raises it, so the caller of the client waits for no lock.
         self._accepted = itertools.count(1)
-        for name in _PLAIN[1:]:
+        for name in _LOCKED:
             setattr(self, name, 0)
         for name in _BY_REASON:
             setattr(self, name, Counter())

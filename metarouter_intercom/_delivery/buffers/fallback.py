@@ -77,7 +77,7 @@ class FallbackBuffer(FallbackDeadLetters):
         self._behind = BehindFile(self._spool, self._memory)
         self._unsettled = LateSettlements(self._spool, self._path)
         self._paused_until = 0.0
-        # The last claim failed because there was no room: the file can be read.
+        # The last failure was that there was no room: the file can be read.
         self._is_full = False
         self._is_exact = True
 
@@ -128,7 +128,7 @@ class FallbackBuffer(FallbackDeadLetters):
                     self._move_back(now)
                     claim = self._spool.claim(now=now, limit=limit)
             except SpoolFailed as error:
-                works, self._is_full = False, error.is_full
+                works = False
                 if error.is_full:
                     claim = self._claim_from_full(error, now, limit)
                 if claim is None:
@@ -159,6 +159,7 @@ class FallbackBuffer(FallbackDeadLetters):
     def _pause(self, error: SpoolFailed, now: float) -> None:
         """Leave the file alone for a moment after *error*."""
         self._paused_until = now + _PAUSE
+        self._is_full = error.is_full
         self._behind.is_move_waiting = False
         if error.is_passing:
             if self._faults.is_short_lock(now):

@@ -37,8 +37,9 @@ def pack(message: JsonObject) -> bytes:
 
 def packed(accepted: Accepted) -> Packed:
     """Return *accepted* with its message as bytes."""
-    seq, body, *others = accepted
-    return (seq, body if isinstance(body, bytes) else pack(body), *others)  # type: ignore[return-value]  # the others are as they were
+    seq, body, message_id, keys, upserts, accepted_at = accepted
+    packed_body = body if isinstance(body, bytes) else pack(body)
+    return seq, packed_body, message_id, keys, upserts, accepted_at
 
 
 class Buffered:

@@ -217,7 +217,7 @@ class SpoolBuffer(SpoolDeadLetters):
             return self._own_intake.take_part()
 
     def earliest(self, keys: Collection[str]) -> dict[str, float]:
-        """Return those of *keys* that messages in the file carry -> when the first one was accepted that is not in the database."""
+        """Return those of *keys* that messages in the file carry -> since when they hold back later ones; see ``Deliveries.earliest``."""
         intake = self._own_intake
         with self._database.turn():
             return self._deliveries.earliest(intake, keys)

@@ -111,3 +111,19 @@ def test_a_message_moved_back_and_forth_is_counted_once(buffer, moody):
 
     assert drain(buffer, now=3.0) == ["b"]
     assert buffer.tallies().unspooled == 1
+
+
+def test_a_locked_file_is_not_asked_after_a_full_one(buffer, moody, monkeypatch):
+    """Q8: whether the file can be read is known from its last fault, so no claim from memory waits for another program's lock."""
+    _fill(buffer, moody)
+    settle(buffer, take(buffer), "retry", due_at=10.0)
+    put(buffer, "a2", keys=["user:a"], now=2.0)
+    moody.failing = frozenset({"claim"})
+    assert take(buffer, now=2.0) is None
+    moody.is_full, moody.is_passing, moody.failing = False, True, frozenset({"look"})
+    assert buffer.next_due_at(now=3.5) is not None
+    asked = []
+    monkeypatch.setattr(moody.spool, "earliest", lambda keys: asked.append(keys) or {})
+
+    assert drain(buffer, now=3.6) == ["a2"]
+    assert asked == []
